@@ -1,0 +1,103 @@
+"""Every error a user can meet. Each says the cause, names the thing, and gives the next step.
+
+    RigError                exit 1
+    ├── NothingToDo         exit 0   the wish is already granted
+    ├── UserError           exit 2   the person can mend it: settings, credentials, quota
+    │   ├── BadSettings
+    │   ├── NoCredentials
+    │   ├── NotAllowed               an IAM permission is missing
+    │   ├── QuotaTooSmall
+    │   ├── TypeRefused              the compatibility gate said no
+    │   └── MissingProgram           ssh, docker, ... is not on this computer
+    └── WorldError          exit 1   the world failed: AWS, the network, the job
+        ├── AwsFailed
+        ├── NoCapacity
+        ├── HostUnreachable
+        ├── HostKeyChanged
+        ├── RehearsalDown
+        ├── JobFailed
+        └── ArtifactsMissing
+"""
+
+
+class RigError(Exception):
+    """*cause* says what happened to which thing; *hint* says what to do next, one line per step."""
+
+    exit_code = 1
+
+    def __init__(self, cause: str, hint: str = "") -> None:
+        super().__init__(cause)
+        self.cause = cause
+        self.hint = hint
+
+    def __str__(self) -> str:
+        steps = "".join(f"\n  -> {line}" for line in self.hint.splitlines())
+        return self.cause + steps
+
+
+class NothingToDo(RigError):
+    exit_code = 0
+
+
+class UserError(RigError):
+    exit_code = 2
+
+
+class BadSettings(UserError):
+    pass
+
+
+class NoCredentials(UserError):
+    pass
+
+
+class NotAllowed(UserError):
+    pass
+
+
+class QuotaTooSmall(UserError):
+    pass
+
+
+class TypeRefused(UserError):
+    pass
+
+
+class MissingProgram(UserError):
+    pass
+
+
+class WorldError(RigError):
+    pass
+
+
+class AwsFailed(WorldError):
+    """AWS answered with an error; *code* is AWS's own error code."""
+
+    def __init__(self, cause: str, hint: str = "", *, code: str = "") -> None:
+        super().__init__(cause, hint)
+        self.code = code
+
+
+class NoCapacity(AwsFailed):
+    pass
+
+
+class HostUnreachable(WorldError):
+    pass
+
+
+class HostKeyChanged(WorldError):
+    pass
+
+
+class RehearsalDown(WorldError):
+    pass
+
+
+class JobFailed(WorldError):
+    pass
+
+
+class ArtifactsMissing(WorldError):
+    pass

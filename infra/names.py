@@ -1,0 +1,25 @@
+"""The words the kit writes on things that outlive a command: tags in AWS, labels in Docker, folders on the host."""
+
+from typing import Final
+
+KIT: Final = "gluon-rig"
+
+# EC2 tags. Keys hold only characters that instance metadata can serve (letters, digits, + - = . , _ : @), see
+# https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/work-with-tags-in-IMDS.html
+OWNER_TAG: Final = "gluon-rig:owner"  # constant value KIT: what the IAM policy and `rig sweep` go by
+NAME_TAG: Final = "gluon-rig:name"  # which rig (setting `name`)
+DEADLINE_TAG: Final = "gluon-rig:deadline"  # ISO 8601, UTC: the one truth about when this instance must be off
+IDLE_TAG: Final = "gluon-rig:idle-minutes"  # 0: never stop for idleness
+PRICE_TAG: Final = "gluon-rig:usd-per-hour"  # instance + disk + address, as promised at launch
+HOST_KEY_TAG: Final = "gluon-rig:host-key"  # "ssh-ed25519 AAAA...", taken from the console output
+SSH_PORT_TAG: Final = "gluon-rig:ssh-port"  # only the rehearsal cloud sets it; absent means 22
+
+# Docker labels.
+RUN_LABEL: Final = "gluon-rig.run"
+IMAGE_LABEL: Final = "gluon-rig.image"
+
+# Folders on the host, below the login user's home.
+CODE_DIR: Final = "rig/code"  # what `sync` keeps equal to the project
+KIT_DIR: Final = "rig/kit"  # the kit's own small programs (scripts/record.py)
+RUNS_DIR: Final = "rig/runs"  # one work folder per run
+DATA_DIR: Final = "rig/data"

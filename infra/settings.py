@@ -1,0 +1,186 @@
+"""What the person wants: one frozen value, read once, checked whole.
+
+Precedence: command-line option > environment `RIG_*` > `rig.toml` > default. Every wrong value and every unknown name
+is reported together, with the nearest right name, before anything is asked of AWS. AWS credentials are not settings:
+they come through AWS's own chain (profiles, SSO, environment).
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, Field, dataclass, field, fields
+from typing import Any
+
+from infra.errors import BadSettings
+
+ENVIRONMENT_PREFIX = "RIG_"
+
+
+def words(text: str) -> tuple[str, ...]:
+    """Split "g4dn.xlarge, g6.xlarge" into its parts."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def yes_or_no(text: str) -> bool:
+    answers = {"1": True, "yes": True, "true": True, "on": True, "0": False, "no": False, "false": False, "off": False}
+    try:
+        return answers[text.strip().lower()]
+    except KeyError:
+        raise ValueError("say 1 or 0") from None
+
+
+def at_least(minimum: float, number: Callable[[str], Any]) -> Callable[[str], Any]:
+    def parse(text: str) -> Any:
+        value = number(text)
+        # `not >=` also refuses "nan", which compares false with everything.
+        if not value >= minimum or value == float("inf"):
+            raise ValueError(f"must be at least {minimum:g}")
+        return value
+
+    return parse
+
+
+def one_of(*choices: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text not in choices:
+            raise ValueError("one of: " + ", ".join(choices))
+        return text
+
+    return parse
+
+
+def name_like(text: str) -> str:
+    """A name that AWS takes in a tag, a key pair and an alarm alike."""
+    if not text or len(text) > 40 or not all(c.isascii() and (c.isalnum() or c in "-_") for c in text):
+        raise ValueError("letters, digits, - and _ only, 40 at most")
+    return text
+
+
+def setting(default: Any, parse: Callable[[str], Any], doc: str) -> Any:
+    return field(default=default, metadata={"parse": parse, "doc": doc})
+
+
+hours = at_least(0.05, float)
+count = at_least(0, int)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Everything `rig.toml` can remember. Units stand in the names or in the text beside the field."""
+
+    cloud: str = setting(
+        "aws", one_of("aws", "rehearsal"), "aws, or rehearsal: a pretend AWS on this computer that costs nothing"
+    )
+    name: str = setting("rig", name_like, "which rig this is; rigs of different names live side by side")
+    region: str = setting("", str, "AWS region; empty: that of your AWS profile, else us-east-1")
+    profile: str = setting("", str, "AWS profile; empty: what AWS's own rules choose")
+
+    type: tuple[str, ...] = setting(("g4dn.xlarge",), words, "instance types, tried in this order: g4dn.xlarge,g6.xlarge")
+    gpu_mem: float = setting(0.0, at_least(0, float), "GiB of GPU memory needed; the kit then picks the cheapest type that fits")
+    gpus: int = setting(1, at_least(1, int), "GPUs needed, used together with gpu_mem")
+    any_region: bool = setting(False, yes_or_no, "with gpu_mem: compare all regions, not only this one")
+    os: str = setting(
+        "ubuntu-22.04", one_of("ubuntu-22.04", "ubuntu-24.04", "al2023"), "operating system of the Deep Learning AMI"
+    )
+    ami: str = setting("", str, "a fixed image id (ami-...) instead of the newest Deep Learning AMI")
+    disk_gib: int = setting(60, at_least(1, int), "root disk in GiB; raised to what the image needs")
+    spot: bool = setting(False, yes_or_no, "use spare capacity: cheaper, but AWS may take it back with two minutes' notice")
+    on_demand_fallback: bool = setting(False, yes_or_no, "with spot: pay the full price when there is no spare capacity")
+    wait_minutes: float = setting(0.0, at_least(0, float), "keep asking this long when AWS has no free machine")
+
+    hours: float = setting(8.0, hours, "the instance is off after this many hours, whatever happens")
+    budget: float = setting(0.0, at_least(0, float), "US dollars this launch may cost at most; sets the deadline instead of hours")
+    idle: int = setting(20, count, "minutes without job, login or GPU use after which the instance powers off; 0: never")
+    after: str = setting(
+        "idle", one_of("idle", "stop", "terminate", "keep"), "when a run has ended and its results are home: stop the "
+        "instance, terminate it, keep it, or leave it to the idle rule"
+    )  # fmt: skip
+
+    key: str = setting("", str, "SSH private key file; empty: one made for this kit in ~/.config/gluon-rig")
+    code: str = setting(".", str, "the project folder that is copied to the instance")
+    data: str = setting("", str, "a data folder that is copied to the instance once, and where jobs look for data sets")
+    bucket: str = setting("", str, "s3://bucket/prefix for durable copies of checkpoints")
+    registry: str = setting("", str, "pull the training image from this registry instead of building it")
+    base_image: str = setting("", str, "base image of the Dockerfile; empty: the one written there")
+    engine: str = setting(
+        "auto", one_of("auto", "docker", "process"), "rehearsal only: run containers in Docker, or as plain processes"
+    )
+
+
+def option_name(field_name: str) -> str:
+    return "--" + field_name.replace("_", "-")
+
+
+def load(
+    options: Mapping[str, str], *, environ: Mapping[str, str], remembered: Mapping[str, Any], foreign: Mapping[str, str] | None = None
+) -> Settings:
+    """Build the settings from the command line, the environment and rig.toml.
+
+    *foreign* holds option names nobody knows, so that they are reported with the rest. Raises BadSettings, which
+    lists everything that is wrong.
+    """
+    known = {f.name: f for f in fields(Settings)}
+    problems = [_unknown(f"option --{name}", name, known) for name in foreign or {}]
+    values: dict[str, Any] = {}
+    for source, given in (
+        ("rig.toml", {name: _toml_text(value) for name, value in remembered.items()}),
+        ("environment", _from_environment(environ)),
+        ("option", dict(options)),
+    ):
+        for name, text in given.items():
+            place = {"rig.toml": f"rig.toml: {name}", "environment": ENVIRONMENT_PREFIX + name.upper()}.get(
+                source, option_name(name)
+            )
+            if name not in known:
+                problems.append(_unknown(place, name, known))
+                continue
+            try:
+                values[name] = known[name].metadata["parse"](text)
+            except ValueError as error:
+                problems.append(f"{place} = {text!r}: {error}")
+    if problems:
+        raise BadSettings(
+            "Some settings are wrong; nothing was asked of AWS:\n" + "\n".join(f"  - {p}" for p in problems),
+            "`rig settings` lists every setting with its meaning",
+        )
+    return Settings(**values)
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    return {
+        name[len(ENVIRONMENT_PREFIX) :].lower(): text
+        for name, text in environ.items()
+        # RIG_REHEARSAL_* tune the pretend cloud (docs/rehearsal.md); they are not settings of the story.
+        if name.startswith(ENVIRONMENT_PREFIX) and not name.startswith("RIG_REHEARSAL_")
+    }
+
+
+def _toml_text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "1" if value else "0"
+    if isinstance(value, list):
+        return ",".join(str(part) for part in value)
+    return str(value)
+
+
+def _unknown(place: str, name: str, known: Mapping[str, Field[Any]]) -> str:
+    near = difflib.get_close_matches(name.lower().replace("-", "_"), known, n=1)
+    return f"{place}: there is no such setting" + (f"; did you mean {near[0]}?" if near else "")
+
+
+def example() -> str:
+    """rig.toml.example: every setting at its default, with its meaning."""
+    lines = ["# Copy to rig.toml and change what you like. Options and RIG_* variables win over this file.", ""]
+    for f in fields(Settings):
+        assert f.default is not MISSING
+        lines += [f"# {f.metadata['doc']}", f"# {f.name} = {_toml_literal(f.default)}", ""]
+    return "\n".join(lines)
+
+
+def _toml_literal(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, tuple):
+        return "[" + ", ".join(_toml_literal(part) for part in value) + "]"
+    return f'"{value}"' if isinstance(value, str) else str(value)
