@@ -1,0 +1,101 @@
+"""The OpenSSH, rsync and tar lines, phrased as lists of words. Nothing here runs anything."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+from infra.host.target import Target
+
+# Never leave the laptop, whatever .gitignore says: credentials and keys by the names tools give them.
+SECRETS = (
+    ".env", ".env.*", ".envrc", ".aws/", ".ssh/", ".netrc", ".pgpass", ".pypirc", ".npmrc", ".git-credentials",
+    "*.pem", "*.key", "*.ppk", "*.p12", "*.pfx", "id_rsa*", "id_ed25519*", "id_ecdsa*", "id_dsa*",
+    ".docker/config.json", ".kube/", ".azure/", ".config/gcloud/",
+)  # fmt: skip
+# Useless on the host, or the host's own.
+LEFT_HERE = (".git", ".rig/", ".venv/", "venv/", "runs/", "__pycache__/", "*.egg-info/", ".mypy_cache/", ".ruff_cache/",
+             ".pytest_cache/", ".hypothesis/", "node_modules/", "rig.toml")  # fmt: skip
+
+
+def ssh_options(target: Target) -> list[str]:
+    options = {
+        "BatchMode": "yes",  # never ask: there may be nobody to answer
+        "ConnectTimeout": "10",
+        "ControlMaster": "auto",  # one connection for the whole command and the next one: half the time per step
+        "ControlPath": str(target.control_path),
+        "ControlPersist": "30",  # short, for an open connection counts as a login for the idle rule
+        "GlobalKnownHostsFile": "/dev/null",
+        "HostKeyAlgorithms": "ssh-ed25519",  # the one that is pinned
+        "HostKeyAlias": target.identity,  # the address changes at each start, the identity does not
+        "IdentitiesOnly": "yes",  # an agent full of keys would use up the server's attempts
+        "IdentityFile": str(target.key),
+        "LogLevel": "ERROR",
+        "Port": str(target.port),
+        "ServerAliveCountMax": "3",  # a dead line is noticed after 45 s
+        "ServerAliveInterval": "15",
+        "StrictHostKeyChecking": "yes",
+        "UpdateHostKeys": "no",
+        "User": target.user,
+        "UserKnownHostsFile": str(target.known_hosts),
+    }
+    # -F none: what stands in the person's own ssh config must not change what the kit does.
+    return ["-F", "none", *(word for name, value in options.items() for word in ("-o", f"{name}={value}"))]
+
+
+def ssh(target: Target, *commands: Sequence[str], options: Sequence[str] = ()) -> list[str]:
+    """Run *commands* on the host, each only if the one before it succeeded; with none, a login shell."""
+    line = ["ssh", *ssh_options(target), *options, target.address]
+    return [*line, on_the_wire(*commands)] if commands else line
+
+
+def on_the_wire(*commands: Sequence[str]) -> str:
+    """The one place where words become a line of shell."""
+    return " && ".join(shlex.join(words) for words in commands)
+
+
+def rsync_shell(target: Target) -> list[str]:
+    return ["--rsh", shlex.join(["ssh", *ssh_options(target)])]
+
+
+def rsync_push(target: Target, source: Path, destination: str) -> list[str]:
+    """Make *destination* on the host equal to *source*. Paths to leave out are read from standard input."""
+    return [
+        "rsync", "--archive", "--no-owner", "--no-group", "--delete", "--compress", "--from0",
+        *(f"--exclude={pattern}" for pattern in (*SECRETS, *LEFT_HERE)), "--exclude-from=-",
+        *rsync_shell(target), f"{source}/", f"{target.address}:{destination}/",
+    ]  # fmt: skip
+
+
+def rsync_data(target: Target, source: Path, destination: str) -> list[str]:
+    """Copy a data folder: what was interrupted goes on where it stopped; data sets hardly shrink when compressed."""
+    return [
+        "rsync", "--archive", "--no-owner", "--no-group", "--partial", "--info=progress2",
+        *(f"--exclude={pattern}" for pattern in SECRETS),
+        *rsync_shell(target), f"{source}/", f"{target.address}:{destination}/",
+    ]  # fmt: skip
+
+
+def rsync_pull(target: Target, source: str, destination: Path) -> list[str]:
+    """Bring *source* home. `--update`: a file that is newer here is the person's own work and stays."""
+    return [
+        "rsync", "--archive", "--no-owner", "--no-group", "--partial-dir=.part", "--update", "--exclude=*.part",
+        *rsync_shell(target), f"{target.address}:{source}/", f"{destination}/",
+    ]  # fmt: skip
+
+
+def unpack(destination: str) -> tuple[list[str], ...]:
+    """Replace *destination* by the tar stream on standard input. Aside first: a cut stream leaves the old one whole."""
+    aside = f"{destination}.new"
+    return (
+        ["rm", "-rf", aside],
+        ["mkdir", "-p", aside],
+        ["tar", "-xf", "-", "-C", aside],
+        ["rm", "-rf", destination],
+        ["mv", aside, destination],
+    )
+
+
+def pack(source: str) -> list[str]:
+    return ["tar", "-cf", "-", "--exclude=*.part", "-C", source, "."]

@@ -1,0 +1,185 @@
+"""One host over SSH: Fabric asks and gets answers, OpenSSH streams. The only module that imports Fabric."""
+
+from __future__ import annotations
+
+import base64
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from infra.errors import HostUnreachable, MissingProgram, WorldError
+from infra.host import commands
+from infra.host.hostkeys import changed, pinned_key
+from infra.host.target import Target
+
+DROPPED = 255  # the exit code by which ssh and rsync's ssh say: not the command failed, the connection did
+
+
+@dataclass(frozen=True)
+class Answer:
+    exit_code: int
+    out: str
+    err: str
+
+    @property
+    def ok(self) -> bool:
+        return self.exit_code == 0
+
+
+class Host:
+    """Runs commands on *target*. Nothing is opened before it is needed; `with` closes what was."""
+
+    def __init__(self, target: Target) -> None:
+        self.target = target
+        self._fabric: Any = None
+
+    def __enter__(self) -> Host:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        if self._fabric is not None:
+            self._fabric.close()
+            self._fabric = None
+
+    def ask(self, *words_lists: Sequence[str], timeout_s: float = 60) -> Answer:
+        """Run commands, each only if the one before succeeded, and return the answer whatever it is.
+
+        Raises HostUnreachable, HostKeyChanged, or WorldError when there is no answer within *timeout_s*.
+        """
+        from invoke.exceptions import CommandTimedOut
+
+        with explained(self.target):
+            try:
+                result = self._connection().run(
+                    commands.on_the_wire(*words_lists), hide=True, warn=True, in_stream=False, timeout=timeout_s
+                )
+            except CommandTimedOut:
+                raise WorldError(
+                    f"{self.target} did not finish within {timeout_s:g} s: {commands.on_the_wire(*words_lists)}",
+                    "the machine may be out of memory or disk; look with `rig ssh`, or `rig stop`",
+                ) from None
+        return Answer(result.exited, result.stdout, result.stderr)
+
+    def run(self, *words_lists: Sequence[str], timeout_s: float = 60) -> str:
+        """Like ask, but a command that fails raises WorldError with what it said."""
+        answer = self.ask(*words_lists, timeout_s=timeout_s)
+        if not answer.ok:
+            said = (answer.err or answer.out).strip()
+            raise WorldError(
+                f"On the host, `{commands.on_the_wire(*words_lists)}` failed with exit code {answer.exit_code}: {said}",
+                "`rig ssh` opens a shell there",
+            )
+        return answer.out
+
+    def stream(self, *words_lists: Sequence[str], **popen: Any) -> subprocess.Popen[bytes]:
+        """Start commands over OpenSSH, for what is long or large. Exit code DROPPED: the connection was lost."""
+        return local_process(commands.ssh(self.target, *words_lists), **popen)
+
+    def _connection(self) -> Any:
+        if self._fabric is None or not self._fabric.is_connected:
+            self._fabric = _connect(self.target)
+        return self._fabric
+
+
+def _connect(target: Target) -> Any:
+    import fabric
+    import paramiko
+
+    pinned = pinned_key(target.known_hosts, target.identity)
+    if pinned is None:
+        raise WorldError(f"The host key of {target.identity} is not known yet.", "run `rig launch`, which asks AWS for it")
+    connection = fabric.Connection(
+        target.address,
+        user=target.user,
+        port=target.port,
+        # An explicit empty configuration: the person's own ssh config must not change what the kit does.
+        config=fabric.Config(overrides={"load_ssh_configs": False}),
+        connect_timeout=10,
+        connect_kwargs={
+            "key_filename": str(target.key),
+            "allow_agent": False,
+            "look_for_keys": False,
+            "disabled_algorithms": {"keys": _other_key_types()},
+        },
+    )
+    # Fabric's own policy accepts any key in silence; ours takes the pinned one and nothing else.
+    client = connection.client
+    client.set_missing_host_key_policy(paramiko.RejectPolicy())
+    kind, blob = pinned.split()
+    key = paramiko.Ed25519Key(data=base64.b64decode(blob))
+    name = target.address if target.port == 22 else f"[{target.address}]:{target.port}"
+    client.get_host_keys().add(name, kind, key)
+    connection.open()
+    connection.transport.set_keepalive(15)
+    return connection
+
+
+def _other_key_types() -> list[str]:
+    return ["ssh-rsa", "rsa-sha2-256", "rsa-sha2-512", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521"]
+
+
+@contextmanager
+def explained(target: Target) -> Iterator[None]:
+    """Turns what paramiko and sockets raise into our errors; the three ways SSH fails have three next steps."""
+    import paramiko
+
+    try:
+        yield
+    except paramiko.BadHostKeyException as error:
+        raise changed(target.identity, target.known_hosts) from error
+    except paramiko.AuthenticationException as error:
+        raise denied(target) from error
+    except TimeoutError as error:
+        raise timed_out(target) from error
+    except (paramiko.ssh_exception.NoValidConnectionsError, ConnectionRefusedError) as error:
+        raise refused(target) from error
+    except (paramiko.SSHException, OSError, EOFError) as error:
+        raise dropped(target, str(error) or type(error).__name__) from error
+
+
+def timed_out(target: Target) -> HostUnreachable:
+    return HostUnreachable(
+        f"No answer from {target}: the connection timed out.",
+        "your own address may have changed: `rig launch` puts the new one into the firewall rule\n"
+        "or your network blocks outgoing SSH: try another one",
+    )
+
+
+def refused(target: Target) -> HostUnreachable:
+    return HostUnreachable(
+        f"{target} refused the connection: no SSH server listens there.",
+        "it may still be booting, or it has just been stopped: `rig status` shows which",
+    )
+
+
+def denied(target: Target) -> HostUnreachable:
+    return HostUnreachable(
+        f"{target} did not accept the key {target.key}.",
+        "the instance was made with another key: set `key` in rig.toml to that one\n"
+        "or, if that key is lost: `rig terminate` and `rig launch`",
+    )
+
+
+def dropped(target: Target, why: str) -> HostUnreachable:
+    return HostUnreachable(f"The connection to {target} broke: {why}", "run the command again; nothing on the host was lost")
+
+
+def local_process(line: Sequence[str], **popen: Any) -> subprocess.Popen[bytes]:
+    """Start a program of this computer. Raises MissingProgram, which says how to get it."""
+    try:
+        return subprocess.Popen(list(line), **popen)
+    except FileNotFoundError:
+        raise missing(line[0]) from None
+
+
+def missing(program: str) -> MissingProgram:
+    packages = {"ssh": "openssh-client", "ssh-keygen": "openssh-client"}
+    return MissingProgram(
+        f"The program {program} is not on this computer.",
+        f"Debian, Ubuntu: sudo apt install {packages.get(program, program)}\nmacOS: brew install {program}",
+    )

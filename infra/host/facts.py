@@ -1,0 +1,90 @@
+"""What the host says of itself: the kit's small programs are sent and asked in one round trip."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import tarfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from infra.errors import WorldError
+from infra.host.commands import ssh
+from infra.host.connection import DROPPED, Host, dropped, local_process
+from infra.names import CODE_DIR, DATA_DIR, KIT_DIR, RUNS_DIR
+
+PROGRAMS = ("record.py", "host_facts.py")
+_SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunFacts:
+    """One run on the host's disk. *state*: running, ended, or lost (its container is gone and it left no record)."""
+
+    name: str
+    state: str
+    exit_code: int | None
+    oom: bool
+    started: str | None
+    ended: str | None
+    sealed: bool
+    fetched: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """*docker*: the words that reach the engine, empty when it does not answer. *ended*: why the guard last fired."""
+
+    home: str
+    uid: int
+    gid: int
+    memory_bytes: int
+    disk_free_bytes: int
+    docker: tuple[str, ...]
+    images: tuple[str, ...]
+    gpus: tuple[str, ...]
+    rsync: bool
+    runs: tuple[RunFacts, ...]
+    ended: Mapping[str, Any] | None
+
+    @property
+    def unfetched(self) -> tuple[RunFacts, ...]:
+        return tuple(run for run in self.runs if not run.fetched)
+
+    @property
+    def running(self) -> tuple[RunFacts, ...]:
+        return tuple(run for run in self.runs if run.state == "running")
+
+
+def ask_facts(host: Host, *, images: Sequence[str] = ()) -> Facts:
+    """Send the kit's programs to the host and return what host_facts.py says there."""
+    folders = [CODE_DIR, KIT_DIR, RUNS_DIR, DATA_DIR, "rig/snapshots", "rig/fetched"]
+    line = ssh(
+        host.target,
+        ["mkdir", "-p", *folders],
+        ["tar", "-xf", "-", "-C", KIT_DIR],
+        ["python3", f"{KIT_DIR}/host_facts.py", *images],
+    )
+    process = local_process(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    out, said = process.communicate(_packed_programs())
+    if process.returncode == DROPPED:
+        raise dropped(host.target, said.decode(errors="replace").strip())
+    if process.returncode:
+        raise WorldError(f"{host.target} could not say what it is: {said.decode(errors='replace').strip()}")
+    return parse(json.loads(out))
+
+
+def parse(said: Mapping[str, Any]) -> Facts:
+    lists = {name: tuple(said[name]) for name in ("docker", "images", "gpus")}
+    return Facts(**{**said, **lists, "runs": tuple(RunFacts(**run) for run in said["runs"])})
+
+
+def _packed_programs() -> bytes:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as tar:
+        for program in PROGRAMS:
+            tar.add(_SCRIPTS / program, arcname=program)
+    return packed.getvalue()

@@ -1,0 +1,68 @@
+"""Waits until the host is of use: SSH answers with the right key, then Docker, then (if rented) the GPU."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable
+
+from infra.console import Tell
+from infra.errors import HostUnreachable, WorldError
+from infra.host.connection import Host, refused, timed_out
+from infra.host.facts import Facts, ask_facts
+from infra.host.target import Target
+
+
+def wait_for_ssh(target: Target, *, timeout_s: float = 300, now: Callable[[], float] = time.monotonic) -> None:
+    """Return when an SSH server greets at *target*. Raises HostUnreachable: timed out or refused, told apart."""
+    deadline = now() + timeout_s
+    while True:
+        failure = _greeting_failure(target)
+        if failure is None:
+            return
+        if now() >= deadline:
+            raise failure
+        time.sleep(0.2)
+
+
+def _greeting_failure(target: Target) -> HostUnreachable | None:
+    try:
+        with socket.create_connection((target.address, target.port), timeout=5) as connection:
+            connection.settimeout(5)
+            return None if connection.recv(4) == b"SSH-" else refused(target)
+    except TimeoutError:
+        return timed_out(target)
+    except OSError:
+        return refused(target)
+
+
+def wait_until_ready(
+    host: Host, *, gpu: bool, tell: Tell, timeout_s: float = 600, now: Callable[[], float] = time.monotonic
+) -> Facts:
+    """Return the host's facts once SSH, Docker and (with *gpu*) the NVIDIA driver answer."""
+    wait_for_ssh(host.target, timeout_s=timeout_s)
+    deadline = now() + timeout_s
+    told = ""
+    while True:
+        facts = ask_facts(host)
+        lacking = lacking_of(facts, gpu=gpu)
+        if not lacking:
+            return facts
+        if now() >= deadline:
+            raise WorldError(
+                f"{host.target} is up, but {lacking} does not answer after {timeout_s:g} s.",
+                "`rig ssh` opens a shell there; `sudo cloud-init status --long` tells what the boot is doing\n"
+                "`rig terminate` ends the instance and its cost",
+            )
+        if lacking != told:
+            tell(f"Waiting for {lacking} on the instance ...")
+            told = lacking
+        time.sleep(2)
+
+
+def lacking_of(facts: Facts, *, gpu: bool) -> str:
+    if not facts.docker:
+        return "Docker"
+    if gpu and not facts.gpus:
+        return "the GPU's driver (nvidia-smi)"
+    return ""

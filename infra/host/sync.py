@@ -1,0 +1,125 @@
+"""Moves folders between this computer and the host: rsync where both ends have it, one tar stream where not."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from infra.console import Tell
+from infra.errors import HostUnreachable, RigError, WorldError
+from infra.host import commands
+from infra.host.connection import DROPPED, Host, dropped, local_process
+from infra.host.ignored import as_rsync_rules, ignored_paths, kept_files
+
+# rsync(1), EXIT VALUES: the ways in which not the files but the connection is at fault.
+_CONNECTION_LOST = {10, 12, 20, 30, 35, DROPPED}
+
+
+def push_code(host: Host, code: Path, destination: str, *, rsync_there: bool) -> None:
+    """Make *destination* on the host equal to *code*, without what git ignores, secrets and caches."""
+    ignored = ignored_paths(code)
+    if rsync_there and rsync_here():
+        _finish(host, commands.rsync_push(host.target, code, destination), stdin=as_rsync_rules(ignored))
+    else:
+        _stream_up(host, code, kept_files(code, ignored), destination)
+
+
+def push_data(host: Host, data: Path, destination: str, *, rsync_there: bool, tell: Tell) -> None:
+    """Copy a data folder. With rsync an interrupted copy goes on where it stopped; a tar stream starts anew."""
+    if rsync_there and rsync_here():
+        _finish(host, commands.rsync_data(host.target, data, destination), progress=True)
+    else:
+        tell("rsync is missing on one side: the data goes as one stream and cannot be resumed.")
+        _stream_up(host, data, kept_files(data, []), destination)
+
+
+def pull(host: Host, source: str, destination: Path, *, rsync_there: bool) -> None:
+    """Bring the folder *source* home into *destination*; may be repeated while files still grow."""
+    destination.mkdir(parents=True, exist_ok=True)
+    if rsync_there and rsync_here():
+        _finish(host, commands.rsync_pull(host.target, source, destination))
+    else:
+        _stream_down(host, source, destination)
+
+
+def rsync_here() -> bool:
+    """Whether this computer's rsync is the real one: macOS ships one that lacks what is needed."""
+    if not shutil.which("rsync"):
+        return False
+    version = subprocess.run(["rsync", "--version"], capture_output=True, text=True).stdout
+    found = re.match(r"rsync\s+version\s+v?(\d+)\.(\d+)", version)
+    return bool(found) and (int(found[1]), int(found[2])) >= (3, 1)
+
+
+def _finish(host: Host, line: list[str], *, stdin: bytes | None = None, progress: bool = False) -> None:
+    process = local_process(
+        line,
+        stdin=subprocess.PIPE if stdin is not None else subprocess.DEVNULL,
+        stdout=None if progress else subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+    _, said = process.communicate(stdin)
+    if process.returncode:
+        raise _failed(host, process.returncode, said.decode(errors="replace").strip())
+
+
+def _failed(host: Host, exit_code: int, said: str) -> RigError:
+    if exit_code in _CONNECTION_LOST:
+        return dropped(host.target, said.splitlines()[-1] if said else f"exit code {exit_code}")
+    hint = "free some space on the host, or launch with a larger disk_gib" if "No space left" in said else ""
+    return WorldError(f"Copying to or from {host.target} failed (exit code {exit_code}): {said}", hint)
+
+
+def _stream_up(host: Host, folder: Path, files: Iterator[Path], destination: str) -> None:
+    process = host.stream(*commands.unpack(destination), stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdin is not None
+    try:
+        with tarfile.open(fileobj=process.stdin, mode="w|", dereference=False) as tar:
+            for file in files:
+                tar.add(folder / file, arcname=str(file), recursive=False)
+    except BrokenPipeError:
+        pass  # the other end says why, below
+    said = process.communicate()[1].decode(errors="replace").strip()
+    if process.returncode:
+        raise _failed(host, process.returncode, said)
+
+
+def _stream_down(host: Host, source: str, destination: Path) -> None:
+    process = host.stream(commands.pack(source), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout is not None
+    try:
+        with tarfile.open(fileobj=process.stdout, mode="r|") as tar:
+            for member in tar:
+                _extract(tar, member, destination)
+    except (tarfile.ReadError, EOFError) as error:
+        process.kill()
+        process.communicate()
+        raise HostUnreachable(f"The stream from {host.target} was cut: {error}", "run `rig pull` again") from error
+    said = process.communicate()[1].decode(errors="replace").strip()
+    if process.returncode:
+        raise _failed(host, process.returncode, said)
+
+
+def _extract(tar: tarfile.TarFile, member: tarfile.TarInfo, destination: Path) -> None:
+    """Whole or absent, never outside *destination*, never over a newer file of the person's."""
+    here = destination / member.name
+    if not here.resolve().is_relative_to(destination.resolve()) or not (member.isfile() or member.isdir()):
+        return
+    if member.isdir():
+        here.mkdir(parents=True, exist_ok=True)
+        return
+    if here.exists() and here.stat().st_mtime > member.mtime + 1:
+        return
+    here.parent.mkdir(parents=True, exist_ok=True)
+    aside = here.with_name(here.name + ".part")
+    content = tar.extractfile(member)
+    assert content is not None
+    with aside.open("wb") as file:
+        shutil.copyfileobj(content, file)
+    os.utime(aside, (member.mtime, member.mtime))
+    aside.replace(here)

@@ -1,0 +1,45 @@
+"""Where a host is and how it proves who it is."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from infra.errors import UserError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """An SSH endpoint. *identity* (the instance id) names its host key: the address changes at each start, the key
+    stays on the root disk, so the key is pinned to the id and not to the address."""
+
+    identity: str
+    address: str
+    port: int
+    user: str
+    key: Path
+    known_hosts: Path
+
+    @property
+    def control_path(self) -> Path:
+        """The socket of the shared OpenSSH connection. Short, for a socket's name may have 104 bytes on macOS."""
+        mark = hashlib.sha256(f"{self.identity} {self.address} {self.port} {self.key}".encode()).hexdigest()[:16]
+        return control_folder() / mark
+
+    def __str__(self) -> str:
+        return f"{self.user}@{self.address}:{self.port}"
+
+
+def control_folder() -> Path:
+    """A folder that only this user can enter: whoever can open the socket can use the connection."""
+    folder = Path("/tmp") / f"gluon-rig-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    found = folder.lstat()
+    if found.st_uid != os.getuid() or found.st_mode & 0o077 or folder.is_symlink():
+        raise UserError(
+            f"{folder} is open to other users of this computer, so SSH connections cannot be shared safely in it.",
+            f"remove it: rm -r {folder}",
+        )
+    return folder
