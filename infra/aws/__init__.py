@@ -1,0 +1,1 @@
+"""Everything the kit asks of AWS. boto3 is imported in `session` alone."""

@@ -1,0 +1,122 @@
+"""The door to AWS: the only place where boto3 is imported, a client is made, and botocore's errors become ours."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+from infra.aws.failures import Scene, from_code, from_exception
+from infra.names import KIT
+
+if TYPE_CHECKING:
+    import boto3
+
+FALLBACK_REGION: Final = "us-east-1"
+
+
+class Session:
+    """Who we are and which region we speak to. Opens nothing until a client is asked for; safe to share by threads.
+
+    *endpoint_url*: the rehearsal cloud's address. It is asked with made-up credentials, so that a person without an
+    AWS account can rehearse, and a person with one cannot leak a key to it.
+    """
+
+    def __init__(self, *, region: str, profile: str = "", endpoint_url: str = "") -> None:
+        self.region = region
+        self.profile = profile
+        self.endpoint_url = endpoint_url
+        self._lock = threading.RLock()
+        self._boto: boto3.Session | None = None
+        self._clients: dict[tuple[str, str, bool], Any] = {}
+
+    def client(self, service: str, *, region: str | None = None, patient: bool = True) -> Any:
+        """A client, always the same one for the same arguments.
+
+        *patient* retries what AWS may answer better a second later, throttling above all. Capacity is not like that:
+        `patient=False` asks once, because the SDK would ask the same question again instead of the next zone.
+        """
+        wanted = (service, region or self.region, patient)
+        with self._lock:  # making clients is not thread-safe, using them is:
+            # https://boto3.amazonaws.com/v1/documentation/api/latest/guide/session.html
+            if wanted not in self._clients:
+                self._clients[wanted] = self._make(*wanted)
+            return self._clients[wanted]
+
+    @property
+    def events(self) -> Any:
+        """botocore's hooks. What is registered here sees every call of the clients made afterwards."""
+        with self._lock:
+            return self._opened().events
+
+    @contextmanager
+    def translated(self, action: str, *, region: str = "") -> Iterator[None]:
+        """Turn whatever AWS or botocore raises inside into our errors; *action* reads after "Cannot ": "start i-0abc".
+
+        AwsFailed.code keeps AWS's own code for the callers that can go on after some of them.
+        """
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        scene = Scene(
+            action=action, region=region or self.region, profile=self.profile, rehearsing=bool(self.endpoint_url)
+        )
+        try:
+            yield
+        except ClientError as error:
+            said = error.response.get("Error", {})
+            raise from_code(said.get("Code", ""), said.get("Message", ""), error.operation_name, scene) from error
+        except BotoCoreError as error:
+            names = tuple(kind.__name__ for kind in type(error).__mro__)
+            raise from_exception(names, str(error), scene) from error
+
+    def _make(self, service: str, region: str, patient: bool) -> Any:
+        from botocore.config import Config
+
+        config = Config(
+            retries={"mode": "standard", "total_max_attempts": 5 if patient else 1},
+            connect_timeout=10,
+            user_agent_extra=KIT,
+            max_pool_connections=32,  # `sweep` and `launch` ask side by side
+            # A proxy set for the outside world must not be asked for 127.0.0.1. None: botocore's own rules.
+            proxies={} if self.endpoint_url else None,
+        )
+        with self.translated("speak to AWS", region=region):
+            # Any: the stubs know clients by literal name only, and this is the place for every name.
+            opened: Any = self._opened()
+            return opened.client(service, region_name=region, endpoint_url=self.endpoint_url or None, config=config)
+
+    def _opened(self) -> boto3.Session:
+        if self._boto is None:
+            with self.translated("speak to AWS"):
+                self._boto = _rehearsing(self.region) if self.endpoint_url else _real(self.profile, self.region)
+        return self._boto
+
+
+def default_region(profile: str = "") -> str:
+    """The region of *profile* (empty: of the one AWS's own rules choose), else us-east-1."""
+    session = Session(region=FALLBACK_REGION, profile=profile)
+    with session.translated("read your AWS configuration"):
+        return _real(profile, None).region_name or FALLBACK_REGION
+
+
+def _real(profile: str, region: str | None) -> boto3.Session:
+    import boto3
+
+    return boto3.Session(profile_name=profile or None, region_name=region)
+
+
+def _rehearsing(region: str) -> boto3.Session:
+    import boto3
+    from botocore.session import Session as Botocore
+
+    # (name in the file, environment variable, default, conversion): neither the person's files nor AWS_PROFILE count.
+    blind = {
+        "profile": (None, None, None, None),
+        "config_file": (None, None, os.devnull, None),
+        "credentials_file": (None, None, os.devnull, None),
+    }
+    inner = Botocore(session_vars=blind)
+    inner.set_credentials("rehearsal", "rehearsal")
+    return boto3.Session(botocore_session=inner, region_name=region)
