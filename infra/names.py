@@ -11,6 +11,7 @@ NAME_TAG: Final = "gluon-rig:name"  # which rig (setting `name`)
 DEADLINE_TAG: Final = "gluon-rig:deadline"  # ISO 8601, UTC: the one truth about when this instance must be off
 IDLE_TAG: Final = "gluon-rig:idle-minutes"  # 0: never stop for idleness
 PRICE_TAG: Final = "gluon-rig:usd-per-hour"  # instance + disk + address, as promised at launch
+GPUS_TAG: Final = "gluon-rig:gpus"  # GPUs the type was rented for; "0" on CPU types
 HOST_KEY_TAG: Final = "gluon-rig:host-key"  # "ssh-ed25519 AAAA...", taken from the console output
 SSH_PORT_TAG: Final = "gluon-rig:ssh-port"  # only the rehearsal cloud sets it; absent means 22
 
@@ -23,3 +24,5 @@ CODE_DIR: Final = "rig/code"  # what `sync` keeps equal to the project
 KIT_DIR: Final = "rig/kit"  # the kit's own small programs (scripts/record.py)
 RUNS_DIR: Final = "rig/runs"  # one work folder per run
 DATA_DIR: Final = "rig/data"
+SNAPSHOTS_DIR: Final = "rig/snapshots"  # the code as it was when a run started, one folder per run
+FETCHED_DIR: Final = "rig/fetched"  # an empty file per run whose results are home and verified

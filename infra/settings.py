@@ -76,8 +76,12 @@ class Settings:
     region: str = setting("", str, "AWS region; empty: that of your AWS profile, else us-east-1")
     profile: str = setting("", str, "AWS profile; empty: what AWS's own rules choose")
 
-    type: tuple[str, ...] = setting(("g4dn.xlarge",), words, "instance types, tried in this order: g4dn.xlarge,g6.xlarge")
-    gpu_mem: float = setting(0.0, at_least(0, float), "GiB of GPU memory needed; the kit then picks the cheapest type that fits")
+    type: tuple[str, ...] = setting(
+        ("g4dn.xlarge",), words, "instance types, tried in this order: g4dn.xlarge,g6.xlarge"
+    )
+    gpu_mem: float = setting(
+        0.0, at_least(0, float), "GiB of GPU memory needed; the kit then picks the cheapest type that fits"
+    )
     gpus: int = setting(1, at_least(1, int), "GPUs needed, used together with gpu_mem")
     any_region: bool = setting(False, yes_or_no, "with gpu_mem: compare all regions, not only this one")
     os: str = setting(
@@ -85,13 +89,21 @@ class Settings:
     )
     ami: str = setting("", str, "a fixed image id (ami-...) instead of the newest Deep Learning AMI")
     disk_gib: int = setting(60, at_least(1, int), "root disk in GiB; raised to what the image needs")
-    spot: bool = setting(False, yes_or_no, "use spare capacity: cheaper, but AWS may take it back with two minutes' notice")
-    on_demand_fallback: bool = setting(False, yes_or_no, "with spot: pay the full price when there is no spare capacity")
+    spot: bool = setting(
+        False, yes_or_no, "use spare capacity: cheaper, but AWS may take it back with two minutes' notice"
+    )
+    on_demand_fallback: bool = setting(
+        False, yes_or_no, "with spot: pay the full price when there is no spare capacity"
+    )
     wait_minutes: float = setting(0.0, at_least(0, float), "keep asking this long when AWS has no free machine")
 
     hours: float = setting(8.0, hours, "the instance is off after this many hours, whatever happens")
-    budget: float = setting(0.0, at_least(0, float), "US dollars this launch may cost at most; sets the deadline instead of hours")
-    idle: int = setting(20, count, "minutes without job, login or GPU use after which the instance powers off; 0: never")
+    budget: float = setting(
+        0.0, at_least(0, float), "US dollars this launch may cost at most; sets the deadline instead of hours"
+    )
+    idle: int = setting(
+        20, count, "minutes without job, login or GPU use after which the instance powers off; 0: never"
+    )
     after: str = setting(
         "idle", one_of("idle", "stop", "terminate", "keep"), "when a run has ended and its results are home: stop the "
         "instance, terminate it, keep it, or leave it to the idle rule"
@@ -113,7 +125,11 @@ def option_name(field_name: str) -> str:
 
 
 def load(
-    options: Mapping[str, str], *, environ: Mapping[str, str], remembered: Mapping[str, Any], foreign: Mapping[str, str] | None = None
+    options: Mapping[str, str],
+    *,
+    environ: Mapping[str, str],
+    remembered: Mapping[str, Any],
+    foreign: Mapping[str, str] | None = None,
 ) -> Settings:
     """Build the settings from the command line, the environment and rig.toml.
 

@@ -1,14 +1,14 @@
-"""Print, as one JSON object, what the kit needs to know of the host it stands on. Runs on the instance; changes nothing.
+"""Print, as one JSON object, what the kit needs to know of the host. Runs on the instance; changes nothing.
 
-    python3 host_facts.py [IMAGE...]
+python3 host_facts.py [IMAGE...]
 
-    home, uid, gid, memory_bytes, disk_free_bytes   of the login user and the machine
-    docker      the words that reach the engine: ["docker"], ["sudo", "docker"], or [] when neither answers
-    images      those of the asked images that are here
-    gpus        names, as nvidia-smi gives them
-    rsync       whether rsync is installed
-    runs        every run on this disk: name, state (running, ended, lost), exit_code, oom, started, ended, sealed, fetched
-    ended       why the guard last switched this machine off, if it did
+home, uid, gid, memory_bytes, disk_free_bytes   of the login user and the machine
+docker      the words that reach the engine: ["docker"], ["sudo", "docker"], or [] when neither answers
+images      those of the asked images that are here
+gpus        names, as nvidia-smi gives them
+rsync       whether rsync is installed
+runs        every run on this disk: name, state (running, ended, lost), exit_code, oom, started, ended, sealed, fetched
+ended       why the guard last switched this machine off, if it did
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ Standard output is passed on, so that `docker logs` shows the same lines.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -90,10 +91,8 @@ def run(command: list[str], log) -> int:  # type: ignore[no-untyped-def]
 
 
 def pass_on(child: subprocess.Popen, number: int) -> None:  # type: ignore[type-arg]
-    try:
+    with contextlib.suppress(ProcessLookupError):  # it ended in the same moment; wait() has its exit code
         os.killpg(child.pid, number)
-    except ProcessLookupError:
-        pass  # it ended in the same moment; wait() has its exit code
 
 
 def ending(command: list[str], exit_code: int, started: float) -> dict[str, object]:
@@ -112,7 +111,7 @@ def iso(moment: float) -> str:
 
 
 def seal(workdir: Path) -> None:
-    """Write `MANIFEST.sha256` (the format of sha256sum): every file below *workdir* but itself and half-written ones."""
+    """Write `MANIFEST.sha256` in sha256sum's format: every file below *workdir* but itself and half-written ones."""
     files = sorted(
         path
         for path in workdir.rglob("*")

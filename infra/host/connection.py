@@ -92,7 +92,9 @@ def _connect(target: Target) -> Any:
 
     pinned = pinned_key(target.known_hosts, target.identity)
     if pinned is None:
-        raise WorldError(f"The host key of {target.identity} is not known yet.", "run `rig launch`, which asks AWS for it")
+        raise WorldError(
+            f"The host key of {target.identity} is not known yet.", "run `rig launch`, which asks AWS for it"
+        )
     connection = fabric.Connection(
         target.address,
         user=target.user,
@@ -120,7 +122,14 @@ def _connect(target: Target) -> Any:
 
 
 def _other_key_types() -> list[str]:
-    return ["ssh-rsa", "rsa-sha2-256", "rsa-sha2-512", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521"]
+    return [
+        "ssh-rsa",
+        "rsa-sha2-256",
+        "rsa-sha2-512",
+        "ecdsa-sha2-nistp256",
+        "ecdsa-sha2-nistp384",
+        "ecdsa-sha2-nistp521",
+    ]
 
 
 @contextmanager
@@ -166,7 +175,9 @@ def denied(target: Target) -> HostUnreachable:
 
 
 def dropped(target: Target, why: str) -> HostUnreachable:
-    return HostUnreachable(f"The connection to {target} broke: {why}", "run the command again; nothing on the host was lost")
+    return HostUnreachable(
+        f"The connection to {target} broke: {why}", "run the command again; nothing on the host was lost"
+    )
 
 
 def local_process(line: Sequence[str], **popen: Any) -> subprocess.Popen[bytes]:

@@ -14,7 +14,7 @@ from typing import Any
 from infra.errors import WorldError
 from infra.host.commands import ssh
 from infra.host.connection import DROPPED, Host, dropped, local_process
-from infra.names import CODE_DIR, DATA_DIR, KIT_DIR, RUNS_DIR
+from infra.names import CODE_DIR, DATA_DIR, FETCHED_DIR, KIT_DIR, RUNS_DIR, SNAPSHOTS_DIR
 
 PROGRAMS = ("record.py", "host_facts.py")
 _SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
@@ -61,7 +61,7 @@ class Facts:
 
 def ask_facts(host: Host, *, images: Sequence[str] = ()) -> Facts:
     """Send the kit's programs to the host and return what host_facts.py says there."""
-    folders = [CODE_DIR, KIT_DIR, RUNS_DIR, DATA_DIR, "rig/snapshots", "rig/fetched"]
+    folders = [CODE_DIR, KIT_DIR, RUNS_DIR, DATA_DIR, SNAPSHOTS_DIR, FETCHED_DIR]
     line = ssh(
         host.target,
         ["mkdir", "-p", *folders],

@@ -72,9 +72,7 @@ def kept_files(code: Path, ignored: list[str]) -> Iterator[Path]:
         folders[:] = [
             name for name in sorted(folders) if name not in links and not _stays(here / name, left_out, is_folder=True)
         ]
-        yield from (
-            here / name for name in sorted(files + links) if not _stays(here / name, left_out, is_folder=False)
-        )
+        yield from (here / name for name in sorted(files + links) if not _stays(here / name, left_out, is_folder=False))
 
 
 def _stays(path: Path, left_out: set[str], *, is_folder: bool) -> bool:

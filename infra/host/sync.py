@@ -53,7 +53,7 @@ def rsync_here() -> bool:
         return False
     version = subprocess.run(["rsync", "--version"], capture_output=True, text=True).stdout
     found = re.match(r"rsync\s+version\s+v?(\d+)\.(\d+)", version)
-    return bool(found) and (int(found[1]), int(found[2])) >= (3, 1)
+    return found is not None and (int(found[1]), int(found[2])) >= (3, 1)
 
 
 def _finish(host: Host, line: list[str], *, stdin: bytes | None = None, progress: bool = False) -> None:

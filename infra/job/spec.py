@@ -1,0 +1,70 @@
+"""What to run: a job of `training`, a script of the person's, or any command."""
+
+from __future__ import annotations
+
+import secrets
+import shlex
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path, PurePosixPath
+
+from infra.errors import BadSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """*command* is complete but for the folders, which stand in it as RUN_DIR and DATA_DIR. *results*: whether a run
+    that leaves nothing but its log has failed."""
+
+    name: str
+    command: tuple[str, ...]
+    results: bool = True
+
+    def command_in(self, run_dir: str, data_dir: str) -> list[str]:
+        places = {RUN_DIR: run_dir, DATA_OPTION: f"data={data_dir}"}
+        return [places.get(word, word) for word in self.command]
+
+
+RUN_DIR = "<run folder>"
+DATA_OPTION = "<data folder>"
+
+
+def training_job(name: str, args: str = "") -> Job:
+    command = ("python3", "-m", "training", name, "--workdir", RUN_DIR, DATA_OPTION, *_split(args))
+    return Job(name=name, command=command)
+
+
+def script_job(script: str, code: Path, args: str = "") -> Job:
+    """A Python program of the person's, anywhere below *code*. Raises BadSettings if it is not there."""
+    path = Path(script) if Path(script).is_absolute() else code / script
+    if not path.is_file():
+        raise BadSettings(
+            f"script = {script!r}: there is no such file in {code.resolve()}", "give its path below the code folder"
+        )
+    if not path.resolve().is_relative_to(code.resolve()):
+        raise BadSettings(
+            f"script = {script!r} lies outside the code folder {code.resolve()}, and only that folder is copied.",
+            f"say CODE={path.resolve().parent} as well",
+        )
+    inside = PurePosixPath(path.resolve().relative_to(code.resolve()).as_posix())
+    return Job(name=inside.stem, command=("python3", str(inside), *_split(args)))
+
+
+def command_job(command: str) -> Job:
+    """Any line of shell. What it prints is its result, so it may leave no files."""
+    if not command.strip():
+        raise BadSettings("cmd is empty.", "for example CMD='nvidia-smi'")
+    return Job(name="cmd", command=("sh", "-c", command), results=False)
+
+
+def _split(args: str) -> list[str]:
+    try:
+        return shlex.split(args)
+    except ValueError as error:
+        raise BadSettings(f"args = {args!r}: {error}", "quote it as you would in a shell") from None
+
+
+def new_run_name(job: Job, now: datetime) -> str:
+    """Sorts by time, says the job, and never meets another: "20261120-155301-lenet-3f2a"."""
+    label = "".join(c if c.isascii() and (c.isalnum() or c == "-") else "-" for c in job.name)[:30]
+    return f"{now:%Y%m%d-%H%M%S}-{label}-{secrets.token_hex(2)}"
