@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import boto3
 
 FALLBACK_REGION: Final = "us-east-1"
+READ_TIMEOUT_S: Final = 60.0  # botocore's own
 
 
 class Session:
@@ -30,15 +31,18 @@ class Session:
         self.endpoint_url = endpoint_url
         self._lock = threading.RLock()
         self._boto: boto3.Session | None = None
-        self._clients: dict[tuple[str, str, bool], Any] = {}
+        self._clients: dict[tuple[str, str, bool, float], Any] = {}
 
-    def client(self, service: str, *, region: str | None = None, patient: bool = True) -> Any:
+    def client(
+        self, service: str, *, region: str | None = None, patient: bool = True, timeout_s: float = READ_TIMEOUT_S
+    ) -> Any:
         """A client, always the same one for the same arguments.
 
         *patient* retries what AWS may answer better a second later, throttling above all. Capacity is not like that:
         `patient=False` asks once, because the SDK would ask the same question again instead of the next zone.
+        *timeout_s* is how long one answer is waited for; short where there is another way to know.
         """
-        wanted = (service, region or self.region, patient)
+        wanted = (service, region or self.region, patient, timeout_s)
         with self._lock:  # making clients is not thread-safe, using them is:
             # https://boto3.amazonaws.com/v1/documentation/api/latest/guide/session.html
             if wanted not in self._clients:
@@ -71,12 +75,13 @@ class Session:
             names = tuple(kind.__name__ for kind in type(error).__mro__)
             raise from_exception(names, str(error), scene) from error
 
-    def _make(self, service: str, region: str, patient: bool) -> Any:
+    def _make(self, service: str, region: str, patient: bool, timeout_s: float) -> Any:
         from botocore.config import Config
 
         config = Config(
             retries={"mode": "standard", "total_max_attempts": 5 if patient else 1},
-            connect_timeout=10,
+            connect_timeout=min(10, timeout_s),
+            read_timeout=timeout_s,
             user_agent_extra=KIT,
             max_pool_connections=32,  # `sweep` and `launch` ask side by side
             # A proxy set for the outside world must not be asked for 127.0.0.1. None: botocore's own rules.
