@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from infra.console import Tell
-from infra.errors import HostUnreachable, RigError, WorldError
+from infra.errors import RigError, WorldError
 from infra.host import commands
 from infra.host.connection import DROPPED, Host, dropped, local_process
 from infra.host.ignored import as_rsync_rules, ignored_paths, kept_files
@@ -92,17 +92,18 @@ def _stream_up(host: Host, folder: Path, files: Iterator[Path], destination: str
 def _stream_down(host: Host, source: str, destination: Path) -> None:
     process = host.stream(commands.pack(source), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert process.stdout is not None
+    cut = ""
     try:
         with tarfile.open(fileobj=process.stdout, mode="r|") as tar:
             for member in tar:
                 _extract(tar, member, destination)
     except (tarfile.ReadError, EOFError) as error:
-        process.kill()
-        process.communicate()
-        raise HostUnreachable(f"The stream from {host.target} was cut: {error}", "run `rig pull` again") from error
+        cut = f"the stream was cut: {error}"
     said = process.communicate()[1].decode(errors="replace").strip()
     if process.returncode:
-        raise _failed(host, process.returncode, said)
+        raise _failed(host, process.returncode, said or cut)
+    if cut:
+        raise dropped(host.target, cut)
 
 
 def _extract(tar: tarfile.TarFile, member: tarfile.TarInfo, destination: Path) -> None:

@@ -1,0 +1,68 @@
+"""The command line: the only room that reads the environment, prints, asks, and chooses exit codes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from infra.cli import screens
+from infra.cli.parser import Request, parse
+from infra.console import tell
+from infra.errors import BadSettings, RigError
+from infra.settings import Settings, load
+
+INTERRUPTED = 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one verb. 0 done or nothing to do, 1 the world failed, 2 the person can mend it, 130 interrupted."""
+    from infra.cli.verbs import VERBS
+
+    # `rig status | head` must not end in a traceback.
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        if not words or words[0] in ("-h", "--help", "help"):
+            print(screens.overview(VERBS))
+            return 0
+        if words[0] == "--version":
+            print(f"gluon-rig {version()}")
+            return 0
+        request = parse(words, VERBS)
+        return request.verb.run(request.options, _settings(request))
+    except RigError as error:
+        print(screens.error(error), file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        tell("\nInterrupted.")
+        return INTERRUPTED
+
+
+def _settings(request: Request) -> Settings:
+    return load(
+        request.settings, environ=os.environ, remembered=remembered(Path("rig.toml")), foreign=request.foreign
+    )
+
+
+def remembered(path: Path) -> dict[str, Any]:
+    """What rig.toml says. Raises BadSettings if it is no TOML."""
+    if not path.is_file():
+        return {}
+    try:
+        import tomllib
+    except ModuleNotFoundError:  # Python 3.10
+        import tomli as tomllib
+    try:
+        return tomllib.loads(path.read_text())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadSettings(f"{path} is not readable as TOML: {error}", "rig.toml.example shows the form") from None
+
+
+def version() -> str:
+    from importlib.metadata import version as installed
+
+    return installed("gluon-rig")

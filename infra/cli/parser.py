@@ -1,0 +1,136 @@
+"""Turns a command line into a verb, its options, and the settings given with it.
+
+One parser is built, that of the verb that was typed: `rig --help` and every start stay quick.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from infra.errors import UserError
+from infra.settings import Settings, option_name
+
+
+@dataclass(frozen=True, kw_only=True)
+class Option:
+    """An option of one verb alone (a setting belongs to all). A *flag* takes 1 or 0, or nothing, which means 1."""
+
+    name: str
+    help: str
+    default: Any = ""
+    flag: bool = False
+    choices: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verb:
+    """*settings*: those its --help shows; it takes the others too. *words*: names of its positional arguments."""
+
+    name: str
+    help: str
+    run: Callable[..., int]
+    group: str
+    options: tuple[Option, ...] = ()
+    settings: tuple[str, ...] = ()
+    words: tuple[Option, ...] = ()
+    epilog: str = ""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was typed, taken apart. *foreign*: options nobody knows, for one message with all that is wrong."""
+
+    verb: Verb
+    options: argparse.Namespace
+    settings: Mapping[str, str]
+    foreign: Mapping[str, str] = field(default_factory=dict)
+
+
+def parse(argv: Sequence[str], verbs: Mapping[str, Verb]) -> Request:
+    """Raises UserError for an unknown verb; prints help and raises SystemExit(0) for --help."""
+    verb = _verb(argv[0], verbs)
+    parser = _parser(verb)
+    given, rest = parser.parse_known_args(argv[1:])
+    settings = {f.name: getattr(given, f"setting_{f.name}") for f in fields(Settings)}
+    return Request(
+        verb=verb,
+        options=given,
+        settings={name: text for name, text in settings.items() if text is not None},
+        foreign=_foreign(rest),
+    )
+
+
+def _verb(name: str, verbs: Mapping[str, Verb]) -> Verb:
+    if name in verbs:
+        return verbs[name]
+    near = difflib.get_close_matches(name, verbs, n=1)
+    guess = f"did you mean `rig {near[0]}`?\n" if near else ""
+    raise UserError(f"There is no verb {name!r}.", f"{guess}`rig --help` lists all verbs")
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> Any:
+        raise UserError(f"{self.prog}: {message}", f"`{self.prog} --help` shows what it takes")
+
+
+def _parser(verb: Verb) -> _Parser:
+    parser = _Parser(
+        prog=f"rig {verb.name}",
+        description=verb.help,
+        epilog=verb.epilog,
+        allow_abbrev=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    for word in verb.words:
+        parser.add_argument(word.name, help=word.help, nargs="?", default=word.default, choices=word.choices)
+    for option in verb.options:
+        _add_option(parser, option)
+    group = parser.add_argument_group("settings", "also from the environment (RIG_NAME=...) and from rig.toml")
+    for f in fields(Settings):
+        shown = f.name in verb.settings
+        group.add_argument(
+            option_name(f.name),
+            dest=f"setting_{f.name}",
+            metavar="1|0" if f.default is False else "VALUE",
+            # --spot alone means --spot 1; nargs stays "?" for flags only, so that a missing value is noticed.
+            **({"nargs": "?", "const": "1"} if f.default is False else {}),
+            help=f"{f.metadata['doc']}{_default(f.default)}".replace("%", "%%") if shown else argparse.SUPPRESS,
+        )
+    return parser
+
+
+def _add_option(parser: argparse.ArgumentParser, option: Option) -> None:
+    name = "--" + option.name
+    text = option.help.replace("%", "%%")
+    if option.flag:
+        parser.add_argument(name, help=text, nargs="?", const=True, default=False, type=_yes_or_no, metavar="1|0")
+    else:
+        parser.add_argument(name, help=text, default=option.default, choices=option.choices, metavar="VALUE")
+
+
+def _yes_or_no(text: str) -> bool:
+    from infra.settings import yes_or_no
+
+    return yes_or_no(text)
+
+
+def _default(value: Any) -> str:
+    if value in ("", False):
+        return ""
+    return f" [{','.join(value) if isinstance(value, tuple) else value}]"
+
+
+def _foreign(rest: Sequence[str]) -> dict[str, str]:
+    """Unknown options by name; a stray word that belongs to none is reported as it stands."""
+    unknown = {}
+    for word in rest:
+        name, _, value = word.partition("=")
+        if name.startswith("--"):
+            unknown[name[2:].replace("-", "_")] = value
+        elif not unknown:
+            raise UserError(f"{word!r} is one word too many.", "`rig VERB --help` shows what the verb takes")
+    return unknown

@@ -1,0 +1,96 @@
+"""SSH to a real server: strict from the first connection, and each failure told apart."""
+
+import dataclasses
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from infra.errors import HostKeyChanged, HostUnreachable, MissingProgram, WorldError
+from infra.host import commands
+from infra.host.connection import Host, local_process
+from infra.host.hostkeys import pin, pinned_key
+from infra.host.ready import wait_for_ssh
+from infra.host.target import Target
+
+
+def test_an_answer_carries_words_blanks_and_exit_codes_unharmed(host: Host) -> None:
+    answer = host.ask(["printf", "%s|", "a b", "$HOME", "it's", "*"], ["sh", "-c", "echo wrong >&2; exit 3"])
+
+    assert (answer.exit_code, answer.out, answer.err) == (3, "a b|$HOME|it's|*|", "wrong\n")
+
+
+def test_a_command_that_fails_says_which_and_why(host: Host) -> None:
+    with pytest.raises(WorldError, match=r"`cat /no/such` failed with exit code 1: cat: /no/such"):
+        host.run(["cat", "/no/such"])
+
+
+def test_a_command_that_hangs_is_named(host: Host) -> None:
+    with pytest.raises(WorldError, match="did not finish within 0.5 s: sleep 60"):
+        host.ask(["sleep", "60"], timeout_s=0.5)
+
+
+def another_key(folder: Path) -> str:
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / "other"], check=True)
+    return (folder / "other.pub").read_text()
+
+
+def test_a_wrong_host_key_is_refused_by_fabric_and_by_openssh(target: Target, tmp_path: Path) -> None:
+    """Fabric alone accepts any key in silence; nothing may be sent to the wrong machine."""
+    impostor = dataclasses.replace(target, known_hosts=tmp_path / "wrong", identity="i-0wrong")
+    pin(impostor.known_hosts, "i-0wrong", another_key(tmp_path))
+
+    with pytest.raises(HostKeyChanged, match="Nothing was sent"):
+        Host(impostor).ask(["true"])
+    done = subprocess.run(commands.ssh(impostor, ["true"]), capture_output=True, text=True)
+    assert done.returncode == 255
+    assert "REMOTE HOST IDENTIFICATION HAS CHANGED" in done.stderr
+
+
+def test_a_key_once_pinned_cannot_change(tmp_path: Path) -> None:
+    known = tmp_path / "known_hosts"
+    pin(known, "i-1", "ssh-ed25519 AAAA comment")
+    pin(known, "i-1", "ssh-ed25519 AAAA other comment")
+    pin(known, "i-2", "ssh-ed25519 BBBB")
+
+    assert known.read_text() == "i-1 ssh-ed25519 AAAA\ni-2 ssh-ed25519 BBBB\n"
+    with pytest.raises(HostKeyChanged):
+        pin(known, "i-1", "ssh-ed25519 CCCC")
+    assert pinned_key(known, "i-1") == "ssh-ed25519 AAAA"
+
+
+def test_a_host_whose_key_is_unknown_is_not_spoken_to(target: Target, tmp_path: Path) -> None:
+    with pytest.raises(WorldError, match="host key of i-0test is not known"):
+        Host(dataclasses.replace(target, known_hosts=tmp_path / "empty")).ask(["true"])
+
+
+def test_nobody_listening_is_refused(target: Target, free_port: int) -> None:
+    deaf = dataclasses.replace(target, port=free_port)
+
+    with pytest.raises(HostUnreachable, match="refused the connection"):
+        Host(deaf).ask(["true"])
+    with pytest.raises(HostUnreachable, match="refused the connection"):
+        wait_for_ssh(deaf, timeout_s=0)
+
+
+def test_a_silent_network_is_a_timeout(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
+    def silence(*_: object, **__: object) -> None:
+        raise TimeoutError
+
+    monkeypatch.setattr("socket.create_connection", silence)
+
+    with pytest.raises(HostUnreachable, match="timed out"):
+        wait_for_ssh(target, timeout_s=0)
+
+
+def test_a_key_the_server_does_not_take_is_denied(target: Target, tmp_path: Path) -> None:
+    another_key(tmp_path)
+    stranger = dataclasses.replace(target, key=tmp_path / "other")
+
+    with pytest.raises(HostUnreachable, match="did not accept the key"):
+        Host(stranger).ask(["true"])
+
+
+def test_a_missing_program_says_how_to_get_it() -> None:
+    with pytest.raises(MissingProgram, match="The program no-such-program is not on this computer"):
+        local_process(["no-such-program"])

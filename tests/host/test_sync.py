@@ -1,0 +1,174 @@
+"""Folders cross a real SSH connection: what goes, what stays, what is deleted, what comes back."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from infra.console import tell
+from infra.errors import WorldError
+from infra.host.connection import Host
+from infra.host.sync import pull, push_code, push_data, rsync_here
+
+NAMES = ["plain.py", "with blank.py", "with'quote.py", "ünïcödé/日本.py", "star*[x].py", "deep/er/module.py", "back\\slash.py"]
+SECRETS = [".env", ".env.local", "key.pem", "id_ed25519", "sub/.aws/credentials", ".ssh/id_rsa", "service.key", ".netrc"]
+
+
+@pytest.fixture(params=["rsync", "tar"])
+def rsync_there(request: pytest.FixtureRequest) -> bool:
+    if request.param == "rsync" and not rsync_here():
+        pytest.skip("rsync is missing: sudo apt install rsync")
+    return bool(request.param == "rsync")
+
+
+@pytest.fixture
+def code(tmp_path: Path) -> Path:
+    folder = tmp_path / "my project"
+    for name in [*NAMES, *SECRETS, "junk/big.bin", "junk/keep.txt", "out.log", "runs/old/weights", "literal*.tmp", "literalX.tmp"]:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"I am {name}")
+    (folder / "link").symlink_to("plain.py")
+    (folder / "folder link").symlink_to("deep")
+    (folder / ".gitignore").write_text("*.log\njunk/*\n!junk/keep.txt\nliteral[*].tmp\n")
+    return folder
+
+
+def tree(folder: Path) -> dict[str, str]:
+    return {
+        str(path.relative_to(folder)): os.readlink(path) if path.is_symlink() else path.read_text()
+        for path in folder.rglob("*")
+        if path.is_file() or path.is_symlink()
+    }
+
+
+@pytest.mark.parametrize("repository", [True, False])
+def test_what_git_keeps_arrives_and_secrets_caches_and_ignored_files_never_leave(
+    host: Host, code: Path, tmp_path: Path, rsync_there: bool, repository: bool
+) -> None:
+    if repository:
+        subprocess.run(["git", "init", "-q"], cwd=code, check=True)
+    there = tmp_path / "there"
+    there.mkdir()
+
+    push_code(host, code, str(there), rsync_there=rsync_there)
+
+    expected = {name: f"I am {name}" for name in [*NAMES, "junk/keep.txt", "literalX.tmp"]}
+    expected |= {"link": "plain.py", "folder link": "deep", ".gitignore": (code / ".gitignore").read_text()}
+    assert tree(there) == expected
+
+
+def test_what_is_gone_here_goes_there_and_nothing_outside_the_code_folder_is_touched(
+    host: Host, code: Path, tmp_path: Path, rsync_there: bool
+) -> None:
+    there = tmp_path / "home" / "code"
+    there.mkdir(parents=True)
+    beside = tmp_path / "home" / "runs"
+    beside.mkdir()
+    (beside / "weights").write_text("precious")
+    push_code(host, code, str(there), rsync_there=rsync_there)
+
+    (code / "plain.py").unlink()
+    (code / "link").unlink()
+    push_code(host, code, str(there), rsync_there=rsync_there)
+
+    assert "plain.py" not in tree(there)
+    assert "deep/er/module.py" in tree(there)
+    assert (beside / "weights").read_text() == "precious"
+
+
+def test_rigignore_leaves_out_even_what_git_tracks(host: Host, code: Path, tmp_path: Path, rsync_there: bool) -> None:
+    (code / ".rigignore").write_text("deep/\n")
+    subprocess.run(["git", "init", "-q"], cwd=code, check=True)
+    subprocess.run(["git", "add", "deep/er/module.py"], cwd=code, check=True)
+    there = tmp_path / "there"
+    there.mkdir()
+
+    push_code(host, code, str(there), rsync_there=rsync_there)
+
+    assert not [name for name in tree(there) if name.startswith("deep/")]
+
+
+def test_results_come_home_and_newer_local_work_stays(host: Host, tmp_path: Path, rsync_there: bool) -> None:
+    there, here = tmp_path / "run dir", tmp_path / "home"
+    (there / "checkpoints").mkdir(parents=True)
+    (there / "train.log").write_text("first")
+    (there / "checkpoints" / "a b.params").write_bytes(bytes(range(256)) * 1000)
+    (there / "half.params.part").write_text("being written")
+    (there / "notes.txt").write_text("theirs")
+    os.utime(there / "notes.txt", (1_000_000_000, 1_000_000_000))
+    here.mkdir()
+    (here / "notes.txt").write_text("mine, newer")
+
+    pull(host, str(there), here, rsync_there=rsync_there)
+    (there / "train.log").write_text("first and second")
+    pull(host, str(there), here, rsync_there=rsync_there)
+
+    assert (here / "train.log").read_text() == "first and second"
+    assert (here / "checkpoints" / "a b.params").read_bytes() == bytes(range(256)) * 1000
+    assert (here / "notes.txt").read_text() == "mine, newer"
+    assert not (here / "half.params.part").exists()
+
+
+def test_data_goes_once_and_is_never_deleted_there(host: Host, tmp_path: Path) -> None:
+    if not rsync_here():
+        pytest.skip("rsync is missing: sudo apt install rsync")
+    data, there = tmp_path / "data", tmp_path / "there"
+    data.mkdir()
+    (data / "log.csv").write_text("1,2,3")
+    there.mkdir()
+    (there / "other.csv").write_text("kept")
+
+    push_data(host, data, str(there), rsync_there=True, tell=tell)
+
+    assert tree(there) == {"log.csv": "1,2,3", "other.csv": "kept"}
+
+
+def test_a_missing_folder_on_the_host_is_an_error_with_its_name(host: Host, tmp_path: Path, rsync_there: bool) -> None:
+    with pytest.raises(WorldError, match="no/such/folder"):
+        pull(host, "/no/such/folder", tmp_path / "home", rsync_there=rsync_there)
+
+
+def test_a_tar_that_names_a_place_outside_is_not_followed(tmp_path: Path) -> None:
+    import io
+    import tarfile
+
+    from infra.host.sync import _extract
+
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as tar:
+        info = tarfile.TarInfo("../escaped")
+        info.size = 4
+        tar.addfile(info, io.BytesIO(b"evil"))
+    packed.seek(0)
+    inside = tmp_path / "inside"
+    inside.mkdir()
+    with tarfile.open(fileobj=packed) as tar:
+        for member in tar:
+            _extract(tar, member, inside)
+
+    assert not (tmp_path / "escaped").exists()
+
+
+@pytest.fixture
+def no_git(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    binaries = tmp_path / "bin"
+    binaries.mkdir()
+    for program in ("ssh", "rsync", "sh"):
+        found = shutil.which(program)
+        if found:
+            (binaries / program).symlink_to(found)
+    monkeypatch.setenv("PATH", str(binaries))
+
+
+def test_without_git_the_secrets_still_stay(no_git: Callable[[], None], host: Host, code: Path, tmp_path: Path) -> None:
+    there = tmp_path / "there"
+    there.mkdir()
+
+    push_code(host, code, str(there), rsync_there=False)
+
+    assert not set(tree(there)) & set(SECRETS)
+    assert "plain.py" in tree(there)

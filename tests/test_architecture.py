@@ -1,0 +1,104 @@
+"""The shape of the code is a promise: arrows point one way, and each outside party has one door."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).resolve().parents[1]
+
+# A room may import rooms that stand before it, and itself.
+INFRA = ["errors", "names", "settings", "console", "budget", "guard", "aws", "host", "job", "story", "rehearsal", "cli"]
+TRAINING = [
+    "errors", "compat", "config", "metrics", "checkpoint", "data", "nets", "report", "loop", "jobs", "predict", "__main__",
+]  # fmt: skip
+DOORS = {
+    "boto3": "infra/aws/session.py",
+    "fabric": "infra/host/connection.py",
+    "mxnet": "training/",
+    "moto": "infra/rehearsal/",
+    "asyncssh": "infra/rehearsal/",
+}
+# Programs that run on the instance stand alone; only the record they leave is known to the laptop.
+SCRIPTS_OPEN_TO = {"job": {"scripts.record"}}
+
+
+def modules(package: str) -> list[Path]:
+    return sorted((PROJECT / package).rglob("*.py"))
+
+
+def imports(path: Path) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def room_of(path: Path, package: str) -> str:
+    return path.relative_to(PROJECT / package).parts[0].removesuffix(".py")
+
+
+@pytest.mark.parametrize("path", modules("infra"), ids=lambda p: str(p.relative_to(PROJECT)))
+def test_infra_imports_only_rooms_to_its_left(path: Path) -> None:
+    room = room_of(path, "infra")
+    if room == "__init__":
+        assert not {name for name in imports(path) if name.startswith("infra.")}
+        return
+    allowed = set(INFRA[: INFRA.index(room) + 1])
+    if room == "rehearsal":  # the pretend cloud knows nothing of the kit that is tried out in it
+        allowed = {"errors", "names", "console", "rehearsal"}
+    used = {name.split(".")[1] for name in imports(path) if name.startswith("infra.")}
+
+    assert used <= allowed
+
+
+@pytest.mark.parametrize("path", modules("infra"), ids=lambda p: str(p.relative_to(PROJECT)))
+def test_infra_never_imports_training(path: Path) -> None:
+    strange = {name for name in imports(path) if name.split(".")[0] in ("training", "tests", "bench")}
+    scripts = {name for name in imports(path) if name.startswith("scripts.") and name.count(".") == 1}
+
+    assert not strange
+    assert scripts <= SCRIPTS_OPEN_TO.get(room_of(path, "infra"), set())
+
+
+@pytest.mark.parametrize("path", modules("training"), ids=lambda p: str(p.relative_to(PROJECT)))
+def test_training_never_imports_infra(path: Path) -> None:
+    assert not {name for name in imports(path) if name.split(".")[0] in ("infra", "scripts", "tests")}
+
+
+@pytest.mark.parametrize(("library", "door"), DOORS.items())
+def test_each_outside_party_has_one_door(library: str, door: str) -> None:
+    users = [
+        str(path.relative_to(PROJECT))
+        for package in ("infra", "training", "scripts")
+        for path in modules(package)
+        if library in {name.split(".")[0] for name in _imports_that_run(path)}
+    ]
+
+    assert [user for user in users if not user.startswith(door)] == []
+
+
+def _imports_that_run(path: Path) -> set[str]:
+    """Imports below `if TYPE_CHECKING:` open no door."""
+    tree = ast.parse(path.read_text())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            node.body = []
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module)
+    return names
+
+
+def test_there_is_no_room_for_odds_and_ends() -> None:
+    names = {path.stem for package in ("infra", "training", "scripts") for path in modules(package)}
+
+    assert not names & {"utils", "util", "common", "base", "helpers", "misc"}
