@@ -159,8 +159,7 @@ def _nothing_fits(settings: Settings, regions: Sequence[str]) -> TypeRefused:
     where = regions[0] if len(regions) == 1 else f"any of {len(regions)} regions"
     return TypeRefused(
         f"No type in {where} has {settings.gpus} GPU(s) of {settings.gpu_mem:g} GiB that MXNet can use.",
-        "ask for less with --gpu-mem or --gpus"
-        + ("" if settings.any_region else "\nor look in all regions with --any-region"),
+        "ask for less: GPU_MEM, GPUS" + ("" if settings.any_region else "\nor look in all regions: ANY_REGION=1"),
     )
 
 

@@ -125,27 +125,37 @@ def refusals(
 def nearest(
     wanted: MachineType, among: Iterable[MachineType], usd_per_hour: Mapping[str, float], *, most: int = 3
 ) -> list[MachineType]:
-    """Of *among*, the types closest to *wanted* in memory (the GPUs', if any): the cheapest of each kind."""
+    """Of *among*, the types closest in number of GPUs, then in memory, then the cheapest; one of each kind of GPU."""
     alike = [machine for machine in among if bool(machine.gpu) == bool(wanted.gpu)]
-    alike.sort(
-        key=lambda m: (abs(math.log2(_size(m) / _size(wanted))), usd_per_hour.get(m.name, math.inf), m.name),
-    )
+    alike.sort(key=lambda m: (*_distance(m, wanted), usd_per_hour.get(m.name, math.inf), m.name))
     kinds: dict[object, MachineType] = {}
     for machine in alike:
         kinds.setdefault((machine.gpu.name, machine.gpu.count) if machine.gpu else machine.name, machine)
     return list(kinds.values())[:most]
 
 
-def _size(machine: MachineType) -> float:
-    return machine.gpu_memory_gib or machine.memory_gib
+def _distance(machine: MachineType, wanted: MachineType) -> tuple[float, float]:
+    """How many doublings apart, in GPUs and in memory of one GPU; without GPUs, in vCPUs and memory."""
+    (count, memory), (wanted_count, wanted_memory) = _size(machine), _size(wanted)
+    return abs(math.log2(count / wanted_count)), abs(math.log2(memory / wanted_memory))
+
+
+def _size(machine: MachineType) -> tuple[float, float]:
+    if machine.gpu is None:
+        return machine.vcpus, machine.memory_gib
+    return max(machine.gpu.count, 1), machine.gpu.memory_gib
 
 
 def _list(machines: Sequence[MachineType], usd_per_hour: Mapping[str, float]) -> str:
     if not machines:
-        return "nothing like it works in this region; try another with --region"
-    return ", ".join(
-        f"{m} at about {usd_per_hour[m.name]:.2f} USD/h" if m.name in usd_per_hour else str(m) for m in machines
-    )
+        return "nothing like it works in this region; try another one"
+    return ", ".join(_offer(machine, usd_per_hour.get(machine.name)) for machine in machines)
+
+
+def _offer(machine: MachineType, usd_per_hour: float | None) -> str:
+    gpu = [f"{machine.gpu.count} x {machine.gpu.name} {machine.gpu.memory_gib:g} GiB"] if machine.gpu else []
+    price = [f"about {usd_per_hour:.4g} USD/h"] if usd_per_hour else []
+    return f"{machine.name} ({', '.join(gpu + price)})"
 
 
 def _capability(text: str) -> Capability:

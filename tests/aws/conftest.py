@@ -66,8 +66,9 @@ def aws(strict_moto: None) -> Iterator[Session]:
 @pytest.fixture
 def calls(aws: Session) -> list[str]:
     made: list[str] = []
+    # Not "before-call": hooks that answer in AWS's place end that event before it gets here.
     aws.events.register(
-        "before-call", lambda model, **_: made.append(f"{model.service_model.service_name}:{model.name}")
+        "provide-client-params", lambda model, **_: made.append(f"{model.service_model.service_name}:{model.name}")
     )
     return made
 
