@@ -1,0 +1,74 @@
+"""The C-MAPSS reader against the published files, and against damaged ones."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from training.data.cmapss import WHERE_TO_GET_IT, read_logs, read_subset
+from training.errors import BadData
+
+PUBLISHED = Path(__file__).parents[3] / "shared" / "data" / "cmapss"
+
+
+@pytest.mark.skipif(not PUBLISHED.is_dir(), reason=WHERE_TO_GET_IT)
+def test_fd001_has_its_published_shape():
+    subset = read_subset(PUBLISHED, "FD001")
+
+    assert (len(subset.train), len(subset.test)) == (100, 100)
+    assert sum(len(log.times) for log in subset.train) == 20_631
+    assert sum(len(log.times) for log in subset.test) == 13_096
+    assert {log.remaining[-1] for log in subset.train} == {0.0}
+    assert [log.remaining[-1] for log in subset.test[:3]] == [112.0, 98.0, 69.0]
+    assert subset.train[0].values.shape == (192, 21)
+    assert subset.train[0].values[0, 1] == np.float32(641.82)
+
+
+def write(folder: Path, name: str, *lines: str) -> Path:
+    (folder / name).write_text("\n".join(lines) + "\n")
+    return folder / name
+
+
+def row(unit: int, cycle: int, cells: int = 24) -> str:
+    return " ".join([str(unit), str(cycle), *["1.0"] * cells]) + "  "
+
+
+def test_engines_are_told_apart_and_their_failure_is_known(tmp_path):
+    write(tmp_path, "train_FD002.txt", row(1, 1), row(1, 2), row(2, 1))
+    write(tmp_path, "test_FD002.txt", row(1, 1), row(1, 2))
+    write(tmp_path, "RUL_FD002.txt", "7")
+
+    subset = read_subset(tmp_path, "FD002")
+
+    assert [(log.unit, len(log.times), log.fails_at) for log in subset.train] == [("1", 2, 2.0), ("2", 1, 1.0)]
+    assert subset.test[0].remaining.tolist() == [8.0, 7.0]
+
+
+@pytest.mark.parametrize(
+    ("bad", "said"),
+    [
+        (row(1, 2, cells=23), "train_FD001.txt line 2: 25 columns instead of 26"),
+        (row(1, 2, cells=23) + " n/a", "train_FD001.txt line 2: 'n/a' is not a number"),
+    ],
+)
+def test_a_damaged_row_is_named_by_file_and_line(tmp_path, bad, said):
+    path = write(tmp_path, "train_FD001.txt", row(1, 1), bad, row(1, 3))
+
+    with pytest.raises(BadData) as caught:
+        read_logs(path)
+
+    assert caught.value.cause == said
+
+
+def test_a_missing_file_says_where_to_get_the_data(tmp_path):
+    with pytest.raises(BadData, match=r"data\.nasa\.gov"):
+        read_subset(tmp_path, "FD003")
+
+
+def test_an_answer_file_of_another_subset_is_refused(tmp_path):
+    write(tmp_path, "train_FD001.txt", row(1, 1))
+    write(tmp_path, "test_FD001.txt", row(1, 1))
+    write(tmp_path, "RUL_FD001.txt", "7", "8")
+
+    with pytest.raises(BadData, match="2 rows, test_FD001.txt has 1 engines"):
+        read_subset(tmp_path, "FD001")

@@ -1,0 +1,127 @@
+"""From logs to windows: nothing of the future, nothing of another unit."""
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from training.data.scaling import Scaling, fit_scaling
+from training.data.windows import UnitLog, carry_forward, split_units, targets, windows
+
+
+def a_log(unit="a", rows=20, *, channels=3, fails_at=np.nan, conditions=None, seed=0):
+    values = np.random.RandomState(seed).standard_normal((rows, channels)).astype(np.float32)
+    conditions = np.zeros((rows, 0), dtype=np.float32) if conditions is None else conditions
+    return UnitLog(unit, np.arange(1.0, rows + 1), values, conditions, fails_at)
+
+
+@given(st.integers(2, 60), st.floats(0.05, 0.9), st.integers(0, 2**31))
+def test_no_unit_is_on_both_sides_of_a_split(units, held_out, seed):
+    logs = [a_log(str(number), rows=2) for number in range(units)]
+
+    train, valid = split_units(logs, held_out=held_out, seed=seed)
+
+    assert {log.unit for log in train}.isdisjoint(log.unit for log in valid)
+    assert sorted(log.unit for log in train + valid) == sorted(log.unit for log in logs)
+    assert abs(len(valid) - held_out * units) <= 0.5
+
+
+def test_scaling_is_learnt_from_the_training_units_alone():
+    train, other = [a_log("a", seed=1), a_log("b", seed=2)], a_log("c", seed=3)
+
+    scaling = fit_scaling(train)
+
+    seen = np.concatenate([scaling.apply(log.values, log.conditions) for log in train])
+    assert seen.mean(axis=0) == pytest.approx([0, 0, 0], abs=1e-6)
+    assert seen.std(axis=0) == pytest.approx([1, 1, 1], abs=1e-6)
+    assert np.abs(scaling.apply(other.values, other.conditions).mean(axis=0)).max() > 0.01
+
+
+def test_a_window_ends_with_its_row_and_before_the_first_row_repeats_it():
+    rows = np.arange(8.0).reshape(4, 2)
+
+    seen = windows(rows, length=3)
+
+    assert seen.shape == (4, 3, 2)
+    assert seen[3].tolist() == rows[1:4].tolist()
+    assert seen[0].tolist() == [rows[0].tolist()] * 3
+
+
+def test_the_future_of_a_unit_changes_none_of_its_windows():
+    rows = np.random.RandomState(0).standard_normal((30, 2))
+
+    assert np.array_equal(windows(rows, length=5)[:20], windows(rows[:20], length=5))
+
+
+def test_a_missing_value_is_the_last_known_one_and_never_a_later_one():
+    nan = np.nan
+    values = np.array([[nan, 1.0], [2.0, nan], [nan, nan], [5.0, 4.0]], dtype=np.float32)
+
+    filled = carry_forward(values)
+
+    assert np.array_equal(filled, np.array([[nan, 1], [2, 1], [2, 1], [5, 4]], dtype=np.float32), equal_nan=True)
+    assert carry_forward(values[:1], last=filled[-1]).tolist() == [[5.0, 1.0]]
+
+
+@settings(deadline=None)
+@given(st.integers(1, 19))
+def test_filling_in_two_pieces_is_filling_at_once(cut):
+    values = np.where(np.random.RandomState(4).rand(20, 3) < 0.4, np.nan, np.arange(60.0).reshape(20, 3))
+
+    first = carry_forward(values[:cut])
+    second = carry_forward(values[cut:], last=first[-1])
+
+    assert np.array_equal(np.concatenate([first, second]), carry_forward(values), equal_nan=True)
+
+
+def test_targets_of_a_unit_that_failed():
+    asked = targets(a_log(rows=4, fails_at=5.0), cap=2.0, horizon=3.0)
+
+    assert asked.life.tolist() == [1.0, 1.0, 1.0, 0.5]
+    assert asked.fails.tolist() == [0, 1, 1, 1]
+    assert asked.life_known.tolist() == asked.fails_known.tolist() == [1, 1, 1, 1]
+
+
+def test_a_unit_that_still_runs_answers_only_what_its_record_shows():
+    asked = targets(a_log(rows=5), cap=4.0, horizon=2.0)
+
+    assert asked.life_known.tolist() == [1, 0, 0, 0, 0]
+    assert asked.fails_known.tolist() == [1, 1, 0, 0, 0]
+    assert asked.life.tolist() == [1, 0, 0, 0, 0]
+    assert asked.fails.tolist() == [0, 0, 0, 0, 0]
+
+
+def test_each_operating_condition_is_scaled_by_itself_and_told_apart_by_the_nearest():
+    conditions = np.tile(np.array([[0.0, 60.0], [42.0, 100.0]], dtype=np.float32), (10, 1))
+    log = a_log(conditions=conditions + 0.01)
+    shifted = UnitLog("a", log.times, log.values + 500.0 * (conditions[:, :1] > 0), log.conditions)
+
+    scaling = fit_scaling([shifted])
+
+    assert scaling.centres.tolist() == [[0.0, 60.0], [42.0, 100.0]]
+    seen = scaling.apply(shifted.values, shifted.conditions)
+    assert seen[::2].mean(axis=0) == pytest.approx([0, 0, 0], abs=1e-4)
+    assert seen[1::2].std(axis=0) == pytest.approx([1, 1, 1], abs=1e-4)
+
+
+def test_constant_and_empty_channels_are_left_out_and_unknown_values_are_the_mean():
+    log = a_log(channels=4)
+    log.values[:, 1] = 518.67
+    log.values[:, 2] = np.nan
+    log.values[3, 0] = np.nan
+
+    scaling = fit_scaling([log])
+
+    assert scaling.kept == (0, 3)
+    assert scaling.apply(log.values, log.conditions)[3, 0] == 0.0
+
+
+def test_scaling_survives_json_to_the_bit():
+    log = a_log(conditions=np.tile(np.float32([[0], [7]]), (10, 1)))
+    scaling = fit_scaling([log])
+
+    again = Scaling.from_json(json.loads(json.dumps(scaling.as_json())))
+
+    assert np.array_equal(again.apply(log.values, log.conditions), scaling.apply(log.values, log.conditions))

@@ -1,0 +1,107 @@
+"""NASA C-MAPSS: simulated turbofan engines that run until they fail. Subsets FD001 to FD004.
+
+Text, blank-separated, no header; a row is one flight (cycle) of one engine: unit number, cycle, three settings, 21
+sensors. Every training engine runs until it fails; each test record ends some time before, and RUL_*.txt holds the
+remaining cycles at its last row.
+
+Source: Saxena, Goebel, Simon, Eklund, "Damage propagation modeling for aircraft engine run-to-failure simulation",
+PHM 2008. NASA offers it as https://data.nasa.gov/dataset/cmapss-jet-engine-simulated-data (public domain).
+"""
+
+from __future__ import annotations
+
+import gzip
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.data.windows import UnitLog
+from training.errors import BadData
+
+SUBSETS: Final = ("FD001", "FD002", "FD003", "FD004")
+SETTINGS: Final = tuple(f"setting_{number}" for number in (1, 2, 3))
+SENSORS: Final = tuple(f"sensor_{number:02d}" for number in range(1, 22))
+COLUMNS: Final = ("unit", "cycle", *SETTINGS, *SENSORS)
+FIRST_SENSOR: Final = COLUMNS.index(SENSORS[0])
+
+WHERE_TO_GET_IT: Final = (
+    "Get C-MAPSS (12 MB) from https://data.nasa.gov/dataset/cmapss-jet-engine-simulated-data\n"
+    "and put its train_*.txt, test_*.txt and RUL_*.txt (or .txt.gz) into the folder cmapss of data=DIR."
+)
+
+
+@dataclass(frozen=True)
+class Subset:
+    train: list[UnitLog]
+    test: list[UnitLog]
+
+
+def read_subset(folder: Path, subset: str) -> Subset:
+    """Read one subset from *folder*. Test records know when their engine failed: their last row plus its RUL."""
+    train = [replace(log, fails_at=float(log.times[-1])) for log in read_logs(folder / f"train_{subset}.txt")]
+    test = read_logs(folder / f"test_{subset}.txt")
+    remaining = _read_numbers(folder / f"RUL_{subset}.txt", columns=1)[:, 0]
+    if len(remaining) != len(test):
+        raise BadData(
+            f"RUL_{subset}.txt has {len(remaining)} rows, test_{subset}.txt has {len(test)} engines",
+            "They belong to different subsets, or one is cut short: unpack the data set again.",
+        )
+    failed = [replace(log, fails_at=float(log.times[-1] + rest)) for log, rest in zip(test, remaining, strict=True)]
+    return Subset(train=train, test=failed)
+
+
+def read_logs(path: Path) -> list[UnitLog]:
+    """Read the engines of one file, in the order of their numbers, without knowing when they fail."""
+    rows = _read_numbers(path, columns=len(COLUMNS))
+    starts = np.flatnonzero(np.diff(rows[:, 0], prepend=np.nan) != 0)
+    return [_log(part) for part in np.split(rows, starts[1:])]
+
+
+def _log(rows: NDArray[np.float64]) -> UnitLog:
+    return UnitLog(
+        unit=str(int(rows[0, 0])),
+        times=rows[:, 1],
+        conditions=rows[:, 2:FIRST_SENSOR].astype(np.float32),
+        values=rows[:, FIRST_SENSOR:].astype(np.float32),
+    )
+
+
+def _read_numbers(path: Path, *, columns: int) -> NDArray[np.float64]:
+    found = _plain_or_packed(path)
+    text = (gzip.decompress(found.read_bytes()) if found.suffix == ".gz" else found.read_bytes()).decode("ascii")
+    try:
+        rows = np.loadtxt(text.splitlines(), dtype=np.float64, ndmin=2)
+    except ValueError:
+        rows = np.empty((0, 0))
+    if rows.shape[1] != columns:
+        raise BadData(_first_bad_line(found.name, text, columns), "Unpack the data set again: this file is damaged.")
+    return rows
+
+
+def _plain_or_packed(path: Path) -> Path:
+    for candidate in (path, path.with_name(path.name + ".gz")):
+        if candidate.is_file():
+            return candidate
+    raise BadData(f"{path} is not there", WHERE_TO_GET_IT)
+
+
+def _first_bad_line(name: str, text: str, columns: int) -> str:
+    for number, line in enumerate(text.splitlines(), start=1):
+        words = line.split()
+        if words and len(words) != columns:
+            return f"{name} line {number}: {len(words)} columns instead of {columns}"
+        for word in words:
+            if not _is_number(word):
+                return f"{name} line {number}: '{word}' is not a number"
+    return f"{name} is empty"
+
+
+def _is_number(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,97 @@
+"""From the logs of units to the windows a net sees, the same way in training and in service.
+
+A unit is one machine, engine or car. Everything here is causal: what a row becomes depends on that row and on earlier
+rows of the same unit only, so a forecast made from a growing log equals the one made from the whole file. What is
+learnt from data (the scaling) is learnt from the training units alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.floating]
+
+
+@dataclass(frozen=True)
+class UnitLog:
+    """One unit's rows in the order of time."""
+
+    unit: str
+    times: Array
+    """(rows,) float64, rising, in the log's own unit (cycles, hours, ...)."""
+    values: Array
+    """(rows, channels) float32; NaN where a value is missing."""
+    conditions: Array
+    """(rows, condition columns) float32: how the unit was being run; may have no column."""
+    fails_at: float = np.nan
+    """When it failed, in the unit of `times`; NaN: it had not failed when the record ends."""
+
+    @property
+    def remaining(self) -> Array:
+        """(rows,) time until failure; NaN where nobody knows."""
+        return self.fails_at - self.times
+
+
+@dataclass(frozen=True)
+class Targets:
+    """What a net is asked for each row. A row whose answer nobody knows has weight 0 (and an answer of 0)."""
+
+    life: Array
+    """(rows,) remaining life, capped, as a part of the cap (0..1)."""
+    fails: Array
+    """(rows,) 1: fails within the horizon, 0: does not."""
+    life_known: Array
+    fails_known: Array
+
+
+def targets(log: UnitLog, *, cap: float, horizon: float) -> Targets:
+    """A unit that had not failed when its record ends still says something: it lived at least that long."""
+    if np.isfinite(log.fails_at):
+        remaining, known = log.remaining, np.ones(len(log.times))
+        return _targets(remaining, known, known, cap=cap, horizon=horizon)
+    lived_on = log.times[-1] - log.times
+    return _targets(lived_on, lived_on >= cap, lived_on > horizon, cap=cap, horizon=horizon)
+
+
+def _targets(remaining: Array, life_known: Array, fails_known: Array, *, cap: float, horizon: float) -> Targets:
+    life = np.minimum(remaining, cap) / cap * life_known
+    fails = (remaining <= horizon) * fails_known
+    return Targets(*(np.asarray(part, dtype=np.float32) for part in (life, fails, life_known, fails_known)))
+
+
+def split_units(logs: Sequence[UnitLog], *, held_out: float, seed: int) -> tuple[list[UnitLog], list[UnitLog]]:
+    """Return (training, validation) units. A unit is in one of them, whole: neighbouring windows of one unit are nearly
+    equal, so rows split at random would let a net recognise in validation what it has seen in training.
+    """
+    order = np.random.RandomState(seed).permutation(len(logs))
+    count = round(held_out * len(logs))
+    chosen = set(order[:count].tolist())
+    return (
+        [log for number, log in enumerate(logs) if number not in chosen],
+        [log for number, log in enumerate(logs) if number in chosen],
+    )
+
+
+def carry_forward(values: Array, *, last: Array | None = None) -> Array:
+    """Fill each missing value with the last known one of its column; *last* is the row before the first. What was never
+    known stays NaN.
+    """
+    first = np.full(values.shape[1], np.nan, dtype=np.float32) if last is None else last
+    rows = np.concatenate([first[None], values])
+    known_at = np.maximum.accumulate(np.where(np.isnan(rows), 0, np.arange(len(rows))[:, None]), axis=0)
+    filled: Array = np.take_along_axis(rows, known_at, axis=0)[1:]
+    return filled
+
+
+def windows(rows: Array, *, length: int) -> Array:
+    """Return (rows, length, channels): for each row the *length* rows that end with it.
+
+    Before the unit's first row there is nothing, so the first row is repeated: a new unit gets a forecast at once.
+    """
+    padded = np.concatenate([np.repeat(rows[:1], length - 1, axis=0), rows])
+    seen: Array = np.lib.stride_tricks.sliding_window_view(padded, length, axis=0)
+    return seen.transpose(0, 2, 1)
