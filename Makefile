@@ -1,0 +1,84 @@
+# Everything a person types, as `make WORD`. No logic lives here: each word is one call, `make launch SPOT=1 HOURS=4` runs
+# `.venv/bin/rig launch --spot='1' --hours='4'`, and `rig` explains what it does not understand.
+# Works with GNU make 3.81, which macOS ships.
+
+.DEFAULT_GOAL := help
+
+# The verbs of `rig`; what each does stands beside its name further down.
+rig_verbs := demo doctor plan launch train logs pull watch runs cancel status extend stop start terminate sweep \
+             ssh ssh-config notebook board image bake cost settings lesson lesson-check
+
+.PHONY: help set-up test check lock clean remote $(rig_verbs)
+
+# --- How TYPE=g5.xlarge becomes --type='g5.xlarge' -------------------------------------------------------------------
+# Only what stands on the command line counts: a TYPE in the shell's environment is somebody else's.
+# $(value ...) keeps dollars as typed; inside single quotes the shell keeps everything but the quote itself.
+rig_given = $(foreach name,$(filter-out PYTHON -%,$(.VARIABLES)),$(if $(filter command,$(origin $(name))),$(name)))
+rig_quoted = '$(subst ','\'',$(value $(1)))'
+rig_option = --$(shell echo $(1) | tr 'A-Z_' 'a-z-')=$(call rig_quoted,$(1))
+rig_options = $(foreach name,$(rig_given),$(call rig_option,$(name)))
+rig_place = $(if $(filter train,$@),$(filter remote,$(MAKECMDGOALS)))
+
+$(rig_verbs): .venv/.ready
+	@.venv/bin/rig $@ $(rig_place) $(rig_options)
+
+# --- What `make` alone prints ----------------------------------------------------------------------------------------
+help: ## this list
+	@scripts/list-targets Makefile
+
+demo: ## the whole story on this computer, no AWS account needed: launch, train, results home, stop
+doctor: ## what is missing before the first launch, and how to mend it
+plan: ## what `launch` would do and the most it can cost; changes nothing
+launch: ## rent an instance and make it ready: TYPE=g4dn.xlarge HOURS=8 BUDGET=5 SPOT=1
+train: ## train JOB=lenet on this CPU; `make train remote JOB=lenet` on the instance; SCRIPT=mine.py ARGS="-n 3"
+logs: ## follow a run again
+pull: ## fetch a run's results, also while it trains
+watch: ## live view: step, loss, samples per second, GPU use, money
+runs: ## the runs on the instance
+cancel: ## end a run: RUN=name
+status: ## every rig in the region: state, cost so far, when each guard stops it
+extend: ## move every guard's deadline: HOURS=2
+stop: ## stop the instance; the disk stays, and what it costs is said
+start: ## start a stopped instance
+terminate: ## delete the instance and its disk
+sweep: ## all regions: everything the kit made and its cost; DELETE=1 removes it after asking
+ssh: ## a shell on the instance
+ssh-config: ## a Host entry for VS Code Remote-SSH, Emacs and vim
+notebook: ## Jupyter on the instance, in your browser
+board: ## TensorBoard for your runs
+image: ## build the training image
+bake: ## turn the prepared instance into an image that boots ready
+cost: ## what each run and instance cost
+settings: ## every setting, its meaning and its value here
+lesson: ## a lesson to solve: N=3
+lesson-check: ## check your solution: N=3
+
+# Half of `make train remote`: a word that only changes the other one.
+remote:
+	@$(if $(filter train,$(MAKECMDGOALS)),:,echo '`remote` goes together with `train`: make train remote JOB=lenet' >&2; exit 2)
+
+# --- Set-up: done when the stamp is newer than the locks --------------------------------------------------------------
+set-up: .venv/.ready ## install what the kit needs into .venv (every other target does it by itself)
+
+.venv/.ready: requirements/laptop.txt pyproject.toml scripts/set-up
+	@PYTHON='$(PYTHON)' scripts/set-up laptop
+
+.venv/.ready-test: requirements/test.txt .venv/.ready
+	@scripts/set-up test
+
+# --- For those who change the kit ------------------------------------------------------------------------------------
+test: .venv/.ready-test ## the tests; TESTS=tests/infra or TESTS="-k budget" for some of them
+	@.venv/bin/python -m pytest $(TESTS)
+
+check: test ## the tests, and ruff, mypy, shellcheck and the documents
+	@.venv/bin/ruff check
+	@.venv/bin/ruff format --check
+	@.venv/bin/mypy
+	@scripts/shellcheck-all
+	@.venv/bin/python scripts/check_docs.py
+
+lock: .venv/.ready-test ## write requirements/*.txt from *.in; UPGRADE=1 takes newer versions
+	@UPGRADE='$(UPGRADE)' scripts/lock
+
+clean: ## remove .venv and caches; runs and settings stay
+	@rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
