@@ -1,0 +1,96 @@
+"""The recorder, run as it runs in the container: a real process around a real program."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+RECORD = Path(__file__).resolve().parents[2] / "scripts" / "record.py"
+
+
+def record(workdir: Path, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    line = [sys.executable, str(RECORD), str(workdir), "--", *command]
+    return subprocess.run(line, capture_output=True, text=True, env={**os.environ, **environment})
+
+
+def wait_for(condition, what: str):  # type: ignore[no-untyped-def]
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline, f"{what} did not come"
+        time.sleep(0.02)
+
+
+def test_a_run_leaves_its_log_its_ending_and_last_a_manifest_of_all(tmp_path: Path) -> None:
+    work = tmp_path / "run"
+    program = "import os, sys; open(os.path.join(sys.argv[1], 'w.params'), 'w').write('weights'); print('hello')"
+
+    done = record(work, sys.executable, "-c", program, str(work))
+
+    assert (done.returncode, done.stdout) == (0, "hello\n")
+    assert (work / "train.log").read_text() == "hello\n"
+    ending = json.loads((work / "exit.json").read_text())
+    assert (ending["exit_code"], ending["command"][0]) == (0, sys.executable)
+    assert (work / "MANIFEST.sha256").read_text().splitlines() == [
+        f"{hashlib.sha256((work / name).read_bytes()).hexdigest()}  {name}" for name in ("exit.json", "train.log", "w.params")
+    ]
+
+
+@pytest.mark.parametrize(("command", "code"), [(("sh", "-c", "exit 3"), 3), (("sh", "-c", "kill -9 $$"), 137), (("no-such-program",), 127)])
+def test_the_exit_code_is_the_jobs_own_and_the_folder_is_sealed_all_the_same(
+    tmp_path: Path, command: tuple[str, ...], code: int
+) -> None:
+    done = record(tmp_path / "run", *command)
+
+    assert done.returncode == code
+    assert json.loads((tmp_path / "run" / "exit.json").read_text())["exit_code"] == code
+    assert (tmp_path / "run" / "MANIFEST.sha256").exists()
+
+
+def test_sigterm_reaches_the_job_once_and_what_it_saves_is_sealed(tmp_path: Path) -> None:
+    work = tmp_path / "run"
+    program = (
+        "import signal, sys, time, pathlib\n"
+        f"work = pathlib.Path({str(work)!r})\n"
+        "def save(*_):\n    with (work / 'checkpoint').open('a') as f: f.write('saved ')\n    sys.exit(0)\n"
+        "signal.signal(signal.SIGTERM, save)\n"
+        "(work / 'up').write_text('')\n"
+        "time.sleep(60)\n"
+    )
+    process = subprocess.Popen([sys.executable, RECORD, work, "--", sys.executable, "-c", program])
+    wait_for((work / "up").exists, "the job")
+
+    process.send_signal(signal.SIGTERM)
+
+    assert process.wait(20) == 0
+    assert (work / "checkpoint").read_text() == "saved "
+    assert "checkpoint" in (work / "MANIFEST.sha256").read_text()
+
+
+def test_a_rented_gpu_that_is_not_seen_ends_the_run_before_it_starts(tmp_path: Path) -> None:
+    done = record(tmp_path / "run", "touch", str(tmp_path / "started"), RIG_REQUIRE_GPU="1", PATH="/nowhere")
+
+    assert done.returncode == 1
+    assert "No GPU in the container" in (tmp_path / "run" / "train.log").read_text()
+    assert not (tmp_path / "started").exists()
+
+
+def test_a_killed_recorder_leaves_a_folder_that_can_still_be_sealed(tmp_path: Path) -> None:
+    work = tmp_path / "run"
+    program = f"import pathlib, time; print('part', flush=True); time.sleep(0 if pathlib.Path({str(work)!r}, 'no').exists() else 5)"
+    process = subprocess.Popen([sys.executable, RECORD, work, "--", sys.executable, "-c", program])
+    wait_for(lambda: (work / "train.log").exists() and (work / "train.log").read_text(), "the log")
+    process.kill()
+    process.wait()
+    assert not (work / "MANIFEST.sha256").exists()
+
+    subprocess.run([sys.executable, RECORD, "--seal", work], check=True)
+
+    assert (work / "MANIFEST.sha256").read_text().endswith("  train.log\n")
