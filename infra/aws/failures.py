@@ -270,6 +270,14 @@ def from_exception(names: tuple[str, ...], message: str, scene: Scene) -> RigErr
     return _error(_fill(row, message, scene, code=names[0], permission=""), names[0])
 
 
+def code_of(error: RigError) -> str:
+    """AWS's own code behind *error* ("InvalidGroup.Duplicate"), botocore's class name, or nothing."""
+    response = getattr(error.__cause__, "response", None)
+    if response is None:
+        return type(error.__cause__).__name__ if error.__cause__ else ""
+    return str(response.get("Error", {}).get("Code", ""))
+
+
 def _fill(row: Explanation, message: str, scene: Scene, *, code: str, permission: str) -> Explanation:
     words = {
         "action": scene.action,

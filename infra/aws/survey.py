@@ -1,0 +1,53 @@
+"""What is there already, asked side by side before anything is changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from infra.aws.access import Group, ask_address_service, find_group, my_address
+from infra.aws.image import Image, choose_image
+from infra.aws.instance import Instance, elected, sight
+from infra.aws.keypair import LocalKey, find_key_pair
+from infra.aws.session import Session
+
+
+@dataclass(frozen=True, kw_only=True)
+class Survey:
+    """One rig's things in AWS. *image* is that of a new instance; *source*: this computer's address as "a.b.c.d/32"."""
+
+    instances: tuple[Instance, ...]
+    group: Group | None
+    key_known: bool
+    source: str
+    image: Image
+
+    @property
+    def instance(self) -> Instance | None:
+        return elected(self.instances)
+
+
+def survey(
+    session: Session,
+    *,
+    name: str,
+    key: LocalKey,
+    os: str,
+    ami: str = "",
+    ask_address: Callable[[], str] = ask_address_service,
+) -> Survey:
+    """Look for everything at once: one round of calls, and a second one for the image's disk."""
+    with ThreadPoolExecutor(max_workers=5) as side_by_side:
+        instances = side_by_side.submit(sight, session, name)
+        group = side_by_side.submit(find_group, session, name)
+        key_known = side_by_side.submit(find_key_pair, session, name, key)
+        source = side_by_side.submit(my_address, session, ask_address)
+        image = side_by_side.submit(choose_image, session, os=os, ami=ami)
+        return Survey(
+            instances=instances.result(),
+            group=group.result(),
+            key_known=key_known.result(),
+            source=source.result(),
+            image=image.result(),
+        )
