@@ -80,16 +80,26 @@ def read_description(path: Path) -> Description:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BadData(f"{path} is not TOML: {error}", "docs/sensors.md shows a whole description") from error
     problems = _problems(given)
-    files = {key: _expand(path.parent, given.get(key, []), problems) for key in ("files", "test")}
+    files = {key: _expand(path.parent, _list(given, key), problems) for key in ("files", "test")}
     if problems:
         raise BadData(
             f"{path} does not describe a log:\n" + "\n".join(f"  - {problem}" for problem in problems),
             "docs/sensors.md shows a whole description",
         )
-    lists = {key: tuple(given.get(key, ())) for key in ("channels", "conditions")}
-    plain = {key: given[key] for key in ("time", "unit", "time_unit", "separator") if key in given}
     ways = {key: given[key] for key in WAYS_TO_FAIL if key in given}
-    return Description(columns=Columns(**plain, **lists), files=files["files"], test=files["test"], **ways)
+    return Description(columns=_columns(given), files=files["files"], test=files["test"], **ways)
+
+
+def _columns(given: Mapping[str, Any]) -> Columns:
+    words = {key: given[key] for key in ("time", "unit", "time_unit", "separator") if key in given}
+    channels, conditions = (tuple(_list(given, key)) for key in ("channels", "conditions"))
+    return Columns(**words, channels=channels, conditions=conditions)
+
+
+def _list(given: Mapping[str, Any], key: str) -> list[str]:
+    """The list under *key*; empty where it is absent, or wrong (which is reported by itself)."""
+    value = given.get(key, [])
+    return value if _is(value, list) else []
 
 
 _KINDS: Final[dict[str, type]] = {
@@ -121,10 +131,10 @@ def _is(value: Any, kind: type) -> bool:
     return isinstance(value, kind) and (kind is not list or all(isinstance(part, str) for part in value))
 
 
-def _expand(folder: Path, patterns: Any, problems: list[str]) -> tuple[Path, ...]:
+def _expand(folder: Path, patterns: list[str], problems: list[str]) -> tuple[Path, ...]:
     """Files in the order of their names. A pattern that finds nothing is a problem, not an empty list."""
     found: list[Path] = []
-    for pattern in patterns if _is(patterns, list) else []:
+    for pattern in patterns:
         matches = sorted(folder.glob(pattern)) if not Path(pattern).is_absolute() else [Path(pattern)]
         files = [match for match in matches if match.is_file()]
         if not files:

@@ -41,7 +41,8 @@ class Scaling:
             return np.zeros(len(conditions), dtype=np.intp)
         size = np.maximum(np.ptp(self.centres, axis=0), 1e-9)
         steps = (np.nan_to_num(conditions)[:, None] - self.centres[None]) / size
-        return np.argmin(np.sum(np.square(steps), axis=2), axis=1)
+        nearest: NDArray[np.intp] = np.argmin(np.sum(np.square(steps), axis=2), axis=1)
+        return nearest
 
     def as_json(self) -> dict[str, Any]:
         return {

@@ -1,0 +1,85 @@
+"""`python -m training JOB --workdir DIR key=value ...`
+
+Exit codes: 0 done, or stopped by SIGTERM with a checkpoint saved; 1 the run failed; 2 bad input, said in one message;
+130 stopped by Ctrl-C with a checkpoint saved.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from training.stop import StopRequest
+
+USAGE = """usage: python -m training JOB --workdir DIR [key=value ...]
+       python -m training JOB --help          the job's recipe card and every key
+       python -m training predict --run DIR   use what a run has learned (--help says more)
+       python -m training compare DIR DIR ... runs side by side
+"""
+
+
+def main(words: Sequence[str]) -> int:
+    stop = StopRequest().listen()  # before MXNet's import, which takes a second or two
+    from training.errors import TrainingError
+
+    try:
+        return _dispatch(list(words), stop)
+    except TrainingError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+
+
+def _dispatch(words: list[str], stop: StopRequest) -> int:
+    if not words or words[0] in ("-h", "--help"):
+        return _help()
+    verb, rest = words[0], words[1:]
+    if verb == "predict":
+        from training.predict import main as predict
+
+        return predict(rest)
+    if verb == "compare":
+        from training.compare import main as compare
+
+        return compare(rest)
+    return _train(verb, rest, stop)
+
+
+def _help() -> int:
+    from training.jobs import JOBS, load
+
+    print(USAGE)
+    for name in JOBS:
+        print(f"  {name:<16} {load(name).card.splitlines()[0]}")
+    return 0
+
+
+def _train(job: str, words: list[str], stop: StopRequest) -> int:
+    from training.config import describe, parse
+    from training.jobs import load, train_and_evaluate
+    from training.summary import INTERRUPTED
+
+    recipe = load(job)
+    if "-h" in words or "--help" in words:
+        print(recipe.card, describe(recipe.config), sep="\n\n")
+        return 0
+    workdir, settings = _workdir(words)
+    summary = train_and_evaluate(parse(recipe.config, settings), workdir, stop=stop)
+    return 130 if summary.reason == INTERRUPTED and stop.signal_name == "SIGINT" else 0
+
+
+def _workdir(words: list[str]) -> tuple[Path, list[str]]:
+    """Take `--workdir DIR` (or --workdir=DIR) out of the words. Raises BadInput when it is missing."""
+    from training.errors import BadInput
+
+    for i, word in enumerate(words):
+        name, equals, value = word.partition("=")
+        if name == "--workdir":
+            value = value if equals else "".join(words[i + 1 : i + 2])
+            if value:
+                return Path(value), words[:i] + words[i + (1 if equals else 2) :]
+    raise BadInput("--workdir is missing.", "say where the run's files go: --workdir runs/mine")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,107 @@
+"""Checkpoints: whole or absent, one file each, `checkpoints/step-00001234.ckpt`.
+
+A file is a ZIP archive without compression (each member carries a CRC, and the directory stands at the end, so that a
+cut-off file is noticed) with `state.json` (position in the run, losses not yet logged, best score so far) and
+`arrays.params` (weights and optimizer state, MXNet's own format). It is written aside, flushed, renamed, and the folder
+flushed: after a crash at any moment the newest file is whole. Nothing in it is a pickle: loading a file runs no code.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tempfile
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from training.compat import NDArray, mx
+from training.errors import BadCheckpoint, disk_full_named
+
+FORMAT = "gluon-rig checkpoint 1"
+_NAME = re.compile(r"step-(\d{8,})\.ckpt")
+
+
+def save(folder: Path, step: int, arrays: Mapping[str, NDArray], state: Mapping[str, Any], *, keep: int) -> Path:
+    """Write the checkpoint of *step* and delete all but the newest *keep*. Raises DiskFull."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"step-{step:08d}.ckpt"
+    with disk_full_named(path, "a checkpoint"), tempfile.TemporaryDirectory(dir=folder, prefix=".aside-") as aside:
+        whole = Path(aside) / path.name
+        _write(whole, Path(aside) / "arrays.params", arrays, {"format": FORMAT, "step": step, **state})
+        whole.replace(path)
+        _flush_folder(folder)
+    for old in _all(folder)[:-keep]:
+        old.unlink()
+    return path
+
+
+def _write(path: Path, arrays_path: Path, arrays: Mapping[str, NDArray], state: Mapping[str, Any]) -> None:
+    save_arrays(arrays_path, arrays)
+    with path.open("wb") as file:
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+            archive.writestr("state.json", json.dumps(state))
+            archive.write(arrays_path, "arrays.params")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def save_arrays(path: Path, arrays: Mapping[str, NDArray]) -> None:
+    """mx.nd.save, whose own failure on a full disk ends in an MXNetError without a reason."""
+    mx.nd.save(str(path), dict(arrays))
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
+def replace_arrays(path: Path, arrays: Mapping[str, NDArray]) -> None:
+    """Write *arrays* to *path*, whole or not at all. Raises DiskFull."""
+    aside = path.with_name(f".aside-{path.name}")
+    with disk_full_named(path, "the weights"):
+        save_arrays(aside, arrays)
+        aside.replace(path)
+        _flush_folder(path.parent)
+
+
+def newest(folder: Path) -> Path | None:
+    found = _all(folder)
+    return found[-1] if found else None
+
+
+def _all(folder: Path) -> list[Path]:
+    """Checkpoints, oldest first."""
+    numbered = [(int(m.group(1)), path) for path in folder.glob("*.ckpt") if (m := _NAME.fullmatch(path.name))]
+    return [path for _, path in sorted(numbered)]
+
+
+def load(path: Path) -> tuple[dict[str, NDArray], dict[str, Any]]:
+    """Return arrays (on the CPU) and state. Raises BadCheckpoint for a file that is damaged or is not ours."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            broken = archive.testzip()
+            if broken:
+                raise zipfile.BadZipFile(f"{broken} does not match its checksum")
+            state = json.loads(archive.read("state.json"))
+            with tempfile.TemporaryDirectory() as aside:
+                arrays = mx.nd.load(archive.extract("arrays.params", aside))
+    except (zipfile.BadZipFile, KeyError, ValueError, EOFError, mx.base.MXNetError) as error:
+        raise _unusable(path, f"is damaged or is not a checkpoint ({error})") from error
+    if not isinstance(state, dict) or state.get("format") != FORMAT:
+        raise _unusable(path, f"is of another program or version (it says {state.get('format')!r}, not {FORMAT!r})")
+    return arrays, state
+
+
+def _unusable(path: Path, why: str) -> BadCheckpoint:
+    before = [other.name for other in _all(path.parent) if other != path]
+    back = f"delete it to go on from {before[-1]}" if before else "delete it to begin anew"
+    return BadCheckpoint(f"{path} {why}. It was left as it is.", back + "\nor take another --workdir")
+
+
+def _flush_folder(folder: Path) -> None:
+    # The rename itself is only durable once the folder is: https://man7.org/linux/man-pages/man2/fsync.2.html
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

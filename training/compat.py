@@ -1,0 +1,125 @@
+"""The one door to MXNet 1.9.1: mends what newer NumPy and Python took away, tunes the process, then imports it.
+
+MXNet 1.9.1 was written for NumPy 1.x and Python with distutils; with the few names below it runs on NumPy 1.23 to 2.x and
+Python 3.10 to 3.13. On the CPU the process environment decides a factor of two, and it is read once, when the shared
+library is loaded: so everybody imports `mx` from here, never from `mxnet`.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, MutableMapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+# MXNet's own element-wise loops start an OpenMP team for each small array and fight with oneDNN's team for the cores.
+# An array must be bigger than this before they do; measured: up to twice the samples per second.
+# https://mxnet.apache.org/versions/1.9.1/api/faq/env_var
+PARALLEL_SIZE = "2000000000"
+
+_RENAMED = {
+    "alltrue": "all",
+    "sometrue": "any",
+    "product": "prod",
+    "cumproduct": "cumprod",
+    "round_": "round",
+    "in1d": "isin",
+    "trapz": "trapezoid",
+}
+_CONSTANTS = {
+    "PINF": np.inf,
+    "NINF": -np.inf,
+    "NaN": np.nan,
+    "NAN": np.nan,
+    "Inf": np.inf,
+    "Infinity": np.inf,
+    "infty": np.inf,
+    "PZERO": 0.0,
+    "NZERO": -0.0,
+}
+_FINANCE = ("mirr", "npv", "pmt", "ppmt", "pv", "rate")
+
+
+def physical_cores() -> int:
+    """Cores this process may use, counting two hyper-threads of a core once."""
+    allowed = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set(range(os.cpu_count() or 1))
+    siblings = {_siblings(cpu) for cpu in allowed}
+    return max(1, min(len(siblings), _container_limit()))
+
+
+def _siblings(cpu: int) -> str:
+    try:
+        return Path(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list").read_text().strip()
+    except OSError:  # not Linux, or a sandbox without sysfs: every CPU counts
+        return str(cpu)
+
+
+def _container_limit() -> int:
+    """CPUs that `docker run --cpus` (control group v2) leaves to this process."""
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+    except (OSError, ValueError):
+        return sys.maxsize
+    return sys.maxsize if quota == "max" else max(1, round(int(quota) / int(period)))
+
+
+def tune(environ: MutableMapping[str, str]) -> str:
+    """Set what MXNet and OpenMP read at load time, where the person has not; return a sentence that says it."""
+    wanted = {"OMP_NUM_THREADS": str(physical_cores()), "MXNET_CPU_PARALLEL_SIZE": PARALLEL_SIZE}
+    said = []
+    for name, value in wanted.items():
+        kept = environ.setdefault(name, value)
+        said.append(f"{name}={kept}" + ("" if kept == value else " (yours)"))
+    environ.setdefault("MXNET_SUBGRAPH_VERBOSE", "0")  # silences a line per hybridized net
+    return "process tuned: " + " ".join(said)
+
+
+def mend_numpy(numpy: Any) -> None:
+    """Give NumPy back the names that MXNet 1.9.1 still uses. Names that exist are left alone."""
+    _restore(numpy, "bool", bool)
+    for name, value in _CONSTANTS.items():
+        _restore(numpy, name, value)
+    for name, now in _RENAMED.items():
+        _restore(numpy, name, getattr(numpy, now, None) or getattr(numpy, name))
+    _restore(numpy, "msort", lambda a: numpy.sort(a, axis=0))
+    for name in _FINANCE:
+        _restore(numpy, name, _gone(name))
+
+
+def _restore(numpy: Any, name: str, value: Any) -> None:
+    if name not in numpy.__dict__:
+        setattr(numpy, name, value)
+
+
+def _gone(name: str) -> Callable[..., Any]:
+    def missing(*_: Any, **__: Any) -> Any:
+        raise AttributeError(f"numpy.{name} was removed in NumPy 1.20; see the numpy-financial package")
+
+    return missing
+
+
+def _mend_distutils() -> None:
+    """Python 3.12 dropped distutils, which MXNet imports; setuptools brings it along."""
+    if find_spec("distutils") is None:
+        import setuptools  # noqa: F401  importing it installs the substitute
+
+
+def _import_mxnet() -> tuple[Any, str]:
+    if "mxnet" in sys.modules:
+        return sys.modules["mxnet"], "process not tuned: MXNet was imported before training.compat"
+    said = tune(os.environ)
+    mend_numpy(np)
+    _mend_distutils()
+    import mxnet
+
+    return mxnet, said
+
+
+mx, tuned = _import_mxnet()
+NDArray = mx.nd.NDArray
+
+__all__ = ["NDArray", "mend_numpy", "mx", "physical_cores", "tune", "tuned"]

@@ -1,0 +1,162 @@
+"""A job's settings: one frozen dataclass per job, filled from `key=value` words, checked whole.
+
+Every wrong value and every unknown key is reported together, with the nearest right key, before any data is read.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import MISSING, Field, asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any, TypeVar, get_type_hints
+
+from training.errors import BadInput
+
+C = TypeVar("C", bound="JobConfig")
+
+
+def option(
+    default: Any,
+    doc: str,
+    *,
+    least: float | None = None,
+    below: float | None = None,
+    choices: Sequence[str] = (),
+    movable: bool = False,
+) -> Any:
+    """Declare one key. A *movable* key may differ when a run is resumed: it does not change the numbers."""
+    limits = {"least": least, "below": below, "choices": tuple(choices)}
+    return field(default=default, metadata={"doc": doc, "movable": movable, **limits})
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobConfig:
+    """Keys that every job understands; a job's own Config adds to them or changes the defaults."""
+
+    num_epochs: int = option(10, "times the training set is seen", least=1)
+    batch_size: int = option(128, "examples per step", least=1)
+    lr: float = option(0.1, "learning rate at the start", least=0)
+    wd: float = option(0.0, "weight decay (L2)", least=0)
+    optimizer: str = option("sgd", "any optimizer MXNet knows by name: sgd, adam, ...")
+    momentum: float = option(0.0, "momentum of sgd", least=0, below=1)
+    schedule: str = option("constant", "how lr falls over the run", choices=("constant", "linear", "cosine"))
+    clip: float = option(0.0, "clip each gradient element to this absolute value; 0: do not", least=0)
+    seed: int = option(0, "start of all random numbers; the same seed gives the same run on the CPU", least=0)
+    device: str = option(
+        "auto", "auto (measures and explains), cpu, gpu, or cpu:2 (two pretended devices)", movable=True
+    )
+    gpus: str = option("1", "GPUs to use: a number, or all")
+    data: str = option("", "folder with data sets; empty: $RIG_DATA, else ~/.cache/gluon-rig/data", movable=True)
+    limit: int = option(0, "use only this many training examples, to try something out; 0: all", least=0)
+    log_interval: int = option(50, "steps between two readings of the loss", least=1)
+    checkpoint_every_s: float = option(60.0, "seconds between checkpoints within an epoch", least=0, movable=True)
+    keep: int = option(3, "checkpoints kept", least=1, movable=True)
+
+
+def parse(config_class: type[C], words: Sequence[str]) -> C:
+    """Build a *config_class* from words like "lr=0.1". Raises BadInput, which lists everything that is wrong."""
+    known = {f.name: f for f in fields(config_class)}
+    types = get_type_hints(config_class)
+    problems: list[str] = []
+    values: dict[str, Any] = {}
+    for word in words:
+        key, equals, text = word.partition("=")
+        if not equals:
+            problems.append(f"{word!r}: write it as key=value")
+        elif key not in known:
+            problems.append(f"{key}: there is no such key" + nearest(key, known))
+        else:
+            try:
+                values[key] = _checked(known[key], _converter(types[key])(text))
+            except ValueError as error:
+                problems.append(f"{word}: {error}")
+    if problems:
+        raise BadInput(
+            "Some settings are wrong; nothing was started:\n" + "\n".join(f"  - {p}" for p in problems),
+            "`python -m training JOB --help` lists every key with its meaning",
+        )
+    return config_class(**values)
+
+
+def nearest(word: str, known: Sequence[str] | Mapping[str, Any]) -> str:
+    near = difflib.get_close_matches(word.lower().replace("-", "_"), list(known), n=1)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+def _yes_or_no(text: str) -> bool:
+    answers = {"1": True, "yes": True, "true": True, "on": True, "0": False, "no": False, "false": False, "off": False}
+    if text.lower() not in answers:
+        raise ValueError("say 1 or 0")
+    return answers[text.lower()]
+
+
+def _number(kind: Callable[[str], Any], name: str) -> Callable[[str], Any]:
+    def convert(text: str) -> Any:
+        try:
+            return kind(text)
+        except ValueError:
+            raise ValueError(f"must be {name}") from None
+
+    return convert
+
+
+def _converter(kind: Any) -> Callable[[str], Any]:
+    return {bool: _yes_or_no, int: _number(int, "a whole number"), float: _number(float, "a number"), str: str}[kind]
+
+
+def _checked(key: Field[Any], value: Any) -> Any:
+    limits = key.metadata
+    # `not >=` also refuses nan, which compares false with everything.
+    if limits.get("least") is not None and not value >= limits["least"]:
+        raise ValueError(f"must be at least {limits['least']:g}")
+    if isinstance(value, float) and value == float("inf"):
+        raise ValueError("must be finite")
+    if limits.get("below") is not None and not value < limits["below"]:
+        raise ValueError(f"must be below {limits['below']:g}")
+    if limits.get("choices") and value not in limits["choices"]:
+        raise ValueError("one of: " + ", ".join(limits["choices"]))
+    return value
+
+
+def describe(config_class: type[JobConfig]) -> str:
+    """One line per key: its default and its meaning."""
+    rows = []
+    for f in fields(config_class):
+        assert f.default is not MISSING
+        choices = f.metadata.get("choices") or ()
+        rows.append(
+            (f"{f.name}={_text(f.default)}", f.metadata["doc"] + (f" ({'|'.join(choices)})" if choices else ""))
+        )
+    width = max(len(left) for left, _ in rows)
+    return "\n".join(f"  {left:<{width}}  {right}" for left, right in rows)
+
+
+def _text(value: Any) -> str:
+    return str(int(value)) if isinstance(value, bool) else str(value)
+
+
+def to_json(job: str, config: JobConfig) -> str:
+    return json.dumps({"job": job, **asdict(config)}, indent=2) + "\n"
+
+
+def differences(config: JobConfig, recorded: Mapping[str, Any]) -> list[str]:
+    """Keys whose recorded value is another one, and which change the numbers of a run: "lr: 0.1 then, 0.2 now"."""
+    now = json.loads(json.dumps(asdict(config)))
+    fixed = [f.name for f in fields(config) if not f.metadata.get("movable")]
+    return [f"{name}: {recorded.get(name)} then, {now[name]} now" for name in fixed if recorded.get(name) != now[name]]
+
+
+def read_recorded(workdir: Path) -> dict[str, Any]:
+    """The settings a work folder was begun with. Empty when there are none."""
+    path = workdir / "config.json"
+    if not path.exists():
+        return {}
+    try:
+        recorded = json.loads(path.read_text())
+    except (ValueError, UnicodeDecodeError) as error:
+        raise BadInput(f"{path} is not the settings file of a run ({error}).", "take another --workdir") from error
+    if not isinstance(recorded, dict):
+        raise BadInput(f"{path} is not the settings file of a run.", "take another --workdir")
+    return recorded

@@ -1,0 +1,43 @@
+"""What a run says on standard output: plain lines in a log, one moving line on a terminal.
+
+A line that begins with "[ 42%] " moves the progress bar of whoever follows the run; infra relies on it.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TextIO
+
+QUIET_S = 1.0
+
+
+class Console:
+    def __init__(self, out: TextIO = sys.stdout) -> None:
+        self.out = out
+        self.terminal = out.isatty()
+        self._moving = False
+        self._last = -QUIET_S
+
+    def say(self, text: str) -> None:
+        self._write(text, moving=False)
+
+    def progress(self, fraction: float, text: str, *, always: bool = False) -> None:
+        """Say how far the whole run is; at most once a second unless *always*."""
+        now = time.monotonic()
+        if always or now - self._last >= QUIET_S:
+            self._last = now
+            self._write(f"[{100 * fraction:3.0f}%] {text}", moving=self.terminal and not always)
+
+    def _write(self, text: str, *, moving: bool) -> None:
+        over = "\r\033[K" if self._moving else ""
+        self.out.write(over + text + ("" if moving else "\n"))
+        self.out.flush()
+        self._moving = moving
+
+
+def duration(seconds: float) -> str:
+    """ "0:07", "12:30", "3:02:01"."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

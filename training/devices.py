@@ -1,0 +1,83 @@
+"""Which device a run uses, and why."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from training.compat import mx
+from training.config import JobConfig
+from training.errors import BadInput
+
+MEASURED_STEPS = 10
+WARM_UP_STEPS = 3  # the first steps compile the graph and let cuDNN choose its algorithms
+
+
+@dataclass(frozen=True)
+class Choice:
+    devices: tuple[Any, ...]
+    why: str
+
+    def __str__(self) -> str:
+        return ", ".join(map(str, self.devices))
+
+
+def choose(config: JobConfig, *, gpu_required: bool, seconds_per_step: Callable[[tuple[Any, ...]], float]) -> Choice:
+    """Settle key `device`. *seconds_per_step* measures the job on given devices; only `auto` with a GPU calls it.
+
+    Raises BadInput when a GPU is asked for and none is visible.
+    """
+    visible = mx.context.num_gpus()
+    if gpu_required and not visible:
+        raise BadInput(
+            "This run must have a GPU (RIG_REQUIRE_GPU=1) and MXNet sees none.",
+            "is the NVIDIA driver loaded (nvidia-smi), the container started with --gpus all, and the GPU image used?",
+        )
+    if config.device == "auto":
+        if not visible:
+            return Choice((mx.cpu(),), "no GPU is visible to MXNet")
+        return _faster(_gpus(config, visible), seconds_per_step)
+    if config.device == "gpu":
+        if not visible:
+            raise BadInput("device=gpu, but MXNet sees no GPU.", "device=auto or device=cpu trains without one")
+        return Choice(_gpus(config, visible), "asked for")
+    return Choice(_cpus(config.device), "asked for")
+
+
+def _gpus(config: JobConfig, visible: int) -> tuple[Any, ...]:
+    if config.gpus != "all" and not config.gpus.isdigit():
+        raise BadInput(f"gpus={config.gpus}: say a number, or all.")
+    count = visible if config.gpus == "all" else max(1, int(config.gpus))
+    if count > visible:
+        raise BadInput(f"gpus={count}, but MXNet sees {visible}.", "gpus=all takes what there is")
+    return tuple(mx.gpu(i) for i in range(count))
+
+
+def _cpus(device: str) -> tuple[Any, ...]:
+    kind, _, count = device.partition(":")
+    if kind != "cpu" or (count and not count.isdigit()):
+        raise BadInput(f"device={device}: say auto, cpu, gpu, or cpu:2 for two pretended devices.")
+    return tuple(mx.cpu(i) for i in range(max(1, int(count or 1))))
+
+
+def _faster(gpus: tuple[Any, ...], seconds_per_step: Callable[[tuple[Any, ...]], float]) -> Choice:
+    cpu = (mx.cpu(),)
+    on_gpu, on_cpu = seconds_per_step(gpus), seconds_per_step(cpu)
+    figures = f"measured {on_gpu * 1e3:.1f} ms a step on the GPU, {on_cpu * 1e3:.1f} ms on the CPU"
+    if on_gpu <= on_cpu:
+        return Choice(gpus, figures)
+    return Choice(cpu, figures + ": a net this small is faster on the CPU")
+
+
+def time_steps(step: Callable[[], None]) -> float:
+    """Seconds per call of *step*, after a warm-up."""
+    for _ in range(WARM_UP_STEPS):
+        step()
+    mx.nd.waitall()
+    started = time.perf_counter()
+    for _ in range(MEASURED_STEPS):
+        step()
+    mx.nd.waitall()
+    return (time.perf_counter() - started) / MEASURED_STEPS

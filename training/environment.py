@@ -1,0 +1,46 @@
+"""What the training program reads from the process environment, in one place. `infra` sets these in the container line."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """Where and for what money a run happens. Empty or zero: unknown."""
+
+    usd_per_hour: float = 0.0
+    instance_type: str = ""
+    run: str = ""
+    git_commit: str = ""
+    gpu_required: bool = False
+
+    @classmethod
+    def read(cls, environ: Mapping[str, str] = os.environ) -> Surroundings:
+        return cls(
+            usd_per_hour=float(environ.get("RIG_USD_PER_HOUR") or 0),
+            instance_type=environ.get("RIG_INSTANCE_TYPE", ""),
+            run=environ.get("RIG_RUN", ""),
+            git_commit=environ.get("RIG_GIT_COMMIT", "") or _git_commit(),
+            gpu_required=environ.get("RIG_REQUIRE_GPU", "") == "1",
+        )
+
+
+def data_folder(given: str, environ: Mapping[str, str] = os.environ) -> Path:
+    """The one place that decides where data sets lie: key `data`, else $RIG_DATA, else the cache folder."""
+    return Path(given or environ.get("RIG_DATA") or "~/.cache/gluon-rig/data").expanduser()
+
+
+def _git_commit() -> str:
+    git = shutil.which("git")
+    if git is None:
+        return ""
+    here = Path(__file__).resolve().parent
+    line = [git, "-C", str(here), "describe", "--always", "--dirty", "--abbrev=12"]
+    answer = subprocess.run(line, capture_output=True, text=True, timeout=20, check=False)
+    return answer.stdout.strip() if answer.returncode == 0 else ""

@@ -1,0 +1,64 @@
+"""Every error a run can end with. Each says the cause, names the thing, and gives the next step.
+
+TrainingError           exit 1   the world failed: disk full, loss not finite
+├── BadInput            exit 2   the person can mend it: a key, a data set, a work folder
+│   ├── BadData
+│   └── BadCheckpoint            damaged, foreign, or of another configuration
+├── NonFiniteLoss
+└── DiskFull
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+class TrainingError(Exception):
+    """*cause* says what happened to which thing; *hint* says what to do next, one line per step."""
+
+    exit_code = 1
+
+    def __init__(self, cause: str, hint: str = "") -> None:
+        super().__init__(cause)
+        self.cause = cause
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return self.cause + "".join(f"\n  -> {line}" for line in self.hint.splitlines())
+
+
+class BadInput(TrainingError):
+    exit_code = 2
+
+
+class BadData(BadInput):
+    pass
+
+
+class BadCheckpoint(BadInput):
+    pass
+
+
+class NonFiniteLoss(TrainingError):
+    pass
+
+
+class DiskFull(TrainingError):
+    pass
+
+
+@contextmanager
+def disk_full_named(path: Path, what: str) -> Iterator[None]:
+    """Turn "no space left" (and "quota exceeded") into DiskFull, which names the file and what is lost."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise DiskFull(
+            f"The disk is full: {what} could not be written to {path}.",
+            "free some space and run the same command again: it goes on from the last whole checkpoint",
+        ) from error

@@ -1,0 +1,51 @@
+"""metrics.jsonl: one JSON row per reading, appended as the run goes, cut back to the checkpoint when it is resumed."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from training.errors import disk_full_named
+
+Row = dict[str, Any]
+
+
+class MetricsFile:
+    """Rows hold "step" (steps done so far, whole run), "epoch" (from 1) and the numbers read there."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def append(self, row: Row) -> None:
+        with disk_full_named(self.path, "a row of metrics"), self.path.open("a") as file:
+            file.write(json.dumps({key: _plain(value) for key, value in row.items()}) + "\n")
+
+    def rows(self) -> list[Row]:
+        """All whole rows; a last line that a crash cut short is left out."""
+        return list(_whole(self.path.read_text().splitlines())) if self.path.exists() else []
+
+    def cut_back(self, step: int) -> None:
+        """Drop what was written after *step*: the resumed run writes it again."""
+        kept = [row for row in self.rows() if row["step"] <= step]
+        aside = self.path.with_suffix(".aside")
+        with disk_full_named(self.path, "the metrics"):
+            aside.write_text("".join(json.dumps(row) + "\n" for row in kept))
+            aside.replace(self.path)
+
+
+def _whole(lines: Iterable[str]) -> Iterable[Row]:
+    for line in lines:
+        try:
+            yield json.loads(line)
+        except ValueError:
+            return
+
+
+def _plain(value: Any) -> Any:
+    """JSON has no NaN or infinity; readers other than Python's would stumble."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

@@ -1,0 +1,1 @@
+"""Networks as Gluon blocks. One module per family."""

@@ -1,0 +1,50 @@
+"""summary.json: what a run came to, in a dozen keys. Whoever carries the work folder shows it as it is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from training.errors import disk_full_named
+
+DONE = "done"
+INTERRUPTED = "interrupted"
+FAILED = "failed"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Summary:
+    job: str
+    reason: str
+    """done, interrupted (a checkpoint was saved), or failed."""
+    metric: str
+    score: float | None
+    """On the test split when done; else the best so far on the validation split."""
+    higher_is_better: bool
+    scores: Mapping[str, float] = field(default_factory=dict)
+    seconds: float = 0.0
+    samples_per_s: float = 0.0
+    device: str = ""
+    epochs: int = 0
+    steps: int = 0
+    best_epoch: int = 0
+    usd: float = 0.0
+    onnx_difference: float | None = None
+    message: str = ""
+
+    def write(self, workdir: Path) -> None:
+        path = workdir / "summary.json"
+        aside = path.with_suffix(".aside")
+        with disk_full_named(path, "the summary"):
+            aside.write_text(json.dumps(asdict(self), indent=2) + "\n")
+            aside.replace(path)
+
+
+def is_done(workdir: Path) -> bool:
+    path = workdir / "summary.json"
+    try:
+        return bool(json.loads(path.read_text()).get("reason") == DONE)
+    except (OSError, ValueError, AttributeError):
+        return False

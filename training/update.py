@@ -1,0 +1,121 @@
+"""The two ways weights move: by Gluon's Trainer, or by hand. Both give the same numbers for sgd."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, Protocol
+
+from training.compat import NDArray, mx
+from training.config import JobConfig
+from training.errors import BadInput
+
+
+class Update(Protocol):
+    def apply(self, batch_size: int, lr: float) -> None:
+        """Move every weight once. The gradients are sums over *batch_size* examples."""
+
+    def scaled(self, loss: NDArray) -> AbstractContextManager[NDArray]:
+        """The loss to call backward on (mixed precision scales it)."""
+
+    def state(self) -> dict[str, NDArray]: ...
+
+    def counts(self) -> dict[str, Any]: ...
+
+    def load(self, state: Mapping[str, NDArray], counts: Mapping[str, Any]) -> None: ...
+
+
+class TrainerUpdate:
+    """gluon.Trainer. Several devices: gradients are summed among them (kvstore "device"), each updates its copy."""
+
+    def __init__(self, parameters: Any, config: JobConfig, devices: Sequence[Any]) -> None:
+        self.devices = devices
+        self.trainer = mx.gluon.Trainer(
+            parameters,
+            config.optimizer,
+            _optimizer_options(config),
+            kvstore="device" if len(devices) > 1 else None,
+            update_on_kvstore=False,
+        )
+
+    def apply(self, batch_size: int, lr: float) -> None:
+        self.trainer.set_learning_rate(lr)
+        self.trainer.step(batch_size)
+
+    def scaled(self, loss: NDArray) -> AbstractContextManager[NDArray]:
+        return nullcontext(loss)
+
+    # The updaters' states are plain arrays; Trainer.save_states would pickle them together with code.
+    def state(self) -> dict[str, NDArray]:
+        by_weight = self.trainer._updaters[0].states
+        return {f"{index}.{i}": array for index, parts in by_weight.items() for i, array in enumerate(_flat(parts))}
+
+    def counts(self) -> dict[str, Any]:
+        optimizer = self.trainer.optimizer
+        return {"num_update": optimizer.num_update, "of_weight": dict(optimizer._index_update_count)}
+
+    def load(self, state: Mapping[str, NDArray], counts: Mapping[str, Any]) -> None:
+        optimizer = self.trainer.optimizer
+        optimizer.num_update = counts["num_update"]
+        optimizer._index_update_count.clear()
+        optimizer._index_update_count.update({int(index): n for index, n in counts["of_weight"].items()})
+        for device, updater in zip(self.devices, self.trainer._updaters, strict=True):
+            self._load_states(device, updater, state)
+
+    def _load_states(self, device: Any, updater: Any, state: Mapping[str, NDArray]) -> None:
+        if not state:  # plain sgd keeps none
+            return
+        for index, p in enumerate(self.trainer._params):
+            if p.grad_req == "null":
+                continue
+            fresh = self.trainer.optimizer.create_state_multi_precision(index, p.data(device))
+            for i, array in enumerate(_flat(fresh)):
+                state[f"{index}.{i}"].copyto(array)
+            updater.states[index] = fresh
+            updater.states_synced[index] = True
+
+
+def _optimizer_options(config: JobConfig) -> dict[str, Any]:
+    options: dict[str, Any] = {"learning_rate": config.lr, "wd": config.wd}
+    if config.optimizer == "sgd":
+        options["momentum"] = config.momentum
+    if config.clip:
+        options["clip_gradient"] = config.clip
+    return options
+
+
+def _flat(state: Any) -> list[NDArray]:
+    """An optimizer's state for one weight: nothing, an array, or tuples of them."""
+    if state is None:
+        return []
+    return [array for part in state for array in _flat(part)] if isinstance(state, list | tuple) else [state]
+
+
+class ManualUpdate:
+    """Stochastic gradient descent written out: v = momentum v - lr (gradient / batch + wd w); w = w + v."""
+
+    def __init__(self, parameters: Any, config: JobConfig, devices: Sequence[Any]) -> None:
+        if config.optimizer != "sgd" or len(devices) > 1:
+            raise BadInput("update=manual is written for optimizer=sgd on one device.", "take update=trainer")
+        self.config = config
+        self.weights = [p for p in parameters.values() if p.grad_req != "null"]
+        self.velocities = [mx.nd.zeros_like(p.data()) for p in self.weights]
+
+    def apply(self, batch_size: int, lr: float) -> None:
+        for p, velocity in zip(self.weights, self.velocities, strict=True):
+            w, gradient = p.data(), p.grad() / batch_size
+            velocity[:] = self.config.momentum * velocity - lr * (gradient + self.config.wd * w)
+            w[:] = w + velocity
+
+    def scaled(self, loss: NDArray) -> AbstractContextManager[NDArray]:
+        return nullcontext(loss)
+
+    def state(self) -> dict[str, NDArray]:
+        return {str(i): velocity for i, velocity in enumerate(self.velocities)}
+
+    def counts(self) -> dict[str, Any]:
+        return {}
+
+    def load(self, state: Mapping[str, NDArray], counts: Mapping[str, Any]) -> None:
+        for i, velocity in enumerate(self.velocities):
+            state[str(i)].copyto(velocity)
