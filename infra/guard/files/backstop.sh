@@ -1,0 +1,22 @@
+#!/bin/sh
+# The guard's own guard: plain sh, no Python, no network, no Docker. The guard writes into off-at the uptime at which
+# it will switch off; if that is eight minutes past and we still run, it has failed. Without a guard that ever wrote
+# one, the hours promised at launch count, from boot.
+root="${RIG_ROOT:-}"
+read -r up _ <"$root/proc/uptime" || exit 0
+up=${up%%.*}
+off=
+[ -r "$root/run/gluon-rig/off-at" ] && read -r off <"$root/run/gluon-rig/off-at"
+case "$off" in '' | *[!0-9]*) off=@PROMISED_S@ ;; esac
+[ "$up" -gt "$((off + @LATE_S@))" ] || exit 0
+echo "gluon-rig backstop: the guard has not switched this machine off; doing it now"
+date -u '+%Y-%m-%dT%H:%M:%SZ' >>"$root/var/lib/gluon-rig/backstop-fired"
+timeout 30 systemctl poweroff
+sleep 60
+timeout 30 systemctl poweroff --force
+sleep 30
+timeout 30 systemctl poweroff --force --force
+for key in s u o; do
+    echo "$key" >"$root/proc/sysrq-trigger"
+    sleep 2
+done

@@ -1,0 +1,29 @@
+#cloud-boothook
+#!/bin/sh
+# Gluon Rig arms its guard: at every boot, before anything else of ours. Running it twice changes nothing.
+# On a real machine RIG_ROOT is empty. A rehearsal sets it to a folder that plays the machine's disk.
+root="${RIG_ROOT:-}"
+home=/home/@LOGIN@
+python=/usr/bin/python3
+if [ -n "$root" ]; then
+    home="$HOME"
+    python=$(command -v python3)
+    rm -rf "$root/run/gluon-rig" # a real /run is empty after a boot
+fi
+opt="$root/opt/gluon-rig"
+etc="$root/etc/gluon-rig"
+units="$root/etc/systemd/system"
+mkdir -p "$opt/guard" "$etc" "$units" "$root/var/lib/gluon-rig" "$root/run/gluon-rig" "$root/etc/ssh/sshd_config.d"
+@FILES@
+for unit in gluon-rig-backstop.service gluon-rig-backstop.timer gluon-rig-guard.service; do
+    sed "s|@ROOT@|$root|g; s|@HOME@|$home|g; s|@PYTHON@|$python|g" "$opt/$unit" >"$units/$unit"
+done
+# Notice within five minutes that a laptop is gone, or its open connection would look like a person for two hours.
+printf 'ClientAliveInterval 60\nClientAliveCountMax 5\n' >"$root/etc/ssh/sshd_config.d/10-gluon-rig.conf"
+
+systemctl daemon-reload
+# --no-block: we are part of the boot that these would wait for.
+for unit in gluon-rig-backstop.timer gluon-rig-guard.service; do
+    systemctl enable "$unit"
+    systemctl --no-block start "$unit" || echo "gluon-rig: $unit DID NOT START; this machine is not guarded"
+done

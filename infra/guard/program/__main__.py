@@ -1,0 +1,5 @@
+"""`python3 -m guard`"""
+
+from .watch import main
+
+main()
