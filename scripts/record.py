@@ -103,6 +103,7 @@ def ending(command: list[str], exit_code: int, started: float) -> dict[str, obje
         "started": iso(started),
         "ended": iso(ended),
         "seconds": round(ended - started, 3),
+        "results": os.environ.get("RIG_RESULTS", "required"),  # "optional": what it printed is its result
     }
 
 

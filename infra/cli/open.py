@@ -1,0 +1,31 @@
+"""Opens the cloud that the settings name. The one place that knows there are two."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from infra.console import tell
+from infra.settings import Settings
+from infra.story.rig import Rig
+
+
+def open_rig(settings: Settings) -> Rig:
+    """The rig of *settings*, for this folder. In rehearsal, the pretend cloud is started if it is not up."""
+    project = Path.cwd()
+    return Rig(settings=settings, session=_session(settings, project), project=project, tell=tell)
+
+
+def data_folder(settings: Settings) -> Path:
+    """Where local runs look for data sets."""
+    return Path(settings.data).expanduser().resolve() if settings.data else Path.home() / ".cache" / "gluon-rig" / "data"
+
+
+def _session(settings: Settings, project: Path):  # type: ignore[no-untyped-def]
+    from infra.aws.session import FALLBACK_REGION, Session, default_region
+
+    if settings.cloud == "rehearsal":
+        from infra.rehearsal.client import ensure_running
+
+        cloud = ensure_running(project, tell)
+        return Session(region=settings.region or FALLBACK_REGION, endpoint_url=cloud.endpoint_url)
+    return Session(region=settings.region or default_region(settings.profile), profile=settings.profile)

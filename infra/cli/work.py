@@ -1,0 +1,160 @@
+"""The verbs about runs: train, logs, pull, runs, cancel. Imports wait until a verb is run, so that all start quickly."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from infra.errors import BadSettings
+from infra.settings import Settings
+
+if TYPE_CHECKING:
+    from infra.job.spec import Job
+    from infra.story.rig import Rig
+    from infra.story.train import Outcome
+
+
+def train(options: Namespace, settings: Settings) -> int:
+    job = _job(options, settings)
+    return _train_there(options, settings, job) if options.where == "remote" else _train_here(options, settings, job)
+
+
+def _job(options: Namespace, settings: Settings) -> Job:
+    from infra.job.spec import command_job, script_job, training_job
+
+    if options.script and options.cmd:
+        raise BadSettings("script and cmd were both given; a run does one thing.", "leave one out")
+    if options.cmd:
+        return command_job(options.cmd)
+    if options.script:
+        return script_job(options.script, Path(settings.code), options.args)
+    return training_job(options.job, options.args)
+
+
+def _train_here(options: Namespace, settings: Settings, job: Job) -> int:
+    from datetime import datetime, timezone
+
+    from infra.cli.bar import LogView
+    from infra.cli.open import data_folder
+    from infra.console import tell
+    from infra.errors import UserError
+    from infra.job.here import run_here
+    from infra.job.spec import new_run_name
+
+    name = new_run_name(job, datetime.now(timezone.utc))
+    tell(f"Training {job.name} on this computer; `make train remote` does it on the instance")
+    with LogView() as show:
+        code = run_here(
+            job, name, runs=Path("runs"), code=Path(settings.code), data=data_folder(settings), show=show
+        )
+    if code == 2:
+        raise UserError(f"{job.name} did not start: its settings are wrong (see above).", "python -m training --help")
+    return _show_home(Path("runs") / name, name, code)
+
+
+def _show_home(folder: Path, name: str, code: int) -> int:
+    from infra.cli import screens
+    from infra.job import artifacts
+    from infra.job.run import judge
+    from infra.story.train import Outcome
+
+    judge(name, exit_code=code, oom=False)
+    done = Outcome(
+        run=name,
+        folder=folder.resolve(),
+        exit_code=code,
+        seconds=float(artifacts.ending(folder).get("seconds", 0)),
+        usd=0.0,
+        instance_type="",
+    )
+    print(screens.outcome(done, artifacts.summary(folder), here=Path.cwd()))
+    return 0
+
+
+def _train_there(options: Namespace, settings: Settings, job: Job) -> int:
+    from infra.cli.bar import LogView
+    from infra.cli.open import open_rig
+    from infra.story.train import start_training
+
+    rig = open_rig(settings)
+    with LogView() as show:
+        name = start_training(rig, job, show)
+    if options.detach:
+        rig.tell("It goes on without this computer. `rig logs` follows it, `rig pull` brings its results home.")
+        print(name)
+        return 0
+    return _follow(rig, name)
+
+
+def logs(options: Namespace, settings: Settings) -> int:
+    from infra.cli.open import open_rig
+    from infra.story.results import newest_run
+
+    rig = open_rig(settings)
+    return _follow(rig, newest_run(rig, options.run))
+
+
+def _follow(rig: Rig, name: str) -> int:
+    from infra.cli.bar import LogView
+    from infra.story.train import follow_home
+
+    try:
+        with LogView() as show:
+            done = follow_home(rig, name, show)
+    except KeyboardInterrupt:
+        rig.tell(f"\nDetached. Run {name} goes on; `rig logs` follows it again, `rig cancel` ends it.")
+        raise
+    _print_outcome(done)
+    after(rig)
+    return 0
+
+
+def after(rig: Rig) -> None:
+    """Ring 0: the results are home and verified; now the wish `after` may end the bill."""
+    from infra.story import power
+
+    if rig.settings.after == "stop":
+        power.stop(rig)
+    elif rig.settings.after == "terminate":
+        power.terminate(rig, lose_results=False)
+
+
+def _print_outcome(done: Outcome) -> None:
+    from infra.cli import screens
+    from infra.job import artifacts
+
+    print(screens.outcome(done, artifacts.summary(done.folder), here=Path.cwd()))
+
+
+def pull(options: Namespace, settings: Settings) -> int:
+    from infra.cli.open import open_rig
+    from infra.story.results import pull_runs
+
+    for done in pull_runs(open_rig(settings), options.run):
+        _print_outcome(done)
+    return 0
+
+
+def runs(options: Namespace, settings: Settings) -> int:
+    import dataclasses
+    import json
+
+    from infra.cli import screens
+    from infra.cli.open import open_rig
+    from infra.story.results import list_runs
+
+    found = list_runs(open_rig(settings))
+    if options.json:
+        print(json.dumps([dataclasses.asdict(one) for one in found], indent=2))
+    else:
+        print(screens.runs(found))
+    return 0
+
+
+def cancel(options: Namespace, settings: Settings) -> int:
+    from infra.cli.open import open_rig
+    from infra.story.results import cancel_run
+
+    _print_outcome(cancel_run(open_rig(settings), options.run))
+    return 0

@@ -1,0 +1,1 @@
+"""The story: each verb told once, in the order in which things happen, and nothing but calls to the five nouns."""

@@ -1,0 +1,78 @@
+"""Stop and terminate: what a run produced comes home first, whatever else happens, and the bill ends."""
+
+from __future__ import annotations
+
+from infra.aws import lifecycle
+from infra.aws.access import delete_group
+from infra.aws.instance import Instance, find
+from infra.aws.keypair import delete_key_pair, find_key_pairs
+from infra.errors import ArtifactsMissing, HostUnreachable, NothingToDo, RigError, UserError
+from infra.host.connection import Host
+from infra.host.facts import Facts, ask_facts
+from infra.job import artifacts, run
+from infra.story.rig import Rig, open_host
+
+
+def stop(rig: Rig) -> Instance:
+    """Bring home what is not home yet, then stop. If the host does not answer, stop all the same: its disk stays."""
+    instance = _existing(rig)
+    if instance.state == "running":
+        try:
+            bring_all_home(rig, instance)
+        except RigError as error:
+            # Money first: results on a stopped disk are safe, a running machine is not free.
+            rig.tell(f"Not everything is home: {error.cause} It stays on the disk; `rig start` and `rig pull` fetch it.")
+    return lifecycle.stop(rig.session, instance, rig.tell)
+
+
+def terminate(rig: Rig, *, lose_results: bool) -> None:
+    """Bring home what is not home yet, then delete instance, disk, key pair and group.
+
+    Raises UserError, having deleted nothing, when results would be lost and *lose_results* does not allow it.
+    """
+    instance = _existing(rig)
+    if not lose_results:
+        _require_home(rig, instance)
+    lifecycle.terminate(rig.session, instance, rig.tell)
+    for pair in find_key_pairs(rig.session, rig.name):
+        delete_key_pair(rig.session, pair)
+    delete_group(rig.session, rig.name)
+
+
+def _existing(rig: Rig) -> Instance:
+    instance = find(rig.session, rig.name)
+    if instance is None:
+        raise NothingToDo(f"There is no instance of the rig {rig.name!r}: nothing costs money.")
+    return instance
+
+
+def _require_home(rig: Rig, instance: Instance) -> None:
+    way_out = "or give the results up: `rig terminate --lose-results`"
+    if instance.state != "running":
+        raise UserError(
+            f"{instance.id} is {instance.state}, so it cannot be seen whether results lie on its disk; deleting it "
+            "deletes the disk.",
+            f"`rig start`, then `rig terminate` again\n{way_out}",
+        )
+    try:
+        bring_all_home(rig, instance)
+    except (HostUnreachable, ArtifactsMissing) as error:
+        raise UserError(f"{error.cause} Nothing was deleted.", f"{error.hint}\n{way_out}".lstrip()) from error
+
+
+def bring_all_home(rig: Rig, instance: Instance) -> None:
+    """End what still runs, gently, and fetch every run that is not home."""
+    with open_host(rig, instance) as host:
+        facts = ask_facts(host)
+        for one in facts.running:
+            rig.tell(f"Run {one.name} is still going: asking it to save and end")
+            run.stop(host, facts.docker, one.name)
+        if facts.running:
+            facts = ask_facts(host)
+        _fetch_unfetched(rig, host, facts)
+
+
+def _fetch_unfetched(rig: Rig, host: Host, facts: Facts) -> None:
+    for one in facts.unfetched:
+        rig.tell(f"Bringing the results of {one.name} home")
+        rig.point_latest_at(artifacts.fetch(host, facts, one, rig.runs))

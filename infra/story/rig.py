@@ -1,0 +1,100 @@
+"""What every verb needs, and the way from an instance in AWS to a host one can speak to."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from infra.aws.hostkey import host_key
+from infra.aws.instance import Instance, find
+from infra.aws.session import Session
+from infra.console import Tell
+from infra.errors import UserError
+from infra.host.connection import Host
+from infra.host.hostkeys import pin, pinned_key
+from infra.host.target import Target
+from infra.settings import Settings
+
+
+@dataclass(frozen=True)
+class Rig:
+    """*project*: the folder in which `rig` was typed; runs/ and .rig/ lie in it."""
+
+    settings: Settings
+    session: Session
+    project: Path
+    tell: Tell
+
+    @property
+    def name(self) -> str:
+        return self.settings.name
+
+    @property
+    def rehearsing(self) -> bool:
+        return self.settings.cloud == "rehearsal"
+
+    @property
+    def runs(self) -> Path:
+        return self.project / "runs"
+
+    @property
+    def key(self) -> Path:
+        """Outside the project, so that a fresh clone does not lock its owner out; a rehearsal leaves no trace there."""
+        if self.settings.key:
+            return Path(self.settings.key).expanduser()
+        if self.rehearsing:
+            return self.project / ".rig" / "rehearsal-key"
+        return Path.home() / ".config" / "gluon-rig" / "id_ed25519"
+
+    @property
+    def known_hosts(self) -> Path:
+        return self.project / ".rig" / "known_hosts"
+
+    @cached_property
+    def commit(self) -> str:
+        """The git commit of the code that is sent, with "+" when files were changed since; empty without git."""
+        try:
+            described = subprocess.run(
+                ["git", "describe", "--always", "--abbrev=12", "--dirty=+", "--exclude=*"],
+                cwd=self.settings.code, capture_output=True, text=True,
+            )  # fmt: skip
+        except OSError:
+            return ""
+        return described.stdout.strip()
+
+    def point_latest_at(self, folder: Path) -> None:
+        """runs/latest is the run that came home last."""
+        latest = self.runs / "latest"
+        aside = self.runs / ".latest"
+        aside.unlink(missing_ok=True)
+        aside.symlink_to(folder.name)
+        aside.replace(latest)
+
+
+def running_instance(rig: Rig) -> Instance:
+    """The rig's instance, running. Raises UserError saying how to get one."""
+    instance = find(rig.session, rig.name)
+    if instance is None:
+        raise UserError(f"There is no instance of the rig {rig.name!r}.", "`make launch` rents one")
+    if instance.state != "running":
+        verb = "start" if instance.state == "stopped" else "status"
+        raise UserError(f"{instance.id} is {instance.state}.", f"`make {verb}`")
+    return instance
+
+
+def open_host(rig: Rig, instance: Instance) -> Host:
+    """The host behind *instance*, its key pinned from what AWS says; nothing is sent yet."""
+    if pinned_key(rig.known_hosts, instance.id) is None:
+        pin(rig.known_hosts, instance.id, host_key(rig.session, instance))
+    return Host(
+        Target(
+            identity=instance.id,
+            address=instance.address,
+            port=instance.port,
+            user=instance.user,
+            key=rig.key,
+            known_hosts=rig.known_hosts,
+        )
+    )

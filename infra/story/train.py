@@ -1,0 +1,155 @@
+"""Train on the instance: send the code, start the container, follow it, bring the results home, and only then the rest."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+
+from infra.aws.instance import Instance
+from infra.errors import NothingToDo, UserError
+from infra.host.connection import Host
+from infra.host.facts import Facts, RunFacts, ask_facts
+from infra.host.sync import push_code, push_data
+from infra.job import artifacts, image, run
+from infra.job.container import Container, container_name
+from infra.job.spec import Job, new_run_name
+from infra.names import CODE_DIR, DATA_DIR, GPUS_TAG, PRICE_TAG
+from infra.story.rig import Rig, open_host, running_instance
+
+Show = Callable[[str], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """A run that is home. *seconds*: from start to end of its container; *usd*: that time at the instance's price."""
+
+    run: str
+    folder: Path
+    exit_code: int | None
+    seconds: float
+    usd: float
+    instance_type: str
+
+
+def start_training(rig: Rig, job: Job, show: Show) -> str:
+    """Start *job* on the instance and return the run's name. Once that is told, the laptop may go."""
+    instance = running_instance(rig)
+    wanted = image_for(rig, instance)
+    with open_host(rig, instance) as host:
+        facts = ask_facts(host, images=[wanted])
+        send_code(rig, host, facts)
+        ensure_image(rig, host, facts, wanted, show)
+        name = new_run_name(job, datetime.now(timezone.utc))
+        container = container_for(rig, instance, facts, job, name, wanted)
+        rig.tell(f"Starting run {name} in container {container_name(name)}")
+        run.start(host, container)
+    return name
+
+
+def send_code(rig: Rig, host: Host, facts: Facts) -> None:
+    code = Path(rig.settings.code)
+    rig.tell(f"Copying {code.resolve().name}/ to the instance")
+    push_code(host, code, f"{facts.home}/{CODE_DIR}", rsync_there=facts.rsync)
+    if rig.settings.data:
+        data = Path(rig.settings.data).expanduser()
+        if not data.is_dir():
+            raise UserError(f"data = {data}: there is no such folder.")
+        rig.tell(f"Copying data from {data} (what is there already is not sent again)")
+        push_data(host, data, f"{facts.home}/{DATA_DIR}", rsync_there=facts.rsync, tell=rig.tell)
+
+
+def image_for(rig: Rig, instance: Instance) -> str:
+    return image.tag(flavour_for(rig, instance), rig.settings.base_image)
+
+
+def flavour_for(rig: Rig, instance: Instance) -> str:
+    return "gpu" if wants_gpu(rig, instance) else "cpu"
+
+
+def wants_gpu(rig: Rig, instance: Instance) -> bool:
+    """Whether this instance was rented for its GPU. A pretend one has none, whatever its type says."""
+    return instance.tags.get(GPUS_TAG, "0") != "0" and not rig.rehearsing
+
+
+def ensure_image(rig: Rig, host: Host, facts: Facts, wanted: str, show: Show) -> None:
+    if wanted in facts.images:
+        return
+    rig.tell(f"Building the training image {wanted} on the instance (once; code changes never rebuild it)")
+    base = {"BASE": rig.settings.base_image} if rig.settings.base_image else {}
+    log = rig.project / ".rig" / "build.log"
+    flavour = wanted.partition(":")[2].partition("-")[0]
+    image.build(host, facts.docker, wanted, flavour=flavour, build_args=base, log=log, show=show)
+
+
+def container_for(rig: Rig, instance: Instance, facts: Facts, job: Job, name: str, wanted: str) -> Container:
+    container = Container(
+        run=name,
+        image=wanted,
+        command=(),
+        facts=facts,
+        gpu=wants_gpu(rig, instance),
+        environment={
+            "RIG_GIT_COMMIT": rig.commit,
+            "RIG_INSTANCE_TYPE": instance.type,
+            "RIG_RESULTS": "required" if job.results else "optional",
+            "RIG_USD_PER_HOUR": instance.tags.get(PRICE_TAG, "0"),
+        },
+    )
+    return dataclasses.replace(container, command=job.command_in(container.run_dir, container.data_dir))
+
+
+def follow_home(rig: Rig, name: str, show: Show) -> Outcome:
+    """Follow run *name* to its end, bring its results home, and judge it. Raises JobFailed, ArtifactsMissing.
+
+    Nothing here is needed by the run itself: it may be interrupted and called again at any time.
+    """
+
+    def connect() -> Host:
+        # Asked anew each time: after a drop the instance may be stopped, or have another address.
+        return open_host(rig, running_instance(rig))
+
+    instance = running_instance(rig)
+    with open_host(rig, instance) as host:
+        facts = ask_facts(host)
+        one = find_run(facts.runs, name)
+        if one.state == "running" or not one.fetched:
+            run.follow(connect, facts.docker, name, show, tell=rig.tell)
+    with connect() as host:
+        return fetch_run(rig, host, instance, name)
+
+
+def fetch_run(rig: Rig, host: Host, instance: Instance, name: str) -> Outcome:
+    facts = ask_facts(host)
+    one = find_run(facts.runs, name)
+    rig.tell(f"Bringing the results of {name} home")
+    folder = artifacts.fetch(host, facts, one, rig.runs)
+    rig.point_latest_at(folder)
+    seconds = float(artifacts.ending(folder).get("seconds", 0.0))
+    outcome = Outcome(
+        run=name,
+        folder=folder,
+        exit_code=one.exit_code,
+        seconds=seconds,
+        usd=seconds / 3600 * float(instance.tags.get(PRICE_TAG, "0")),
+        instance_type=instance.type,
+    )
+    if one.state != "running":
+        run.judge(name, exit_code=one.exit_code, oom=one.oom)
+        if artifacts.ending(folder).get("results") != "optional":
+            artifacts.require_results(folder)
+    return outcome
+
+
+def find_run(runs: Sequence[RunFacts], name: str) -> RunFacts:
+    """The run called *name*; with no name, the newest."""
+    if not runs:
+        raise NothingToDo("There is no run on the instance yet; `make train remote JOB=lenet` starts one.")
+    if not name:
+        return runs[-1]
+    found = [one for one in runs if one.name == name]
+    if not found:
+        raise UserError(f"There is no run {name} on the instance.", "it has: " + ", ".join(one.name for one in runs))
+    return found[0]
