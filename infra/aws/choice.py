@@ -115,7 +115,7 @@ def _cheapest(session: Session, settings: Settings, regions: Sequence[str], *, t
     answers = in_each(regions, lambda region: _fitting(session, settings, region))
     for region, reason in answers.silent.items():
         tell(f"{region} is left out: {reason}")
-    fitting = answers.by_region
+    fitting = answers.said
     names = sorted({machine.name for machines in fitting.values() for machine in machines}, key=_shipped_usd)[
         :SHORTLIST
     ]
@@ -139,7 +139,7 @@ def _shortlist(fitting: Mapping[str, Sequence[MachineType]]) -> list[str]:
 
 
 def _spot_offers(session: Session, names: Sequence[str], regions: Sequence[str]) -> Mapping[str, SpotPrices]:
-    return in_each(regions, lambda region: prices.spot(session, names, region=region)).by_region
+    return in_each(regions, lambda region: prices.spot(session, names, region=region)).said
 
 
 def _fitting(session: Session, settings: Settings, region: str) -> list[MachineType]:

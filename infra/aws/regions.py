@@ -13,15 +13,16 @@ if TYPE_CHECKING:
     from infra.aws.session import Session
 
 SIDE_BY_SIDE = 16
-T = TypeVar("T")
+Place = TypeVar("Place")
+Said = TypeVar("Said")
 
 
 @dataclass(frozen=True)
-class Answers(Generic[T]):
-    """What each region said; *silent* holds the reason of those that said nothing, which is not the same as "none"."""
+class Answers(Generic[Place, Said]):
+    """What each place said; *silent* holds the reason of those that said nothing, which is not the same as "none"."""
 
-    by_region: Mapping[str, T]
-    silent: Mapping[str, str]
+    said: Mapping[Place, Said]
+    silent: Mapping[Place, str]
 
 
 def enabled_regions(session: Session) -> list[str]:
@@ -32,17 +33,17 @@ def enabled_regions(session: Session) -> list[str]:
     return sorted(region["RegionName"] for region in answer["Regions"])
 
 
-def in_each(regions: Iterable[str], ask: Callable[[str], T]) -> Answers[T]:
-    """Ask side by side. Raises the first error when not one region answers."""
+def in_each(places: Iterable[Place], ask: Callable[[Place], Said]) -> Answers[Place, Said]:
+    """Ask side by side. Raises the first error when not one place answers."""
     with ThreadPoolExecutor(max_workers=SIDE_BY_SIDE) as pool:
-        asked = {region: pool.submit(ask, region) for region in regions}
-    said: dict[str, T] = {}
-    failed: dict[str, RigError] = {}
-    for region, answer in asked.items():
+        asked = {place: pool.submit(ask, place) for place in places}
+    said: dict[Place, Said] = {}
+    failed: dict[Place, RigError] = {}
+    for place, answer in asked.items():
         try:
-            said[region] = answer.result()
+            said[place] = answer.result()
         except RigError as error:
-            failed[region] = error
+            failed[place] = error
     if failed and not said:
         raise next(iter(failed.values()))
-    return Answers(said, {region: error.cause for region, error in failed.items()})
+    return Answers(said, {place: error.cause for place, error in failed.items()})

@@ -70,7 +70,7 @@ class Session:
             yield
         except ClientError as error:
             said = error.response.get("Error", {})
-            raise from_code(said.get("Code", ""), said.get("Message", ""), error.operation_name, scene) from error
+            raise from_code(said.get("Code", ""), said.get("Message") or "", error.operation_name, scene) from error
         except BotoCoreError as error:
             names = tuple(kind.__name__ for kind in type(error).__mro__)
             raise from_exception(names, str(error), scene) from error
