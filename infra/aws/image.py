@@ -63,19 +63,12 @@ def login_user(root_device: str) -> str:
     return "ec2-user" if root_device == "/dev/xvda" else "ubuntu"
 
 
-def choose_image(session: Session, *, os: str, ami: str = "") -> Image:
-    """The image *ami*, or, when that is empty, the newest Deep Learning AMI with *os* ("ubuntu-22.04").
+def newest_id(session: Session, os: str) -> str:
+    """The id of the newest Deep Learning AMI with *os* ("ubuntu-22.04"); "" when AWS publishes none under our names.
 
-    Raises UserError when there is none.
+    All parameters in one call; those that do not exist are left out of the answer.
     """
-    if ami:
-        return _described(session, ami)
-    newest = _by_parameter(session, SOURCES[os])
-    return _described(session, newest) if newest else _by_name(session, os)
-
-
-def _by_parameter(session: Session, source: Source) -> str:
-    """All parameters in one call; those that do not exist are left out of the answer."""
+    source = SOURCES[os]
     try:
         with session.translated("look up the newest Deep Learning AMI"):
             answer = session.client("ssm").get_parameters(Names=list(source.parameters))
@@ -100,7 +93,15 @@ def _by_name(session: Session, os: str) -> Image:
     return _parsed(max(found, key=lambda image: (image["Name"].startswith(slim), image["CreationDate"])))
 
 
-def _described(session: Session, ami: str) -> Image:
+def describe_image(session: Session, *, ami: str, os: str) -> Image:
+    """The image *ami*; when that is empty, the newest one whose name says Deep Learning AMI and *os*.
+
+    Raises UserError when there is none.
+    """
+    return _by_id(session, ami) if ami else _by_name(session, os)
+
+
+def _by_id(session: Session, ami: str) -> Image:
     try:
         with session.translated(f"look up image {ami}"):
             (found,) = session.client("ec2").describe_images(ImageIds=[ami])["Images"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timezone
 from typing import Any, Final
 
 from infra.aws.image import login_user
@@ -63,7 +63,7 @@ class Instance:
 
 
 def sight(session: Session, name: str) -> tuple[Instance, ...]:
-    """Every instance of the rig *name* that EC2 still shows, terminated ones too, the oldest first: one filtered call."""
+    """Every instance of the rig *name* that EC2 still shows, terminated ones too, oldest first: one filtered call."""
     return _described(session, own_filters(name), f"look for the instance of {name}")
 
 
@@ -121,7 +121,7 @@ def parsed(found: Mapping[str, Any]) -> Instance:
         type=found["InstanceType"],
         zone=found.get("Placement", {}).get("AvailabilityZone", ""),
         address=found.get("PublicIpAddress", ""),
-        launched_at=found["LaunchTime"],
+        launched_at=found["LaunchTime"].astimezone(timezone.utc),
         image_id=found["ImageId"],
         key_name=found.get("KeyName", ""),
         group_ids=tuple(group["GroupId"] for group in found.get("SecurityGroups", [])),
@@ -130,5 +130,5 @@ def parsed(found: Mapping[str, Any]) -> Instance:
         spot=found.get("InstanceLifecycle") == "spot",
         tags=from_tags(found.get("Tags", [])),
         token=found.get("ClientToken", ""),
-        state_reason=": ".join(part for part in (reason.get("Code", ""), reason.get("Message", "")) if part),
+        state_reason=reason.get("Message") or reason.get("Code", ""),
     )

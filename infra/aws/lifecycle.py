@@ -27,31 +27,29 @@ _WAYS: Final[Mapping[str, frozenset[str]]] = {
 }
 
 
-def wait(
-    session: Session, instance: Instance, *, until: str, tell: Tell, clock: Clock = REAL, limit_s: float = 0.0
-) -> Instance:
+def wait(session: Session, instance: Instance, *, until: str, tell: Tell, clock: Clock = REAL) -> Instance:
     """Poll until *instance* is "running" (and has an address), "stopped" or "terminated".
 
-    *limit_s*: 0 for the usual limit. Raises AwsFailed when the time is over or the instance went elsewhere, NoCapacity
-    when it did so for want of a machine. A terminated instance that EC2 no longer shows counts as terminated.
+    Raises AwsFailed when LIMITS_S are over or the instance went elsewhere, NoCapacity when it did so for want of a
+    machine. A terminated instance that EC2 no longer shows counts as terminated.
     """
-    told, now = instance.state, instance
-    limit_s = limit_s or LIMITS_S[until]
-    for gone_s in clock.ticks(for_s=limit_s, every_s=POLL_S):
-        seen = next((one for one in sight(session, instance.name) if one.id == instance.id), None)
-        if seen is None:
-            if gone_s > STALE_S:
-                return _vanished(now, until)
-            continue
-        now = seen
+    crowd = watch(session, instance, until=until, tell=tell, clock=clock)
+    return next((one for one in crowd if one.id == instance.id), replace(instance, state="terminated"))
+
+
+def watch(session: Session, instance: Instance, *, until: str, tell: Tell, clock: Clock = REAL) -> tuple[Instance, ...]:
+    """As `wait`, but answer all instances of that name at the moment when *instance* arrived."""
+    now = instance
+    for gone_s in clock.ticks(for_s=LIMITS_S[until], every_s=POLL_S):
+        crowd = sight(session, instance.name)
+        before, now = now, next((one for one in crowd if one.id == instance.id), None) or _unseen(now, until, gone_s)
         if now.state == until and (until != "running" or now.address):
-            return now
+            return crowd
         if now.state not in _WAYS[until] and (gone_s > STALE_S or now.ended):
             raise _went_elsewhere(now, until)
-        if now.state != told:
+        if now.state != before.state:
             tell(f"{now.id} is {now.state} ({gone_s:.0f} s)")
-            told = now.state
-    raise _too_late(now, until, limit_s)
+    raise _too_late(now, until)
 
 
 def start(session: Session, instance: Instance, tags: Mapping[str, str], tell: Tell, clock: Clock = REAL) -> Instance:
@@ -106,8 +104,10 @@ def terminate(session: Session, instance: Instance, tell: Tell, clock: Clock = R
     return wait(session, instance, until="terminated", tell=tell, clock=clock)
 
 
-def _vanished(instance: Instance, until: str) -> Instance:
-    """EC2 forgets a terminated instance after about an hour."""
+def _unseen(instance: Instance, until: str, gone_s: float) -> Instance:
+    """EC2 shows a new instance some seconds late, and forgets a terminated one after about an hour."""
+    if gone_s <= STALE_S:
+        return instance
     if until == "terminated":
         return replace(instance, state="terminated")
     raise AwsFailed(
@@ -123,13 +123,13 @@ def _went_elsewhere(now: Instance, until: str) -> RigError:
     return AwsFailed(cause, "`rig status` shows its state; run the command again")
 
 
-def _too_late(now: Instance, until: str, limit_s: float) -> AwsFailed:
+def _too_late(now: Instance, until: str) -> AwsFailed:
     hint = "`rig status` shows its state; run the command again to go on waiting"
     if until == "stopped":
         hint += (
             f"\nif it hangs: `aws ec2 stop-instances --force --instance-ids {now.id}`; until it stops, it costs money"
         )
-    return AwsFailed(f"{now.id} is still {now.state} and not {until} after {limit_s:.0f} s", hint)
+    return AwsFailed(f"{now.id} is still {now.state} and not {until} after {LIMITS_S[until]:.0f} s", hint)
 
 
 def _no_capacity_to_start(instance: Instance, error: NoCapacity) -> NoCapacity:

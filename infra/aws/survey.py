@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from infra.aws.access import Group, ask_address_service, find_group, my_address
-from infra.aws.image import Image, choose_image
+from infra.aws.image import Image, describe_image, newest_id
 from infra.aws.instance import Instance, elected, sight
 from infra.aws.keypair import LocalKey, find_key_pair
 from infra.aws.session import Session
@@ -15,13 +15,16 @@ from infra.aws.session import Session
 
 @dataclass(frozen=True, kw_only=True)
 class Survey:
-    """One rig's things in AWS. *image* is that of a new instance; *source*: this computer's address as "a.b.c.d/32"."""
+    """One rig's things in AWS. *source*: this computer's address as "a.b.c.d/32".
+
+    *image*: what a new instance would boot; None when there is an instance, which has its disk already.
+    """
 
     instances: tuple[Instance, ...]
     group: Group | None
     key_known: bool
     source: str
-    image: Image
+    image: Image | None
 
     @property
     def instance(self) -> Instance | None:
@@ -37,17 +40,18 @@ def survey(
     ami: str = "",
     ask_address: Callable[[], str] = ask_address_service,
 ) -> Survey:
-    """Look for everything at once: one round of calls, and a second one for the image's disk."""
+    """Look for everything at once: one round of calls, and for a new instance a second one, for its image's disk."""
     with ThreadPoolExecutor(max_workers=5) as side_by_side:
         instances = side_by_side.submit(sight, session, name)
         group = side_by_side.submit(find_group, session, name)
         key_known = side_by_side.submit(find_key_pair, session, name, key)
         source = side_by_side.submit(my_address, session, ask_address)
-        image = side_by_side.submit(choose_image, session, os=os, ami=ami)
-        return Survey(
-            instances=instances.result(),
-            group=group.result(),
-            key_known=key_known.result(),
-            source=source.result(),
-            image=image.result(),
-        )
+        newest = side_by_side.submit(lambda: ami or newest_id(session, os))
+    is_there = elected(instances.result())
+    return Survey(
+        instances=instances.result(),
+        group=group.result(),
+        key_known=key_known.result(),
+        source=source.result(),
+        image=None if is_there else describe_image(session, ami=newest.result(), os=os),
+    )

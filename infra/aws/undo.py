@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from infra.console import Tell
-from infra.errors import RigError
+from infra.errors import NothingToDo, RigError
 
 
 class Undo:
@@ -25,9 +25,11 @@ class Undo:
         left: list[str] = []
         while self._steps:
             thing, remove = self._steps[-1]
-            self._tell(f"Undoing: {thing}")
             try:
                 remove()
+                self._tell(f"Undone: {thing}")
+            except NothingToDo:  # it was never made
+                pass
             except RigError as error:
                 left.append(f"{thing}: {error.cause}")
             self._steps.pop()
