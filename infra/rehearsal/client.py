@@ -1,0 +1,167 @@
+"""The door to the rehearsal cloud for the command line: start it, find it, end it, trouble it. Imports nothing heavy."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from infra.errors import NothingToDo, RehearsalDown, UserError
+from infra.rehearsal import processes
+from infra.rehearsal.clock import Clock
+from infra.rehearsal.place import CLOUD_MARK, Place, read_json, write_whole
+
+START_TIMEOUT_S: Final = 30.0
+ALREADY_RUNNING: Final = 3
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """A running rehearsal cloud: *endpoint_url* is what boto3 and awscli are given."""
+
+    endpoint_url: str
+    pid: int
+    log: Path
+    clock: Clock = Clock()
+
+
+def ensure_running(project: Path, tell: Callable[[str], None], *, engine: str = "") -> Cloud:
+    """Return the project's cloud, started if need be. Two callers at once get the same one.
+
+    *engine*: auto, docker or process; empty leaves what was chosen before.
+    Raises RehearsalDown when it does not come up.
+    """
+    place = Place(project)
+    place.folder.mkdir(parents=True, exist_ok=True)
+    if engine:
+        write_whole(place.engine_file, engine)
+    if found := _answering(place):
+        return found
+    if place.cloud_file.exists():
+        tell("The rehearsal cloud had died, and its instances with it; starting a new one ...")
+    else:
+        tell("Starting the rehearsal cloud ...")
+    return _start(place)
+
+
+def find(project: Path) -> Cloud | None:
+    """The running cloud, or None when none was started. Raises RehearsalDown when it died."""
+    place = Place(project)
+    if found := _answering(place):
+        return found
+    if not place.cloud_file.exists():
+        return None
+    processes.end(place.mark)
+    raise RehearsalDown(
+        f"The rehearsal cloud of {project} has died, and its instances with it.",
+        f"its log: {place.log}\nany `rig` command with CLOUD=rehearsal starts a new one",
+    )
+
+
+def down(project: Path) -> None:
+    """End the cloud and every process of its instances. Raises NothingToDo when none is there."""
+    place = Place(project)
+    found = _answering(place)
+    if found:
+        os.kill(found.pid, signal.SIGTERM)
+        _wait_until_gone(place, found.pid)
+    left = not processes.end(place.mark, deadline_s=2) if processes.carrying(place.mark) else False
+    died = place.cloud_file.exists()
+    place.cloud_file.unlink(missing_ok=True)
+    if left:
+        raise RehearsalDown(f"Processes of {place.folder} could not be ended.")
+    if not found and not died:
+        raise NothingToDo("No rehearsal cloud is running here.")
+
+
+def fault(project: Path, words: Sequence[str]) -> str:
+    """Trouble the cloud (docs/rehearsal.md lists how) and return what it says. Raises UserError for unknown words."""
+    found = find(project)
+    if found is None:
+        raise RehearsalDown("No rehearsal cloud is running here.", "`rig launch CLOUD=rehearsal` starts one")
+    try:
+        answer = _ask(found.endpoint_url, "fault", {"words": list(words)})
+    except urllib.error.HTTPError as error:
+        said = json.loads(error.read() or b"{}")
+        raise UserError(str(said.get("cause", error)), str(said.get("hint", ""))) from error
+    return str(answer["said"])
+
+
+def _answering(place: Place) -> Cloud | None:
+    known = read_json(place.cloud_file)
+    if known is None:
+        return None
+    try:
+        pong = _ask(known["endpoint_url"], "ping")
+    except (OSError, ValueError):
+        return None
+    if pong.get("project") != str(place.project.resolve()):  # the port belongs to somebody else by now
+        return None
+    return Cloud(known["endpoint_url"], int(pong["pid"]), place.log, Clock(pong["speed"], pong["start"]))
+
+
+def _ask(endpoint_url: str, path: str, value: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    body = None if value is None else json.dumps(value).encode()
+    # The system's proxy settings are for the outside world.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(urllib.request.Request(f"{endpoint_url}/_rehearsal/{path}", body), timeout=10) as answer:
+        return dict(json.loads(answer.read()))
+
+
+def _start(place: Place) -> Cloud:
+    with place.log.open("ab") as log:
+        child = subprocess.Popen(
+            [sys.executable, "-m", "infra.rehearsal", "--project", str(place.project.resolve())],
+            stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, env=_environment(),
+        )  # fmt: skip
+    until = time.monotonic() + START_TIMEOUT_S
+    while time.monotonic() < until:
+        if found := _answering(place):
+            return found
+        if child.poll() not in (None, ALREADY_RUNNING):
+            break
+        time.sleep(0.02)
+    raise RehearsalDown("The rehearsal cloud did not come up: " + _last_words(place.log), f"its log: {place.log}")
+
+
+def _environment() -> dict[str, str]:
+    """Ours, without the marks of an instance (else ending that instance would end the new cloud), and with `infra`."""
+    root = str(Path(__file__).resolve().parents[2])
+    paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
+    kept = {name: value for name, value in os.environ.items() if name not in (CLOUD_MARK, "RIG_INSTANCE_ID")}
+    return {**kept, "PYTHONPATH": os.pathsep.join(paths)}
+
+
+def _last_words(log: Path) -> str:
+    lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip() and "  -> " not in line]
+    return lines[-1] if lines else "it said nothing"
+
+
+def _wait_until_gone(place: Place, pid: int) -> None:
+    until = time.monotonic() + START_TIMEOUT_S
+    while _answering(place) or _alive(pid):
+        if time.monotonic() > until:
+            os.kill(pid, signal.SIGKILL)
+            return
+        time.sleep(0.02)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.waitpid(pid, os.WNOHANG)  # our own child would stay a zombie
+    except ChildProcessError:
+        pass
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True

@@ -1,0 +1,96 @@
+"""One AWS request as the layer sees it: which service, which operation, which parameters."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+from urllib.parse import parse_qsl, urlencode
+
+Environ = dict[str, Any]
+
+_SCOPE = re.compile(r"Credential=[^/]+/\d{8}/(?P<region>[^/]+)/(?P<service>[^/]+)/aws4_request")
+_CBOR_PATH = re.compile(r"/service/\w+/operation/(?P<operation>\w+)$")
+# REST services name no operation on the wire: method and path do.
+_REST: Final = (
+    ("scheduler", "POST", r"/schedules/[^/]+", "CreateSchedule"),
+    ("scheduler", "PUT", r"/schedules/[^/]+", "UpdateSchedule"),
+    ("scheduler", "GET", r"/schedules/[^/]+", "GetSchedule"),
+    ("scheduler", "DELETE", r"/schedules/[^/]+", "DeleteSchedule"),
+    ("scheduler", "GET", r"/schedules/?", "ListSchedules"),
+    ("s3", "PUT", r"/[^/]+/?", "CreateBucket"),
+    ("s3", "PUT", r"/[^/]+/.+", "PutObject"),
+    ("s3", "GET", r"/[^/]+/.+", "GetObject"),
+    ("s3", "GET", r"/[^/]+/?", "ListObjectsV2"),
+    ("s3", "HEAD", r"/[^/]+/?", "HeadBucket"),
+    ("s3", "HEAD", r"/[^/]+/.+", "HeadObject"),
+    ("s3", "DELETE", r"/[^/]+/.+", "DeleteObject"),
+)
+# Signing names are short; IAM and the documentation use these.
+_SERVICE_OF: Final = {"monitoring": "cloudwatch"}
+
+
+@dataclass(frozen=True)
+class Call:
+    service: str
+    operation: str
+    region: str
+    params: Mapping[str, Any] = field(default_factory=dict)
+    """Query services: flat ("InstanceId.1"). JSON services: as sent. Others: empty."""
+    protocol: str = "query"  # query, json or rest
+
+    def numbered(self, name: str) -> list[str]:
+        """All values of a list parameter of the query protocol: "InstanceId" -> InstanceId.1, InstanceId.2, ..."""
+        found = []
+        while (value := self.params.get(f"{name}.{len(found) + 1}")) is not None:
+            found.append(value)
+        return found
+
+    @property
+    def dry_run(self) -> bool:
+        return str(self.params.get("DryRun", "")).lower() == "true"
+
+
+def read(environ: Environ) -> Call | None:
+    """The call in *environ*, whose body stays readable. None: not a signed AWS request."""
+    scope = _SCOPE.search(environ.get("HTTP_AUTHORIZATION", ""))
+    if not scope:
+        return None
+    service = _SERVICE_OF.get(scope["service"], scope["service"])
+    target = environ.get("HTTP_X_AMZ_TARGET", "")
+    content = environ.get("CONTENT_TYPE", "")
+    if target:
+        return Call(service, target.rpartition(".")[2], scope["region"], json.loads(_body(environ) or b"{}"), "json")
+    if content.startswith("application/x-www-form-urlencoded"):
+        params = dict(parse_qsl(_body(environ).decode(), keep_blank_values=True))
+        return Call(service, params.get("Action", ""), scope["region"], params)
+    return Call(service, _rest_operation(service, environ), scope["region"], protocol="rest")
+
+
+def rewrite(environ: Environ, params: Mapping[str, str]) -> None:
+    """Replace the parameters of a query call before moto reads them."""
+    _set_body(environ, urlencode(params).encode())
+
+
+def _rest_operation(service: str, environ: Environ) -> str:
+    method, path = environ["REQUEST_METHOD"], environ.get("PATH_INFO", "")
+    if cbor := _CBOR_PATH.search(path):
+        return cbor["operation"]
+    for name, verb, pattern, operation in _REST:
+        if (name, verb) == (service, method) and re.fullmatch(pattern, path):
+            return operation
+    return f"{method} {path}"
+
+
+def _body(environ: Environ) -> bytes:
+    data: bytes = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+    _set_body(environ, data)
+    return data
+
+
+def _set_body(environ: Environ, data: bytes) -> None:
+    environ["wsgi.input"] = io.BytesIO(data)
+    environ["CONTENT_LENGTH"] = str(len(data))

@@ -1,0 +1,135 @@
+"""The WSGI layer in front of moto: logs each call, refuses what AWS would refuse, answers what moto cannot."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from infra.rehearsal.clock import Clock
+from infra.rehearsal.cloud import calls
+from infra.rehearsal.cloud.answers import Answer, Refusal, refused
+from infra.rehearsal.cloud.calls import Call, Environ
+from infra.rehearsal.cloud.lifecycle import LOCK
+
+App = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
+Check = Callable[[Call, Any], None]
+Answers = Callable[[Call, Any], Answer | None]
+Rewrite = Callable[[Call], dict[str, str] | None]
+Control = Callable[[str, str, bytes], Answer]
+CONTROL_PATH = "/_rehearsal/"
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Mends:
+    """What the layer does for one operation, by (service, operation); `checks` also know ("*", "*")."""
+
+    checks: Mapping[tuple[str, str], tuple[Check, ...]] = field(default_factory=dict)
+    answers: Mapping[tuple[str, str], Answers] = field(default_factory=dict)
+    rewrites: Mapping[tuple[str, str], Rewrite] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Layer:
+    moto: App
+    mends: Mends
+    backend_of: Callable[[Call], Any]
+    """The moto backend that holds the state a check must see; None for services moto does not know."""
+    control: Control
+    journal: Journal
+
+    def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
+        path = environ.get("PATH_INFO", "")
+        if path.startswith(CONTROL_PATH):
+            body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+            return _send(self.control(environ["REQUEST_METHOD"], path.removeprefix(CONTROL_PATH), body), start_response)
+        call = calls.read(environ)
+        if call is None:
+            return self.moto(environ, start_response)
+        with self.journal.entry(call) as entry:
+            answer = self._answer(call, environ)
+            entry.status = answer.status
+            return _send(answer, start_response)
+
+    def _answer(self, call: Call, environ: Environ) -> Answer:
+        key = (call.service, call.operation)
+        try:
+            with LOCK if call.service in ("ec2", "cloudwatch", "scheduler") else nullcontext():
+                backend = self.backend_of(call)
+                for check in (*self.mends.checks.get(("*", "*"), ()), *self.mends.checks.get(key, ())):
+                    check(call, backend)
+                own = self.mends.answers[key](call, backend) if key in self.mends.answers else None
+                return own or self._ask_moto(call, environ)
+        except Refusal as refusal:
+            return refused(call, refusal)
+        except Exception as error:
+            log.exception("%s:%s crashed", call.service, call.operation)
+            return refused(call, Refusal("InternalError", f"the rehearsal failed: {error!r}; its log tells more", 500))
+
+    def _ask_moto(self, call: Call, environ: Environ) -> Answer:
+        key = (call.service, call.operation)
+        if key in self.mends.rewrites and (params := self.mends.rewrites[key](call)) is not None:
+            calls.rewrite(environ, params)
+        seen: dict[str, Any] = {}
+
+        def remember(status: str, headers: list[tuple[str, str]], exc_info: object = None) -> None:
+            seen.update(status=int(status.split()[0]), headers=dict(headers))
+
+        body = b"".join(self.moto(environ, remember))
+        headers = {name: value for name, value in seen["headers"].items() if name.lower() != "content-type"}
+        return Answer(seen["status"], body, seen["headers"].get("Content-Type", ""), tuple(headers.items()))
+
+
+def _send(answer: Answer, start_response: Callable[..., Any]) -> Iterable[bytes]:
+    kept = [(name, value) for name, value in answer.headers if name.lower() != "content-length"]
+    head = [("Content-Type", answer.content_type), ("Content-Length", str(len(answer.body))), *kept]
+    start_response(f"{answer.status} {'OK' if answer.status < 400 else 'Error'}", head)
+    return [answer.body]
+
+
+@dataclass
+class Entry:
+    call: Call
+    began: float
+    journal: Journal
+    status: int = 0
+
+    def __enter__(self) -> Entry:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.journal.write(self)
+
+
+class Journal:
+    """calls.jsonl: one row per AWS call. *began* and *ended* are seconds since the cloud came up, for counting rounds."""
+
+    def __init__(self, path: Path, clock: Clock) -> None:
+        self._path = path
+        self._clock = clock
+        self._zero = time.monotonic()
+        self._lock = threading.Lock()
+        self.last = time.monotonic()
+        path.write_text("")
+
+    def entry(self, call: Call) -> Entry:
+        self.last = time.monotonic()
+        return Entry(call, time.monotonic() - self._zero, self)
+
+    def write(self, entry: Entry) -> None:
+        call = entry.call
+        row = {
+            "service": call.service, "operation": call.operation, "region": call.region, "status": entry.status,
+            "time": self._clock.now().isoformat(), "began": round(entry.began, 4),
+            "ended": round(time.monotonic() - self._zero, 4), "dry_run": call.dry_run,
+        }  # fmt: skip
+        with self._lock, self._path.open("a") as journal:
+            journal.write(json.dumps(row) + "\n")

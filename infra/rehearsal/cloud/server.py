@@ -1,0 +1,88 @@
+"""Puts the AWS side together: moto with its mends, behind the layer, on one loopback port."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from infra.rehearsal.clock import Clock
+from infra.rehearsal.cloud import images
+from infra.rehearsal.place import Place
+
+if TYPE_CHECKING:
+    from infra.rehearsal.cloud.layer import Control, Journal
+    from infra.rehearsal.faults import Faults
+    from infra.rehearsal.instance.record import MachineRoom
+
+ACCOUNT = "123456789012"
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the AWS side is given by the rest of the process."""
+
+    place: Place
+    clock: Clock
+    room: MachineRoom
+    faults: Faults
+    journal: Journal
+    control: Control
+
+
+def configure_moto(place: Place) -> None:
+    """Set moto's switches. They are read when moto is imported, so this comes before anything that imports it.
+
+    Names: https://docs.getmoto.org/en/latest/docs/configuration/environment_variables.html
+    """
+    amis = place.folder / "images.json"
+    amis.write_text(json.dumps(images.catalogue()))
+    os.environ.update({
+        "MOTO_AMIS_PATH": str(amis),  # also keeps moto from loading its own 1300 images: 2 s
+        "MOTO_ENABLE_AMI_VALIDATION": "1",
+        "MOTO_EC2_ENABLE_INSTANCE_TYPE_VALIDATION": "1",
+    })  # fmt: skip
+
+
+def build(parts: Parts) -> Any:
+    """The WSGI application. Imports moto: 0.4 s."""
+    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+
+    from infra.rehearsal.cloud import backends
+    from infra.rehearsal.cloud.layer import Layer
+
+    backends.install(parts)
+
+    def create(service: str) -> Any:
+        app = create_backend_app(service)
+        # A Refusal raised deep in moto belongs to the layer, not to Flask.
+        app.config["PROPAGATE_EXCEPTIONS"] = True
+        return app
+
+    return Layer(
+        moto=DomainDispatcherApplication(create),
+        mends=backends.mends(parts),
+        backend_of=backends.backend_of,
+        control=parts.control,
+        journal=parts.journal,
+    )
+
+
+def serve(app: Any, sock: socket.socket) -> threading.Thread:
+    """Answer on *sock*, each request in a thread of its own, until the process ends."""
+    from moto.moto_server.werkzeug_app import MotoRequestHandler
+    from werkzeug.serving import make_server
+
+    class Quiet(MotoRequestHandler):  # type: ignore[misc]
+        def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+            pass  # calls.jsonl says it better
+
+    server = make_server(
+        "127.0.0.1", sock.getsockname()[1], app, threaded=True, request_handler=Quiet, fd=sock.fileno()
+    )
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    return thread

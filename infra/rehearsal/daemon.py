@@ -1,0 +1,110 @@
+"""The background process: one event loop for the instances, threads for the AWS side, one project."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import fcntl
+import json
+import logging
+import os
+import shutil
+import signal
+import socket
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Final
+
+from infra.errors import RehearsalDown
+from infra.rehearsal import clock as clocks
+from infra.rehearsal import processes
+from infra.rehearsal.cloud import server
+from infra.rehearsal.place import Place, write_whole
+
+if TYPE_CHECKING:
+    from infra.rehearsal.world import World
+
+IDLE_S: Final = 3600.0
+PORT: Final = "RIG_REHEARSAL_PORT"  # a fixed port instead of a free one
+
+log = logging.getLogger(__name__)
+
+
+class AlreadyRunning(Exception):
+    """Another process holds this project's lock, or is just coming up."""
+
+
+def run(project: Path, environ: Mapping[str, str]) -> None:
+    """Serve *project* until asked to end or idle for an hour. Raises AlreadyRunning, RehearsalDown."""
+    place = Place(project)
+    place.folder.mkdir(parents=True, exist_ok=True)
+    with _lock(place):
+        place.cloud_file.unlink(missing_ok=True)
+        _clear_leftovers(place)
+        asyncio.run(_serve(place, environ))
+
+
+def _lock(place: Place) -> IO[str]:
+    lock = place.lock_file.open("a")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.close()
+        raise AlreadyRunning from None
+    return lock
+
+
+def _clear_leftovers(place: Place) -> None:
+    """What a killed process left behind: its instances' processes, and disks that no cloud knows any more."""
+    processes.end(place.mark)
+    shutil.rmtree(place.instances, ignore_errors=True)
+    place.instances.mkdir()
+
+
+async def _serve(place: Place, environ: Mapping[str, str]) -> None:
+    from infra.rehearsal.world import World  # 0.3 s of asyncssh: not before the lock is ours
+
+    began = time.monotonic()
+    ended = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, ended.set)
+    sock = _listen(int(environ.get(PORT, "0")))
+    endpoint = f"http://127.0.0.1:{sock.getsockname()[1]}"
+    server.configure_moto(place)
+    world = World(place, clocks.from_environment(environ), endpoint)
+    server.serve(world.application(), sock)
+    write_whole(place.cloud_file, json.dumps({"endpoint_url": endpoint, "pid": os.getpid(), "started": time.time()}))
+    log.info("answers at %s after %.2f s", endpoint, time.monotonic() - began)
+    try:
+        await _until(ended, world)
+    finally:
+        place.cloud_file.unlink(missing_ok=True)
+        await world.close()
+        processes.end(place.mark)
+        log.info("ended")
+
+
+def _listen(port: int) -> socket.socket:
+    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        sock.bind(("127.0.0.1", port))
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        raise RehearsalDown(
+            f"Port {port} of this computer is taken, so the rehearsal cloud cannot use it.",
+            f"set {PORT} to another port, or leave it unset: a free one is then chosen",
+        ) from error
+    sock.listen(128)
+    return sock
+
+
+async def _until(ended: asyncio.Event, world: World) -> None:
+    """Return when somebody asks, or when nobody has wanted anything for an hour."""
+    while not ended.is_set() and world.idle_s() < IDLE_S:
+        try:
+            await asyncio.wait_for(ended.wait(), timeout=min(60.0, IDLE_S))
+        except asyncio.TimeoutError:
+            continue

@@ -1,0 +1,1 @@
+"""One rented computer: a folder as its disk, processes as its programs, a real SSH server on a loopback port."""

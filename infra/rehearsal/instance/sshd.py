@@ -1,0 +1,126 @@
+"""The SSH server of one instance: its own host key, one key that may log in, forwarding to the loopback only."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import socket
+from typing import Any, Protocol
+
+import asyncssh
+
+from infra.rehearsal.instance import sessions
+from infra.rehearsal.instance.disk import Disk
+
+
+class Host(Protocol):
+    """What the SSH server must know of the instance it runs on."""
+
+    @property
+    def disk(self) -> Disk: ...
+
+    @property
+    def login(self) -> str: ...
+
+    def environment(self) -> dict[str, str]: ...
+
+
+class Sshd:
+    def __init__(self, host: Host) -> None:
+        self.host = host
+        self.connections: set[asyncssh.SSHServerConnection] = set()
+        self._listener: asyncssh.SSHAcceptor | None = None
+
+    async def listen(self, sock: socket.socket) -> None:
+        self._listener = await asyncssh.listen(
+            sock=sock,
+            server_factory=lambda: _Door(self),
+            server_host_keys=[self.host.disk.host_key()],
+            process_factory=lambda process: sessions.serve(process, self.host),
+            sftp_factory=lambda channel: _HomeSftp(channel, self.host.disk),
+            allow_scp=True,
+            encoding=None,
+            line_editor=False,
+            # A loopback gains nothing from compression; OpenSSH asks for none by default either.
+            compression_algs=None,
+        )
+
+    def drop_connections(self) -> None:
+        """Cut every open connection, as a lost network would."""
+        for connection in list(self.connections):
+            connection.abort()
+
+    async def close(self) -> None:
+        if self._listener:
+            self._listener.close()
+            self._listener = None
+        self.drop_connections()
+
+
+class _Door(asyncssh.SSHServer):  # type: ignore[misc]  # asyncssh is untyped to mypy here
+    """One connection: who may enter, and which ports may be forwarded."""
+
+    def __init__(self, sshd: Sshd) -> None:
+        self._sshd = sshd
+        self._connection: asyncssh.SSHServerConnection | None = None
+
+    def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
+        self._connection = conn
+        self._sshd.connections.add(conn)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._connection:
+            self._sshd.connections.discard(self._connection)
+
+    def public_key_auth_supported(self) -> bool:
+        return True
+
+    def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
+        if username != self._sshd.host.login:
+            return False
+        try:
+            allowed = asyncssh.read_authorized_keys(self._sshd.host.disk.authorized_keys)
+        except (OSError, ValueError):
+            return False
+        return bool(allowed.validate(key, "", "", False) is not None)
+
+    def connection_requested(self, dest_host: str, dest_port: int, orig_host: str, orig_port: int) -> bool:
+        return _is_loopback(dest_host)
+
+    def server_requested(self, listen_host: str, listen_port: int) -> bool:
+        return _is_loopback(listen_host or "localhost")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+class _HomeSftp(asyncssh.SFTPServer):  # type: ignore[misc]
+    """SFTP and scp, with relative paths below the instance's home instead of the daemon's working folder."""
+
+    def __init__(self, channel: Any, disk: Disk) -> None:
+        super().__init__(channel)
+        self._home = os.fsencode(disk.home)
+
+    def map_path(self, path: bytes) -> bytes:
+        return os.path.join(self._home, path)
+
+
+def reserve_port(port: int) -> socket.socket:
+    """A loopback port (0: any) that is ours but does not answer yet, as an instance whose sshd is not up yet."""
+    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock.bind(("127.0.0.1", port))
+    return sock
+
+
+def reserve_new_port(last: int) -> socket.socket:
+    """Any port but *last*: each start of an instance brings a new address."""
+    sock = reserve_port(0)
+    if sock.getsockname()[1] == last:
+        with sock:
+            return reserve_new_port(last)
+    return sock

@@ -1,0 +1,74 @@
+"""Find and end processes by a mark in their environment: it passes to children, and survives setsid and a dead parent."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+LINUX = Path("/proc/self/environ").exists()
+
+
+def carrying(mark: str) -> list[int]:
+    """Ids of the living processes whose environment holds the entry *mark* ("NAME=value"); never this process."""
+    found = _carrying_proc(mark.encode()) if LINUX else _carrying_ps(mark)
+    return [pid for pid in found if pid != os.getpid()]
+
+
+def _carrying_proc(mark: bytes) -> Iterator[int]:
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            try:
+                entries = (folder / "environ").read_bytes().split(b"\0")
+            except OSError:  # gone meanwhile, or another person's
+                continue
+            if mark in entries:
+                yield int(folder.name)
+
+
+def _carrying_ps(mark: str) -> Iterator[int]:
+    # macOS has no /proc; its ps prints the environment of the caller's own processes behind the command.
+    listing = subprocess.run(["ps", "-axEww", "-o", "pid=,command="], capture_output=True, text=True, check=False)
+    for line in listing.stdout.splitlines():
+        pid, _, words = line.strip().partition(" ")
+        if f" {mark} " in f"{words} ":
+            yield int(pid)
+
+
+def send(pids: list[int], number: signal.Signals) -> None:
+    for pid in pids:
+        try:
+            os.kill(pid, number)
+        except (ProcessLookupError, PermissionError):
+            continue
+
+
+def end(mark: str, *, grace_s: float = 0.0, but_not: str = "", deadline_s: float = 10.0) -> bool:
+    """Ask the processes carrying *mark* to end, wait *grace_s* at most, then kill. True when none is left.
+
+    Those carrying *but_not* as well are not asked: somebody else among the asked passes the word on to them.
+    """
+    if grace_s:
+        spared = set(carrying(but_not)) if but_not else set()
+        send([pid for pid in carrying(mark) if pid not in spared], signal.SIGTERM)
+        if wait_gone(mark, grace_s):
+            return True
+    until = time.monotonic() + deadline_s
+    while pids := carrying(mark):
+        if time.monotonic() > until:
+            return False
+        send(pids, signal.SIGKILL)
+        time.sleep(0.01)
+    return True
+
+
+def wait_gone(mark: str, timeout_s: float) -> bool:
+    until = time.monotonic() + timeout_s
+    while carrying(mark):
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.02)
+    return True

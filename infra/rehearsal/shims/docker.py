@@ -1,0 +1,42 @@
+"""`docker` on an instance: the real client where there is an engine, else the subset in `as_process`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from infra.rehearsal.place import CLOUD_MARK, INSTANCE_MARK
+from infra.rehearsal.shims import as_process, engine
+
+
+def main(name: str, words: list[str]) -> int:
+    if engine.chosen(Path(os.environ[CLOUD_MARK]) / "engine", os.environ) == "process":
+        return as_process.main(words, os.environ)
+    client = engine.real_docker()
+    if client is None:
+        print("docker: this computer has no Docker client, yet the rehearsal was told to use one")
+        return 127
+    os.execv(client, ["docker", *for_real(words, os.environ[INSTANCE_MARK])])
+
+
+def for_real(words: list[str], instance_id: str) -> list[str]:
+    """The same line for the engine of the computer below, which has no GPU and is shared by all instances."""
+    label = f"{engine.OWNER_LABEL}={instance_id}"
+    if words[:1] in (["run"], ["create"]):
+        return [words[0], "--label", label, *_without_gpus(words[1:])]
+    if words[:1] == ["ps"]:
+        return ["ps", "--filter", f"label={label}", *words[1:]]
+    return words
+
+
+def _without_gpus(words: list[str]) -> list[str]:
+    kept = []
+    skip = False
+    for word in words:
+        if skip:
+            skip = False
+        elif word == "--gpus":
+            skip = True
+        elif not word.startswith("--gpus="):
+            kept.append(word)
+    return kept

@@ -1,0 +1,35 @@
+"""`who` and `loginctl list-sessions`: who is logged in over SSH. `who` sees terminals only, loginctl sees all."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+
+def main(name: str, words: list[str]) -> int:
+    path = Path(os.environ["RIG_ROOT"]) / "run" / "sessions"
+    rows = [line.split() for line in path.read_text().splitlines()] if path.exists() else []
+    if name == "who":
+        for _, terminal, login, address in rows:
+            if terminal != "-":
+                print(f"{login} {terminal} ({address})")
+        return 0
+    return _loginctl(words, rows)
+
+
+def _loginctl(words: list[str], rows: list[list[str]]) -> int:
+    verbs = [word for word in words if not word.startswith("-")]
+    if verbs[:1] not in ([], ["list-sessions"]):
+        print(f"loginctl: the rehearsal has no `loginctl {verbs[0]}`", file=sys.stderr)
+        return 1
+    if any(word in ("--output=json", "-ojson", "json", "--json=short") for word in words):
+        print(json.dumps([{"session": number, "uid": os.getuid(), "user": login, "seat": None, "tty": terminal}
+                          for number, terminal, login, _ in rows]))  # fmt: skip
+        return 0
+    for number, terminal, login, _ in rows:
+        print(f"{number:>7} {os.getuid()} {login} - {terminal}")
+    if "--no-legend" not in words:
+        print(f"\n{len(rows)} sessions listed.")
+    return 0

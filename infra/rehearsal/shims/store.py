@@ -1,0 +1,177 @@
+"""Containers that are plain processes, kept in files: what each is, how it goes, what it printed.
+
+A container lives exactly as long as its supervisor holds the lock in its folder, so nobody who dies can leave a lie.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+KILLED = 137  # 128 + SIGKILL: what Docker reports when nobody could record a better exit code
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wish:
+    """What `docker run` asked for."""
+
+    id: str
+    name: str
+    image: str
+    command: list[str]
+    environment: dict[str, str]
+    folder: str
+    labels: dict[str, str] = field(default_factory=dict)
+    stop_timeout_s: int = 10
+    remove: bool = False
+    created: str = ""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How far it got. Times are ISO 8601; *exit_code* is None while it runs."""
+
+    pid: int = 0
+    started: str = ""
+    finished: str = ""
+    exit_code: int | None = None
+
+
+class Container:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "log.jsonl"
+
+    @property
+    def lock(self) -> Path:
+        return self.folder / "alive"
+
+    @property
+    def wish(self) -> Wish:
+        return Wish(**json.loads((self.folder / "wish.json").read_text()))
+
+    @property
+    def outcome(self) -> Outcome:
+        try:
+            outcome = Outcome(**json.loads((self.folder / "outcome.json").read_text()))
+        except FileNotFoundError:
+            outcome = Outcome()
+        if outcome.exit_code is None and not self.alive():
+            # Read again: it may have ended between the two looks. Else the supervisor was killed with the machine.
+            again = self._recorded()
+            return (
+                again if again.exit_code is not None else Outcome(outcome.pid, outcome.started, outcome.started, KILLED)
+            )
+        return outcome
+
+    def _recorded(self) -> Outcome:
+        path = self.folder / "outcome.json"
+        return Outcome(**json.loads(path.read_text())) if path.exists() else Outcome()
+
+    def record(self, outcome: Outcome) -> None:
+        aside = self.folder / ".outcome.json"
+        aside.write_text(json.dumps(asdict(outcome)))
+        aside.replace(self.folder / "outcome.json")
+
+    def alive(self) -> bool:
+        with self.lock.open("a") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+        return False
+
+    def wait(self) -> int:
+        """Sleep until it has ended; its exit code."""
+        with self.lock.open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH)
+        code = self.outcome.exit_code
+        assert code is not None  # nobody holds the lock any more
+        return code
+
+    def lines(self, *, follow: bool) -> Iterator[dict[str, Any]]:
+        """What it printed, oldest first; with *follow* until it has ended."""
+        with self.log.open() as log:
+            while True:
+                alive = self.alive()  # before reading: what a dead one printed is all there
+                for line in iter(log.readline, ""):
+                    yield json.loads(line)
+                if not follow or not alive:
+                    return
+                time.sleep(0.05)
+
+
+class Store:
+    def __init__(self, root: Path) -> None:
+        self.folder = root / "var" / "lib" / "docker-as-processes"
+
+    def all(self) -> list[Container]:
+        folder = self.folder / "containers"
+        whole = [path.parent for path in folder.glob("*/wish.json")]
+        return sorted((Container(path) for path in whole), key=lambda c: c.wish.created, reverse=True)
+
+    def find(self, name: str) -> Container | None:
+        """By name, id or the beginning of an id."""
+        for container in self.all():
+            wish = container.wish
+            if name == wish.name or (name and wish.id.startswith(name)):
+                return container
+        return None
+
+    def add(self, wish: Wish) -> Container:
+        container = Container(self.folder / "containers" / wish.id)
+        container.folder.mkdir(parents=True)
+        container.log.touch()
+        container.lock.touch()
+        (container.folder / "wish.json").write_text(json.dumps(asdict(wish)))
+        return container
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Two clients at once may not take the same name."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / "lock").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def images(self) -> dict[str, dict[str, Any]]:
+        path = self.folder / "images.json"
+        return dict(json.loads(path.read_text())) if path.exists() else {}
+
+    def add_image(self, tag: str, labels: dict[str, str]) -> dict[str, Any]:
+        image = {"Id": f"sha256:{secrets.token_hex(32)}", "RepoTags": [tag], "Created": now(), "Size": 0,
+                 "Architecture": "amd64", "Os": "linux", "Config": {"Labels": labels}}  # fmt: skip
+        with self.locked():
+            self._write_images({**self.images(), tag: image})
+        return image
+
+    def drop_images(self, tags: list[str]) -> None:
+        with self.locked():
+            self._write_images({tag: image for tag, image in self.images().items() if tag not in tags})
+
+    def _write_images(self, images: dict[str, dict[str, Any]]) -> None:
+        aside = self.folder / f".images.{os.getpid()}"
+        aside.write_text(json.dumps(images))
+        aside.replace(self.folder / "images.json")
+
+
+def new_id() -> str:
+    return secrets.token_hex(32)
+
+
+def now() -> str:
+    """As Docker writes times: UTC, always nine digits behind the second, so that texts compare as times do."""
+    seconds, nanoseconds = divmod(time.time_ns(), 10**9)
+    return f"{datetime.fromtimestamp(seconds, timezone.utc):%Y-%m-%dT%H:%M:%S}.{nanoseconds:09}Z"
