@@ -80,7 +80,8 @@ def _seconds_for(usd_budget: float, price: Price) -> int:
         least = usd_for(price, LEAST_USEFUL_S + WINDING_DOWN_S + 2)
         raise UserError(
             f"A budget of {usd(usd_budget)} is too small: at {rate(price.usd_most_per_hour)} the least that makes "
-            f"sense is {usd(least)}, for {LEAST_USEFUL_S // 60} minutes of work and {WINDING_DOWN_S // 60} to switch off.",
+            f"sense is {usd(least)}, for {LEAST_USEFUL_S // 60} minutes of work and "
+            f"{WINDING_DOWN_S // 60} to switch off.",
             f"BUDGET={math.ceil(least * 100) / 100:.2f} or more; or a cheaper type, such as TYPE=t3.micro to practise",
         )
     return seconds

@@ -69,7 +69,7 @@ def stop_containers(machine: Machine, bounds: Bounds) -> str:
         return "none"
     grace_s = machine.really(bounds.stop_s, at_least=5)
     stop = ["docker", "stop", "--time", f"{grace_s:.0f}", *names]
-    return finish(stop, grace_s + machine.really(bounds.stop_s / 2, at_least=5), alive)
+    return finish(stop, grace_s + machine.really(bounds.stop_s / 2, at_least=2), alive)
 
 
 def list_containers(label: str) -> list[str]:
@@ -79,7 +79,7 @@ def list_containers(label: str) -> list[str]:
 def copy_away(machine: Machine, bounds: Bounds) -> str:
     if not os.access(machine.hook, os.X_OK):
         return "none"
-    return finish([machine.hook], machine.really(bounds.copy_s, at_least=10), alive)
+    return finish([machine.hook], machine.really(bounds.copy_s, at_least=5), alive)
 
 
 def flush_disk(machine: Machine, bounds: Bounds) -> str:

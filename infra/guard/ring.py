@@ -1,0 +1,43 @@
+"""One ring of protection as `status` shows it. Each ring switches the machine off without needing the others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+STORY, GUARD, ALARMS, SCHEDULE = 0, 1, 2, 3
+NAMES: Final = ("the story", "the guard", "CloudWatch alarms", "the schedule")
+AFTER: Final = {
+    "idle": "the machine is left to ring 1 when a run's results are home",
+    "stop": "stops the machine when a run's results are home",
+    "terminate": "terminates the machine when a run's results are home",
+    "keep": "keeps the machine when a run's results are home",
+}
+
+
+@dataclass(frozen=True)
+class Ring:
+    """*fires_at*: at the latest; None where the ring waits for something else than the time, told in *note*."""
+
+    number: int
+    armed: bool
+    fires_at: datetime | None = None
+    note: str = ""
+
+    @property
+    def name(self) -> str:
+        return NAMES[self.number]
+
+
+def story(after: str) -> Ring:
+    """Ring 0, which lives in the command that follows a run. *after*: the setting of that name."""
+    return Ring(STORY, armed=after in ("stop", "terminate"), note=AFTER[after])
+
+
+def guard(deadline: datetime | None, idle_minutes: str) -> Ring:
+    """Ring 1 as the tags promise it. Whether the guard really runs, only the machine can tell (`record.watch`)."""
+    if deadline is None:
+        return Ring(GUARD, armed=False, note="the instance has no deadline tag; `rig extend 1h` sets one")
+    idle = f"or after {idle_minutes} idle minutes" if idle_minutes not in ("", "0") else "never for idleness"
+    return Ring(GUARD, armed=True, fires_at=deadline, note=idle)
