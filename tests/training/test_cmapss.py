@@ -70,5 +70,5 @@ def test_an_answer_file_of_another_subset_is_refused(tmp_path):
     write(tmp_path, "test_FD001.txt", row(1, 1))
     write(tmp_path, "RUL_FD001.txt", "7", "8")
 
-    with pytest.raises(BadData, match="2 rows, test_FD001.txt has 1 engines"):
+    with pytest.raises(BadData, match=r"2 rows, test_FD001\.txt has 1 engines"):
         read_subset(tmp_path, "FD001")

@@ -79,18 +79,18 @@ def test_filling_in_two_pieces_is_filling_at_once(cut):
 def test_targets_of_a_unit_that_failed():
     asked = targets(a_log(rows=4, fails_at=5.0), cap=2.0, horizon=3.0)
 
-    assert asked.life.tolist() == [1.0, 1.0, 1.0, 0.5]
+    assert asked.remaining.tolist() == [4, 3, 2, 1]
     assert asked.fails.tolist() == [0, 1, 1, 1]
-    assert asked.life_known.tolist() == asked.fails_known.tolist() == [1, 1, 1, 1]
+    assert asked.remaining_known.tolist() == asked.fails_known.tolist() == [1, 1, 1, 1]
 
 
 def test_a_unit_that_still_runs_answers_only_what_its_record_shows():
-    asked = targets(a_log(rows=5), cap=4.0, horizon=2.0)
+    asked = targets(a_log(rows=5), cap=3.0, horizon=2.0)
 
-    assert asked.life_known.tolist() == [1, 0, 0, 0, 0]
-    assert asked.fails_known.tolist() == [1, 1, 0, 0, 0]
-    assert asked.life.tolist() == [1, 0, 0, 0, 0]
+    assert asked.remaining.tolist() == [4, 3, 0, 0, 0]
+    assert asked.remaining_known.tolist() == [1, 1, 0, 0, 0]
     assert asked.fails.tolist() == [0, 0, 0, 0, 0]
+    assert asked.fails_known.tolist() == [1, 1, 0, 0, 0]
 
 
 def test_each_operating_condition_is_scaled_by_itself_and_told_apart_by_the_nearest():

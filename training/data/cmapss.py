@@ -11,6 +11,7 @@ PHM 2008. NASA offers it as https://data.nasa.gov/dataset/cmapss-jet-engine-simu
 from __future__ import annotations
 
 import gzip
+import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -26,6 +27,12 @@ SETTINGS: Final = tuple(f"setting_{number}" for number in (1, 2, 3))
 SENSORS: Final = tuple(f"sensor_{number:02d}" for number in range(1, 22))
 COLUMNS: Final = ("unit", "cycle", *SETTINGS, *SENSORS)
 FIRST_SENSOR: Final = COLUMNS.index(SENSORS[0])
+
+PUBLISHED_SHA256: Final = {
+    "FD001": "963b5e22825b34d8b21c69e1aeb4af3e647050eb672ee8834ba4b5d91d2de0f8",
+    "FD003": "2abbe9968cc5e8eb091980f51b20f62bb4127336d3482cb52071d53bf23329e2",
+}
+"""Of the training files, unpacked."""
 
 WHERE_TO_GET_IT: Final = (
     "Get C-MAPSS (12 MB) from https://data.nasa.gov/dataset/cmapss-jet-engine-simulated-data\n"
@@ -53,6 +60,13 @@ def read_subset(folder: Path, subset: str) -> Subset:
     return Subset(train=train, test=failed)
 
 
+def checksum(folder: Path, subset: str) -> str:
+    """ "sha256 ..." of the unpacked training file, and whether it is the published one (where that is known here)."""
+    found = hashlib.sha256(_content(folder / f"train_{subset}.txt")).hexdigest()
+    known = PUBLISHED_SHA256.get(subset)
+    return f"sha256 {found}" + ("" if known is None else " (as published)" if found == known else " (not as published)")
+
+
 def read_logs(path: Path) -> list[UnitLog]:
     """Read the engines of one file, in the order of their numbers, without knowing when they fail."""
     rows = _read_numbers(path, columns=len(COLUMNS))
@@ -70,21 +84,22 @@ def _log(rows: NDArray[np.float64]) -> UnitLog:
 
 
 def _read_numbers(path: Path, *, columns: int) -> NDArray[np.float64]:
-    found = _plain_or_packed(path)
-    text = (gzip.decompress(found.read_bytes()) if found.suffix == ".gz" else found.read_bytes()).decode("ascii")
+    text = _content(path).decode("ascii", errors="replace")
     try:
         rows = np.loadtxt(text.splitlines(), dtype=np.float64, ndmin=2)
     except ValueError:
         rows = np.empty((0, 0))
     if rows.shape[1] != columns:
-        raise BadData(_first_bad_line(found.name, text, columns), "Unpack the data set again: this file is damaged.")
+        raise BadData(_first_bad_line(path.name, text, columns), "Unpack the data set again: this file is damaged.")
     return rows
 
 
-def _plain_or_packed(path: Path) -> Path:
-    for candidate in (path, path.with_name(path.name + ".gz")):
-        if candidate.is_file():
-            return candidate
+def _content(path: Path) -> bytes:
+    packed = path.with_name(path.name + ".gz")
+    if path.is_file():
+        return path.read_bytes()
+    if packed.is_file():
+        return gzip.decompress(packed.read_bytes())
     raise BadData(f"{path} is not there", WHERE_TO_GET_IT)
 
 

@@ -38,29 +38,31 @@ class UnitLog:
 
 @dataclass(frozen=True)
 class Targets:
-    """What a net is asked for each row. A row whose answer nobody knows has weight 0 (and an answer of 0)."""
+    """What a net is asked for each row, all (rows,) float32. Where nobody knows the answer, `..._known` is 0."""
 
-    life: Array
-    """(rows,) remaining life, capped, as a part of the cap (0..1)."""
+    remaining: Array
+    """Time until failure, in the log's own unit."""
+    remaining_known: Array
     fails: Array
-    """(rows,) 1: fails within the horizon, 0: does not."""
-    life_known: Array
+    """1: fails within the horizon, 0: does not."""
     fails_known: Array
 
 
 def targets(log: UnitLog, *, cap: float, horizon: float) -> Targets:
-    """A unit that had not failed when its record ends still says something: it lived at least that long."""
+    """A unit that had not failed when its record ends still says something: it lived at least that long.
+
+    Remaining life is wanted up to *cap* only, so a unit seen to live on for that long has a known answer.
+    """
     if np.isfinite(log.fails_at):
-        remaining, known = log.remaining, np.ones(len(log.times))
-        return _targets(remaining, known, known, cap=cap, horizon=horizon)
+        return _targets(log.remaining, horizon, np.full(len(log.times), True), np.full(len(log.times), True))
     lived_on = log.times[-1] - log.times
-    return _targets(lived_on, lived_on >= cap, lived_on > horizon, cap=cap, horizon=horizon)
+    return _targets(lived_on, horizon, lived_on >= cap, lived_on > horizon)
 
 
-def _targets(remaining: Array, life_known: Array, fails_known: Array, *, cap: float, horizon: float) -> Targets:
-    life = np.minimum(remaining, cap) / cap * life_known
-    fails = (remaining <= horizon) * fails_known
-    return Targets(*(np.asarray(part, dtype=np.float32) for part in (life, fails, life_known, fails_known)))
+def _targets(remaining: Array, horizon: float, remaining_known: Array, fails_known: Array) -> Targets:
+    fails = (remaining <= horizon) & fails_known
+    parts = (remaining * remaining_known, remaining_known, fails, fails_known)
+    return Targets(*(part.astype(np.float32) for part in parts))
 
 
 def split_units(logs: Sequence[UnitLog], *, held_out: float, seed: int) -> tuple[list[UnitLog], list[UnitLog]]:

@@ -1,0 +1,173 @@
+"""What `turbofan` and `sensors` share: from the logs of units to a net that forecasts failure.
+
+A row of `y` holds everything that is asked about one window; the columns are named below. The loss and the metrics read
+the columns they need, so units, caps and horizons of different logs never get mixed up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.compat import mx
+from training.config import JobConfig, option
+from training.data.description import Columns
+from training.data.scaling import Scaling, fit_scaling
+from training.data.splits import Data, Split
+from training.data.windows import UnitLog, carry_forward, split_units, targets, windows
+from training.errors import BadData
+from training.learner import GluonLearner, Learner
+from training.nets.sequence import LifeNet
+from training.prognostics import brier, calibration_error, capped_rmse, nasa_score, reliability
+from training.recipe import Scores, first_batch
+
+Array = NDArray[np.floating]
+
+REMAINING, REMAINING_KNOWN, FAILS, FAILS_KNOWN, CAP, UNIT, LAST = range(7)
+"""Columns of y. UNIT counts the units of a split from 0; LAST is 1 in the last row of a unit's record."""
+
+LIFE, LOG_ODDS = range(2)
+"""Columns of what the net says."""
+
+MOST_BYTES: Final = 4 << 30
+
+
+@dataclass(frozen=True, kw_only=True)
+class ForecastConfig(JobConfig):
+    """Keys of every job that forecasts failure. Lengths of time are in the log's own unit."""
+
+    num_epochs: int = option(8, "times the training set is seen", least=1)
+    batch_size: int = option(64, "windows per step", least=1)
+    lr: float = option(0.006, "learning rate at the start", least=0)
+    optimizer: str = option("adam", "any optimizer MXNet knows by name: sgd, adam, ...")
+    schedule: str = option("cosine", "how lr falls over the run", choices=("constant", "linear", "cosine"))
+    window: int = option(50, "rows the net looks back", least=1)
+    stride: int = option(2, "every n-th row of a training unit ends a window: neighbours are nearly equal", least=1)
+    horizon: float = option(30.0, "the probability is that of a failure within this time", least=0)
+    cap: float = option(125.0, "remaining life is told up to this; beyond it a log shows no difference", least=1e-9)
+    hidden: int = option(50, "size of the recurrent layer", least=1)
+    dropout: float = option(0.1, "share of features left out at random while training", least=0, below=1)
+    held_out: float = option(0.2, "share of the training units kept for validation", least=0, below=1)
+
+
+def forecast_data(
+    config: ForecastConfig,
+    train: Sequence[UnitLog],
+    test: Sequence[UnitLog],
+    *,
+    columns: Columns,
+    source: str,
+    checksum: str,
+) -> Data:
+    """Hold out some *train* units, scale by the others, cut windows. Without *test* units the held-out ones stand in.
+
+    Raises BadData when there are too few units, or too many windows for the memory.
+    """
+    fitted, held = split_units(train, held_out=config.held_out, seed=config.seed)
+    if not fitted or not held:
+        raise BadData(
+            f"{source}: {len(train)} units give {len(fitted)} for training and {len(held)} for validation",
+            "At least two units are needed; held_out=0.2 sets the share for validation.",
+        )
+    scaling = fit_scaling(fitted)
+    _fits_memory(config, fitted, len(scaling.kept))
+    judged = cut(test or held, scaling, config, stride=1)
+    return Data(
+        train=cut(fitted, scaling, config, stride=config.stride),
+        valid=cut(held, scaling, config, stride=1),
+        test=judged,
+        source=source,
+        checksum=checksum,
+        keep=_kept(config, scaling, columns),
+    )
+
+
+def _kept(config: ForecastConfig, scaling: Scaling, columns: Columns) -> dict[str, Any]:
+    """What `predict` needs to see a row as training did."""
+    return {
+        "columns": columns.as_json(),
+        "scaling": scaling.as_json(),
+        "window": config.window,
+        "horizon": config.horizon,
+        "cap": config.cap,
+    }
+
+
+def _fits_memory(config: ForecastConfig, logs: Sequence[UnitLog], channels: int) -> None:
+    count = sum(len(log.times) for log in logs) // config.stride
+    if count * config.window * channels * 4 > MOST_BYTES:
+        raise BadData(
+            f"{count:,} windows of {config.window} rows and {channels} channels do not fit into {MOST_BYTES >> 30} GiB",
+            "A larger stride=N takes every N-th row only; neighbouring windows are nearly equal.",
+        )
+
+
+def cut(logs: Sequence[UnitLog], scaling: Scaling, config: ForecastConfig, *, stride: int) -> Split:
+    """Windows X (n, window, channels) and y (n, 7) of *logs*, each unit's last row among them."""
+    parts = [_cut_unit(log, number, scaling, config, stride) for number, log in enumerate(logs)]
+    return Split(np.concatenate([X for X, _ in parts]), np.concatenate([y for _, y in parts]))
+
+
+def _cut_unit(log: UnitLog, number: int, scaling: Scaling, config: ForecastConfig, stride: int) -> tuple[Array, Array]:
+    rows = scaling.apply(carry_forward(log.values), log.conditions)
+    asked = targets(log, cap=config.cap, horizon=config.horizon)
+    count = len(log.times)
+    y = np.empty((count, 7), dtype=np.float32)
+    y[:, REMAINING], y[:, REMAINING_KNOWN] = asked.remaining, asked.remaining_known
+    y[:, FAILS], y[:, FAILS_KNOWN] = asked.fails, asked.fails_known
+    y[:, CAP], y[:, UNIT], y[:, LAST] = config.cap, number, np.arange(count) == count - 1
+    taken = slice((count - 1) % stride, None, stride)
+    known = np.flatnonzero(y[taken, REMAINING_KNOWN] + y[taken, FAILS_KNOWN])
+    return windows(rows, length=config.window)[taken][known], y[taken][known]
+
+
+class ForecastLoss(mx.gluon.HybridBlock):
+    """Squared error of the remaining life (as a part of the cap, times ten: both parts then weigh about the same) plus
+    the cross-entropy of the failure. What nobody knows costs nothing.
+    """
+
+    def hybrid_forward(self, F: Any, output: Any, y: Any) -> Any:
+        def column(array: Any, number: int) -> Any:
+            return F.squeeze(F.slice_axis(array, axis=1, begin=number, end=number + 1), axis=1)
+
+        cap, log_odds = column(y, CAP), column(output, LOG_ODDS)
+        error = (column(output, LIFE) - F.minimum(column(y, REMAINING), cap)) / cap
+        # log(1 + exp(x)) - x happened, in the form that does not overflow.
+        entropy = F.relu(log_odds) - log_odds * column(y, FAILS) + F.Activation(-F.abs(log_odds), act_type="softrelu")
+        return 10 * F.square(error) * column(y, REMAINING_KNOWN) + entropy * column(y, FAILS_KNOWN)
+
+
+def forecast_learner(config: ForecastConfig, data: Data, devices: Sequence[Any]) -> Learner:
+    net = LifeNet(hidden=config.hidden, dropout=config.dropout, cap=config.cap)
+    return GluonLearner(net, ForecastLoss(), config, devices, example=first_batch(data, config))
+
+
+def probability(log_odds: Array) -> Array:
+    # In double precision exp overflows beyond 700 only; a net's log-odds are far from it.
+    answer: Array = 1.0 / (1.0 + np.exp(-np.asarray(log_odds, dtype=np.float64)))
+    return answer
+
+
+def forecast_scores(outputs: Array, y: Array) -> Scores:
+    """RMSE of the remaining life over all rows, Brier score and calibration error of the probability over all rows."""
+    life, fails = y[:, REMAINING_KNOWN] > 0, y[:, FAILS_KNOWN] > 0
+    said, happened = probability(outputs[fails, LOG_ODDS]), y[fails, FAILS]
+    scores = {"brier": brier(said, happened), "calibration_error": calibration_error(reliability(said, happened))}
+    if not life.any():
+        return scores
+    return {"rmse": capped_rmse(outputs[life, LIFE], y[life, REMAINING], cap=float(y[0, CAP])), **scores}
+
+
+def last_row_scores(outputs: Array, y: Array) -> Scores:
+    """The usual practice for C-MAPSS: each unit is judged by the forecast at the last row of its record."""
+    last = (y[:, LAST] > 0) & (y[:, REMAINING_KNOWN] > 0)
+    life, remaining, cap = outputs[last, LIFE], y[last, REMAINING], float(y[0, CAP])
+    return {
+        "rmse": capped_rmse(life, remaining, cap=cap),
+        "nasa_score": nasa_score(life, remaining, cap=cap),
+        "brier": brier(probability(outputs[last, LOG_ODDS]), y[last, FAILS]),
+    }

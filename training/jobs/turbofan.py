@@ -1,0 +1,70 @@
+"""Turbofan engines (NASA C-MAPSS): remaining life, and the probability of failure within the next cycles.
+
+    python -m training turbofan --workdir runs/turbofan
+    python -m training turbofan --workdir runs/fd003 subset=FD003 horizon=50
+    python -m training predict --run runs/turbofan DIR/test_FD001.txt
+
+Truth and forecast are capped at 125 cycles, and an engine is judged at the last row of its test record, as is usual.
+Published RMSE on FD001 / FD003: LSTM 16.1 / 16.2 (Zheng 2017), bidirectional LSTM 13.7 / 13.7 (Wang 2018),
+convolutional net 12.6 / 12.6 (Li 2018). The settings were chosen on held-out training engines of FD001.
+
+Minutes: 0.3 on two CPU cores. Expect a test RMSE of SCORES. Data: your own copy, see training/data/cmapss.py.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from training.config import option
+from training.data.cmapss import COLUMNS, SENSORS, SETTINGS, SUBSETS, checksum, read_subset
+from training.data.description import Columns
+from training.data.splits import Data
+from training.environment import data_folder
+from training.forecast import ForecastConfig, forecast_data, forecast_learner, forecast_scores, last_row_scores
+from training.recipe import Recipe, Result, Scores
+
+LAYOUT = Columns(
+    unit="unit",
+    time="cycle",
+    time_unit="cycles",
+    channels=SENSORS,
+    conditions=SETTINGS,
+    separator="",
+    header=COLUMNS,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(ForecastConfig):
+    subset: str = option("FD001", "one or six flight conditions, one or two kinds of fault", choices=SUBSETS)
+
+
+def data(config: Config) -> Data:
+    folder = data_folder(config.data) / "cmapss"
+    subset = read_subset(folder, config.subset)
+    return forecast_data(
+        config,
+        subset.train,
+        subset.test,
+        columns=LAYOUT,
+        source=f"NASA C-MAPSS {config.subset} ({folder})",
+        checksum=checksum(folder, config.subset),
+    )
+
+
+def judge_at_last_row(result: Result, _: Path) -> Scores:
+    """The scores others publish take the place of those over all rows, which stay under names of their own."""
+    every_row = {f"{name}_every_row": value for name, value in result.scores.items()}
+    return {**every_row, **last_row_scores(result.test.outputs, result.test.y)}
+
+
+JOB = Recipe(
+    config=Config,
+    data=data,
+    learner=forecast_learner,
+    metrics=forecast_scores,
+    best="rmse",
+    higher_is_better=False,
+    after=judge_at_last_row,
+)
