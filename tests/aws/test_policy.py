@@ -15,7 +15,7 @@ UNTAGGED = {
     "Look",
     "FindImages",
     "LaunchFrom",
-    "Create",
+    "CreateIn",
     "Mark",
     "Ring2",
     "Ring3",
