@@ -31,19 +31,20 @@ class Offer:
 
 @dataclass(frozen=True, kw_only=True)
 class Order:
-    """One rig, wanted running. *offers*, best first; for spot with a fallback, the on-demand offers come last.
+    """One rig, wanted running. *image*: None only when the rig exists, and nothing new is made.
 
+    *offers*, best first; for spot with a fallback, the on-demand offers come last.
     *disk_gib* is raised to what the image needs. *tags* go on every new instance, and on a stopped one before it is
     started: the new deadline above all. *wait_s*: how long to go on asking when no machine is free.
     """
 
     name: str
-    image: Image
+    image: Image | None
     offers: tuple[Offer, ...]
     disk_gib: int
     key_name: str
     group_id: str
-    user_data: str
+    user_data: bytes
     tags: Mapping[str, str]
     wait_s: float = 0.0
 
@@ -87,6 +88,7 @@ def client_token(order: Order, attempt: Attempt, generation: int) -> str:
 
 def request(order: Order, attempt: Attempt, token: str) -> dict[str, Any]:
     """RunInstances' arguments. Everything that costs or is to be found again is tagged in this same call."""
+    assert order.image, "a rig that exists is started, not made"
     kinds = ["instance", "volume", "network-interface", *(["spot-instances-request"] if attempt.offer.spot else [])]
     return {
         "ImageId": order.image.id,
@@ -97,7 +99,7 @@ def request(order: Order, attempt: Attempt, token: str) -> dict[str, Any]:
         "KeyName": order.key_name,
         "SecurityGroupIds": [order.group_id],
         "UserData": order.user_data,
-        "BlockDeviceMappings": [_root_disk(order)],
+        "BlockDeviceMappings": [_root_disk(order.image, order.disk_gib)],
         "MetadataOptions": METADATA,
         "TagSpecifications": specification(kinds, {**own_tags(order.name), **order.tags, **attempt.offer.tags}),
         # What a power-off means, and with it what the guard's power-off means. EC2 cannot stop one-time spot.
@@ -124,11 +126,11 @@ ONE_TIME_SPOT: Final[Mapping[str, Any]] = {
 }
 
 
-def _root_disk(order: Order) -> dict[str, Any]:
+def _root_disk(image: Image, disk_gib: int) -> dict[str, Any]:
     return {
-        "DeviceName": order.image.root_device,
+        "DeviceName": image.root_device,
         "Ebs": {
-            "VolumeSize": max(order.disk_gib, order.image.root_gib),
+            "VolumeSize": max(disk_gib, image.root_gib),
             "VolumeType": "gp3",
             "Encrypted": True,
             "DeleteOnTermination": True,

@@ -49,6 +49,10 @@ class Session:
                 self._clients[wanted] = self._make(*wanted)
             return self._clients[wanted]
 
+    def elsewhere(self, region: str) -> Session:
+        """The same account, seen from another region."""
+        return Session(region=region, profile=self.profile, endpoint_url=self.endpoint_url)
+
     @property
     def events(self) -> Any:
         """botocore's hooks. What is registered here sees every call of the clients made afterwards."""

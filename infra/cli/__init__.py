@@ -43,18 +43,16 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _settings(request: Request) -> Settings:
-    return load(
-        request.settings, environ=os.environ, remembered=remembered(Path("rig.toml")), foreign=request.foreign
-    )
+    return load(request.settings, environ=os.environ, remembered=remembered(Path("rig.toml")), foreign=request.foreign)
 
 
 def remembered(path: Path) -> dict[str, Any]:
     """What rig.toml says. Raises BadSettings if it is no TOML."""
     if not path.is_file():
         return {}
-    try:
+    if sys.version_info >= (3, 11):
         import tomllib
-    except ModuleNotFoundError:  # Python 3.10
+    else:
         import tomli as tomllib
     try:
         return tomllib.loads(path.read_text())

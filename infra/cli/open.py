@@ -17,7 +17,9 @@ def open_rig(settings: Settings) -> Rig:
 
 def data_folder(settings: Settings) -> Path:
     """Where local runs look for data sets."""
-    return Path(settings.data).expanduser().resolve() if settings.data else Path.home() / ".cache" / "gluon-rig" / "data"
+    return (
+        Path(settings.data).expanduser().resolve() if settings.data else Path.home() / ".cache" / "gluon-rig" / "data"
+    )
 
 
 def _session(settings: Settings, project: Path):  # type: ignore[no-untyped-def]
@@ -26,6 +28,6 @@ def _session(settings: Settings, project: Path):  # type: ignore[no-untyped-def]
     if settings.cloud == "rehearsal":
         from infra.rehearsal.client import ensure_running
 
-        cloud = ensure_running(project, tell)
+        cloud = ensure_running(project, tell, engine=settings.engine)
         return Session(region=settings.region or FALLBACK_REGION, endpoint_url=cloud.endpoint_url)
     return Session(region=settings.region or default_region(settings.profile), profile=settings.profile)

@@ -92,12 +92,13 @@ def _parser(verb: Verb) -> _Parser:
     group = parser.add_argument_group("settings", "also from the environment (RIG_NAME=...) and from rig.toml")
     for f in fields(Settings):
         shown = f.name in verb.settings
+        flag = f.default is False
         group.add_argument(
             option_name(f.name),
             dest=f"setting_{f.name}",
-            metavar="1|0" if f.default is False else "VALUE",
-            # --spot alone means --spot 1; nargs stays "?" for flags only, so that a missing value is noticed.
-            **({"nargs": "?", "const": "1"} if f.default is False else {}),
+            metavar="1|0" if flag else "VALUE",
+            nargs="?" if flag else None,  # --spot alone means --spot 1
+            const="1" if flag else None,
             help=f"{f.metadata['doc']}{_default(f.default)}".replace("%", "%%") if shown else argparse.SUPPRESS,
         )
     return parser

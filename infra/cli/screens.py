@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from infra import budget
 from infra.errors import NothingToDo, RigError
+from infra.guard.record import endings
 from infra.settings import Settings
 
 if TYPE_CHECKING:
+    from infra.aws.instance import Instance
     from infra.cli.parser import Verb
-    from infra.host.facts import RunFacts
+    from infra.host.facts import Facts, RunFacts
+    from infra.story.plan import Choice, Plan
+    from infra.story.status import Standing
     from infra.story.train import Outcome
 
 
@@ -32,7 +38,7 @@ def overview(verbs: Mapping[str, Verb]) -> str:
     lines += [
         "",
         "`rig VERB --help` explains one verb. Settings come from options (--type g5.xlarge), from the environment",
-        "(RIG_TYPE=g5.xlarge), from rig.toml (type = \"g5.xlarge\"), in this order; `rig settings` lists them all.",
+        '(RIG_TYPE=g5.xlarge), from rig.toml (type = "g5.xlarge"), in this order; `rig settings` lists them all.',
         "New here? `rig demo` shows the whole story on this computer, without an AWS account and without cost.",
     ]
     return "\n".join(lines)
@@ -86,7 +92,9 @@ def table(rows: Sequence[tuple[str, str]]) -> str:
 def columns(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A plain table: each column as wide as its widest cell."""
     widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
-    return "\n".join("  ".join(f"{cell:<{w}}" for cell, w in zip(row, widths, strict=True)).rstrip() for row in [head, *rows])
+    return "\n".join(
+        "  ".join(f"{cell:<{w}}" for cell, w in zip(row, widths, strict=True)).rstrip() for row in [head, *rows]
+    )
 
 
 def settings(chosen: Settings) -> str:
@@ -108,7 +116,117 @@ def runs(found: Sequence[RunFacts]) -> str:
     if not found:
         return "No run on the instance yet."
     rows = [
-        [one.name, one.state, "" if one.exit_code is None else str(one.exit_code), one.started or "", "yes" if one.fetched else "no"]
+        [
+            one.name,
+            one.state,
+            "" if one.exit_code is None else str(one.exit_code),
+            one.started or "",
+            "yes" if one.fetched else "no",
+        ]
         for one in found
     ]
     return columns(["RUN", "STATE", "EXIT", "STARTED", "HOME"], rows)
+
+
+def plan(made: Plan) -> str:
+    """The first screen: what would be launched, the most it can cost, and every change to the account."""
+    best = made.best
+    image, there = made.survey.image, made.survey.instance
+    rows = [("image", f"{image.name} ({image.id})")] if image else []
+    rows += [("rig", f"{there.id}, {there.state}")] if there else []
+    rows.append(("region", made.region))
+    for number, choice in enumerate(made.choices):
+        rows.append(("type" if not number else "  or", _choice(choice)))
+    rows += [
+        ("zones", ", ".join(best.candidate.zones) + " (AWS chooses; then each in turn)"),
+        ("quota", str(best.quota) if best.quota else "this kit knows none for this type"),
+        ("price", f"{budget.rate(best.price.usd_per_hour)} with its disk and address; {best.candidate.price}"),
+    ]
+    if made.changes:
+        rows += [
+            ("off by", f"{budget.clock(best.promise.deadline)} (set by {best.promise.limit})"),
+            ("at most", f"{budget.usd(made.usd_worst)}: {budget.INCLUDED}"),
+            ("", f"not included: {budget.NOT_INCLUDED}"),
+        ]
+    steps = "\n".join(f"  {number}. {step}" for number, step in enumerate(made.changes, 1))
+    return f"{table(rows)}\n\nChanges to your account:\n{steps or '  none: it runs already'}"
+
+
+def _choice(choice: Choice) -> str:
+    return f"{choice.candidate.machine}{', spot' if choice.spot else ''}"
+
+
+usd = budget.usd
+
+
+def ready(instance: Instance, facts: Facts) -> str:
+    gpu = ", ".join(facts.gpus) or "none"
+    rows = [
+        ("ready", f"{instance.id} ({instance.type}, {instance.zone}) at {instance.address}"),
+        ("GPU", gpu),
+        ("off by", budget.clock(instance.deadline) if instance.deadline else "no deadline!"),
+        ("next", "make train remote JOB=lenet"),
+    ]
+    last = endings(facts.ended)
+    if last:
+        rows.insert(1, ("last time", str(last[0])))
+    return table(rows)
+
+
+def standings(found: Sequence[Standing], *, region: str) -> str:
+    if not found:
+        return f"No rig in {region}: nothing costs money here. (`rig sweep` looks in all regions.)"
+    return "\n\n".join(_standing(one) for one in found)
+
+
+def _standing(one: Standing) -> str:
+    instance = one.instance
+    rows = [
+        (
+            instance.name,
+            f"{instance.id}  {instance.type}{' (spot)' if instance.spot else ''}  {instance.zone}  {instance.state}",
+        )
+    ]
+    if one.running_s:
+        rows += [
+            ("address", f"{instance.user}@{instance.address}" + ("" if instance.port == 22 else f":{instance.port}")),
+            ("running", budget.duration(one.running_s)),
+            ("cost", f"{budget.usd(one.usd_spent)} since this start, at {budget.rate(one.usd_per_hour)}"),
+        ]
+        if one.usd_worst is not None and instance.deadline:
+            rows.append(("at most", f"{budget.usd(one.usd_worst)}, off by {budget.clock(instance.deadline)}"))
+        rows += [("guards" if not number else "", str(ring)) for number, ring in enumerate(one.rings)]
+    else:
+        rows.append(("cost", f"{budget.per_month(one.usd_disk_per_month)} for its disk while it exists"))
+        if instance.state_reason:
+            rows.append(("why", instance.state_reason))
+    return table(rows)
+
+
+def standing_json(one: Standing) -> dict[str, Any]:
+    instance = one.instance
+    return {
+        "name": instance.name,
+        "id": instance.id,
+        "type": instance.type,
+        "state": instance.state,
+        "zone": instance.zone,
+        "address": instance.address,
+        "port": instance.port,
+        "spot": instance.spot,
+        "launched_at": instance.launched_at.isoformat(),
+        "deadline": instance.deadline.isoformat() if instance.deadline else None,
+        "running_s": round(one.running_s),
+        "usd_per_hour": one.usd_per_hour,
+        "usd_spent": round(one.usd_spent, 4),
+        "usd_worst": one.usd_worst,
+        "usd_disk_per_month": one.usd_disk_per_month,
+        "guards": [dataclasses.asdict(ring) for ring in one.rings],
+    }
+
+
+def stopped(one: Standing) -> str:
+    return (
+        f"{one.instance.id} is {one.instance.state}. Its disk still costs {budget.per_month(one.usd_disk_per_month)}; "
+        "`make start` brings it back, `make terminate` deletes it."
+    )

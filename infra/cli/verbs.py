@@ -25,7 +25,77 @@ def later(place: str) -> Callable[..., int]:
     return run
 
 
+MACHINE = (
+    "type",
+    "gpu_mem",
+    "gpus",
+    "any_region",
+    "os",
+    "ami",
+    "disk_gib",
+    "spot",
+    "on_demand_fallback",
+    "wait_minutes",
+)
+LIMITS = ("hours", "budget", "idle")
+YES = Option(name="yes", help="do not ask before money is spent", flag=True)
+DRY_RUN = Option(name="dry-run", help="stop after the plan, and ask AWS whether it would permit it", flag=True)
+
 _ALL = [
+    Verb(
+        name="plan",
+        group=MONEY,
+        help="what `launch` would do and the most it can cost; changes nothing",
+        run=later("life:plan"),
+        settings=(*WHERE_AM_I, *MACHINE, *LIMITS),
+    ),
+    Verb(
+        name="launch",
+        group=LIFE,
+        help="rent an instance, or start the stopped one, and make it ready",
+        run=later("life:launch"),
+        options=(DRY_RUN, YES),
+        settings=(*WHERE_AM_I, *MACHINE, *LIMITS),
+    ),
+    Verb(
+        name="status",
+        group=LIFE,
+        help="every rig in the region: state, cost so far, and what will stop it",
+        run=later("life:status"),
+        options=(JSON,),
+        settings=WHERE_AM_I,
+    ),
+    Verb(
+        name="start",
+        group=LIFE,
+        help="start the stopped instance, with a new deadline",
+        run=later("life:start"),
+        options=(DRY_RUN, YES),
+        settings=(*WHERE_AM_I, *LIMITS),
+    ),
+    Verb(
+        name="stop",
+        group=LIFE,
+        help="bring results home, then stop; the disk stays, and what it costs is said",
+        run=later("life:stop"),
+        settings=WHERE_AM_I,
+    ),
+    Verb(
+        name="terminate",
+        group=LIFE,
+        help="bring results home, then delete the instance, its disk, and what was made for it",
+        run=later("life:terminate"),
+        options=(Option(name="lose-results", help="delete even what cannot be brought home", flag=True),),
+        settings=WHERE_AM_I,
+    ),
+    Verb(
+        name="extend",
+        group=MONEY,
+        help="move every guard's deadline",
+        run=later("life:extend"),
+        options=(Option(name="by", help="how much longer: 2h, 90m [1h]", default="1h"),),
+        settings=WHERE_AM_I,
+    ),
     Verb(
         name="train",
         group=WORK,

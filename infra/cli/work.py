@@ -1,4 +1,4 @@
-"""The verbs about runs: train, logs, pull, runs, cancel. Imports wait until a verb is run, so that all start quickly."""
+"""The verbs about runs: train, logs, pull, runs, cancel. Imports wait until a verb runs, so that all start quickly."""
 
 from __future__ import annotations
 
@@ -45,9 +45,7 @@ def _train_here(options: Namespace, settings: Settings, job: Job) -> int:
     name = new_run_name(job, datetime.now(timezone.utc))
     tell(f"Training {job.name} on this computer; `make train remote` does it on the instance")
     with LogView() as show:
-        code = run_here(
-            job, name, runs=Path("runs"), code=Path(settings.code), data=data_folder(settings), show=show
-        )
+        code = run_here(job, name, runs=Path("runs"), code=Path(settings.code), data=data_folder(settings), show=show)
     if code == 2:
         raise UserError(f"{job.name} did not start: its settings are wrong (see above).", "python -m training --help")
     return _show_home(Path("runs") / name, name, code)

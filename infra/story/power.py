@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from infra.aws import lifecycle
-from infra.aws.access import delete_group
+import dataclasses
+from datetime import datetime, timedelta, timezone
+
+from infra import budget
+from infra.aws import lifecycle, rings
+from infra.aws.ending import end_rig
 from infra.aws.instance import Instance, find
-from infra.aws.keypair import delete_key_pair, find_key_pairs
 from infra.errors import ArtifactsMissing, HostUnreachable, NothingToDo, RigError, UserError
 from infra.host.connection import Host
 from infra.host.facts import Facts, ask_facts
 from infra.job import artifacts, run
-from infra.story.rig import Rig, open_host
+from infra.names import DEADLINE_TAG
+from infra.story.rig import Rig, open_host, running_instance
 
 
 def stop(rig: Rig) -> Instance:
@@ -21,22 +25,38 @@ def stop(rig: Rig) -> Instance:
             bring_all_home(rig, instance)
         except RigError as error:
             # Money first: results on a stopped disk are safe, a running machine is not free.
-            rig.tell(f"Not everything is home: {error.cause} It stays on the disk; `rig start` and `rig pull` fetch it.")
-    return lifecycle.stop(rig.session, instance, rig.tell)
+            rig.tell(
+                f"Not everything is home: {error.cause} It stays on the disk; `rig start` and `rig pull` fetch it."
+            )
+    stopped = lifecycle.stop(rig.session, instance, rig.tell)
+    rings.disarm(rig.session, instance.id)
+    return stopped
 
 
-def terminate(rig: Rig, *, lose_results: bool) -> None:
-    """Bring home what is not home yet, then delete instance, disk, key pair and group.
+def extend(rig: Rig, by_hours: float) -> Instance:
+    """Move every armed deadline of the running instance, and return the instance with its new one."""
+    instance = running_instance(rig)
+    before = instance.deadline or datetime.now(timezone.utc)
+    for ring in rings.extend(rig.session, instance, before + timedelta(hours=by_hours)):
+        rig.tell(str(ring))
+    return dataclasses.replace(
+        instance, tags={**instance.tags, DEADLINE_TAG: budget.tag(before + timedelta(hours=by_hours))}
+    )
+
+
+def terminate(rig: Rig, *, lose_results: bool) -> list[str]:
+    """Bring home what is not home yet, then delete instance, disk, key pair and group; what was removed.
 
     Raises UserError, having deleted nothing, when results would be lost and *lose_results* does not allow it.
     """
-    instance = _existing(rig)
+    instance = find(rig.session, rig.name)
+    if instance is None:  # finish what a killed terminate began, or say that nothing is left
+        return end_rig(rig.session, rig.name, rig.tell)
     if not lose_results:
         _require_home(rig, instance)
-    lifecycle.terminate(rig.session, instance, rig.tell)
-    for pair in find_key_pairs(rig.session, rig.name):
-        delete_key_pair(rig.session, pair)
-    delete_group(rig.session, rig.name)
+    removed = end_rig(rig.session, rig.name, rig.tell)
+    rings.disarm(rig.session, instance.id)  # last: as long as the instance may live, so do its guards
+    return removed
 
 
 def _existing(rig: Rig) -> Instance:

@@ -70,4 +70,3 @@ def _running(facts: Facts, name: str) -> RunFacts:
     if one.state != "running":
         raise NothingToDo(f"Run {one.name} has {one.state} already.")
     return one
-

@@ -87,7 +87,7 @@ def running_instance(rig: Rig) -> Instance:
 def open_host(rig: Rig, instance: Instance) -> Host:
     """The host behind *instance*, its key pinned from what AWS says; nothing is sent yet."""
     if pinned_key(rig.known_hosts, instance.id) is None:
-        pin(rig.known_hosts, instance.id, host_key(rig.session, instance))
+        pin(rig.known_hosts, instance.id, host_key(rig.session, instance, rig.tell))
     return Host(
         Target(
             identity=instance.id,

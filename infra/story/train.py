@@ -1,4 +1,4 @@
-"""Train on the instance: send the code, start the container, follow it, bring the results home, and only then the rest."""
+"""Train on the instance: send the code, start the container, follow it, bring the results home."""
 
 from __future__ import annotations
 

@@ -1,0 +1,111 @@
+"""From wish to a host that can work: this is the kit's first promise, told in the order it happens."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+
+from infra import budget
+from infra.aws import rings
+from infra.aws.access import admit_only, ensure_group
+from infra.aws.clock import REAL, Clock
+from infra.aws.image import Image
+from infra.aws.instance import Instance
+from infra.aws.keypair import import_key_pair, local_key
+from infra.aws.launch import ensure_running, preflight
+from infra.aws.order import Order
+from infra.aws.quota import require
+from infra.aws.undo import Undo, undone_on_failure
+from infra.errors import AwsFailed, QuotaTooSmall
+from infra.guard.userdata import user_data
+from infra.host.facts import Facts
+from infra.host.ready import wait_until_ready
+from infra.names import DEADLINE_TAG, IDLE_TAG
+from infra.settings import Settings
+from infra.story.plan import Choice, Plan
+from infra.story.rig import Rig, open_host
+from infra.story.train import wants_gpu
+
+
+def launch(rig: Rig, plan: Plan, clock: Clock = REAL) -> tuple[Instance, Facts]:
+    """Carry *plan* out: the rig's instance runs, its guards are armed, and SSH, Docker and the GPU answer.
+
+    Whatever fails on the way, Ctrl-C too: what this launch began is taken back, or named.
+    """
+    choices = affordable(plan)
+    with undone_on_failure(rig.tell) as undo:
+        order = _order(rig, plan, choices, undo)
+        instance = ensure_running(rig.session, order, rig.tell, undo=undo, seen=plan.survey.instances, clock=clock)
+        _arm(rig, instance)
+        with open_host(rig, instance) as host:
+            rig.tell(f"Waiting until {instance.address} answers")
+            facts = wait_until_ready(host, gpu=wants_gpu(rig, instance), tell=rig.tell)
+    return instance, facts
+
+
+def _arm(rig: Rig, instance: Instance) -> None:
+    deadline = instance.deadline
+    if deadline is None:  # only an instance whose tags somebody took away
+        raise AwsFailed(f"{instance.id} has no deadline tag.", "`rig extend --by 1h` writes one")
+    for ring in rings.arm(rig.session, instance, deadline):
+        rig.tell(str(ring))
+
+
+def affordable(plan: Plan) -> tuple[Choice, ...]:
+    """The choices that the account's quota allows. Raises QuotaTooSmall of the first when none is left.
+
+    A rig that exists needs no room: a stopped instance's type is asked of AWS when it starts.
+    """
+    if plan.survey.instance is not None:
+        return plan.choices
+    allowed = tuple(choice for choice in plan.choices if choice.quota is None or choice.quota.enough is not False)
+    if not allowed:
+        require(plan.best.quota)
+        raise QuotaTooSmall("No quota allows any of these types.")
+    return allowed
+
+
+def dry_run(rig: Rig, plan: Plan) -> None:
+    """Let AWS say whether the launch is permitted; makes nothing. Raises NotAllowed."""
+    group = plan.survey.group
+    key_name = local_key(rig.key).pair_name(rig.name) if plan.survey.key_known else ""
+    known = group.id if group and key_name else ""
+    preflight(rig.session, _asked(rig, plan, affordable(plan), known, key_name))
+
+
+def _order(rig: Rig, plan: Plan, choices: tuple[Choice, ...], undo: Undo) -> Order:
+    """Make what the instance needs around it, and phrase the order."""
+    key = local_key(rig.key)
+    if plan.survey.key_known:
+        key_name = key.pair_name(rig.name)
+    else:
+        rig.tell("Importing the public half of the SSH key")
+        key_name = import_key_pair(rig.session, rig.name, key, undo)
+    group = ensure_group(rig.session, rig.name, plan.survey.group, undo)
+    admit_only(rig.session, group, plan.survey.source, rig.tell)
+    return _asked(rig, plan, choices, group.id, key_name)
+
+
+def _asked(rig: Rig, plan: Plan, choices: tuple[Choice, ...], group_id: str, key_name: str) -> Order:
+    settings, best = rig.settings, choices[0]
+    return Order(
+        name=rig.name,
+        image=plan.survey.image,
+        offers=tuple(choice.offer for choice in choices),
+        disk_gib=plan.disk_gib,
+        key_name=key_name,
+        group_id=group_id,
+        user_data=_user_data(settings, plan.survey.image, best) if plan.survey.image else b"",
+        tags={DEADLINE_TAG: budget.tag(best.promise.deadline), IDLE_TAG: str(settings.idle)},
+        wait_s=settings.wait_minutes * 60,
+    )
+
+
+def _user_data(settings: Settings, image: Image, best: Choice) -> bytes:
+    return user_data(
+        hours=best.promise.hours,
+        idle_minutes=settings.idle,
+        launched_at=datetime.now(timezone.utc),
+        login_user=image.user,
+        keep_results=best.spot,
+        bucket=settings.bucket,
+    )

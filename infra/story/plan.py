@@ -1,0 +1,179 @@
+"""What `launch` would do, as a value: shown before anything is asked for, and then done as shown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+
+from infra import budget
+from infra.aws.choice import Candidate, candidates
+from infra.aws.instance import Instance
+from infra.aws.keypair import local_key
+from infra.aws.order import Offer
+from infra.aws.prices import rates
+from infra.aws.quota import Quota, quota_of
+from infra.aws.survey import Survey, survey
+from infra.budget import Price, Promise
+from infra.names import DEADLINE_TAG, GPUS_TAG, PRICE_TAG
+from infra.settings import Settings
+from infra.story.rig import Rig
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """One type the launch may take, what it costs, and how long it may run for the money."""
+
+    candidate: Candidate
+    price: Price
+    promise: Promise
+    quota: Quota | None
+    spot: bool
+
+    @property
+    def offer(self) -> Offer:
+        gpu = self.candidate.machine.gpu
+        return Offer(
+            type=self.candidate.machine.name,
+            zones=self.candidate.zones,
+            spot=self.spot,
+            tags={
+                DEADLINE_TAG: budget.tag(self.promise.deadline),
+                GPUS_TAG: str(gpu.count if gpu else 0),
+                PRICE_TAG: f"{self.price.usd_per_hour:.5f}",
+            },
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """*choices*, best first. *survey*: what is in the account already. *disk_gib*: as it will be."""
+
+    region: str
+    survey: Survey
+    choices: tuple[Choice, ...]
+    disk_gib: int
+    changes: tuple[str, ...]
+
+    @property
+    def best(self) -> Choice:
+        return self.choices[0]
+
+    @property
+    def usd_worst(self) -> float:
+        return max(choice.promise.usd_worst for choice in self.choices)
+
+
+def make_plan(rig: Rig, now: datetime | None = None) -> Plan:
+    """Ask AWS everything a launch needs to know, side by side. Changes nothing.
+
+    Raises TypeRefused, NoCredentials, and UserError for a budget that is too small.
+    """
+    settings, session = rig.settings, rig.session
+    now = now or datetime.now(timezone.utc)
+    with ThreadPoolExecutor(max_workers=2) as side_by_side:
+        there = side_by_side.submit(
+            survey, session, name=rig.name, key=local_key(rig.key), os=settings.os, ami=settings.ami
+        )
+        machines = side_by_side.submit(candidates, session, settings, tell=rig.tell)
+    found = there.result()
+    if found.instance is None:
+        choices = _new(rig, found, machines.result(), now)
+    else:
+        choices = _as_it_is(rig, found.instance, machines.result(), now)
+    return Plan(
+        region=session.region,
+        survey=found,
+        choices=choices,
+        disk_gib=_disk_gib(settings, found),
+        changes=tuple(changes(rig, found, choices[0])),
+    )
+
+
+def _new(rig: Rig, found: Survey, machines: Sequence[Candidate], now: datetime) -> tuple[Choice, ...]:
+    offered = _spot_then_on_demand(rig.settings, machines)
+    with ThreadPoolExecutor(max_workers=8) as side_by_side:
+        quotas = list(side_by_side.map(lambda one: quota_of(rig.session, one[0].machine, spot=one[1]), offered))
+    gib = _disk_gib(rig.settings, found)
+    return tuple(
+        _choice(rig.settings, candidate, spot, price_of(candidate, spot=spot, disk_gib=gib), quota, now)
+        for (candidate, spot), quota in zip(offered, quotas, strict=True)
+    )
+
+
+def _disk_gib(settings: Settings, found: Survey) -> int:
+    return max(settings.disk_gib, found.image.root_gib if found.image else 0)
+
+
+def _spot_then_on_demand(settings: Settings, found: Sequence[Candidate]) -> list[tuple[Candidate, bool]]:
+    offered = [(candidate, settings.spot) for candidate in found]
+    if settings.spot and settings.on_demand_fallback:
+        offered += [(candidate, False) for candidate in found]
+    return offered
+
+
+def _as_it_is(rig: Rig, instance: Instance, machines: Sequence[Candidate], now: datetime) -> tuple[Choice, ...]:
+    """A rig that exists keeps its type and the price it was launched for, whatever TYPE says now."""
+    same = [candidate for candidate in machines if candidate.machine.name == instance.type]
+    if not same:
+        asked = replace(rig.settings, type=(instance.type,), gpu_mem=0.0, spot=instance.spot)
+        same = candidates(rig.session, asked, tell=rig.tell)
+    usd_per_hour = float(instance.tags.get(PRICE_TAG, "0")) or same[0].ceiling.usd_per_hour
+    price = Price(usd_instance_per_hour=usd_per_hour, usd_disk_per_month=0.0, usd_address_per_hour=0.0)
+    return (_choice(rig.settings, same[0], instance.spot, price, None, now),)
+
+
+def price_of(candidate: Candidate, *, spot: bool, disk_gib: int) -> Price:
+    """What *candidate* costs with its disk and address; on spot, what it may rise to as well."""
+    beside = rates(candidate.region)
+    ceiling = candidate.ceiling.usd_per_hour
+    return Price(
+        usd_instance_per_hour=candidate.price.usd_per_hour if spot else ceiling,
+        usd_instance_most_per_hour=ceiling,
+        usd_disk_per_month=beside.disk_usd_per_month(disk_gib),
+        usd_address_per_hour=beside.address_usd_per_hour,
+    )
+
+
+def _choice(
+    settings: Settings, candidate: Candidate, spot: bool, price: Price, quota: Quota | None, now: datetime
+) -> Choice:
+    promise = budget.promise(price, hours=settings.hours, usd_budget=settings.budget, now=now)
+    return Choice(candidate=candidate, price=price, promise=promise, quota=quota, spot=spot)
+
+
+def changes(rig: Rig, found: Survey, best: Choice) -> list[str]:
+    """Every change that launch will make to the account, in order; nothing else is touched."""
+    steps = []
+    if not found.key_known:
+        steps.append(f"import the public half of {rig.key} as a key pair (free)")
+    if found.group is None:
+        steps.append(f"create a security group: SSH from {found.source} only (free)")
+    elif {rule[3] for rule in found.group.rules} != {found.source}:
+        steps.append(f"let SSH in from {found.source} only, which is where you are now (free)")
+    steps += _instance_changes(found.instance, best, _disk_gib(rig.settings, found))
+    return steps
+
+
+def _instance_changes(instance: Instance | None, best: Choice, disk_gib: int) -> list[str]:
+    if instance is None:
+        kind = "spot instance" if best.spot else "instance"
+        return [
+            f"launch one {kind} {best.candidate.machine.name} "
+            f"({budget.rate(best.price.usd_per_hour)} with its disk and address)",
+            f"with an encrypted {disk_gib} GiB disk, deleted when the instance is terminated",
+            "arm the guards that stop it at its deadline (alarms: free for the first ten)",
+        ]
+    if instance.state in ("stopped", "stopping"):
+        return [f"start {instance.id} ({instance.type})", "arm its guards anew, with a new deadline"]
+    return []
+
+
+def in_cheapest_region(rig: Rig) -> Rig:
+    """*rig*, moved to the region where the cheapest machine that fits is offered."""
+    best = candidates(rig.session, rig.settings, tell=rig.tell)[0]
+    session = rig.session.elsewhere(best.region)
+    return replace(
+        rig, session=session, settings=replace(rig.settings, any_region=False, type=(best.machine.name,), gpu_mem=0.0)
+    )
