@@ -9,6 +9,7 @@ Source: the UCR archive (Dau, Bagnall, Kamgar and others, 2019), https://www.tim
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +42,10 @@ def read_noise(data: Path, name: str, part: str) -> Noise:
     if rows.shape[1] != SAMPLES + 1:
         raise BadData(f"{path.name} has {rows.shape[1]} columns instead of {SAMPLES + 1}", "Is it the right file?")
     return Noise(X=np.ascontiguousarray(rows[:, 1:]), y=(rows[:, 0] > 0).astype(np.int32))
+
+
+def checksum(data: Path, name: str) -> str:
+    return "sha256 " + hashlib.sha256(_find(data, f"{name}_TRAIN.tsv").read_bytes()).hexdigest()
 
 
 def _find(data: Path, file: str) -> Path:

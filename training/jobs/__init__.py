@@ -39,6 +39,7 @@ from training.stop import StopRequest
 from training.summary import Summary
 
 JOBS = {
+    "ford": "training.jobs.ford",
     "turbofan": "training.jobs.turbofan",
     "lenet": "training.jobs.lenet",
 }
