@@ -49,6 +49,7 @@ class Machine:
         self.sshd = Sshd(self)
         self.imds = Imds(self.metadata, lambda button: around.press(record.birth.id, button), around.clock)
         self.spot_notice = ""
+        self.frozen = False
         self._late: list[asyncio.Task[None]] = []
 
     @property
@@ -148,7 +149,8 @@ class Machine:
             console.write(text.rstrip("\n") + "\n" if text else "")
 
     async def shut_down(self, grace_s: float = GRACE_S) -> None:
-        """End every process of the instance, and close its ports."""
+        """End every process of the instance, and close its ports. A frozen one hears nothing and is just cut off."""
+        grace_s = 0 if self.frozen else grace_s
         for task in self._late:
             task.cancel()
         containers = asyncio.to_thread(engine.stop_real_containers, self.record.birth.id, self.around.place.engine_file)
@@ -165,6 +167,7 @@ class Machine:
         return any(container.alive() for container in Store(self.disk.root).all())
 
     def freeze(self) -> None:
+        self.frozen = True
         processes.send(processes.carrying(self.mark), signal.SIGSTOP)
 
 

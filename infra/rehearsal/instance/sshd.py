@@ -108,6 +108,11 @@ class _HomeSftp(asyncssh.SFTPServer):  # type: ignore[misc]
     def map_path(self, path: bytes) -> bytes:
         return os.path.join(self._home, path)
 
+    def exit(self) -> None:
+        # Without an exit status scp takes a finished transfer for a failed one.
+        if not self.channel.is_closing():
+            self.channel.exit(0)
+
 
 def reserve_port(port: int) -> socket.socket:
     """A loopback port (0: any) that is ours but does not answer yet, as an instance whose sshd is not up yet."""

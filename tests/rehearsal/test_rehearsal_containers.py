@@ -1,0 +1,129 @@
+"""`docker` on an instance of a computer without a Docker engine: the kit's own lines, with containers as processes."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+from typing import Any
+
+import pytest
+
+from infra.rehearsal import processes
+from infra.rehearsal.shims import docker, template
+
+RUN = "docker run --detach --init --gpus all --shm-size 1g --ulimit memlock=-1 --stop-timeout 60 --user 0:0"
+PLAIN_WORDS = "rehearsal: this container runs as a plain process: no isolation, --gpus and :ro have no effect"
+
+
+def test_a_run_is_followed_to_its_end_and_its_verdict_is_kept(box: Any) -> None:
+    box.say(f"""{RUN} --name rig-a --label gluon-rig.run=a --env GREETING=hi --volume $HOME:$HOME:ro --workdir $HOME any:tag \
+        sh -c 'echo $GREETING from $PWD; echo trouble >&2; exit 9'""")
+
+    followed = box.ssh("docker logs --follow rig-a")
+    waited = box.say("docker wait rig-a")
+    state = json.loads(box.say("docker inspect --format '{{json .State}}' rig-a"))
+
+    assert followed.stdout.decode() == f"hi from {box.folder}/home\n"
+    assert followed.stderr.decode().splitlines() == [PLAIN_WORDS, "trouble"]
+    assert waited == "9"
+    assert (state["Running"], state["ExitCode"], state["OOMKilled"], state["Status"]) == (False, 9, False, "exited")
+
+
+def test_a_detached_container_survives_the_connection_and_is_found_again(box: Any, until: Any) -> None:
+    script = 'for n in 1 2 3 4; do echo "line $n"; sleep 0.2; done'
+    start = f"{RUN} --name rig-b --label gluon-rig.run=b any:tag sh -c '{script}' && docker logs -f rig-b"
+    following = subprocess.Popen([*box.ssh_words(), "ubuntu@127.0.0.1", start], stdout=subprocess.PIPE)
+    assert following.stdout
+    until(lambda: b"line 1" in following.stdout.readline())
+    following.send_signal(signal.SIGKILL)
+    following.communicate()
+
+    running = box.say("docker ps --filter label=gluon-rig.run --format '{{.Names}} {{.Label \"gluon-rig.run\"}}'")
+    stamped = box.ssh("docker logs --follow --timestamps rig-b").stdout.decode().splitlines()
+    times, lines = zip(*(line.split(" ", 1) for line in stamped), strict=True)
+    later = box.ssh(f"docker logs --timestamps --since {times[2]} rig-b").stdout.decode().splitlines()
+
+    assert "rig-b b" in running.splitlines()
+    assert lines == ("line 1", "line 2", "line 3", "line 4")
+    assert later == stamped[2:]
+    assert list(times) == sorted(times)
+
+
+@pytest.mark.parametrize(
+    ("name", "trap", "code"), [("polite", "trap 'echo saved; exit 0' TERM", "0"), ("deaf", "trap '' TERM", "137")]
+)
+def test_stop_asks_first_and_kills_after_the_time_given(box: Any, until: Any, name: str, trap: str, code: str) -> None:
+    box.say(f'{RUN} --name rig-{name} any:tag sh -c "{trap}; echo ready; while :; do sleep 0.1; done"')
+    until(lambda: "ready" in box.say(f"docker logs rig-{name} 2>/dev/null"))
+
+    box.say(f"docker stop --time 1 rig-{name}")
+
+    assert box.say(f"docker inspect --format '{{{{.State.ExitCode}}}}' rig-{name}") == code
+
+
+def test_the_end_of_the_first_process_ends_all_of_a_container(box: Any) -> None:
+    box.say(f"{RUN} --name rig-c any:tag sh -c 'setsid sleep 305 & exit 0'")
+
+    assert box.say("docker wait rig-c") == "0"
+    container = box.say("docker inspect --format '{{.Id}}' rig-c")
+    assert processes.carrying(f"RIG_CONTAINER_ID={container}") == []
+
+
+def test_power_off_lets_a_container_save_and_a_start_finds_its_record(rehearsal: Any, until: Any) -> None:
+    box = rehearsal.launch().ready()
+    box.say(f"{RUN} --name rig-d any:tag sh -c 'trap \"echo saved >$HOME/saved; exit 0\" TERM; echo up; sleep 99 & wait'")
+    until(lambda: "up" in box.say("docker logs rig-d 2>/dev/null"))
+
+    rehearsal.ec2.stop_instances(InstanceIds=[box.id])
+    box.wait("stopped")
+    rehearsal.ec2.start_instances(InstanceIds=[box.id])
+    box.ready()
+
+    assert box.say("cat saved; docker ps -a --format '{{.Names}} {{.Status}}'") == "saved\nrig-d Exited (0)"
+    assert box.ssh("docker logs rig-d").stdout == b"up\n"
+
+
+def test_an_image_is_there_once_it_was_built(box: Any) -> None:
+    assert box.ssh("docker image inspect gluon-rig:cpu-1").returncode == 1
+
+    built = box.ssh("docker build --tag gluon-rig:cpu-1 --label gluon-rig.image=cpu -", input=b"x" * 500_000, stdin=None)
+
+    assert built.returncode == 0
+    assert b"there is no Docker engine here" in built.stdout
+    label = """docker image inspect --format '{{index .Config.Labels "gluon-rig.image"}}' gluon-rig:cpu-1"""
+    assert box.say(label) == "cpu"
+
+
+def test_what_the_engine_refuses_is_refused_with_docker_s_codes(box: Any) -> None:
+    box.say(f"{RUN} --name rig-e any:tag true")
+
+    codes = {
+        "the name is taken": box.ssh(f"{RUN} --name rig-e any:tag true").returncode,
+        "no such program": box.ssh("docker run --rm any:tag no-such-program").returncode,
+        "no such container": box.ssh("docker logs nobody").returncode,
+        "not the kit's verb": box.ssh("docker swarm init").returncode,
+        "foreground code": box.ssh("docker run --rm any:tag sh -c 'exit 4'").returncode,
+        "other paths inside": box.ssh("docker run --rm -v /a:/b any:tag true").returncode,
+    }
+
+    assert codes == {
+        "the name is taken": 125, "no such program": 127, "no such container": 1, "not the kit's verb": 1,
+        "foreground code": 4, "other paths inside": 125,
+    }  # fmt: skip
+
+
+def test_a_real_engine_gets_the_same_line_without_the_gpu_and_with_the_instance_s_label() -> None:
+    label = "rig-rehearsal.instance=i-1"
+
+    assert docker.for_real(["run", "--gpus", "all", "-d", "x"], "i-1") == ["run", "--label", label, "-d", "x"]
+    assert docker.for_real(["ps", "-q"], "i-1") == ["ps", "--filter", f"label={label}", "-q"]
+    assert docker.for_real(["logs", "x"], "i-1") == ["logs", "x"]
+
+
+def test_templates_render_as_docker_s() -> None:
+    row = {"Names": "a", "Labels": "k=v,l=w", "State": {"Running": True}, "Config": {"Labels": {"k": "v"}}}
+
+    text = '{{.Names}}\\t{{.Label "l"}} {{json .State}} {{.State.Running}} {{index .Config.Labels "k"}}'
+
+    assert template.render(text, row) == 'a\tw {"Running": true} true v'

@@ -1,0 +1,174 @@
+"""An instance's life as EC2 shows it, and what is left of its processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from infra.names import SSH_PORT_TAG
+from infra.rehearsal import processes
+
+BOOTHOOK = """#cloud-boothook
+#!/bin/sh
+echo boot >> "${RIG_ROOT}/hooks"
+"""
+SERVICE = """[Service]
+ExecStart=/bin/sh -c 'echo up >> ${RIG_ROOT}/ups; exec sleep 304'
+Restart=always
+RestartSec=50ms
+Environment=GREETING=hello
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+def code_of(call: Any, **wish: Any) -> str:
+    with pytest.raises(ClientError) as refused:
+        call(**wish)
+    return str(refused.value.response["Error"]["Code"])
+
+
+def living(box: Any) -> list[int]:
+    return processes.carrying(f"RIG_INSTANCE_ID={box.id}")
+
+
+def test_a_whole_life_passes_through_every_state_and_ends_every_process(rehearsal: Any, until: Any) -> None:
+    box = rehearsal.launch(UserData=BOOTHOOK)
+    states = [box.state]
+    box.ready()
+    first_port, first_launch = box.port, box.see()["LaunchTime"]
+    box.say("setsid sleep 303 </dev/null >/dev/null 2>&1 & echo kept > notes")
+    assert living(box)
+
+    answer = rehearsal.ec2.stop_instances(InstanceIds=[box.id])["StoppingInstances"][0]["CurrentState"]["Name"]
+    states += [answer, box.state]
+    box.wait("stopped")
+    stopped = box.see()
+    assert not living(box)
+    rehearsal.ec2.start_instances(InstanceIds=[box.id])
+    states += ["stopped", box.state]
+    box.ready()
+    again = box.see()
+
+    assert states == ["pending", "stopping", "stopping", "stopped", "pending"]
+    assert "PublicIpAddress" not in stopped
+    assert SSH_PORT_TAG not in {tag["Key"] for tag in stopped.get("Tags", [])}
+    assert (box.port != first_port, again["LaunchTime"] > first_launch) == (True, True)
+    assert box.say("cat notes; cat $RIG_ROOT/hooks") == "kept\nboot\nboot"
+
+    rehearsal.ec2.terminate_instances(InstanceIds=[box.id])
+    assert box.state == "shutting-down"
+    box.wait("terminated")
+    assert (living(box), box.folder.exists()) == ([], False)
+    assert code_of(rehearsal.ec2.start_instances, InstanceIds=[box.id]) == "IncorrectInstanceState"
+    assert code_of(rehearsal.ec2.stop_instances, InstanceIds=[box.id]) == "IncorrectInstanceState"
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "command", "end"),
+    [("stop", "sudo systemctl poweroff", "stopped"), ("terminate", "sudo shutdown -P now", "terminated")],
+)
+def test_power_off_inside_ends_it_as_its_shutdown_behaviour_says(
+    rehearsal: Any, behaviour: str, command: str, end: str
+) -> None:
+    box = rehearsal.launch().ready()
+    rehearsal.ec2.modify_instance_attribute(
+        InstanceId=box.id, InstanceInitiatedShutdownBehavior={"Value": behaviour}
+    )
+
+    box.ssh(command)
+
+    assert box.wait(end).see()["StateReason"]["Code"] == "Client.InstanceInitiatedShutdown"
+
+
+def test_halt_does_not_end_the_bill(rehearsal: Any) -> None:
+    box = rehearsal.launch().ready()
+
+    hung = subprocess.Popen([*box.ssh_words(), "ubuntu@127.0.0.1", "sudo halt; sleep 100"], stdin=subprocess.DEVNULL)
+    with pytest.raises(subprocess.TimeoutExpired):
+        hung.wait(2)
+    hung.kill()
+    hung.wait()
+
+    assert box.state == "running"
+    rehearsal.ec2.terminate_instances(InstanceIds=[box.id])
+    box.wait("terminated")
+
+
+def test_a_script_runs_at_the_first_boot_only_and_a_reboot_keeps_the_address(rehearsal: Any, until: Any) -> None:
+    box = rehearsal.launch(UserData="#!/bin/sh\necho once >> ${RIG_ROOT}/scripts\n").ready()
+    until(lambda: "finished" in rehearsal.ec2.get_console_output(InstanceId=box.id)["Output"])
+    port = box.port
+
+    box.ssh("sudo reboot")
+    until(lambda: not living(box))
+    box.ready()
+
+    assert (box.port, box.say("cat $RIG_ROOT/scripts")) == (port, "once")
+
+
+def test_a_service_comes_back_when_killed_and_after_a_reboot_but_not_when_stopped(box: Any, until: Any) -> None:
+    unit = SERVICE.replace("${RIG_ROOT}", str(box.folder / "root"))
+    (box.folder / "root/etc/systemd/system/guard.service").write_text(unit)
+    ups = box.folder / "root" / "ups"
+
+    box.say("sudo systemctl daemon-reload && sudo systemctl enable --now guard")
+    until(lambda: ups.exists() and ups.read_text().count("up") == 1)
+    (pid,) = processes.carrying(f"RIG_UNIT=guard.service@{box.id}")
+    assert "GREETING=hello" in Path(f"/proc/{pid}/environ").read_text().split("\0")
+    os.kill(pid, signal.SIGKILL)
+    until(lambda: ups.read_text().count("up") == 2)
+
+    assert box.say("systemctl is-active guard") == "active"
+    box.say("sudo systemctl stop guard")
+    assert box.ssh("systemctl is-active guard").stdout == b"inactive\n"
+    assert ups.read_text().count("up") == 2
+
+
+def test_the_same_client_token_launches_once(rehearsal: Any) -> None:
+    wish = rehearsal.wish(ClientToken="attempt-1")
+
+    first, again = (rehearsal.ec2.run_instances(**wish)["Instances"][0]["InstanceId"] for _ in range(2))
+
+    assert first == again
+    other = {**wish, "InstanceType": "g5.xlarge"}
+    assert code_of(rehearsal.ec2.run_instances, **other) == "IdempotentParameterMismatch"
+    rehearsal.ec2.terminate_instances(InstanceIds=[first])
+
+
+def test_aws_s_own_command_line_sees_the_same(rehearsal: Any, box: Any) -> None:
+    aws = Path(sys.executable).with_name("aws")
+    if not aws.exists():
+        pytest.skip("awscli is not installed: pip install awscli")
+    query = "Reservations[].Instances[].[InstanceId,State.Name,PublicIpAddress]"
+
+    said = subprocess.run(
+        [aws, "ec2", "describe-instances", "--instance-ids", box.id, "--query", query, "--output", "json"],
+        env={**os.environ, "AWS_ENDPOINT_URL": rehearsal.cloud.endpoint_url, "AWS_ACCESS_KEY_ID": "x",
+             "AWS_SECRET_ACCESS_KEY": "x", "AWS_DEFAULT_REGION": "us-east-1"},
+        capture_output=True, check=True,
+    )  # fmt: skip
+
+    assert json.loads(said.stdout) == [[box.id, "running", "127.0.0.1"]]
+
+
+def test_metadata_answers_version_2_only(box: Any) -> None:
+    ask = (
+        'import os,urllib.request as u;b=os.environ["AWS_EC2_METADATA_SERVICE_ENDPOINT"]+"/latest/";'
+        't=u.urlopen(u.Request(b+"api/token",method="PUT",headers={"X-aws-ec2-metadata-token-ttl-seconds":"60"})).read().decode();'
+        'g=lambda p:u.urlopen(u.Request(b+"meta-data/"+p,headers={"X-aws-ec2-metadata-token":t})).read().decode();'
+        'print(g("instance-id"),g("instance-type"),g("placement/availability-zone"),g("tags/instance/gluon-rig:x"))'
+    )
+    box.rehearsal.ec2.create_tags(Resources=[box.id], Tags=[{"Key": "gluon-rig:x", "Value": "seen at once"}])
+
+    assert box.say(f"python3 -c '{ask}'") == f"{box.id} g4dn.xlarge us-east-1a seen at once"
+    bare = 'curl -s -o /dev/null -w "%{http_code}" $AWS_EC2_METADATA_SERVICE_ENDPOINT/latest/meta-data/instance-id'
+    assert box.ssh(bare).stdout in (b"401", b"")  # empty: this computer has no curl
