@@ -83,10 +83,8 @@ def start(options: Namespace, settings: Settings) -> int:
 
 def stop(options: Namespace, settings: Settings) -> int:
     from infra.story import power
-    from infra.story.status import standing_of
 
-    rig = open_rig(settings)
-    print(screens.stopped(standing_of(rig, power.stop(rig))))
+    print(screens.stopped(power.stopped(open_rig(settings))))
     return 0
 
 

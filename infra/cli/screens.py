@@ -52,12 +52,27 @@ def error(failure: RigError) -> str:
 def outcome(done: Outcome, summary: Mapping[str, Any], *, here: Path) -> str:
     """The last screen of a run: what came out, what it took, what it cost, where it lies."""
     rows = [("run", done.run), *_score(summary)]
-    rows.append(("time", f"{done.seconds:.0f} s in its container"))
-    if done.usd or done.instance_type:
-        rows.append(("cost", f"{done.usd:.4f} USD for that time on {done.instance_type}"))
+    rows.append(("time", f"{done.seconds:.0f} s"))
+    if done.instance_type:
+        would = "would be " if done.pretended else ""
+        rows.append(("cost", f"{would}${done.usd:.4f} for that time on {done.instance_type}"))
     rows.append(("results", _short(done.folder, here)))
     rows += [(label, _short(done.folder / name, here)) for label, name in _PIECES if (done.folder / name).exists()]
     return table(rows)
+
+
+def demo(done: Outcome, *, seconds: float, here: Path, summary: Mapping[str, Any]) -> str:
+    return "\n".join(
+        [
+            "",
+            f"That was the whole story, in {seconds:.0f} s. On AWS the same steps rent a real GPU; here they cost nothing.",
+            "",
+            outcome(done, summary, here=here),
+            "",
+            "next: `make train JOB=lenet` trains on this CPU, `make doctor` looks at your AWS account;",
+            "README.md has the rest",
+        ]
+    )
 
 
 _PIECES = [
@@ -139,7 +154,7 @@ def plan(made: Plan) -> str:
         rows.append(("type" if not number else "  or", _choice(choice)))
     rows += [
         ("zones", ", ".join(best.candidate.zones) + " (AWS chooses; then each in turn)"),
-        ("quota", str(best.quota) if best.quota else "this kit knows none for this type"),
+        *([("quota", str(best.quota))] if best.quota else []),
         ("price", f"{budget.rate(best.price.usd_per_hour)} with its disk and address; {best.candidate.price}"),
     ]
     if made.changes:

@@ -43,6 +43,13 @@ DRY_RUN = Option(name="dry-run", help="stop after the plan, and ask AWS whether 
 
 _ALL = [
     Verb(
+        name="demo",
+        group=LEARN,
+        help="the whole story on this computer: no AWS account, no cost, under a minute",
+        run=later("demo:demo"),
+        settings=("engine", "base_image"),
+    ),
+    Verb(
         name="plan",
         group=MONEY,
         help="what `launch` would do and the most it can cost; changes nothing",
@@ -144,6 +151,18 @@ _ALL = [
         settings=WHERE_AM_I,
     ),
     Verb(
+        name="rehearsal",
+        group=LEARN,
+        help="the pretend cloud of this folder: up, down, status, env, fault",
+        run=later("rehearse:rehearsal"),
+        words=(
+            Option(name="what", help="what to do", default="status", choices=("up", "down", "status", "env", "fault")),
+            Option(name="words", help="for fault: what goes wrong, in quotes: 'capacity --zone us-east-1a'"),
+        ),
+        settings=("engine",),
+        epilog="docs/rehearsal.md lists the faults.",
+    ),
+    Verb(
         name="settings",
         group=LEARN,
         help="every setting, its meaning, and its value here",
@@ -151,4 +170,5 @@ _ALL = [
         options=(Option(name="example", help="print rig.toml.example", flag=True),),
     ),
 ]
-VERBS = {verb.name: verb for verb in _ALL}
+_GROUPS = (LEARN, LIFE, WORK, MONEY)
+VERBS = {verb.name: verb for verb in sorted(_ALL, key=lambda verb: _GROUPS.index(verb.group))}

@@ -65,6 +65,7 @@ def _show_home(folder: Path, name: str, code: int) -> int:
         seconds=float(artifacts.ending(folder).get("seconds", 0)),
         usd=0.0,
         instance_type="",
+        pretended=False,
     )
     print(screens.outcome(done, artifacts.summary(folder), here=Path.cwd()))
     return 0

@@ -29,6 +29,13 @@ class Ring:
     def name(self) -> str:
         return NAMES[self.number]
 
+    def __str__(self) -> str:
+        """ "ring 1, the guard: off by 2026-11-20 23:50 UTC, or after 20 idle minutes"."""
+        if not self.armed:
+            return f"ring {self.number}, {self.name}: not armed: {self.note}"
+        when = [f"off by {self.fires_at:%Y-%m-%d %H:%M UTC}"] if self.fires_at else []
+        return f"ring {self.number}, {self.name}: {', '.join([*when, self.note])}"
+
 
 def story(after: str) -> Ring:
     """Ring 0, which lives in the command that follows a run. *after*: the setting of that name."""

@@ -15,6 +15,7 @@ from infra.host.facts import Facts, ask_facts
 from infra.job import artifacts, run
 from infra.names import DEADLINE_TAG
 from infra.story.rig import Rig, open_host, running_instance
+from infra.story.status import Standing, standing_of
 
 
 def stop(rig: Rig) -> Instance:
@@ -28,9 +29,20 @@ def stop(rig: Rig) -> Instance:
             rig.tell(
                 f"Not everything is home: {error.cause} It stays on the disk; `rig start` and `rig pull` fetch it."
             )
-    stopped = lifecycle.stop(rig.session, instance, rig.tell)
-    rings.disarm(rig.session, instance.id)
-    return stopped
+    done = lifecycle.stop(rig.session, instance, rig.tell)
+    _disarm(rig, instance)
+    return done
+
+
+def _disarm(rig: Rig, instance: Instance) -> None:
+    """Last: as long as the instance may run, its guards stay."""
+    for reason in rings.disarm(rig.session, instance.id):
+        rig.tell(f"A guard could not be taken off, which does no harm: {reason}")
+
+
+def stopped(rig: Rig) -> Standing:
+    """Stop, and say what stays and what it costs."""
+    return standing_of(rig, stop(rig))
 
 
 def extend(rig: Rig, by_hours: float) -> Instance:
@@ -55,7 +67,7 @@ def terminate(rig: Rig, *, lose_results: bool) -> list[str]:
     if not lose_results:
         _require_home(rig, instance)
     removed = end_rig(rig.session, rig.name, rig.tell)
-    rings.disarm(rig.session, instance.id)  # last: as long as the instance may live, so do its guards
+    _disarm(rig, instance)
     return removed
 
 

@@ -10,7 +10,7 @@ from infra import budget
 from infra.aws.instance import Instance, find_all
 from infra.aws.prices import rates
 from infra.aws.rings import rings
-from infra.guard.ring import Ring
+from infra.guard.ring import Ring, story
 from infra.names import PRICE_TAG
 from infra.story.rig import Rig
 
@@ -62,7 +62,7 @@ def _standing(rig: Rig, instance: Instance, gib: int, now: datetime) -> Standing
         usd_spent=budget.usd_spent(usd_per_hour, started_at=began, now=now) if up else 0.0,
         usd_worst=_worst(usd_per_hour, instance) if up else None,
         usd_disk_per_month=rates(rig.session.region).disk_usd_per_month(gib),
-        rings=tuple(rings(rig.session, instance)) if up else (),
+        rings=(story(rig.settings.after), *rings(rig.session, instance)) if up else (),
     )
 
 

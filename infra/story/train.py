@@ -32,6 +32,7 @@ class Outcome:
     seconds: float
     usd: float
     instance_type: str
+    pretended: bool
 
 
 def start_training(rig: Rig, job: Job, show: Show) -> str:
@@ -135,6 +136,7 @@ def fetch_run(rig: Rig, host: Host, instance: Instance, name: str) -> Outcome:
         seconds=seconds,
         usd=seconds / 3600 * float(instance.tags.get(PRICE_TAG, "0")),
         instance_type=instance.type,
+        pretended=rig.rehearsing,
     )
     if one.state != "running":
         run.judge(name, exit_code=one.exit_code, oom=one.oom)

@@ -1,0 +1,67 @@
+"""The whole story on this computer: a pretend AWS, a real SSH connection, real training on real images."""
+
+from __future__ import annotations
+
+import time
+from argparse import Namespace
+from dataclasses import replace
+from pathlib import Path
+
+from infra.cli import screens
+from infra.cli.bar import LogView
+from infra.cli.open import open_rig
+from infra.console import tell
+from infra.job.spec import training_job
+from infra.settings import Settings
+
+KIT = Path(__file__).resolve().parents[2]
+
+
+def demo(options: Namespace, settings: Settings) -> int:
+    """Launch, train, pull, stop, each as its own verb would, then show what came out and what it would have cost."""
+    from infra.job import artifacts
+    from infra.rehearsal import client
+    from infra.story import power
+    from infra.story.launch import launch
+    from infra.story.plan import make_plan
+    from infra.story.train import follow_home, start_training
+
+    began = time.monotonic()
+    ours = client.find(Path.cwd()) is None
+    rig = open_rig(replace(settings, cloud="rehearsal", name="demo", code=str(KIT), engine=_engine(settings)))
+    try:
+        _chapter("1. launch", "find the image, make a key, open SSH to this address only, start the instance")
+        plan = make_plan(rig)
+        tell(screens.plan(plan))
+        launch(rig, plan)
+        _chapter("2. train", "copy the code over SSH, start a container, follow its log")
+        with LogView() as show:
+            done = follow_home(rig, start_training(rig, training_job("lenet"), show), show)
+        _chapter("3. stop", "the results are home, so the instance may go")
+        tell(screens.stopped(power.stopped(rig)))
+    finally:
+        if ours:
+            client.down(Path.cwd())
+    print(screens.demo(done, seconds=time.monotonic() - began, here=Path.cwd(), summary=artifacts.summary(done.folder)))
+    return 0
+
+
+def _engine(settings: Settings) -> str:
+    """Docker when it has the training image already; building it would make a demo of a minute one of five."""
+    import subprocess
+
+    from infra.job.image import tag
+
+    if settings.engine != "auto":
+        return settings.engine
+    try:
+        found = subprocess.run(
+            ["docker", "image", "inspect", tag("cpu", settings.base_image)], capture_output=True, timeout=10
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return "process"
+    return "docker" if found.returncode == 0 else "process"
+
+
+def _chapter(title: str, what: str) -> None:
+    tell(f"\n{title}: {what}")
