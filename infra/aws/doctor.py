@@ -1,0 +1,102 @@
+"""Is this AWS account ready? Every look-up that a launch depends on, as a value, with the way to mend what is not.
+
+Changes nothing and costs nothing.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from infra.aws.choice import Candidate, candidates
+from infra.aws.image import describe_image, newest_id
+from infra.aws.quota import Quota, quota_of
+from infra.aws.regions import enabled_regions
+from infra.errors import RigError
+
+if TYPE_CHECKING:
+    from infra.aws.session import Session
+    from infra.console import Tell
+    from infra.settings import Settings
+
+
+@dataclass(frozen=True)
+class Check:
+    """One line of the examination. *ok* None: nobody could tell. *mend*: one line per step, empty when all is well."""
+
+    name: str
+    ok: bool | None
+    found: str
+    mend: str = ""
+
+
+def examine(session: Session, settings: Settings, *, tell: Tell) -> list[Check]:
+    """Every check of the AWS half, side by side. Without credentials there is nothing else to look at."""
+    who = checked("credentials", lambda: _identity(session))
+    if not who.ok:
+        return [who]
+    with ThreadPoolExecutor() as pool:
+        region = pool.submit(checked, "region", lambda: _region(session))
+        image = pool.submit(checked, "image", lambda: _image(session, settings))
+        machine = pool.submit(_machine, session, settings, tell)
+    return [who, region.result(), *machine.result(), image.result()]
+
+
+def checked(name: str, look: Callable[[], Check]) -> Check:
+    """*look*, or what stood in its way."""
+    try:
+        return look()
+    except RigError as error:
+        return Check(name, False, error.cause, error.hint)
+
+
+def _identity(session: Session) -> Check:
+    with session.translated("ask AWS who you are"):
+        who = session.client("sts").get_caller_identity()
+    return Check("credentials", True, f"account {who['Account']}, as {who['Arn']}")
+
+
+def _region(session: Session) -> Check:
+    if session.region in enabled_regions(session):
+        return Check("region", True, session.region)
+    return Check(
+        "region",
+        False,
+        f"{session.region} is not enabled in your account",
+        "enable it in the AWS console (Account, AWS Regions), or take another: REGION=us-east-1",
+    )
+
+
+def _image(session: Session, settings: Settings) -> Check:
+    ami = settings.ami or newest_id(session, settings.os)
+    image = describe_image(session, ami=ami, os=settings.os)
+    return Check("image", True, f"{image.id}, {image.name}, at least {image.root_gib} GiB of disk")
+
+
+def _machine(session: Session, settings: Settings, tell: Tell) -> list[Check]:
+    """Type, price and quota hang together: without a type that may be launched, the others have no meaning."""
+    try:
+        found = candidates(session, settings, tell=tell)
+    except RigError as error:
+        return [Check("type", False, error.cause, error.hint)]
+    best = found[0]
+    quota = quota_of(session, best.machine, spot=settings.spot, region=best.region)
+    return [_type(best), Check("price", True, str(best.price)), _quota(quota)]
+
+
+def _type(best: Candidate) -> Check:
+    if best.zones:
+        return Check("type", True, f"{best.machine}, offered in {', '.join(best.zones)}")
+    return Check("type", False, f"{best.machine} is offered in no zone of {best.region}", "take another type or region")
+
+
+def _quota(quota: Quota | None) -> Check:
+    if quota is None:
+        return Check("quota", None, "the kit knows no quota for this family of types")
+    ask = f"to ask AWS for more: {shlex.join(quota.request)}"
+    if quota.enough is None:
+        return Check("quota", None, str(quota), "allow servicequotas:GetServiceQuota and ec2:DescribeInstances to know")
+    return Check("quota", quota.enough, str(quota), "" if quota.enough else ask)
