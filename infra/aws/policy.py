@@ -70,6 +70,7 @@ def _look() -> dict[str, Any]:
     )
     statement["Action"] += [
         "cloudwatch:DescribeAlarms",
+        "cloudwatch:GetMetricStatistics",
         "pricing:GetProducts",
         "scheduler:ListSchedules",
         "servicequotas:GetAWSDefaultServiceQuota",

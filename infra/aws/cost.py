@@ -1,0 +1,167 @@
+"""What each rig has cost, from AWS's own records. Arithmetic over what was recorded, not a bill.
+
+How long an instance ran is in no description of it: EC2 shows only its last start. But EC2 also checks the status of
+every running instance once a minute, and CloudWatch keeps count for fifteen months, so the checks of an instance are
+the minutes it ran, over all its starts. https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/viewing_metrics_with_cloudwatch.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any, Final
+
+from infra.aws.instance import Instance, find_all
+from infra.aws.prices import HOURS_PER_MONTH, Rates, rates, shipped_price
+from infra.errors import RigError
+from infra.names import PRICE_TAG
+
+if TYPE_CHECKING:
+    from infra.aws.session import Session
+
+UP: Final = ("pending", "running", "stopping")
+DAY: Final = timedelta(days=1)
+
+COUNTED: Final = "counted by CloudWatch over all starts, without the first minutes of each"
+THIS_START: Final = "since this start; CloudWatch did not tell of earlier ones"
+UNKNOWN: Final = "running time unknown: CloudWatch did not tell"
+
+
+@dataclass(frozen=True)
+class Disk:
+    """All disks of one instance together. *created*: of the oldest, which is when the instance was made."""
+
+    gib: int
+    created: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class InstanceCost:
+    """US dollars since the instance was made. *usd_running* holds its disk and address too, while it ran.
+
+    *running_s* None: nobody knows, and *usd_running* is 0 for want of it. *how*: what the running time rests on.
+    """
+
+    id: str
+    name: str
+    type: str
+    state: str
+    created: datetime
+    running_s: float | None
+    usd_per_hour: float
+    usd_running: float
+    usd_stopped: float
+    how: str
+
+    @property
+    def usd(self) -> float:
+        return self.usd_running + self.usd_stopped
+
+
+@dataclass(frozen=True)
+class RunCost:
+    """One run: its time at the price of the machine it ran on. *usd* None: its record does not name a price."""
+
+    run: str
+    instance_type: str
+    seconds: float
+    usd: float | None
+
+
+def instance_costs(session: Session, *, now: datetime | None = None) -> list[InstanceCost]:
+    """Every rig of the region that still exists. One terminated longer than an hour ago is in no record of EC2."""
+    now = now or datetime.now(timezone.utc)
+    instances = [one for one in find_all(session) if one.volume_ids]
+    disks = disks_of(session, instances)
+    with ThreadPoolExecutor() as pool:
+        minutes = list(pool.map(lambda one: minutes_up(session, one.id, disks[one.id].created, now), instances))
+    here = rates(session.region)
+    return [
+        cost_of(one, disks[one.id], minutes=up, region=session.region, rates=here, now=now)
+        for one, up in zip(instances, minutes, strict=True)
+    ]
+
+
+def cost_of(
+    instance: Instance, disk: Disk, *, minutes: int | None, region: str, rates: Rates, now: datetime
+) -> InstanceCost:
+    """The arithmetic. *minutes* None: CloudWatch had no answer."""
+    usd_per_hour = usd_per_hour_of(instance, disk, region, rates)
+    running_s, how = _running(instance, minutes, now)
+    exists_s = (now - disk.created).total_seconds()
+    stopped_s = max(0.0, exists_s - (running_s or 0.0))
+    return InstanceCost(
+        id=instance.id,
+        name=instance.name,
+        type=instance.type,
+        state=instance.state,
+        created=disk.created,
+        running_s=running_s,
+        usd_per_hour=usd_per_hour,
+        usd_running=usd_per_hour * (running_s or 0.0) / 3600,
+        usd_stopped=rates.disk_usd_per_month(disk.gib) / HOURS_PER_MONTH * stopped_s / 3600,
+        how=how,
+    )
+
+
+def usd_per_hour_of(instance: Instance, disk: Disk, region: str, rates: Rates) -> float:
+    """What launch wrote on the instance; for one without that tag, today's list price with disk and address."""
+    promised = float(instance.tags.get(PRICE_TAG, "0"))
+    listed = shipped_price(instance.type, region)
+    if promised or listed is None:
+        return promised
+    beside = rates.disk_usd_per_month(disk.gib) / HOURS_PER_MONTH + rates.address_usd_per_hour
+    return listed.usd_per_hour + beside
+
+
+def _running(instance: Instance, minutes: int | None, now: datetime) -> tuple[float | None, str]:
+    up_s = (now - instance.launched_at).total_seconds() if instance.state in UP else 0.0
+    if minutes:
+        # The count lags a few minutes behind; what is known of this start is never less.
+        return max(minutes * 60.0, up_s), COUNTED
+    return (up_s, THIS_START) if up_s else (None, UNKNOWN)
+
+
+def minutes_up(session: Session, instance_id: str, since: datetime, now: datetime) -> int | None:
+    """For how many minutes EC2 found the instance running; None when CloudWatch may not be asked."""
+    # Whole days: one point each, so that 1,440 days fit into one answer.
+    begin = since.replace(hour=0, minute=0, second=0, microsecond=0)
+    try:
+        with session.translated(f"read how long {instance_id} has run"):
+            answer = session.client("cloudwatch").get_metric_statistics(
+                Namespace="AWS/EC2",
+                MetricName="StatusCheckFailed",
+                Dimensions=[{"Name": "InstanceId", "Value": instance_id}],
+                StartTime=begin,
+                EndTime=now + DAY,
+                Period=int(DAY.total_seconds()),
+                Statistics=["SampleCount"],
+            )
+    except RigError:
+        return None
+    return int(sum(point["SampleCount"] for point in answer["Datapoints"]))
+
+
+def disks_of(session: Session, instances: list[Instance]) -> dict[str, Disk]:
+    """By instance id. Instances without a disk are absent."""
+    wanted = {volume: one.id for one in instances for volume in one.volume_ids}
+    if not wanted:
+        return {}
+    with session.translated("look up the disks"):
+        found = session.client("ec2").describe_volumes(VolumeIds=list(wanted))["Volumes"]
+    disks: dict[str, Disk] = {}
+    for volume in found:
+        owner, known = wanted[volume["VolumeId"]], disks.get(wanted[volume["VolumeId"]])
+        created = min(volume["CreateTime"], known.created) if known else volume["CreateTime"]
+        disks[owner] = Disk(volume["Size"] + (known.gib if known else 0), created)
+    return disks
+
+
+def run_cost(run: str, ending: Mapping[str, Any]) -> RunCost:
+    """From the record the run left (exit.json): its seconds at the price it was told when it started."""
+    seconds = float(ending.get("seconds", 0.0))
+    usd_per_hour = ending.get("usd_per_hour")
+    usd = None if usd_per_hour is None else seconds / 3600 * float(usd_per_hour)
+    return RunCost(run, str(ending.get("instance_type", "")), seconds, usd)

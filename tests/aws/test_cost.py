@@ -1,0 +1,117 @@
+from datetime import datetime, timedelta, timezone
+
+import pytest
+from answers import ok
+from conftest import DLAMI
+from hypothesis import given
+from hypothesis import strategies as st
+
+from infra.aws.cost import COUNTED, THIS_START, UNKNOWN, Disk, RunCost, cost_of, instance_costs, run_cost
+from infra.aws.instance import Instance
+from infra.aws.prices import rates
+from infra.aws.tags import own_tags, specification
+from infra.names import PRICE_TAG
+
+NOW = datetime(2026, 11, 20, 16, 0, tzinfo=timezone.utc)
+CREATED = NOW - timedelta(hours=730)
+DISK = Disk(gib=100, created=CREATED)
+
+
+def instance(state="running", up=timedelta(hours=2), tags=None):
+    return Instance(
+        id="i-1",
+        state=state,
+        type="g4dn.xlarge",
+        zone="us-east-1a",
+        launched_at=NOW - up,
+        image_id="ami-1",
+        tags={PRICE_TAG: "0.5"} if tags is None else tags,
+    )
+
+
+def cost(one, minutes):
+    return cost_of(one, DISK, minutes=minutes, region="us-east-1", rates=rates("us-east-1"), now=NOW)
+
+
+def test_minutes_of_all_starts_are_paid_at_the_promised_price_and_the_rest_is_disk():
+    """A month old, ten hours up: ten hours at the full price, 720 hours of a 100 GiB disk."""
+    found = cost(instance(state="stopped"), minutes=600)
+
+    assert (found.running_s, found.how) == (36_000, COUNTED)
+    assert found.usd_running == pytest.approx(5.0)
+    assert found.usd_stopped == pytest.approx(8.0 * 720 / 730)
+    assert found.usd == found.usd_running + found.usd_stopped
+
+
+def test_without_cloudwatch_only_this_start_is_known_and_said():
+    found = cost(instance(), minutes=None)
+
+    assert (found.running_s, found.usd_running, found.how) == (7200, pytest.approx(1.0), THIS_START)
+
+
+def test_a_count_that_lags_never_says_less_than_this_start():
+    assert cost(instance(), minutes=60).running_s == 7200
+
+
+@pytest.mark.parametrize("minutes", [None, 0])
+def test_a_stopped_machine_without_records_is_unknown_and_not_free(minutes):
+    found = cost(instance(state="stopped"), minutes)
+
+    assert (found.running_s, found.how) == (None, UNKNOWN)
+    assert found.usd_stopped == pytest.approx(8.0)
+
+
+def test_an_instance_without_a_price_tag_is_priced_by_the_list():
+    assert cost(instance(tags={}), None).usd_per_hour == pytest.approx(0.526 + 8.0 / 730 + 0.005)
+
+
+@given(
+    minutes=st.none() | st.integers(0, 100_000), up_h=st.integers(0, 730), state=st.sampled_from(["running", "stopped"])
+)
+def test_a_cost_is_never_negative_and_never_above_running_all_the_time(minutes, up_h, state):
+    found = cost(instance(state, timedelta(hours=up_h)), minutes)
+
+    assert found.usd_running >= 0
+    assert found.usd_stopped >= 0
+    assert found.usd_stopped <= 8.0
+
+
+def test_costs_are_asked_of_ec2_and_cloudwatch(aws, calls):
+    def statistics(params, **_):
+        return ok({"Datapoints": [{"SampleCount": 1440.0}, {"SampleCount": 60.0}]})
+
+    aws.events.register("before-call.cloudwatch.GetMetricStatistics", statistics)
+    made = aws.client("ec2").run_instances(
+        ImageId=DLAMI,
+        InstanceType="g4dn.xlarge",
+        MinCount=1,
+        MaxCount=1,
+        BlockDeviceMappings=[{"DeviceName": "/dev/sda1", "Ebs": {"VolumeSize": 60}}],
+        TagSpecifications=specification(["instance"], {**own_tags("rig"), PRICE_TAG: "0.54"}),
+    )
+    calls.clear()
+
+    (found,) = instance_costs(aws)
+
+    assert (found.id, found.name) == (made["Instances"][0]["InstanceId"], "rig")
+    assert found.usd_running == pytest.approx(25 * 0.54)
+    assert calls == ["ec2:DescribeInstances", "ec2:DescribeVolumes", "cloudwatch:GetMetricStatistics"]
+
+
+def test_no_rig_costs_nothing(aws):
+    assert instance_costs(aws) == []
+
+
+@pytest.mark.parametrize(
+    ("ending", "expected"),
+    [
+        (
+            {"seconds": 1800.0, "usd_per_hour": 0.54, "instance_type": "g4dn.xlarge"},
+            RunCost("r", "g4dn.xlarge", 1800.0, 0.27),
+        ),
+        ({"seconds": 1800.0}, RunCost("r", "", 1800.0, None)),
+        ({}, RunCost("r", "", 0.0, None)),
+    ],
+)
+def test_a_run_costs_its_time_at_the_price_it_was_told(ending, expected):
+    assert run_cost("r", ending) == expected
