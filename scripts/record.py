@@ -104,6 +104,8 @@ def ending(command: list[str], exit_code: int, started: float) -> dict[str, obje
         "ended": iso(ended),
         "seconds": round(ended - started, 3),
         "results": os.environ.get("RIG_RESULTS", "required"),  # "optional": what it printed is its result
+        "instance_type": os.environ.get("RIG_INSTANCE_TYPE", ""),
+        "usd_per_hour": float(os.environ.get("RIG_USD_PER_HOUR") or 0),
     }
 
 

@@ -162,6 +162,6 @@ def disks_of(session: Session, instances: list[Instance]) -> dict[str, Disk]:
 def run_cost(run: str, ending: Mapping[str, Any]) -> RunCost:
     """From the record the run left (exit.json): its seconds at the price it was told when it started."""
     seconds = float(ending.get("seconds", 0.0))
-    usd_per_hour = ending.get("usd_per_hour")
-    usd = None if usd_per_hour is None else seconds / 3600 * float(usd_per_hour)
+    usd_per_hour = float(ending.get("usd_per_hour", 0.0))
+    usd = seconds / 3600 * usd_per_hour if usd_per_hour else None
     return RunCost(run, str(ending.get("instance_type", "")), seconds, usd)
