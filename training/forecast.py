@@ -20,9 +20,10 @@ from training.data.scaling import Scaling, fit_scaling
 from training.data.splits import Data, Split
 from training.data.windows import UnitLog, carry_forward, split_units, targets, windows
 from training.errors import BadData
+from training.forecaster import Preparation
 from training.learner import GluonLearner, Learner
 from training.nets.sequence import LifeNet
-from training.prognostics import brier, calibration_error, capped_rmse, nasa_score, reliability
+from training.prognostics import brier, calibration_error, capped_rmse, nasa_score, probability, reliability
 from training.recipe import Scores, first_batch
 
 Array = NDArray[np.floating]
@@ -75,26 +76,15 @@ def forecast_data(
         )
     scaling = fit_scaling(fitted)
     _fits_memory(config, fitted, len(scaling.kept))
-    judged = cut(test or held, scaling, config, stride=1)
+    prepared = Preparation(columns, scaling, window=config.window, horizon=config.horizon, cap=config.cap)
     return Data(
         train=cut(fitted, scaling, config, stride=config.stride),
         valid=cut(held, scaling, config, stride=1),
-        test=judged,
+        test=cut(test or held, scaling, config, stride=1),
         source=source,
         checksum=checksum,
-        keep=_kept(config, scaling, columns),
+        keep=prepared.as_json(),
     )
-
-
-def _kept(config: ForecastConfig, scaling: Scaling, columns: Columns) -> dict[str, Any]:
-    """What `predict` needs to see a row as training did."""
-    return {
-        "columns": columns.as_json(),
-        "scaling": scaling.as_json(),
-        "window": config.window,
-        "horizon": config.horizon,
-        "cap": config.cap,
-    }
 
 
 def _fits_memory(config: ForecastConfig, logs: Sequence[UnitLog], channels: int) -> None:
@@ -144,12 +134,6 @@ class ForecastLoss(mx.gluon.HybridBlock):
 def forecast_learner(config: ForecastConfig, data: Data, devices: Sequence[Any]) -> Learner:
     net = LifeNet(hidden=config.hidden, dropout=config.dropout, cap=config.cap)
     return GluonLearner(net, ForecastLoss(), config, devices, example=first_batch(data, config))
-
-
-def probability(log_odds: Array) -> Array:
-    # In double precision exp overflows beyond 700 only; a net's log-odds are far from it.
-    answer: Array = 1.0 / (1.0 + np.exp(-np.asarray(log_odds, dtype=np.float64)))
-    return answer
 
 
 def forecast_scores(outputs: Array, y: Array) -> Scores:

@@ -19,6 +19,13 @@ Array = NDArray[np.floating]
 EARLY_DECAY, LATE_DECAY = 13.0, 10.0
 
 
+def probability(log_odds: Array) -> Array:
+    """0..1 from a net's log-odds."""
+    # In double precision: exp(-x) of float32 overflows beyond 88, and a sure net can say that.
+    answer: Array = 1.0 / (1.0 + np.exp(-np.asarray(log_odds, dtype=np.float64)))
+    return answer
+
+
 def capped_rmse(predicted: Array, true: Array, *, cap: float) -> float:
     """Root mean square error with both sides capped at *cap*: far from failure nothing in the log can tell more."""
     error = np.clip(predicted, 0.0, cap) - np.minimum(true, cap)

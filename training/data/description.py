@@ -107,7 +107,7 @@ _KINDS: Final[dict[str, type]] = {
     **dict.fromkeys(("time", "unit", "time_unit", "separator", "fails_at", "label"), str),
     "runs_to_failure": bool,
 }
-_SAID: Final = {list: 'a list like ["a", "b"]', str: "text", bool: "true or false"}
+_SAID: Final[dict[type, str]] = {list: 'a list like ["a", "b"]', str: "text", bool: "true or false"}
 _NEEDED: Final = ("files", "time", "channels")
 
 
@@ -116,9 +116,7 @@ def _problems(given: Mapping[str, Any]) -> list[str]:
     found += [f"{key}: is missing" for key in _NEEDED if not given.get(key)]
     for key, kind in _KINDS.items():
         if key in given and not _is(given[key], kind):
-            found.append(
-                f"{key}: must be " + {list: 'a list like ["a", "b"]', str: "text", bool: "true or false"}[kind]
-            )
+            found.append(f"{key}: must be {_SAID[kind]}")
     ways = [key for key in WAYS_TO_FAIL if given.get(key)]
     if len(ways) != 1:
         found.append(f"say exactly one of {', '.join(WAYS_TO_FAIL)}" + (f", not {' and '.join(ways)}" if ways else ""))
@@ -135,7 +133,7 @@ def _expand(folder: Path, patterns: list[str], problems: list[str]) -> tuple[Pat
     """Files in the order of their names. A pattern that finds nothing is a problem, not an empty list."""
     found: list[Path] = []
     for pattern in patterns:
-        matches = sorted(folder.glob(pattern)) if not Path(pattern).is_absolute() else [Path(pattern)]
+        matches = [Path(pattern)] if Path(pattern).is_absolute() else sorted(folder.glob(pattern))
         files = [match for match in matches if match.is_file()]
         if not files:
             problems.append(f"{pattern}: there is no such file in {folder.resolve()}")

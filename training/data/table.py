@@ -127,7 +127,7 @@ def read_cells(path: Path, separator: str) -> Iterator[tuple[list[str], list[lis
 
 def _parquet_cells(path: Path) -> Iterator[tuple[list[str], list[list[str]], list[int]]]:
     try:
-        from pyarrow import parquet
+        from pyarrow import parquet  # type: ignore[import-untyped]
     except ModuleNotFoundError as error:
         raise BadData(f"{path} is Parquet, and pyarrow is not installed", "pip install pyarrow, or use CSV") from error
     try:

@@ -59,7 +59,9 @@ def targets(log: UnitLog, *, cap: float, horizon: float) -> Targets:
     return _targets(lived_on, horizon, lived_on >= cap, lived_on > horizon)
 
 
-def _targets(remaining: Array, horizon: float, remaining_known: Array, fails_known: Array) -> Targets:
+def _targets(
+    remaining: Array, horizon: float, remaining_known: NDArray[np.bool_], fails_known: NDArray[np.bool_]
+) -> Targets:
     fails = (remaining <= horizon) & fails_known
     parts = (remaining * remaining_known, remaining_known, fails, fails_known)
     return Targets(*(part.astype(np.float32) for part in parts))

@@ -3,7 +3,7 @@
     python -m training ford --workdir runs/ford
     python -m training ford --workdir runs/fordb subset=FordB
 
-A convolutional net of four layers and 44,000 weights. Half of the rows of each batch are turned upside down and half are
+A convolutional net of four layers. Half of the rows of each batch are turned upside down and half are
 played backwards: an engine's noise is the same noise either way, and the net then hears four engines for one.
 Published test accuracy on this split, mean of five (Wang, Yan, Oates 2017; Ismail Fawaz and others 2019): ResNet 93.7 %
 on FordA and 81.3 % on FordB, FCN 91.4 % and 77.2 %. The settings were chosen on held-out training rows of FordA.

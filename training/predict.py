@@ -1,0 +1,118 @@
+"""`python -m training predict --run RUN [FILE]`: the probability of failure for each row of a log, as the rows arrive.
+
+    python -m training predict --run runs/turbofan cmapss/test_FD001.txt
+    python -m training predict --run runs/gearboxes --follow /var/log/gearbox.csv
+    tail -f gearbox.csv | python -m training predict --run runs/gearboxes
+
+Prints `unit,time,probability,life` as CSV: the probability that the unit fails within the run's horizon, and the
+remaining life up to the run's cap. Rows that cannot be read are named on standard error and left out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TextIO
+
+from training.data.table import read_cells
+from training.engines import ENGINES, open_net
+from training.errors import BadInput
+from training.following import Piece, follow, read_whole
+from training.forecaster import Forecaster, Preparation
+from training.intake import Arrived, cells_of, read_arriving
+
+STDIN = "-"
+
+
+def main(words: Sequence[str]) -> int:
+    """Exit code 0 at the end of the log, 130 after Ctrl-C. Raises TrainingError."""
+    asked = _parser().parse_args(words)
+    # A blocked read would go on after a handler that only takes a note.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    prepared = read_preparation(asked.run)
+    forecaster = Forecaster(prepared, open_net(asked.run, asked.engine))
+    begun = time.monotonic()
+    try:
+        count = serve(forecaster, _arriving(asked, prepared), sys.stdout)
+        print(f"{count:,} rows, {count / (time.monotonic() - begun):,.0f} a second", file=sys.stderr)
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # Whoever read our output has gone (`| head`). Python would complain once more when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    about, _, details = (__doc__ or "").partition("\n")
+    parser = argparse.ArgumentParser(
+        prog="python -m training predict",
+        description=about,
+        epilog=details,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--run", type=Path, required=True, metavar="RUN", help="work folder of a finished run")
+    parser.add_argument("--engine", choices=ENGINES, default="auto", help="what computes; auto prefers ONNX")
+    parser.add_argument("--follow", action="store_true", help="go on as the file grows, until Ctrl-C")
+    parser.add_argument("file", nargs="?", default=STDIN, help="CSV or Parquet; - or nothing: standard input")
+    return parser
+
+
+def read_preparation(run: Path) -> Preparation:
+    """How the run *run* prepared its rows. Raises BadInput where it is no finished run of a job that forecasts."""
+    card = run / "data.json"
+    try:
+        return Preparation.from_json(json.loads(card.read_text())["keep"])
+    except OSError as error:
+        raise BadInput(f"{card}: {error.strerror}", "--run takes the work folder of a finished run") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise BadInput(
+            f"{run} is not a run that forecasts failure", "predict serves the jobs turbofan and sensors"
+        ) from error
+
+
+def _arriving(asked: argparse.Namespace, prepared: Preparation) -> Iterator[Arrived]:
+    columns = prepared.columns
+    if asked.file.endswith(".parquet"):
+        cells = read_cells(Path(asked.file), columns.separator)
+    else:
+        cells = cells_of(_lines(asked.file, follow_it=asked.follow), columns)
+    name = "standard input" if asked.file == STDIN else asked.file
+    return read_arriving(cells, columns, file=name, say=lambda line: print(line, file=sys.stderr, flush=True))
+
+
+def _lines(file: str, *, follow_it: bool) -> Iterator[Piece]:
+    if file == STDIN:
+        yield from read_whole(sys.stdin.fileno())
+        return
+    path = Path(file)
+    if not path.is_file():
+        raise BadInput(f"{file} is not there", "the log to read; - stands for standard input")
+    if follow_it:
+        yield from follow(path)
+        return
+    with path.open("rb") as log:
+        yield from read_whole(log.fileno())
+
+
+def serve(forecaster: Forecaster, arriving: Iterable[Arrived], out: TextIO) -> int:
+    """Write one line per row as it arrives; return how many."""
+    count = 0
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(["unit", "time", "probability", "life"])
+    for arrived in arriving:
+        said = forecaster.forecast(arrived.rows)
+        numbers = zip(said.probability.tolist(), said.life.tolist(), strict=True)
+        rows = zip(arrived.rows.units, arrived.times, numbers, strict=True)
+        writer.writerows((unit, moment, f"{p:.4f}", f"{life:.1f}") for unit, moment, (p, life) in rows)
+        out.flush()
+        count += len(arrived.times)
+    return count
