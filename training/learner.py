@@ -26,6 +26,8 @@ class Learner(Protocol):
 
     home: Any
     """The context on which the loop keeps the data and cuts its batches."""
+    prepare: Transform
+    """Makes of a raw batch what the net takes."""
     draws: bool
     """Whether a step draws random numbers (dropout, augmentation): then the loop reseeds before each step."""
 

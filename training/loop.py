@@ -25,7 +25,7 @@ from training.evaluate import predict
 from training.events import EventLog
 from training.leave import Run, leave
 from training.metrics import MetricsFile, Row
-from training.progress import Losses, Position, epoch_order, learning_rate, step_seed
+from training.progress import Losses, Position, batch_size, epoch_order, learning_rate, reseed, steps_per_epoch
 from training.recipe import Recipe, Scores
 from training.stop import StopRequest
 from training.summary import DONE, FAILED, INTERRUPTED, Summary, is_done
@@ -126,9 +126,8 @@ class _Training:
         self.events = EventLog(run.workdir / "tb")
         self.position = Position()
         self.losses = Losses([])
-        # Fewer examples than a batch: then that is the batch.
-        self.batch_size = min(run.config.batch_size, len(run.data.train))
-        self.batches = len(run.data.train) // self.batch_size
+        self.batch_size = batch_size(run.config, len(run.data.train))
+        self.batches = steps_per_epoch(run.config, len(run.data.train))
         self.steps = self.batches * run.config.num_epochs
         self._saved_at = time.monotonic()
         self._steps_here = 0
@@ -187,7 +186,7 @@ class _Training:
 
     def _step(self, X: Any, y: Any) -> None:
         if self.learner.draws:
-            mx.random.seed(step_seed(self.config.seed, self.position.step))
+            reseed(self.config.seed, self.position.step)
         lr = learning_rate(self.config, self.position.step, self.steps)
         self.losses.add(self.learner.step(X, y, lr))
         self.position.step += 1

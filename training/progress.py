@@ -74,14 +74,28 @@ class Losses:
         return taken
 
 
+def batch_size(config: JobConfig, examples: int) -> int:
+    """Fewer examples than a batch: then that is the batch."""
+    return min(config.batch_size, examples)
+
+
+def steps_per_epoch(config: JobConfig, examples: int) -> int:
+    return examples // batch_size(config, examples)
+
+
 def epoch_order(examples: int, seed: int, epoch: int) -> Array:
     """The order of the examples in *epoch*: depends on nothing else, so that a resumed run finds it again."""
     return np.random.RandomState([seed % 2**32, epoch]).permutation(examples)
 
 
-def step_seed(seed: int, step: int) -> int:
-    """The seed for the random numbers of one step. Knuth's multiplicative hash keeps neighbours apart."""
-    return (seed * 1_000_003 + step * 2_654_435_761) % 2**31
+def reseed(seed: int, step: int) -> None:
+    """Begin all random numbers anew from (*seed*, *step*): MXNet's own state cannot be read back into a checkpoint.
+
+    Knuth's multiplicative hash keeps neighbouring steps apart.
+    """
+    number = (seed * 1_000_003 + step * 2_654_435_761) % 2**31
+    mx.random.seed(number)
+    np.random.seed(number)
 
 
 def learning_rate(config: JobConfig, step: int, steps: int) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from training.compat import NDArray, mx
 from training.config import JobConfig
@@ -119,3 +119,31 @@ class ManualUpdate:
     def load(self, state: Mapping[str, NDArray], counts: Mapping[str, Any]) -> None:
         for i, velocity in enumerate(self.velocities):
             state[str(i)].copyto(velocity)
+
+
+class MixedPrecisionUpdate(TrainerUpdate):
+    """TrainerUpdate for MXNet's automatic mixed precision, with its scaled loss."""
+
+    @staticmethod
+    def prepare(devices: Sequence[Any]) -> None:
+        """To be called before the net is made: it changes operators for the whole process, for good."""
+        on_gpu = devices[0].device_type == "gpu"
+        # float16 has no operators on the CPU; bfloat16 needs a GPU newer than MXNet 1.9.
+        mx.contrib.amp.init(target_dtype="float16" if on_gpu else "bfloat16")
+
+    def __init__(self, parameters: Any, config: JobConfig, devices: Sequence[Any]) -> None:
+        super().__init__(parameters, config, devices)
+        mx.contrib.amp.init_trainer(self.trainer)
+
+    def scaled(self, loss: NDArray) -> AbstractContextManager[NDArray]:
+        return cast("AbstractContextManager[NDArray]", mx.contrib.amp.scale_loss(loss, self.trainer))
+
+    def counts(self) -> dict[str, Any]:
+        scaler = self.trainer._amp_loss_scaler
+        return {**super().counts(), "loss_scale": scaler._next_loss_scale, "unskipped": scaler._unskipped}
+
+    def load(self, state: Mapping[str, NDArray], counts: Mapping[str, Any]) -> None:
+        super().load(state, counts)
+        scaler = self.trainer._amp_loss_scaler
+        scaler._loss_scale = scaler._next_loss_scale = counts["loss_scale"]
+        scaler._unskipped = counts["unskipped"]

@@ -39,9 +39,16 @@ from training.stop import StopRequest
 from training.summary import Summary
 
 JOBS = {
+    "linear_scratch": "training.jobs.linear_scratch",
+    "linear": "training.jobs.linear",
+    "softmax_scratch": "training.jobs.softmax_scratch",
+    "softmax": "training.jobs.softmax",
+    "mlp_scratch": "training.jobs.mlp_scratch",
+    "mlp": "training.jobs.mlp",
+    "lenet": "training.jobs.lenet",
+    "resnet": "training.jobs.resnet",
     "ford": "training.jobs.ford",
     "turbofan": "training.jobs.turbofan",
-    "lenet": "training.jobs.lenet",
 }
 
 

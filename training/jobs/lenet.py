@@ -12,14 +12,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from training.compat import NDArray, mx
+from training.compat import mx
 from training.config import JobConfig, option
 from training.data import mnist
 from training.data.splits import Data
 from training.environment import data_folder
 from training.learner import GluonLearner, Learner
+from training.nets.images import scaled
 from training.nets.lenet import lenet
 from training.recipe import Recipe, accuracy, first_batch
+from training.report.images import confusion, mistakes
 from training.update import ManualUpdate, TrainerUpdate
 
 
@@ -36,10 +38,6 @@ def data(config: Config) -> Data:
     return mnist.load(data_folder(config.data), config.seed)
 
 
-def scale(X: NDArray) -> NDArray:
-    return X.astype("float32") / 255
-
-
 def learner(config: Config, data: Data, devices: Sequence[Any]) -> Learner:
     return GluonLearner(
         lenet(len(data.classes)),
@@ -47,9 +45,11 @@ def learner(config: Config, data: Data, devices: Sequence[Any]) -> Learner:
         config,
         devices,
         example=first_batch(data, config),
-        prepare=scale,
+        prepare=scaled,
         update=ManualUpdate if config.update == "manual" else TrainerUpdate,
     )
 
 
-JOB = Recipe(config=Config, data=data, learner=learner, metrics=accuracy, best="accuracy")
+JOB = Recipe(
+    config=Config, data=data, learner=learner, metrics=accuracy, best="accuracy", sections=(confusion, mistakes)
+)

@@ -1,0 +1,63 @@
+"""A multilayer perceptron with Gluon on Fashion-MNIST: one hidden layer, or several, with dropout if you like.
+
+    python -m training mlp --workdir runs/mlp
+    python -m training mlp --workdir runs/mlp2 hidden=256,128 activation=tanh dropout=0.3 wd=1e-4
+
+Minutes: 0.3 on two CPU cores. Expect 0.88 test accuracy or more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from training.compat import mx
+from training.config import JobConfig, option
+from training.data import fashion
+from training.data.splits import Data
+from training.environment import data_folder
+from training.errors import BadInput
+from training.learner import GluonLearner, Learner
+from training.nets.images import flat_scaled
+from training.nets.mlp import mlp
+from training.recipe import Recipe, accuracy, first_batch
+from training.report.images import confusion, mistakes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(JobConfig):
+    batch_size: int = option(256, "examples per step", least=1)
+    lr: float = option(0.5, "learning rate at the start", least=0)
+    schedule: str = option("linear", "how lr falls over the run", choices=("constant", "linear", "cosine"))
+    hidden: str = option("256", "units of the hidden layers, such as 256 or 256,128")
+    activation: str = option("relu", "between the layers", choices=("relu", "sigmoid", "tanh"))
+    dropout: float = option(0.0, "share of hidden units silenced in each step", least=0, below=1)
+
+
+def hidden_sizes(config: Config) -> list[int]:
+    try:
+        return [int(size) for size in config.hidden.split(",")]
+    except ValueError:
+        raise BadInput(f"hidden={config.hidden}: write it as 256 or 256,128.") from None
+
+
+def data(config: Config) -> Data:
+    return fashion.load(data_folder(config.data), config.seed)
+
+
+def learner(config: Config, data: Data, devices: Sequence[Any]) -> Learner:
+    return GluonLearner(
+        mlp(hidden_sizes(config), len(data.classes), activation=config.activation, dropout=config.dropout),
+        mx.gluon.loss.SoftmaxCrossEntropyLoss(),
+        config,
+        devices,
+        example=first_batch(data, config),
+        prepare=flat_scaled,
+        initializer=mx.init.Normal(0.05),
+    )
+
+
+JOB = Recipe(
+    config=Config, data=data, learner=learner, metrics=accuracy, best="accuracy", sections=(confusion, mistakes)
+)

@@ -1,0 +1,97 @@
+"""A multilayer perceptron from nothing on Fashion-MNIST: one hidden layer, dropout and weight decay written out.
+
+    python -m training mlp_scratch --workdir runs/mlp_scratch
+
+Minutes: 0.5 on two CPU cores. Expect 0.88 test accuracy or more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from training.compat import NDArray, mx
+from training.config import option
+from training.data.splits import Data
+from training.errors import BadInput
+from training.jobs import mlp
+from training.jobs.softmax_scratch import cross_entropy
+from training.learner import Learner
+from training.nets.images import flat_scaled
+from training.recipe import Recipe, accuracy
+from training.report.images import confusion, mistakes
+from training.scratch import ScratchLearner, Weights
+
+nd = mx.nd
+PIXELS, CLASSES = 784, 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(mlp.Config):
+    device: str = option("cpu", "a scratch job stays on the CPU", choices=("cpu",))
+
+
+def relu(x: NDArray) -> NDArray:
+    return nd.maximum(x, 0)
+
+
+def sigmoid(x: NDArray) -> NDArray:
+    return 1 / (1 + (-x).exp())
+
+
+def tanh(x: NDArray) -> NDArray:
+    return 2 * sigmoid(2 * x) - 1
+
+
+ACTIVATIONS = {"relu": relu, "sigmoid": sigmoid, "tanh": tanh}
+
+
+def dropout(x: NDArray, rate: float) -> NDArray:
+    """Silence a share of *x* while training, and raise the rest so that the mean stays."""
+    if rate == 0 or not mx.autograd.is_training():
+        return x
+    kept = nd.random.uniform(0, 1, shape=x.shape) >= rate
+    return x * kept / (1 - rate)
+
+
+def initial_weights(seed: int, hidden: int) -> Weights:
+    mx.random.seed(seed)
+    return {
+        "0.weight": nd.random.normal(0, 0.05, shape=(hidden, PIXELS)),
+        "0.bias": nd.zeros(hidden),
+        "1.weight": nd.random.normal(0, 0.05, shape=(CLASSES, hidden)),
+        "1.bias": nd.zeros(CLASSES),
+    }
+
+
+def learner(config: Config, data: Data, devices: Sequence[Any]) -> Learner:
+    if "," in config.hidden:
+        raise BadInput(f"hidden={config.hidden}: mlp_scratch has one hidden layer.", "the job mlp takes several")
+    [hidden] = mlp.hidden_sizes(config)
+    act = ACTIVATIONS[config.activation]
+
+    def net(X: NDArray, w: Weights) -> NDArray:
+        """(n, 784) -> scores (n, 10)"""
+        h = act(nd.dot(X, w["0.weight"].T) + w["0.bias"])
+        return nd.dot(dropout(h, config.dropout), w["1.weight"].T) + w["1.bias"]
+
+    def sgd(weights: Weights, lr: float, batch_size: int) -> None:
+        """Weight decay adds wd * w to the gradient: each step also pulls the weight towards zero."""
+        for w in weights.values():
+            w[:] = w - lr * (w.grad / batch_size + config.wd * w)
+
+    return ScratchLearner(
+        initial_weights(config.seed, hidden),
+        net=net,
+        loss=cross_entropy,
+        update=sgd,
+        twin=lambda: mlp.mlp([hidden], CLASSES, activation=config.activation),
+        prepare=flat_scaled,
+        draws=config.dropout > 0,
+    )
+
+
+JOB = Recipe(
+    config=Config, data=mlp.data, learner=learner, metrics=accuracy, best="accuracy", sections=(confusion, mistakes)
+)

@@ -1,0 +1,85 @@
+"""Your own sensor log: remaining life, and the probability of failure within the horizon.
+
+    python -m training sensors --workdir runs/gearboxes table=gearboxes.toml horizon=48 cap=200
+    python -m training predict --run runs/gearboxes --follow /var/log/gearbox-7.csv
+
+A few lines of TOML say which column means what; docs/sensors.md goes through a whole example. CSV or Parquet. Units are
+split whole into training and validation; scaling is learnt from training units only. Minutes and score depend on the log:
+a million rows at stride=2 take about a minute per epoch on two CPU cores.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from training.config import option
+from training.data.description import Description, read_description
+from training.data.logs import read_units
+from training.data.splits import Data
+from training.data.windows import UnitLog
+from training.errors import BadData
+from training.forecast import ForecastConfig, forecast_data, forecast_learner, forecast_scores
+from training.recipe import Recipe
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(ForecastConfig):
+    table: str = option("", "the TOML file that describes the log")
+
+
+def data(config: Config) -> Data:
+    if not config.table:
+        raise BadData("table is not set", "table=FILE.toml describes your log; docs/sensors.md shows how")
+    description = read_description(Path(config.table))
+    train = read_units(description, description.files)
+    test = read_units(description, description.test)
+    _apart(train, test)
+    _some_failed(train, config.table)
+    return forecast_data(
+        config,
+        train,
+        test,
+        columns=description.columns,
+        source=f"{config.table} ({len(description.files)} files, {len(train)} units)",
+        checksum=checksum(description),
+    )
+
+
+def _apart(train: Sequence[UnitLog], test: Sequence[UnitLog]) -> None:
+    both = sorted({log.unit for log in train} & {log.unit for log in test})
+    if both:
+        raise BadData(
+            f"unit '{both[0]}' is in the training files and in the test files",
+            "A unit the net has trained on tells nothing about how well it forecasts: keep each unit on one side.",
+        )
+
+
+def _some_failed(train: Sequence[UnitLog], table: str) -> None:
+    failed = sum(log.fails_at == log.fails_at for log in train)  # NaN: still running
+    if failed < 2:
+        raise BadData(
+            f"{table}: {failed} of {len(train)} units failed",
+            "At least two failures are needed, one to learn from and one to judge by; some dozens for a useful forecast.",
+        )
+
+
+def checksum(description: Description) -> str:
+    whole = hashlib.sha256()
+    for file in (*description.files, *description.test):
+        with file.open("rb") as content:
+            while piece := content.read(1 << 20):
+                whole.update(piece)
+    return "sha256 " + whole.hexdigest()
+
+
+JOB = Recipe(
+    config=Config,
+    data=data,
+    learner=forecast_learner,
+    metrics=forecast_scores,
+    best="brier",
+    higher_is_better=False,
+)

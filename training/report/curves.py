@@ -1,0 +1,41 @@
+"""curves.png: the loss and the score that chose the best epoch, for slides and for a quick look."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+from training.metrics import Row
+
+
+def draw(path: Path, rows: Sequence[Row], *, metric: str, best_epoch: int, steps_per_epoch: int) -> str:
+    """Write the picture; say what is missing instead, or nothing."""
+    if find_spec("matplotlib") is None:
+        return "no curves.png: the package matplotlib is not installed"
+    from matplotlib.figure import Figure  # without pyplot: no window system, no global state
+
+    figure = Figure(figsize=(10, 4), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    for key, name, style in (("loss", "training", "-"), ("valid_loss", "validation", "o-")):
+        left.plot(*_points(rows, key, steps_per_epoch), style, label=name, markersize=4)
+    left.set(xlabel="epoch", ylabel="loss", yscale=_scale(rows))
+    right.plot(*_points(rows, f"valid_{metric}", steps_per_epoch), "o-", markersize=4, label=f"validation {metric}")
+    right.axvline(best_epoch, color="grey", linestyle=":", label=f"best epoch: {best_epoch}")
+    right.set(xlabel="epoch", ylabel=metric)
+    for axes in (left, right):
+        axes.grid(alpha=0.3)
+        axes.legend(frameon=False)
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(path, dpi=120)
+    return ""
+
+
+def _points(rows: Sequence[Row], key: str, steps_per_epoch: int) -> tuple[list[float], list[float]]:
+    shown = [row for row in rows if row.get(key) is not None]
+    return [row["step"] / steps_per_epoch for row in shown], [row[key] for row in shown]
+
+
+def _scale(rows: Sequence[Row]) -> str:
+    losses = [row["loss"] for row in rows if row.get("loss") is not None]
+    return "log" if losses and min(losses) > 0 and max(losses) / min(losses) > 30 else "linear"
