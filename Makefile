@@ -8,7 +8,7 @@
 rig_verbs := demo doctor plan launch train logs pull watch runs cancel status extend stop start terminate sweep \
              ssh ssh-config notebook board image bake cost settings lesson lesson-check
 
-.PHONY: help set-up test check lock clean remote $(rig_verbs)
+.PHONY: help set-up extra-ford extra-parquet test check lock clean remote $(rig_verbs)
 
 # --- How TYPE=g5.xlarge becomes --type='g5.xlarge' -------------------------------------------------------------------
 # Only what stands on the command line counts: a TYPE in the shell's environment is somebody else's.
@@ -17,6 +17,10 @@ rig_given = $(foreach name,$(filter-out PYTHON -%,$(.VARIABLES)),$(if $(filter c
 rig_quoted = '$(subst ','\'',$(value $(1)))'
 rig_option = --$(shell echo $(1) | tr 'A-Z_' 'a-z-')=$(call rig_quoted,$(1))
 rig_options = $(foreach name,$(rig_given),$(call rig_option,$(name)))
+# make would also hand them down expanded, in the environment and in MAKEFLAGS, and stumble over a lone "$(".
+unexport $(rig_given)
+MAKEOVERRIDES =
+# `make train remote`: the second word tells the first one where.
 rig_place = $(if $(filter train,$@),$(filter remote,$(MAKECMDGOALS)))
 
 $(rig_verbs): .venv/.ready
@@ -53,7 +57,6 @@ settings: ## every setting, its meaning and its value here
 lesson: ## a lesson to solve: N=3
 lesson-check: ## check your solution: N=3
 
-# Half of `make train remote`: a word that only changes the other one.
 remote:
 	@$(if $(filter train,$(MAKECMDGOALS)),:,echo '`remote` goes together with `train`: make train remote JOB=lenet' >&2; exit 2)
 
@@ -63,8 +66,11 @@ set-up: .venv/.ready ## install what the kit needs into .venv (every other targe
 .venv/.ready: requirements/laptop.txt pyproject.toml scripts/set-up
 	@PYTHON='$(PYTHON)' scripts/set-up laptop
 
-.venv/.ready-test: requirements/test.txt .venv/.ready
-	@scripts/set-up test
+.venv/.ready-%: requirements/%.txt .venv/.ready
+	@scripts/set-up $*
+
+extra-ford: .venv/.ready-extra-ford ## add the FordA and FordB data (77 MB), for the job `ford`
+extra-parquet: .venv/.ready-extra-parquet ## add pyarrow (170 MB), for sensor logs in Parquet
 
 # --- For those who change the kit ------------------------------------------------------------------------------------
 test: .venv/.ready-test ## the tests; TESTS=tests/infra or TESTS="-k budget" for some of them
