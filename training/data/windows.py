@@ -70,14 +70,21 @@ def _targets(
 def split_units(logs: Sequence[UnitLog], *, held_out: float, seed: int) -> tuple[list[UnitLog], list[UnitLog]]:
     """Return (training, validation) units. A unit is in one of them, whole: neighbouring windows of one unit are nearly
     equal, so rows split at random would let a net recognise in validation what it has seen in training.
+
+    Units that failed and units that did not are split each in that share; two of a kind go one to either side.
     """
-    order = np.random.RandomState(seed).permutation(len(logs))
-    count = round(held_out * len(logs))
-    chosen = set(order[:count].tolist())
+    random = np.random.RandomState(seed)
+    failed = np.isfinite([log.fails_at for log in logs])
+    chosen = {number for group in (failed, ~failed) for number in _drawn(np.flatnonzero(group), held_out, random)}
     return (
         [log for number, log in enumerate(logs) if number not in chosen],
         [log for number, log in enumerate(logs) if number in chosen],
     )
+
+
+def _drawn(group: NDArray[np.intp], share: float, random: np.random.RandomState) -> list[int]:
+    count = min(max(1, round(share * len(group))), len(group) - 1) if len(group) > 1 else 0
+    return [int(number) for number in random.permutation(group)[:count]]
 
 
 def carry_forward(values: Array, *, last: Array | None = None) -> Array:

@@ -49,6 +49,7 @@ JOBS = {
     "resnet": "training.jobs.resnet",
     "ford": "training.jobs.ford",
     "turbofan": "training.jobs.turbofan",
+    "sensors": "training.jobs.sensors",
 }
 
 
