@@ -42,13 +42,18 @@ def watch(session: Session, instance: Instance, *, until: str, tell: Tell, clock
     now = instance
     for gone_s in clock.ticks(for_s=LIMITS_S[until], every_s=POLL_S):
         crowd = sight(session, instance.name)
-        before, now = now, next((one for one in crowd if one.id == instance.id), None) or _unseen(now, until, gone_s)
+        seen = next((one for one in crowd if one.id == instance.id), None)
+        if seen is None:
+            if gone_s > STALE_S and _forgotten(instance, until):
+                return crowd
+            continue
+        before, now = now, seen
+        if now.state != before.state:
+            tell(f"{now.id} is {now.state} ({gone_s:.0f} s)")
         if now.state == until and (until != "running" or now.address):
             return crowd
         if now.state not in _WAYS[until] and (gone_s > STALE_S or now.ended):
             raise _went_elsewhere(now, until)
-        if now.state != before.state:
-            tell(f"{now.id} is {now.state} ({gone_s:.0f} s)")
     raise _too_late(now, until)
 
 
@@ -104,12 +109,10 @@ def terminate(session: Session, instance: Instance, tell: Tell, clock: Clock = R
     return wait(session, instance, until="terminated", tell=tell, clock=clock)
 
 
-def _unseen(instance: Instance, until: str, gone_s: float) -> Instance:
+def _forgotten(instance: Instance, until: str) -> bool:
     """EC2 shows a new instance some seconds late, and forgets a terminated one after about an hour."""
-    if gone_s <= STALE_S:
-        return instance
     if until == "terminated":
-        return replace(instance, state="terminated")
+        return True
     raise AwsFailed(
         f"EC2 no longer shows {instance.id}", "somebody may have terminated it: `rig status`, then `rig launch`"
     )

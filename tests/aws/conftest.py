@@ -55,22 +55,22 @@ def strict_moto(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def aws(strict_moto: None) -> Iterator[Session]:
+def calls() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def aws(strict_moto: None, calls: list[str]) -> Iterator[Session]:
     with mock_aws():
         seed_images(REGION)
         session = Session(region=REGION)
         mend_client_tokens(session)
+        session.events.register_first("before-call", lambda model, **_: calls.append(spelled(model)))
         yield session
 
 
-@pytest.fixture
-def calls(aws: Session) -> list[str]:
-    made: list[str] = []
-    # Not "before-call": hooks that answer in AWS's place end that event before it gets here.
-    aws.events.register(
-        "provide-client-params", lambda model, **_: made.append(f"{model.service_model.service_name}:{model.name}")
-    )
-    return made
+def spelled(model: Any) -> str:
+    return f"{model.service_model.service_name}:{model.name}"
 
 
 @pytest.fixture
