@@ -80,13 +80,8 @@ def _hook(bucket: str) -> str:
     if not bucket:
         return 'rm -f "$etc/before-off"'
     target = shlex.quote(f"{bucket.rstrip('/')}/runs")
-    return (
-        f'cat >"$etc/before-off" <<{END}\n'
-        "#!/bin/sh\n"
-        f'exec aws s3 sync --only-show-errors "$home/{RUNS_DIR}" {target}\n'
-        f"{END}\n"
-        'chmod 755 "$etc/before-off"'
-    )
+    hook = f'#!/bin/sh\nexec aws s3 sync --only-show-errors "$RIG_HOME/{RUNS_DIR}" {target}\n'
+    return _written("$etc/before-off", hook) + '\nchmod 755 "$etc/before-off"'
 
 
 def _filled(template: str, **values: str) -> str:

@@ -8,7 +8,8 @@ up=${up%%.*}
 off=
 [ -r "$root/run/gluon-rig/off-at" ] && read -r off <"$root/run/gluon-rig/off-at"
 case "$off" in '' | *[!0-9]*) off=@PROMISED_S@ ;; esac
-[ "$up" -gt "$((off + @LATE_S@))" ] || exit 0
+late_s=@LATE_S@
+[ "$up" -gt "$((off + late_s))" ] || exit 0
 echo "gluon-rig backstop: the guard has not switched this machine off; doing it now"
 date -u '+%Y-%m-%dT%H:%M:%SZ' >>"$root/var/lib/gluon-rig/backstop-fired"
 timeout 30 systemctl poweroff

@@ -89,8 +89,8 @@ def flush_disk(machine: Machine, bounds: Bounds) -> str:
 def power_off(machine: Machine) -> None:
     """Try every way off, from the kindest to the rudest. Returns only if none worked."""
     for words, patience_s in WAYS_OFF:
-        machine.say("{}: {}".format(" ".join(words), finish(words, machine.really(patience_s, at_least=5), alive)))
-        _wait_to_be_off(machine.really(patience_s, at_least=2))
+        machine.say("{}: {}".format(" ".join(words), finish(words, machine.really(patience_s, at_least=3), alive)))
+        _wait_to_be_off(machine.really(patience_s, at_least=1))
     _press_sysrq(machine)
 
 
