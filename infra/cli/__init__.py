@@ -12,7 +12,7 @@ from typing import Any
 from infra.cli import screens
 from infra.cli.parser import Request, parse
 from infra.console import tell
-from infra.errors import BadSettings, RigError
+from infra.errors import BadSettings, RigError, WorldError
 from infra.settings import Settings, load
 
 INTERRUPTED = 130
@@ -40,6 +40,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         tell("\nInterrupted.")
         return INTERRUPTED
+    except Exception:  # a fault of ours: a person gets a sentence, and whoever mends it gets the traceback
+        print(screens.error(_crashed(words)), file=sys.stderr)
+        return 1
+
+
+def _crashed(words: Sequence[str]) -> WorldError:
+    import traceback
+
+    log = Path(".rig") / "crash.log"
+    log.parent.mkdir(exist_ok=True)
+    log.write_text(f"rig {' '.join(words)}\n\n{traceback.format_exc()}")
+    last = traceback.format_exc().strip().splitlines()[-1]
+    return WorldError(
+        f"This is a fault in rig itself: {last}",
+        f"please report it, with {log}\nan instance may be running: `rig status` shows it, `rig stop` stops it",
+    )
 
 
 def _settings(request: Request) -> Settings:

@@ -16,6 +16,7 @@ from infra.settings import Settings
 if TYPE_CHECKING:
     from infra.aws.instance import Instance
     from infra.cli.parser import Verb
+    from infra.guard.ring import Ring
     from infra.host.facts import Facts, RunFacts
     from infra.story.plan import Choice, Plan
     from infra.story.status import Standing
@@ -65,7 +66,7 @@ def demo(done: Outcome, *, seconds: float, here: Path, summary: Mapping[str, Any
     return "\n".join(
         [
             "",
-            f"That was the whole story, in {seconds:.0f} s. On AWS the same steps rent a real GPU; here they cost nothing.",
+            f"That was the whole story, in {seconds:.0f} s. On AWS the same steps rent a real GPU; here it was free.",
             "",
             outcome(done, summary, here=here),
             "",
@@ -236,8 +237,13 @@ def standing_json(one: Standing) -> dict[str, Any]:
         "usd_spent": round(one.usd_spent, 4),
         "usd_worst": one.usd_worst,
         "usd_disk_per_month": one.usd_disk_per_month,
-        "guards": [dataclasses.asdict(ring) for ring in one.rings],
+        "guards": [_ring_json(ring) for ring in one.rings],
     }
+
+
+def _ring_json(ring: Ring) -> dict[str, Any]:
+    fires_at = ring.fires_at.isoformat() if ring.fires_at else None
+    return {**dataclasses.asdict(ring), "name": ring.name, "fires_at": fires_at}
 
 
 def stopped(one: Standing) -> str:

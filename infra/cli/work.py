@@ -96,6 +96,7 @@ def logs(options: Namespace, settings: Settings) -> int:
 
 def _follow(rig: Rig, name: str) -> int:
     from infra.cli.bar import LogView
+    from infra.errors import JobFailed
     from infra.story.train import follow_home
 
     try:
@@ -103,6 +104,9 @@ def _follow(rig: Rig, name: str) -> int:
             done = follow_home(rig, name, show)
     except KeyboardInterrupt:
         rig.tell(f"\nDetached. Run {name} goes on; `rig logs` follows it again, `rig cancel` ends it.")
+        raise
+    except JobFailed:
+        after(rig)  # a failed run is home too, and a machine that waits for nothing costs the same
         raise
     _print_outcome(done)
     after(rig)

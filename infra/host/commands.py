@@ -24,13 +24,13 @@ def ssh_options(target: Target) -> list[str]:
         "BatchMode": "yes",  # never ask: there may be nobody to answer
         "ConnectTimeout": "10",
         "ControlMaster": "auto",  # one connection for the whole command and the next one: half the time per step
-        "ControlPath": str(target.control_path),
+        "ControlPath": _path(target.control_path),
         "ControlPersist": "30",  # short, for an open connection counts as a login for the idle rule
         "GlobalKnownHostsFile": "/dev/null",
         "HostKeyAlgorithms": "ssh-ed25519",  # the one that is pinned
         "HostKeyAlias": target.identity,  # the address changes at each start, the identity does not
         "IdentitiesOnly": "yes",  # an agent full of keys would use up the server's attempts
-        "IdentityFile": str(target.key),
+        "IdentityFile": _path(target.key),
         "LogLevel": "ERROR",
         "Port": str(target.port),
         "ServerAliveCountMax": "3",  # a dead line is noticed after 45 s
@@ -38,10 +38,15 @@ def ssh_options(target: Target) -> list[str]:
         "StrictHostKeyChecking": "yes",
         "UpdateHostKeys": "no",
         "User": target.user,
-        "UserKnownHostsFile": str(target.known_hosts),
+        "UserKnownHostsFile": _path(target.known_hosts),
     }
     # -F none: what stands in the person's own ssh config must not change what the kit does.
     return ["-F", "none", *(word for name, value in options.items() for word in ("-o", f"{name}={value}"))]
+
+
+def _path(path: Path) -> str:
+    """A path as ssh_config(5) takes it: in quotes, for it may hold blanks, and with its percent signs doubled."""
+    return '"' + str(path).replace("%", "%%") + '"'
 
 
 def ssh(target: Target, *commands: Sequence[str], options: Sequence[str] = ()) -> list[str]:

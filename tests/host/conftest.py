@@ -40,27 +40,28 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("sshd")
     home = folder / "home"
     home.mkdir()
-    for name in ("host", "client"):
+    for name in ("host", "client key"):
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / name], check=True)
+    (folder / "authorized").write_text((folder / "client key.pub").read_text())
     login = folder / "login"
     login.write_text(f'#!/bin/sh\ncd {home} && export HOME={home} && exec sh -c "$SSH_ORIGINAL_COMMAND"\n')
     login.chmod(0o755)
     port = a_free_port()
     (folder / "config").write_text(
-        f"ListenAddress 127.0.0.1:{port}\nHostKey {folder}/host\nAuthorizedKeysFile {folder}/client.pub\n"
+        f"ListenAddress 127.0.0.1:{port}\nHostKey {folder}/host\nAuthorizedKeysFile {folder}/authorized\n"
         f"StrictModes no\nUsePAM no\nPasswordAuthentication no\nPidFile none\nForceCommand {login}\n"
     )
     if os.getuid() == 0:
         Path("/run/sshd").mkdir(exist_ok=True)  # sshd's own wish when it is started as root
     process = subprocess.Popen([SSHD, "-D", "-e", "-f", folder / "config"], stderr=(folder / "log").open("wb"))
-    yield Server(home, port, (folder / "host.pub").read_text(), folder / "client", process)
+    yield Server(home, port, (folder / "host.pub").read_text(), folder / "client key", process)
     process.send_signal(signal.SIGTERM)
     process.wait()
 
 
 @pytest.fixture
 def target(server: Server, tmp_path: Path) -> Target:
-    known_hosts = tmp_path / "known_hosts"
+    known_hosts = tmp_path / "known 100% hosts"
     pin(known_hosts, "i-0test", server.host_key)
     found = Target(
         identity="i-0test",

@@ -17,19 +17,23 @@ def target() -> Target:
         address="203.0.113.7",
         port=2222,
         user="ubuntu",
-        key=Path("/home/ada/my keys/id"),
+        key=Path("/home/ada/my keys/100% id"),
         known_hosts=Path("/home/ada/known_hosts"),
     )
 
 
 def options(target: Target) -> str:
-    return (
-        "-F none -o BatchMode=yes -o ConnectTimeout=10 -o ControlMaster=auto"
-        f" -o ControlPath={target.control_path} -o ControlPersist=30"
-        " -o GlobalKnownHostsFile=/dev/null -o HostKeyAlgorithms=ssh-ed25519 -o HostKeyAlias=i-0abc"
-        " -o IdentitiesOnly=yes -o 'IdentityFile=/home/ada/my keys/id' -o LogLevel=ERROR -o Port=2222"
-        " -o ServerAliveCountMax=3 -o ServerAliveInterval=15 -o StrictHostKeyChecking=yes -o UpdateHostKeys=no"
-        " -o User=ubuntu -o UserKnownHostsFile=/home/ada/known_hosts"
+    return shlex.join(
+        [
+            "-F", "none",
+            *("-o", "BatchMode=yes", "-o", "ConnectTimeout=10", "-o", "ControlMaster=auto"),
+            *("-o", f'ControlPath="{target.control_path}"', "-o", "ControlPersist=30"),
+            *("-o", "GlobalKnownHostsFile=/dev/null", "-o", "HostKeyAlgorithms=ssh-ed25519", "-o", "HostKeyAlias=i-0abc"),
+            *("-o", "IdentitiesOnly=yes", "-o", 'IdentityFile="/home/ada/my keys/100%% id"', "-o", "LogLevel=ERROR"),
+            *("-o", "Port=2222", "-o", "ServerAliveCountMax=3", "-o", "ServerAliveInterval=15"),
+            *("-o", "StrictHostKeyChecking=yes", "-o", "UpdateHostKeys=no", "-o", "User=ubuntu"),
+            *("-o", 'UserKnownHostsFile="/home/ada/known_hosts"'),
+        ]  # fmt: skip
     )
 
 

@@ -1,0 +1,169 @@
+"""The story end to end: real SSH, real processes, a pretend AWS; each verb a process of its own."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import re
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.story.conftest import Person, eventually, kill
+
+
+def newest(person: Person) -> Path:
+    return (person.folder / "runs" / "latest").resolve()
+
+
+def test_launch_train_status_logs_pull_stop_start_terminate(person: Person) -> None:
+    assert "next   make train remote" in re.sub(" +", " ", person.types("launch")).replace("next ", "next   ")
+
+    out = person.types("train", "remote", "--script", "train.py", "--args", "20 0.01")
+    assert "runs/" in out
+    assert "[100%] step 20" in person.said
+    folder = newest(person)
+    listed = dict(reversed(line.split("  ")) for line in (folder / "MANIFEST.sha256").read_text().splitlines())
+    assert {"best.params", "out/notes.txt", "train.log", "exit.json"} == set(listed)
+    assert all(hashlib.sha256((folder / name).read_bytes()).hexdigest() == digest for name, digest in listed.items())
+
+    (standing,) = person.status()
+    (instance,) = person.living()
+    assert (standing["id"], standing["state"]) == (instance["InstanceId"], instance["State"]["Name"])
+    assert (standing["id"], standing["type"], standing["state"]) == (instance["InstanceId"], "g4dn.xlarge", "running")
+    assert standing["usd_worst"] < 4.5
+
+    assert "train.log" in person.types("logs")
+    person.types("pull")
+    assert "home and verified already" in person.said
+
+    assert "Its disk still costs $4.80 per month" in person.types("stop")
+    person.types("stop")
+    assert "already stopped" in person.said
+    assert [one["state"] for one in person.status()] == ["stopped"]
+
+    person.types("start")
+    (again,) = person.status()
+    assert (again["id"], again["state"]) == (standing["id"], "running")
+    assert again["port"] != standing["port"], "a started instance has a new address"
+    assert "train" in person.types("runs"), "the disk, and the runs on it, stayed"
+
+    person.types("terminate")
+    assert person.living() == []
+    person.types("terminate")
+    assert "nothing of rig" in person.said
+
+
+def test_a_job_that_fails_says_so_comes_home_and_its_machine_is_given_back(person: Person) -> None:
+    person.types("launch")
+
+    person.types("train", "remote", "--cmd", "echo some words; exit 3", "--after", "stop", code=1)
+
+    assert "failed with exit code 3" in person.said
+    assert (newest(person) / "train.log").read_text() == "some words\n"
+    assert [one["state"] for one in person.status()] == ["stopped"]
+
+
+def test_a_script_that_leaves_nothing_has_failed_and_a_command_that_leaves_nothing_has_not(person: Person) -> None:
+    (person.folder / "silent.py").write_text("print('I keep nothing')\n")
+    person.types("launch")
+
+    person.types("train", "remote", "--script", "silent.py", code=1)
+    assert "left no results" in person.said
+    person.types("train", "remote", "--cmd", "echo this is my result")
+
+
+def test_ctrl_c_detaches_and_the_run_goes_on(person: Person) -> None:
+    person.types("launch")
+    process = person.start("train", "remote", "--script", "train.py", "--args", "60 0.05")
+    assert process.stderr is not None
+    said = ""
+    while "step 3" not in said:
+        said += process.stderr.readline()
+
+    process.send_signal(signal.SIGINT)
+
+    _, rest = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "goes on; `rig logs` follows it again" in said + rest
+    person.types("logs")
+    assert "[100%] step 60" in person.said
+    assert (newest(person) / "best.params").exists()
+
+
+def test_stop_while_a_run_goes_on_ends_it_gently_and_brings_home_what_it_has(person: Person) -> None:
+    person.types("launch")
+    name = person.types("train", "remote", "--script", "train.py", "--args", "600 0.1", "--detach").strip()
+    eventually(lambda: "running" in person.types("runs"), "the run")
+
+    person.types("stop")
+
+    assert f"{name} is still going: asking it to save and end" in person.said
+    assert (person.folder / "runs" / name / "MANIFEST.sha256").exists()
+    assert [one["state"] for one in person.status()] == ["stopped"]
+
+
+def test_a_partial_pull_brings_what_is_there_while_the_run_goes_on(person: Person) -> None:
+    person.types("launch")
+    name = person.types("train", "remote", "--script", "train.py", "--args", "80 0.05", "--detach").strip()
+    log = person.folder / "runs" / name / "train.log"
+
+    eventually(lambda: person.types("pull") and log.exists() and "step" in log.read_text(), "part of the log")
+    assert not (log.parent / "MANIFEST.sha256").exists()
+
+    person.types("logs")
+    assert (log.parent / "MANIFEST.sha256").exists()
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_launch_killed_at_any_moment_is_finished_by_the_next_and_there_is_one_instance(person: Person, seed: int) -> None:
+    """The moments are counted in the launch's own lines, so that they spread over all its steps."""
+    person.types("rehearsal", "up")
+    process = person.start("launch")
+    assert process.stderr is not None
+    # The plan is printed whole before anything is made; the lines after it each stand above a call to AWS.
+    lines = iter(process.stderr.readline, "")
+    after_plan = (line for line in lines if re.match(r"Importing|Opening|i-|ring|Waiting", line))
+    for _ in range(seed + 1):
+        next(after_plan, "")
+
+    kill(process)
+    person.types("launch")
+
+    (instance,) = person.living()
+    assert instance["State"]["Name"] == "running"
+    assert len(person.aws("ec2", "describe-security-groups", "--filters", "Name=tag-key,Values=gluon-rig:owner")["SecurityGroups"]) == 1
+    person.types("terminate")
+    assert person.living() == []
+
+
+def test_a_train_killed_at_any_moment_loses_nothing(person: Person) -> None:
+    person.types("launch")
+    for moment in ("Copying", "Building", "Starting", "step 2"):
+        process = person.start("train", "remote", "--script", "train.py", "--args", "20 0.02")
+        assert process.stderr is not None
+        for line in iter(process.stderr.readline, ""):
+            if moment in line:
+                break
+        kill(process)
+
+    person.types("launch")
+    assert len(person.living()) == 1
+    person.types("train", "remote", "--script", "train.py", "--args", f"{random.randint(2, 5)} 0")
+    person.types("stop")
+    homes = [folder for folder in (person.folder / "runs").iterdir() if not folder.is_symlink()]
+    assert all((home / "MANIFEST.sha256").exists() for home in homes)
+    assert len(homes) >= 2
+
+
+def test_a_dead_rehearsal_process_is_named_and_the_next_launch_starts_anew(person: Person) -> None:
+    person.types("launch")
+    import os
+
+    os.kill(person.cloud().pid, signal.SIGKILL)
+
+    person.types("status")
+    assert "rehearsal cloud had died" in person.said
+    person.types("launch")
+    assert len(person.living()) == 1
