@@ -24,6 +24,7 @@ from training.data.windows import UnitLog
 from training.errors import BadData
 from training.forecast import ForecastConfig, forecast_data, forecast_learner, forecast_scores
 from training.recipe import Recipe
+from training.report.forecasts import life_section, reliability_section
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,4 +84,5 @@ JOB = Recipe(
     metrics=forecast_scores,
     best="brier",
     higher_is_better=False,
+    sections=(reliability_section, life_section),
 )

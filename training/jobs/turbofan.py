@@ -23,6 +23,7 @@ from training.data.splits import Data
 from training.environment import data_folder
 from training.forecast import ForecastConfig, forecast_data, forecast_learner, forecast_scores, last_row_scores
 from training.recipe import Recipe, Result, Scores
+from training.report.forecasts import life_section, reliability_section
 
 LAYOUT = Columns(
     unit="unit",
@@ -66,5 +67,6 @@ JOB = Recipe(
     metrics=forecast_scores,
     best="rmse",
     higher_is_better=False,
+    sections=(reliability_section, life_section),
     after=judge_at_last_row,
 )

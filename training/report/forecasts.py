@@ -1,0 +1,82 @@
+"""Report sections for jobs that forecast failure: is the probability to be trusted, and how a unit's life was told."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from training.forecast import CAP, FAILS, FAILS_KNOWN, LIFE, LOG_ODDS, REMAINING, REMAINING_KNOWN, UNIT
+from training.prognostics import ReliabilityBin, brier, brier_skill, calibration_error, probability, reliability
+from training.recipe import Array, Result, Section
+from training.report.charts import Series, line_chart
+
+SHOWN_UNITS = 4
+
+
+def reliability_section(result: Result) -> Section:
+    """Of all rows to which the net gave about 30 %, did 30 % fail within the horizon?"""
+    known = result.test.y[:, FAILS_KNOWN] > 0
+    said, happened = probability(result.test.outputs[known, LOG_ODDS]), result.test.y[known, FAILS]
+    curve = reliability(said, happened)
+    chart = line_chart(
+        [Series("test rows", [(one.said, one.happened) for one in curve], "both")],
+        x_label="probability said",
+        y_label="share that failed in time",
+        logarithmic=False,
+        diagonal=True,
+        y_range=(0.0, 1.0),
+    )
+    text = (
+        f"<p>On the dashed line, what was said is what happened. {len(said):,} test rows; mean distance from the line "
+        f"{calibration_error(curve):.4f}. Brier score <b>{brier(said, happened):.4f}</b>; always saying the base rate "
+        f"has {_base_rate(happened):.4f}, so the skill is {brier_skill(said, happened):.2f}. Rows of one unit resemble "
+        "each other: the middle bins rest on few units.</p>"
+    )
+    title = f"Probability of failure within {result.config.horizon:g}: is it to be trusted?"
+    return Section(title, text + chart + _bins(curve))
+
+
+def _base_rate(happened: Array) -> float:
+    return brier(np.full(len(happened), happened.mean()), happened)
+
+
+def _bins(curve: tuple[ReliabilityBin, ...]) -> str:
+    cells = "".join(
+        f"<tr><td>{one.said:.2f}</td><td>{one.happened:.2f}</td><td>{one.count:,}</td></tr>" for one in curve
+    )
+    head = "<thead><tr><th>said</th><th>happened</th><th>rows</th></tr></thead>"
+    return f"<div class=wide><table>{head}<tbody>{cells}</tbody></table></div>"
+
+
+def life_section(result: Result) -> Section:
+    """Remaining life of a few test units, told and true, from their first row to their last."""
+    charts = "".join(_life_chart(result, unit) for unit in _told(result.test.y))
+    text = (
+        "<p>Some test units, from the one whose record ends nearest to its failure to the one whose record ends "
+        f"farthest from it. Both lines end at the last row; life is told up to {result.config.cap:g}.</p>"
+    )
+    return Section("Remaining life, told and true", f"{text}<div class=two>{charts}</div>")
+
+
+def _told(y: Array) -> list[int]:
+    """Units whose every row has a known answer, in the order of how near to failure their record ends."""
+    units = [int(unit) for unit in np.unique(y[:, UNIT]) if y[y[:, UNIT] == unit, REMAINING_KNOWN].all()]
+    units.sort(key=lambda unit: float(y[y[:, UNIT] == unit, REMAINING][-1]))
+    places = np.unique(np.linspace(0, len(units) - 1, min(SHOWN_UNITS, len(units))).astype(int)) if units else []
+    return [units[place] for place in places]
+
+
+def _life_chart(result: Result, unit: int) -> str:
+    here = result.test.y[:, UNIT] == unit
+    y, life = result.test.y[here], np.clip(result.test.outputs[here, LIFE], 0.0, result.test.y[0, CAP])
+    since = y[0, REMAINING] - y[:, REMAINING]
+    true = np.minimum(y[:, REMAINING], y[:, CAP])
+    return line_chart(
+        [
+            Series("told", list(zip(since.tolist(), life.tolist(), strict=True))),
+            Series("true", list(zip(since.tolist(), true.tolist(), strict=True))),
+        ],
+        x_label=f"time since the first row, unit {unit + 1} of the test files",
+        y_label="remaining life",
+        logarithmic=False,
+        y_range=(0.0, float(y[0, CAP])),
+    )
