@@ -112,8 +112,7 @@ def usd_per_hour_of(instance: Instance, disk: Disk, region: str, rates: Rates) -
     listed = shipped_price(instance.type, region)
     if promised or listed is None:
         return promised
-    beside = rates.disk_usd_per_month(disk.gib) / HOURS_PER_MONTH + rates.address_usd_per_hour
-    return listed.usd_per_hour + beside
+    return listed.usd_per_hour + rates.beside_the_machine_usd_per_hour(disk.gib)
 
 
 def _running(instance: Instance, minutes: int | None, now: datetime) -> tuple[float | None, str]:

@@ -86,17 +86,17 @@ def refusal(machine: MachineType, wheel: Wheel) -> str:
 
 def _gpu_refusal(name: str, gpu: Gpu, wheel: Wheel) -> str:
     if gpu.manufacturer.upper() != "NVIDIA":
-        return f"{name} has a GPU of {gpu.manufacturer}; {wheel} is built for NVIDIA's CUDA"
+        return f"{name} comes with a GPU of {gpu.manufacturer}; {wheel} is built for NVIDIA's CUDA"
     if gpu.count < 1:
-        return f"{name} has only a slice of a GPU ({gpu.name}); the kit works with whole GPUs"
+        return f"{name} comes with a slice of a GPU ({gpu.name}); the kit works with whole GPUs"
     device = COMPUTE_CAPABILITY.get(gpu.name)
     if device is None:
-        return f"{name} has a GPU the kit does not know ({gpu.name}), so whether {wheel} has code for it is unknown"
+        return f"{name} comes with a GPU the kit does not know, {gpu.name}: whether {wheel} has code for it is unknown"
+    comes_with = f"{name} comes with GPUs of compute capability {_text(device)} ({gpu.name})"
     if device < OLDEST_DRIVEN:
-        return f"{name} has a {gpu.name} (compute capability {_text(device)}), which today's driver no longer drives"
+        return f"{comes_with}, which today's driver no longer drives"
     if not wheel.has_code_for(device):
-        shipped = ", ".join(_text(sm) for sm in wheel.sm)
-        return f"{name} has a {gpu.name} (compute capability {_text(device)}); {wheel} has code for {shipped} only"
+        return f"{comes_with}; {wheel} has code for {', '.join(_text(sm) for sm in wheel.sm)} only"
     return ""
 
 

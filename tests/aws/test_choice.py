@@ -38,7 +38,7 @@ def test_every_wrong_type_is_reported_in_one_go(aws, tell):
         candidates(aws, Settings(type=("g4dn.xlrge", "p5.48xlarge", "g4dn.xlarge", "t4g.micro")), tell=tell)
 
     assert str(raised.value) == (
-        "EC2 offers no type g4dn.xlrge in us-east-1; p5.48xlarge has a H100 (compute capability 9.0); "
+        "EC2 offers no type g4dn.xlrge in us-east-1; p5.48xlarge comes with GPUs of compute capability 9.0 (H100); "
         "mxnet-cu117 1.9.1 has code for 5.0, 6.0, 7.0, 8.0, 8.6 only; "
         "t4g.micro has arm64 processors; MXNet's wheels are for x86_64. Nothing was started.\n"
         "  -> instead of g4dn.xlrge: g4dn.xlarge, g4dn.8xlarge, g4dn.4xlarge\n"

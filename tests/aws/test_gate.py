@@ -36,14 +36,17 @@ def test_exactly_these_families_of_gpu_types_pass(gpu_types):
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("p3dn.24xlarge", "p3dn.24xlarge has a V100 (compute capability 7.0), which today's driver no longer drives"),
+        (
+            "p3dn.24xlarge",
+            "p3dn.24xlarge comes with GPUs of compute capability 7.0 (V100), which today's driver no longer drives",
+        ),
         (
             "p5.48xlarge",
-            "p5.48xlarge has a H100 (compute capability 9.0); "
+            "p5.48xlarge comes with GPUs of compute capability 9.0 (H100); "
             "mxnet-cu117 1.9.1 has code for 5.0, 6.0, 7.0, 8.0, 8.6 only",
         ),
         ("g5g.xlarge", "g5g.xlarge has arm64 processors; MXNet's wheels are for x86_64"),
-        ("g6f.large", "g6f.large has only a slice of a GPU (L4); the kit works with whole GPUs"),
+        ("g6f.large", "g6f.large comes with a slice of a GPU (L4); the kit works with whole GPUs"),
         ("vt1.3xlarge", "vt1.3xlarge is built around an accelerator that MXNet cannot use"),
         ("t4g.micro", "t4g.micro has arm64 processors; MXNet's wheels are for x86_64"),
         ("t3.micro", ""),
@@ -61,11 +64,11 @@ def test_a_refusal_says_which_part_does_not_fit(aws, name, reason):
     [
         (
             Gpu("Radeon Pro V520", "AMD", 1, 8),
-            "x.large has a GPU of AMD; mxnet-cu117 1.9.1 is built for NVIDIA's CUDA",
+            "x.large comes with a GPU of AMD; mxnet-cu117 1.9.1 is built for NVIDIA's CUDA",
         ),
         (
             Gpu("Z9", "NVIDIA", 1, 999),
-            "x.large has a GPU the kit does not know (Z9), so whether mxnet-cu117 1.9.1 has code for it is unknown",
+            "x.large comes with a GPU the kit does not know, Z9: whether mxnet-cu117 1.9.1 has code for it is unknown",
         ),
     ],
 )
