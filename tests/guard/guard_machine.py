@@ -93,7 +93,7 @@ class Machine:
             "FAKES": str(self.fakes),
             "AWS_EC2_METADATA_SERVICE_ENDPOINT": imds.url,
         }
-        for name in ("systemctl", "shutdown", "docker", "who"):
+        for name in ("systemctl", "shutdown", "docker", "loginctl"):
             self.program(name)
         self.program("nvidia-smi", "exit 9\n")
 

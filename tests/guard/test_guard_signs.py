@@ -42,7 +42,7 @@ def test_no_nvidia_smi_is_no_sign() -> None:
 def test_no_text_breaks_the_reading(one: str, other: str) -> None:
     gpu.signs(one, other)
     signs.containers(one)
-    signs.logins(one)
+    signs.ssh("/nowhere", one)
     moment(one)
     minutes(one)
     spot_notice(one)
@@ -54,10 +54,6 @@ def test_containers_are_names_and_nothing_else() -> None:
         "container rig-b-2",
     )
     assert signs.containers(None) == ()
-
-
-def test_logins_are_the_lines_of_who() -> None:
-    assert signs.logins("ubuntu   pts/0        Nov 20 16:00 (203.0.113.7)\n\nrubbish\n") == ("login ubuntu on pts/0",)
 
 
 TCP = """\
@@ -82,11 +78,15 @@ def test_an_established_connection_to_ssh_is_a_sign_even_without_a_login(
     (tmp_path / "net").mkdir()
     (tmp_path / "net" / "tcp").write_text(TCP.format(port=port, state=state))
 
-    assert signs.ssh_connections(str(tmp_path)) == (("1 SSH connection(s)",) if counts else ())
+    assert signs.ssh(str(tmp_path), "3 1000 ubuntu - -\n") == (("1 SSH connection(s)",) if counts else ())
 
 
-def test_without_a_connection_table_there_is_no_sign(tmp_path: Path) -> None:
-    assert signs.ssh_connections(str(tmp_path)) == ()
+def test_without_a_connection_table_the_list_of_sessions_counts(tmp_path: Path) -> None:
+    assert signs.ssh(str(tmp_path), "3 1000 ubuntu - pts/0\n4 1000 ubuntu - -\n") == (
+        "2 SSH connection(s)",
+    )
+    assert signs.ssh(str(tmp_path), "\n") == ()
+    assert signs.ssh(str(tmp_path), None) == ()
 
 
 def test_runs_that_are_not_home_are_a_sign_where_power_off_destroys_the_disk(tmp_path: Path) -> None:

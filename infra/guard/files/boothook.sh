@@ -6,7 +6,7 @@ root="${RIG_ROOT:-}"
 home=/home/@LOGIN@
 python=/usr/bin/python3
 if [ -n "$root" ]; then
-    home="$HOME"
+    home="${root%/*}/home"
     python=$(command -v python3)
     rm -rf "$root/run/gluon-rig" # a real /run is empty after a boot
 fi
@@ -25,5 +25,5 @@ systemctl daemon-reload
 # --no-block: we are part of the boot that these would wait for.
 for unit in gluon-rig-backstop.timer gluon-rig-guard.service; do
     systemctl enable "$unit"
-    systemctl --no-block start "$unit" || echo "gluon-rig: $unit DID NOT START; this machine is not guarded"
+    systemctl --no-block start "$unit" || echo "gluon-rig: $unit did not start"
 done

@@ -16,27 +16,24 @@ def containers(text: str | None) -> tuple[str, ...]:
     return tuple("container " + name for name in names if CONTAINER_NAME.fullmatch(name))
 
 
-def logins(who: str | None) -> tuple[str, ...]:
-    """From the lines of who(1): user, terminal, time."""
-    rows = [line.split() for line in (who or "").splitlines()]
-    return tuple(f"login {row[0]} on {row[1]}" for row in rows if len(row) >= 3 and row[0].isprintable())
-
-
-def ssh_connections(proc: str) -> tuple[str, ...]:
+def ssh(proc: str, sessions: str | None) -> tuple[str, ...]:
     """Established connections to our SSH port: also copies and tunnels, which have no terminal and so no login.
 
-    Format: https://docs.kernel.org/networking/proc_net_tcp.html
+    Only where there is no table of connections (a rehearsal) the list of `loginctl list-sessions` counts: it may hold
+    sessions whose person has long gone. Format: https://docs.kernel.org/networking/proc_net_tcp.html
     """
-    count = sum(_connections(os.path.join(proc, "net", name)) for name in ("tcp", "tcp6"))
+    counts = [_connections(os.path.join(proc, "net", name)) for name in ("tcp", "tcp6")]
+    known = [count for count in counts if count is not None]
+    count = sum(known) if known else sum(len(line.split()) >= 3 for line in (sessions or "").splitlines())
     return (f"{count} SSH connection(s)",) if count else ()
 
 
-def _connections(table: str) -> int:
+def _connections(table: str) -> int | None:
     try:
         with open(table, errors="replace") as file:
             rows = [line.split() for line in file]
     except OSError:
-        return 0
+        return None
     port = f":{SSH_PORT:04X}"
     return sum(len(row) > 3 and row[1].endswith(port) and row[3] == ESTABLISHED for row in rows)
 
