@@ -65,7 +65,8 @@ def aws(strict_moto: None, calls: list[str]) -> Iterator[Session]:
         seed_images(REGION)
         session = Session(region=REGION)
         mend_client_tokens(session)
-        session.events.register_first("before-call", lambda model, **_: calls.append(spelled(model)))
+        # The earliest of botocore's events: later ones end where `answer` and the token's mend answer in AWS's place.
+        session.events.register("before-parameter-build", lambda model, **_: calls.append(spelled(model)))
         yield session
 
 
