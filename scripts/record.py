@@ -4,8 +4,9 @@
     python3 record.py --seal WORKDIR
 
 Runs inside the container (or as a plain process), with nothing but the standard library, so that any program of the
-person's gets the same record as ours: `train.log` (all it printed), `exit.json` (how it ended) and, last of all,
-`MANIFEST.sha256`. A folder with a manifest is whole; `--seal` writes the manifest of a run whose recorder was killed.
+person's gets the same record as ours: `job.json` (what was to be done, from $RIG_JOB, so that it can be resumed
+elsewhere), `train.log` (all it printed), `exit.json` (how it ended) and, last of all, `MANIFEST.sha256`. A folder with
+a manifest is whole; `--seal` writes the manifest of a run whose recorder was killed.
 Standard output is passed on, so that `docker logs` shows the same lines.
 """
 
@@ -19,10 +20,12 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
+from typing import IO
 
-LOG, EXIT, MANIFEST = "train.log", "exit.json", "MANIFEST.sha256"
+LOG, EXIT, MANIFEST, JOB = "train.log", "exit.json", "MANIFEST.sha256", "job.json"
 
 
 def main(argv: list[str]) -> int:
@@ -38,17 +41,22 @@ def main(argv: list[str]) -> int:
 def record(workdir: Path, command: list[str]) -> int:
     """Run *command*, write its record into *workdir*, return its exit code (128 + signal if a signal ended it)."""
     workdir.mkdir(parents=True, exist_ok=True)
-    (workdir / MANIFEST).unlink(missing_ok=True)
-    started = time.time()
+    for leftover in (MANIFEST, EXIT):  # of an earlier part of a run that is resumed
+        (workdir / leftover).unlink(missing_ok=True)
+    if os.environ.get("RIG_JOB"):
+        write_whole(workdir / JOB, os.environ["RIG_JOB"].encode() + b"\n")
+    child = Child()
+    started, killed_before = time.time(), oom_kills()
     with (workdir / LOG).open("ab") as log:
         refusal = gpu_missing()
-        if refusal:
-            announce(log, refusal)
-            exit_code = 1
-        else:
-            exit_code = run(command, log)
-    write_whole(workdir / EXIT, json.dumps(ending(command, exit_code, started), indent=2).encode() + b"\n")
-    seal(workdir)
+        exit_code = refuse(log, refusal) if refusal else child.run(command, log)
+    end = ending(command, exit_code, started, signal_name=child.asked_to_end, killed=oom_kills() - killed_before)
+    try:
+        write_whole(workdir / EXIT, json.dumps(end, indent=2).encode() + b"\n")
+        seal(workdir)
+    except OSError as error:
+        # A full disk must not turn a verdict into a lie: the exit code goes out by Docker all the same.
+        print(f"The record could not be written: {error}", file=sys.stderr)
     return exit_code
 
 
@@ -58,51 +66,105 @@ def gpu_missing() -> str:
         return ""
     if not shutil.which("nvidia-smi"):
         return "No GPU in the container: nvidia-smi is missing. Is the NVIDIA container toolkit set up on the host?\n"
-    asked = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=60)
+    try:
+        asked = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=60)
+    except subprocess.TimeoutExpired:
+        return "No GPU in the container: nvidia-smi does not answer.\n"
     if asked.returncode != 0 or "GPU" not in asked.stdout:
         return f"No GPU in the container. nvidia-smi says: {(asked.stdout + asked.stderr).strip()}\n"
     return ""
 
 
-def announce(log, text: str) -> None:  # type: ignore[no-untyped-def]
+def refuse(log: IO[bytes], why: str) -> int:
+    announce(log, why)
+    return 1
+
+
+def announce(log: IO[bytes], text: str) -> None:
     log.write(text.encode())
     sys.stdout.write(text)
     sys.stdout.flush()
 
 
-def run(command: list[str], log) -> int:  # type: ignore[no-untyped-def]
-    """Run *command* with its output copied to *log* and to our own standard output."""
-    try:
-        # A process group of its own: a signal sent to us is passed on exactly once, to the whole job.
-        child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
-    except OSError as error:
-        announce(log, f"The command could not be started: {error}\n")
-        return 127
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, lambda received, _: pass_on(child, received))
-    assert child.stdout is not None
-    while chunk := child.stdout.read1(65536):  # type: ignore[attr-defined]
-        log.write(chunk)
-        log.flush()
-        sys.stdout.buffer.write(chunk)
-        sys.stdout.buffer.flush()
-    code = child.wait()
-    return 128 - code if code < 0 else code
+class Child:
+    """The job's process group. A signal sent to us is passed on exactly once, to all of it."""
+
+    def __init__(self) -> None:
+        self.asked_to_end = ""
+        self._process: subprocess.Popen[bytes] | None = None
+        # Before the process is there: a signal in the moment between would end us alone.
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, self._pass_on)
+
+    def run(self, command: list[str], log: IO[bytes]) -> int:
+        """Run *command* with its output copied to *log* and to our own standard output; its exit code."""
+        try:
+            self._process = subprocess.Popen(
+                command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
+            )
+        except OSError as error:
+            announce(log, f"The command could not be started: {error}\n")
+            return 127
+        if self.asked_to_end:
+            self._pass_on(signal.Signals[self.asked_to_end], None)
+        assert self._process.stdout is not None
+        copying = threading.Thread(target=copy, args=(self._process.stdout, log), daemon=True)
+        copying.start()
+        code = self._process.wait()
+        # What the job left in the background would keep the run, and the bill, going for ever.
+        self._kill_the_rest()
+        copying.join(timeout=5)
+        return 128 - code if code < 0 else code
+
+    def _pass_on(self, number: int, _: object) -> None:
+        self.asked_to_end = signal.Signals(number).name
+        if self._process is not None:
+            with contextlib.suppress(ProcessLookupError):  # it ended in the same moment; wait() has its exit code
+                os.killpg(self._process.pid, number)
+
+    def _kill_the_rest(self) -> None:
+        assert self._process is not None
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS: EPERM when only zombies are left
+            os.killpg(self._process.pid, signal.SIGKILL)
 
 
-def pass_on(child: subprocess.Popen, number: int) -> None:  # type: ignore[type-arg]
-    with contextlib.suppress(ProcessLookupError):  # it ended in the same moment; wait() has its exit code
-        os.killpg(child.pid, number)
+def copy(output: IO[bytes], log: IO[bytes]) -> None:
+    """Copy *output* to *log* and to our standard output; if one of them takes no more (disk full), to the other."""
+    takers = [log, sys.stdout.buffer]
+    while chunk := output.read1(65536):  # type: ignore[attr-defined]
+        for taker in list(takers):
+            try:
+                taker.write(chunk)
+                taker.flush()
+            except OSError:
+                takers.remove(taker)
 
 
-def ending(command: list[str], exit_code: int, started: float) -> dict[str, object]:
+def oom_kills() -> int:
+    """How many processes of this container the kernel has killed for want of memory; 0 where it does not say.
+
+    cgroup v2 counts here also those killed because the whole machine was full, which Docker's own flag may miss:
+    https://docs.kernel.org/admin-guide/cgroup-v2.html (memory.events), and memory.oom_control of version 1.
+    """
+    for path in ("/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control"):
+        with contextlib.suppress(OSError, ValueError):
+            rows = dict(line.split() for line in Path(path).read_text().splitlines())
+            return int(rows.get("oom_kill", 0))
+    return 0
+
+
+def ending(command: list[str], exit_code: int, started: float, *, signal_name: str, killed: int) -> dict[str, object]:
     ended = time.time()
     return {
         "command": command,
         "exit_code": exit_code,
+        "signal": signal_name,  # what we were asked to end by, if we were
+        "oom_kills": max(killed, 0),
         "started": iso(started),
         "ended": iso(ended),
         "seconds": round(ended - started, 3),
+        "instance_type": os.environ.get("RIG_INSTANCE_TYPE", ""),
+        "usd_per_hour": float(os.environ.get("RIG_USD_PER_HOUR") or 0),
         "results": os.environ.get("RIG_RESULTS", "required"),  # "optional": what it printed is its result
         "instance_type": os.environ.get("RIG_INSTANCE_TYPE", ""),
         "usd_per_hour": float(os.environ.get("RIG_USD_PER_HOUR") or 0),
@@ -118,10 +180,15 @@ def seal(workdir: Path) -> None:
     files = sorted(
         path
         for path in workdir.rglob("*")
-        if path.is_file() and not path.is_symlink() and path.name != MANIFEST and path.suffix != ".part"
+        if path.is_file() and not path.is_symlink() and path.name != MANIFEST and not half_written(path, workdir)
     )
     lines = "".join(f"{sha256(path)}  {path.relative_to(workdir).as_posix()}\n" for path in files)
     write_whole(workdir / MANIFEST, lines.encode())
+
+
+def half_written(path: Path, workdir: Path) -> bool:
+    """*.part is ours and rsync's, .aside-* the training loop's: what a kill left of a file never finished."""
+    return path.suffix == ".part" or any(part.startswith(".aside-") for part in path.relative_to(workdir).parts)
 
 
 def sha256(path: Path) -> str:

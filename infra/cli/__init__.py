@@ -40,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         tell("\nInterrupted.")
         return INTERRUPTED
-    except Exception:  # a fault of ours: a person gets a sentence, and whoever mends it gets the traceback
+    except Exception:  # noqa: BLE001 - a fault of ours: a person gets a sentence, and whoever mends it gets the traceback
         print(screens.error(_crashed(words)), file=sys.stderr)
         return 1
 

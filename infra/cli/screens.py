@@ -14,13 +14,17 @@ from infra.guard.record import endings
 from infra.settings import Settings
 
 if TYPE_CHECKING:
+    from infra.aws.cost import InstanceCost, RunCost
+    from infra.aws.doctor import Check
     from infra.aws.instance import Instance
+    from infra.aws.sweep import Found
     from infra.cli.parser import Verb
     from infra.guard.ring import Ring
     from infra.host.facts import Facts, RunFacts
     from infra.story.plan import Choice, Plan
     from infra.story.status import Standing
     from infra.story.train import Outcome
+    from infra.story.watch import Glance
 
 
 def overview(verbs: Mapping[str, Verb]) -> str:
@@ -251,3 +255,76 @@ def stopped(one: Standing) -> str:
         f"{one.instance.id} is {one.instance.state}. Its disk still costs {budget.per_month(one.usd_disk_per_month)}; "
         "`make start` brings it back, `make terminate` deletes it."
     )
+
+
+def checks(made: Sequence[Check]) -> str:
+    marks = {True: "ok", False: "NO", None: "? "}
+    width = max(len(check.name) for check in made)
+    lines = []
+    for check in made:
+        lines.append(f"  {marks[check.ok]}  {check.name:<{width}}  {check.found}")
+        lines += [f"      {'':<{width}}  -> {step}" for step in check.mend.splitlines()]
+    failing = sum(check.ok is False for check in made)
+    lines.append(f"\n{failing} to mend before a launch." if failing else "\nNothing stands in the way of a launch.")
+    return "\n".join(lines)
+
+
+def costs(instances: Sequence[InstanceCost], of_runs: Sequence[RunCost]) -> str:
+    parts = []
+    if instances:
+        rows = [
+            [
+                one.name,
+                one.id,
+                one.type,
+                one.state,
+                f"${one.usd_running:.2f}",
+                f"${one.usd_stopped:.2f}",
+                f"${one.usd:.2f}",
+            ]
+            for one in instances
+        ]
+        parts.append(columns(["RIG", "INSTANCE", "TYPE", "STATE", "RUNNING", "STOPPED", "SUM"], rows))
+        parts += [f"{one.name}: {one.how}" for one in instances]
+    else:
+        parts.append("No instance of the kit in this region.")
+    if of_runs:
+        rows = [
+            [
+                one.run,
+                one.instance_type or "this computer",
+                f"{one.seconds:.0f} s",
+                "-" if one.usd is None else f"${one.usd:.4f}",
+            ]
+            for one in of_runs
+        ]
+        parts += ["", columns(["RUN", "ON", "TIME", "COST"], rows)]
+    return "\n".join([*parts, "", "Computed from list prices and records; AWS's bill is the truth, a day later."])
+
+
+def swept(found: Found) -> str:
+    lines = [f"{region}: nobody could look: {why}" for region, why in found.unseen.items()]
+    if not found.things:
+        return "\n".join([*lines, "Nothing of the kit in any region that could be looked at: nothing costs money."])
+    rows = [[one.kind, one.id, one.region, one.name, one.note, f"${one.usd_per_month:.2f}"] for one in found.things]
+    table_ = columns(["KIND", "ID", "REGION", "RIG", "NOTE", "PER MONTH"], rows)
+    return "\n".join(
+        [*lines, table_, "", f"together {budget.per_month(found.usd_per_month)}; `rig sweep --delete` removes it"]
+    )
+
+
+def glance(seen: Glance, standing: Standing) -> str:
+    rows = [("run", seen.run.name), ("log", seen.last_line or "nothing yet")]
+    shown = {name: value for name, value in seen.metrics.items() if isinstance(value, int | float)}
+    if shown:
+        rows.append(("metrics", "  ".join(f"{name} {value:.4g}" for name, value in shown.items())))
+    rows += [(f"GPU {number}", f"{used} % busy, {mib:,} MiB used") for number, (used, mib) in enumerate(seen.gpus)]
+    if not seen.gpus:
+        rows.append(("GPU", "none"))
+    rows.append(("spent", f"{budget.usd(standing.usd_spent)} at {budget.rate(standing.usd_per_hour)}"))
+    if standing.usd_worst is not None:
+        rows.append(("at most", budget.usd(standing.usd_worst)))
+    if seen.guard:
+        use = ", ".join(seen.guard.busy) or f"nothing for {budget.duration(seen.guard.idle_s)}"
+        rows.append(("guard", f"off in {budget.duration(seen.guard.off_in_s)}; sees: {use}"))
+    return table(rows)

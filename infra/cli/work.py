@@ -161,3 +161,28 @@ def cancel(options: Namespace, settings: Settings) -> int:
 
     _print_outcome(cancel_run(open_rig(settings), options.run))
     return 0
+
+
+def watch(options: Namespace, settings: Settings) -> int:
+    """Until the run ends or Ctrl-C; the run does not notice either."""
+    import time
+
+    from rich.console import Console
+    from rich.live import Live
+    from rich.text import Text
+
+    from infra.cli import screens
+    from infra.cli.open import open_rig
+    from infra.story.watch import Watcher
+
+    watcher = Watcher(open_rig(settings), options.run)
+    try:
+        with Live(console=Console(stderr=True), auto_refresh=False) as live:
+            while True:
+                # Text, not markup: a log line may hold square brackets.
+                live.update(Text(screens.glance(watcher.look(), watcher.standing())), refresh=True)
+                if options.once or watcher.ended():
+                    return 0
+                time.sleep(2)
+    finally:
+        watcher.close()

@@ -34,7 +34,7 @@ class Ring:
         if not self.armed:
             return f"ring {self.number}, {self.name}: not armed: {self.note}"
         when = [f"off by {self.fires_at:%Y-%m-%d %H:%M UTC}"] if self.fires_at else []
-        return f"ring {self.number}, {self.name}: {', '.join([*when, self.note])}"
+        return f"ring {self.number}, {self.name}: {', '.join([*when, *filter(None, [self.note])])}"
 
 
 def story(after: str) -> Ring:

@@ -1,0 +1,118 @@
+"""The verbs about money and permission: doctor, cost, sweep, iam-policy, setup-guard."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from argparse import Namespace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from infra.cli import screens
+from infra.cli.laptop import laptop_checks
+from infra.cli.open import open_rig
+from infra.console import tell
+from infra.errors import UserError
+from infra.settings import Settings
+
+if TYPE_CHECKING:
+    from infra.aws.cost import RunCost
+    from infra.aws.sweep import Found
+    from infra.story.rig import Rig
+
+
+def doctor(options: Namespace, settings: Settings) -> int:
+    """0 when nothing stands in the way of a launch, else 2: each failing line says how to mend it."""
+    from infra.aws.doctor import examine
+
+    rig = open_rig(settings)
+    checks = [*laptop_checks(), *examine(rig.session, settings, tell=tell)]
+    if options.json:
+        _print_json([dataclasses.asdict(check) for check in checks])
+    else:
+        print(screens.checks(checks))
+    return 2 if any(check.ok is False for check in checks) else 0
+
+
+def cost(options: Namespace, settings: Settings) -> int:
+    from infra.aws.cost import instance_costs
+
+    rig = open_rig(settings)
+    instances, runs = instance_costs(rig.session), _run_costs(rig.runs)
+    if options.json:
+        _print_json({"instances": [_plain(one) for one in instances], "runs": [_plain(one) for one in runs]})
+    else:
+        print(screens.costs(instances, runs))
+    return 0
+
+
+def _run_costs(runs: Path) -> list[RunCost]:
+    from infra.aws.cost import run_cost
+    from infra.job.artifacts import ending
+
+    folders = [folder for folder in sorted(runs.glob("*")) if folder.is_dir() and not folder.is_symlink()]
+    return [run_cost(folder.name, ending(folder)) for folder in folders if ending(folder)]
+
+
+def sweep(options: Namespace, settings: Settings) -> int:
+    from infra.aws import sweep as sweeping
+
+    rig = open_rig(settings)
+    tell("Looking in every region of the account ...")
+    found = sweeping.find(rig.session)
+    if options.json:
+        _print_json({"things": [_plain(thing) for thing in found.things], "unseen": dict(found.unseen)})
+    else:
+        print(screens.swept(found))
+    if not options.delete or not found.things:
+        return 0
+    _confirm(options, found)
+    return _remove(rig, found)
+
+
+def _confirm(options: Namespace, found: Found) -> None:
+    """What is deleted is gone, disks and results with it: so even a rehearsal asks, and a pipe must say yes."""
+    if options.yes:
+        return
+    print(f"\nDelete all {len(found.things)} for good, results on their disks too? [y/N] ", end="", file=sys.stderr)
+    sys.stderr.flush()
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise UserError("Nothing was deleted.", "`rig sweep --delete --yes` does not ask")
+
+
+def _remove(rig: Rig, found: Found) -> int:
+    from infra.aws import sweep as sweeping
+
+    left = sweeping.remove(rig.session, found.things, tell=tell)
+    for one in left:
+        print(f"still there: {one.thing}: {one.reason}")
+    print(f"{len(found.things) - len(left)} removed.")
+    return 1 if left else 0
+
+
+def iam_policy(options: Namespace, settings: Settings) -> int:
+    from infra.aws.policy import policy, setup_policy
+
+    _print_json(setup_policy() if options.setup else policy())
+    return 0
+
+
+def setup_guard(options: Namespace, settings: Settings) -> int:
+    from infra.aws.schedules import setup_guard as make_role
+
+    role = make_role(open_rig(settings).session)
+    tell(f"The role of ring 3 {'is made' if role.created else 'was there and is as it should be'}: {role.arn}")
+    tell("Who may use it, and what it may do:")
+    _print_json({"trust": role.trust, "permissions": role.permissions})
+    return 0
+
+
+def _plain(value: Any) -> dict[str, Any]:
+    """A dataclass as JSON takes it: moments in ISO 8601."""
+    fields = dataclasses.asdict(value)
+    return {name: one.isoformat() if hasattr(one, "isoformat") else one for name, one in fields.items()}
+
+
+def _print_json(value: Any) -> None:
+    print(json.dumps(value, indent=2))
