@@ -162,7 +162,7 @@ class _Training:
         return self.metrics.rows()
 
     def fit(self, stop: StopRequest) -> bool:
-        """Train to the end (True), or save a checkpoint and leave off when *stop* becomes true (False)."""
+        """Train to the end (True), or save a checkpoint and leave off when *stop* is asked for (False)."""
         while self.position.epoch < self.config.num_epochs:
             if not self._epoch(stop):
                 self._save()
@@ -177,7 +177,7 @@ class _Training:
         batches = self.run.recipe.minibatches(*self._train, self.batch_size, order)
         for X, y in islice(batches, self.position.batch, None):
             # At the last batch the end of the epoch is the better place to stop and to save.
-            if stop:
+            if stop.asked():
                 return False
             self._step(X, y)
             if self.position.batch < self.batches and self._save_is_due():

@@ -10,7 +10,7 @@ class StopRequest:
     def __init__(self) -> None:
         self.signal_name = ""
 
-    def __bool__(self) -> bool:
+    def asked(self) -> bool:
         return bool(self.signal_name)
 
     def listen(self) -> StopRequest:

@@ -70,4 +70,5 @@ def train_and_evaluate(
     Raises TrainingError; BadInput and its kin before anything is written.
     """
     name = next(name for name, module in JOBS.items() if module == type(config).__module__)
-    return _train_and_evaluate(load(name), config, workdir, console=console or Console(), stop=stop or StopRequest())
+    console, stop = console or Console(), stop or StopRequest()
+    return _train_and_evaluate(load(name), config, workdir, console=console, stop=stop)

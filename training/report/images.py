@@ -44,8 +44,8 @@ def _row(name: str, counts: Array, own: int) -> str:
 def _cell(count: int, share: float, *, right: bool) -> str:
     if not count:
         return "<td class=none>&middot;</td>"
-    # Mistakes are few: their colour grows with the square root, so that one in a hundred can be seen.
-    strength = share if right else min(1.0, share**0.5)
+    # Mistakes are few: their colour grows fast at first, so that one in a hundred can be seen.
+    strength = share if right else min(1.0, share**0.35)
     kind = "hit" if right else "miss"
     strong = " strong" if strength > 0.55 else ""
     return f'<td class="{kind}{strong}" style="--a:{strength:.2f}">{count}</td>'

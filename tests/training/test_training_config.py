@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+
+from training.config import JobConfig, describe, differences, option, parse
+from training.errors import BadInput
+from training.jobs import JOBS, load
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(JobConfig):
+    dropout: float = option(0.0, "share silenced", least=0, below=1)
+    activation: str = option("relu", "between layers", choices=("relu", "tanh"))
+    amp: bool = option(False, "mixed precision")
+
+
+def test_words_become_typed_values() -> None:
+    config = parse(Config, ["lr=3e-4", "num_epochs=2", "amp=1", "activation=tanh", "data=a=b"])
+
+    assert (config.lr, config.num_epochs, config.amp, config.activation) == (3e-4, 2, True, "tanh")
+    assert config.data == "a=b"
+
+
+def test_everything_wrong_is_said_at_once_with_the_nearest_right_key() -> None:
+    with pytest.raises(BadInput) as caught:
+        parse(Config, ["learning", "dropuot=0.5", "dropout=1", "lr=nan", "num_epochs=2.5", "activation=gelu", "wd=inf"])
+
+    assert caught.value.exit_code == 2
+    assert caught.value.cause.splitlines()[1:] == [
+        "  - 'learning': write it as key=value",
+        "  - dropuot: there is no such key; did you mean dropout?",
+        "  - dropout=1: must be below 1",
+        "  - lr=nan: must be at least 0",
+        "  - num_epochs=2.5: must be a whole number",
+        "  - activation=gelu: one of: relu, tanh",
+        "  - wd=inf: must be finite",
+    ]
+
+
+def test_only_keys_that_change_the_numbers_count_as_changed() -> None:
+    begun = {**parse(Config, ["lr=0.1", "device=gpu", "keep=9"]).__dict__}
+
+    assert differences(parse(Config, ["lr=0.2", "device=cpu"]), begun) == ["lr: 0.1 then, 0.2 now"]
+
+
+def test_every_key_of_every_job_is_explained() -> None:
+    for name in JOBS:
+        text = describe(load(name).config)
+
+        assert "num_epochs=" in text
+        assert all(len(line.split(None, 1)) == 2 for line in text.splitlines())
+
+
+def test_a_misspelt_job_is_answered_with_the_nearest_name() -> None:
+    with pytest.raises(BadInput, match="lanet: there is no such job; did you mean lenet?"):
+        load("lanet")

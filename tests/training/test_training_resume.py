@@ -1,0 +1,137 @@
+"""A run that was killed at any moment, and resumed, gives the numbers of an unbroken one: bit for bit, on the CPU."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import small_job
+
+from training import checkpoint
+from training.metrics import MetricsFile
+from training.stop import StopRequest
+
+HERE = Path(__file__).parent
+KILLS = int(os.environ.get("RESUME_KILLS", "5"))
+LONG = ("num_epochs=8", "examples=1200", "checkpoint_every_s=0.02")
+DEADLINE_S = 120
+
+
+def start(workdir: Path, *words: str) -> subprocess.Popen[str]:
+    environ = {**os.environ, "PYTHONPATH": str(HERE.parents[1])}
+    line = [sys.executable, str(HERE / "small_job.py"), str(workdir), *words]
+    return subprocess.Popen(line, env=environ, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+
+def finish(process: subprocess.Popen[str]) -> str:
+    said, _ = process.communicate(timeout=DEADLINE_S)
+    return said
+
+
+def wait_until(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+    deadline = time.monotonic() + DEADLINE_S
+    while not condition() and process.poll() is None:
+        assert time.monotonic() < deadline, "waited too long"
+        time.sleep(0.005)
+
+
+def numbers(workdir: Path) -> dict[str, object]:
+    """All that a run computed: the last checkpoint's arrays and position, the best weights, and the rows of metrics."""
+    newest = checkpoint.newest(workdir / "checkpoints")
+    assert newest is not None
+    arrays, state = checkpoint.load(newest)
+    rows = [{k: v for k, v in row.items() if k != "seconds"} for row in MetricsFile(workdir / "metrics.jsonl").rows()]
+    return {
+        "arrays": {name: array.asnumpy().tobytes() for name, array in arrays.items()},
+        "position": state["position"],
+        "optimizer": state["optimizer"],
+        "best": (workdir / "best.params").read_bytes(),
+        "rows": rows,
+    }
+
+
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
+    workdir = tmp_path_factory.mktemp("unbroken") / "run"
+    process = start(workdir, *LONG)
+    said = finish(process)
+    assert process.returncode == 0, said
+    return numbers(workdir)
+
+
+@pytest.mark.slow
+def test_killed_at_random_moments_it_ends_with_the_same_bits(tmp_path: Path, unbroken: dict[str, object]) -> None:
+    """RESUME_KILLS=50 makes it fifty. Each kill falls at a random moment after the first checkpoint of that attempt."""
+    draw = random.Random(2026)
+    for _ in range(KILLS):
+        before = checkpoint.newest(tmp_path / "checkpoints")
+        process = start(tmp_path, *LONG)
+        wait_until(lambda before=before: checkpoint.newest(tmp_path / "checkpoints") != before, process)  # type: ignore[misc]
+        time.sleep(draw.uniform(0, 0.3 if KILLS <= 10 else 0.03))  # the moment of death, not a wait
+        process.kill()
+        finish(process)
+        if (tmp_path / "summary.json").exists():
+            break
+    else:
+        process = start(tmp_path, *LONG)
+        said = finish(process)
+        assert process.returncode == 0, said
+        assert "going on from step-" in said
+
+    assert numbers(tmp_path) == unbroken
+
+
+class _After(StopRequest):
+    """A wish to stop that comes true when it has been looked at *looks* times: once before each step."""
+
+    def __init__(self, looks: int) -> None:
+        super().__init__()
+        self.looks = looks
+
+    def asked(self) -> bool:
+        self.looks -= 1
+        return self.looks < 0
+
+
+@pytest.mark.parametrize("steps", [0, 1, 23, 40, 57])
+def test_stopped_after_any_step_it_goes_on_with_the_same_bits(tmp_path: Path, finished_run: Path, steps: int) -> None:
+    """Step 0, the first, within an epoch and between two log rows, at the end of an epoch, and in the next one."""
+    stopped = small_job.run(tmp_path, stop=_After(steps))
+    finished = small_job.run(tmp_path)
+
+    assert (stopped.reason, stopped.steps, finished.reason) == ("interrupted", steps, "done")
+    assert numbers(tmp_path) == numbers(finished_run)
+
+
+def test_sigterm_saves_a_checkpoint_and_exits_0_with_the_reason(tmp_path: Path) -> None:
+    process = start(tmp_path, "num_epochs=100000", "checkpoint_every_s=1000")
+    wait_until(lambda: len(MetricsFile(tmp_path / "metrics.jsonl").rows()) >= 3, process)
+    process.send_signal(signal.SIGTERM)
+    said = finish(process)
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    newest = checkpoint.newest(tmp_path / "checkpoints")
+
+    assert process.returncode == 0, said
+    assert (summary["reason"], summary["message"]) == ("interrupted", "SIGTERM")
+    assert newest is not None
+    assert checkpoint.load(newest)[1]["position"]["step"] == summary["steps"]
+    assert f"stopped by SIGTERM after step {summary['steps']}" in said
+
+
+def test_a_loss_that_is_not_finite_ends_the_run_and_names_the_step(tmp_path: Path) -> None:
+    process = start(tmp_path, "optimizer=sgd", "lr=1e30", "schedule=constant", "num_epochs=2")
+    said = finish(process)
+
+    assert process.returncode == 1
+    assert "The loss became" in said
+    assert "at step 2 (noticed at step 7)" in said or "at step 3 (noticed at step 7)" in said
+    assert json.loads((tmp_path / "summary.json").read_text())["reason"] == "failed"
+    assert checkpoint.newest(tmp_path / "checkpoints") is None
