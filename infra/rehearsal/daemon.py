@@ -19,7 +19,7 @@ from typing import IO, TYPE_CHECKING, Final
 from infra.errors import RehearsalDown
 from infra.rehearsal import clock as clocks
 from infra.rehearsal import processes
-from infra.rehearsal.cloud import server
+from infra.rehearsal.gate import Gate, serve
 from infra.rehearsal.place import Place, write_whole
 
 if TYPE_CHECKING:
@@ -63,26 +63,39 @@ def _clear_leftovers(place: Place) -> None:
 
 
 async def _serve(place: Place, environ: Mapping[str, str]) -> None:
-    from infra.rehearsal.world import World  # 0.3 s of asyncssh: not before the lock is ours
-
     began = time.monotonic()
     ended = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
     sock = _listen(int(environ.get(PORT, "0")))
     endpoint = f"http://127.0.0.1:{sock.getsockname()[1]}"
-    server.configure_moto(place)
-    world = World(place, clocks.from_environment(environ), endpoint)
-    server.serve(world.application(), sock)
+    clock = clocks.from_environment(environ)
+    gate = Gate(place, clock)
+    serve(gate, sock)
     write_whole(place.cloud_file, json.dumps({"endpoint_url": endpoint, "pid": os.getpid(), "started": time.time()}))
     log.info("answers at %s after %.2f s", endpoint, time.monotonic() - began)
     try:
+        world = await asyncio.to_thread(_build, place, clock, endpoint, asyncio.get_running_loop())
+        gate.open(world.application)
+        log.info("whole after %.2f s", time.monotonic() - began)
+        watching = asyncio.create_task(world.watch_on())
         await _until(ended, world)
+        watching.cancel()
+        await world.close()
     finally:
         place.cloud_file.unlink(missing_ok=True)
-        await world.close()
         processes.end(place.mark)
         log.info("ended")
+
+
+def _build(place: Place, clock: clocks.Clock, endpoint: str, loop: asyncio.AbstractEventLoop) -> World:
+    # moto and asyncssh take a second to import: meanwhile the process answers already, and the caller imports boto3.
+    from infra.rehearsal.cloud import server
+
+    server.configure_moto(place)
+    from infra.rehearsal.world import World
+
+    return World(place, clock, endpoint, loop)
 
 
 def _listen(port: int) -> socket.socket:

@@ -1,10 +1,106 @@
-"""Troubles on demand. One value, replaced whole; read by whoever it concerns."""
+"""Troubles on demand: `rig rehearsal fault WORD ...`. docs/rehearsal.md lists them; `clear` takes all away."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import random
+import threading
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+USAGE: Final = {
+    "capacity": "capacity [--zone us-east-1a] [--type g4dn.xlarge]: no machine is free there (without words: nowhere)",
+    "quota": "quota N: vCPUs of GPU instances the account may run",
+    "throttle": "throttle 0.2: this share of all calls is refused as too fast",
+    "spot-notice": "spot-notice: AWS takes the spot instances back in two minutes",
+    "hang": "hang: everything on the running instances is frozen",
+    "drop-ssh": "drop-ssh: all SSH connections are cut",
+    "slow": "slow 80ms: what comes over SSH comes this much later",
+    "disk-full": "disk-full: nothing more can be written to files on the instances (Linux only)",
+    "nvidia-smi": "nvidia-smi FILE: the instances get an nvidia-smi that prints this file; off takes it away",
+    "clear": "clear: everything is well again",
+}
+DEFAULT_QUOTA: Final = 64.0
+
+
+class UnknownFault(ValueError):
+    """The words are no fault; the text says what would be."""
+
+
+@dataclass(frozen=True)
+class Shortage:
+    """No capacity for *type* in *zone*; an empty one stands for all."""
+
+    zone: str = ""
+    type: str = ""
+
+    def hits(self, zone: str, machine_type: str) -> bool:
+        return self.zone in ("", zone) and self.type in ("", machine_type)
+
+
+@dataclass(frozen=True)
+class Troubles:
+    """Those that last. *quota*: vCPUs; *throttle*: share of calls; *slow_s*: seconds each way."""
+
+    shortages: tuple[Shortage, ...] = ()
+    quota: float = DEFAULT_QUOTA
+    throttle: float = 0.0
+    slow_s: float = 0.0
+    disk_full: bool = False
 
 
 @dataclass
 class Faults:
-    pass
+    """The troubles of now; replaced whole, so that a reader in another thread sees one state or the other."""
+
+    now: Troubles = Troubles()
+    _dice: random.Random = field(default_factory=lambda: random.Random(1))  # noqa: S311  the same in every rehearsal
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def change(self, words: list[str]) -> str | None:
+        """Apply a lasting trouble and say so; None when *words* name one that happens once. Raises UnknownFault."""
+        verb = words[0] if words else ""
+        if verb not in USAGE:
+            raise UnknownFault("one of:\n" + "\n".join(USAGE.values()))
+        try:
+            self.now = _changed(self.now, verb, words[1:])
+        except (ValueError, IndexError):
+            raise UnknownFault(USAGE[verb]) from None
+        lasting = {"capacity", "quota", "throttle", "slow", "disk-full", "clear"}
+        return f"{USAGE[verb].partition(':')[2].strip()}" if verb in lasting else None
+
+    def throttles(self) -> bool:
+        with self._lock:
+            return self._dice.random() < self.now.throttle
+
+    def short_of(self, zone: str, machine_type: str) -> bool:
+        return any(shortage.hits(zone, machine_type) for shortage in self.now.shortages)
+
+
+def _changed(now: Troubles, verb: str, words: list[str]) -> Troubles:
+    if verb == "clear":
+        return Troubles()
+    if verb == "capacity":
+        return replace(now, shortages=(*now.shortages, _shortage(words)))
+    if verb == "quota":
+        return replace(now, quota=float(words[0]))
+    if verb == "throttle":
+        return replace(now, throttle=float(words[0]))
+    if verb == "slow":
+        return replace(now, slow_s=seconds(words[0]))
+    return replace(now, disk_full=True) if verb == "disk-full" else now
+
+
+def _shortage(words: list[str]) -> Shortage:
+    pairs = dict(zip(words[::2], words[1::2], strict=True))
+    given = {name: pairs.pop(f"--{name}", "") for name in ("zone", "type")}
+    if pairs:
+        raise ValueError(pairs)
+    return Shortage(**given)
+
+
+def seconds(text: str) -> float:
+    """80ms, 0.5s or 2 -> seconds."""
+    for unit, factor in (("ms", 0.001), ("s", 1.0)):
+        if text.endswith(unit):
+            return float(text.removesuffix(unit)) * factor
+    return float(text)

@@ -3,49 +3,59 @@
 from __future__ import annotations
 
 import asyncio
-import os
+import json
 import time
-from typing import Any
 
 from infra.rehearsal.clock import Clock
 from infra.rehearsal.cloud import server
 from infra.rehearsal.cloud.answers import Answer, as_json
 from infra.rehearsal.cloud.layer import Journal
-from infra.rehearsal.faults import Faults
+from infra.rehearsal.faults import Faults, UnknownFault
 from infra.rehearsal.instance.machine import Surroundings
 from infra.rehearsal.instance.room import Room
 from infra.rehearsal.place import Place
+from infra.rehearsal.troubles import Trouble
 
 
 class World:
-    def __init__(self, place: Place, clock: Clock, endpoint: str) -> None:
-        self.place = place
+    """Built in a thread beside *loop*, on which the instances live."""
+
+    def __init__(self, place: Place, clock: Clock, endpoint: str, loop: asyncio.AbstractEventLoop) -> None:
         self.clock = clock
         self.faults = Faults()
         self.journal = Journal(place.calls, clock)
-        around = Surroundings(place, clock, endpoint, self._press)
-        self.room = Room(asyncio.get_running_loop(), around)
+        self.room = Room(loop, Surroundings(place, clock, endpoint, self.faults, self._press))
+        self.application = server.build(server.Parts(place, clock, self.room, self.faults, self.journal, self.control))
+        from infra.rehearsal.watch import Watch  # imports moto, which server.build has just done in the right way
 
-    def application(self) -> Any:
-        return server.build(server.Parts(self.place, self.clock, self.room, self.faults, self.journal, self.control))
+        self.watch = Watch(place, clock, self.room, server.ACCOUNT)
+        self._trouble = Trouble(self.room, clock, loop)
 
     def _press(self, instance_id: str, button: str) -> None:
         self.room.press(instance_id, button)
 
     def control(self, method: str, path: str, body: bytes) -> Answer:
         """What the client asks of the rehearsal itself, below /_rehearsal/."""
-        if path == "ping":
-            clock = {"speed": self.clock.speed, "start": self.clock.start}
-            return as_json({"pid": os.getpid(), "project": str(self.place.project.resolve()), **clock})
-        if path == "my-address":  # in a rehearsal every caller comes from here
-            return Answer(200, b"127.0.0.1\n", "text/plain")
-        return Answer(404, b"", "text/plain")
+        if path != "fault" or method != "POST":
+            return Answer(404, b"", "text/plain")
+        words = json.loads(body)["words"]
+        try:
+            said = self.faults.change(words)
+            once = self._trouble.cause(words, self.faults.now)
+        except UnknownFault as error:
+            cause = f"`{' '.join(words)}` is no fault of the rehearsal."
+            return Answer(400, json.dumps({"cause": cause, "hint": str(error)}).encode(), "application/json")
+        return as_json({"said": once or said})
+
+    async def watch_on(self) -> None:
+        """Let AWS do what it does by itself, until cancelled."""
+        while True:
+            await asyncio.sleep(self.watch.pause_s)
+            await asyncio.to_thread(self.watch.look)
 
     def idle_s(self) -> float:
         """Seconds since anybody wanted anything: an AWS call, or an instance that is switched on and in use."""
-        if self.room.in_use():
-            return 0.0
-        return time.monotonic() - self.journal.last
+        return 0.0 if self.room.in_use() else time.monotonic() - self.journal.last
 
     async def close(self) -> None:
         await self.room.close()

@@ -71,7 +71,9 @@ class Box:
 
     def ssh(self, command: str, *options: str, **kwargs: Any) -> subprocess.CompletedProcess[bytes]:
         words = [*self.ssh_words(*options), "ubuntu@127.0.0.1", command]
-        return subprocess.run(words, capture_output=True, check=False, timeout=60, **{"stdin": subprocess.DEVNULL, **kwargs})
+        return subprocess.run(
+            words, capture_output=True, check=False, timeout=60, **{"stdin": subprocess.DEVNULL, **kwargs}
+        )
 
     def say(self, command: str) -> str:
         done = self.ssh(command)

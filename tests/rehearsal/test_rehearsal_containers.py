@@ -72,7 +72,9 @@ def test_the_end_of_the_first_process_ends_all_of_a_container(box: Any) -> None:
 
 def test_power_off_lets_a_container_save_and_a_start_finds_its_record(rehearsal: Any, until: Any) -> None:
     box = rehearsal.launch().ready()
-    box.say(f"{RUN} --name rig-d any:tag sh -c 'trap \"echo saved >$HOME/saved; exit 0\" TERM; echo up; sleep 99 & wait'")
+    box.say(
+        f"{RUN} --name rig-d any:tag sh -c 'trap \"echo saved >$HOME/saved; exit 0\" TERM; echo up; sleep 99 & wait'"
+    )
     until(lambda: "up" in box.say("docker logs rig-d 2>/dev/null"))
 
     rehearsal.ec2.stop_instances(InstanceIds=[box.id])
@@ -87,7 +89,9 @@ def test_power_off_lets_a_container_save_and_a_start_finds_its_record(rehearsal:
 def test_an_image_is_there_once_it_was_built(box: Any) -> None:
     assert box.ssh("docker image inspect gluon-rig:cpu-1").returncode == 1
 
-    built = box.ssh("docker build --tag gluon-rig:cpu-1 --label gluon-rig.image=cpu -", input=b"x" * 500_000, stdin=None)
+    built = box.ssh(
+        "docker build --tag gluon-rig:cpu-1 --label gluon-rig.image=cpu -", input=b"x" * 500_000, stdin=None
+    )
 
     assert built.returncode == 0
     assert b"there is no Docker engine here" in built.stdout

@@ -80,9 +80,7 @@ def test_power_off_inside_ends_it_as_its_shutdown_behaviour_says(
     rehearsal: Any, behaviour: str, command: str, end: str
 ) -> None:
     box = rehearsal.launch().ready()
-    rehearsal.ec2.modify_instance_attribute(
-        InstanceId=box.id, InstanceInitiatedShutdownBehavior={"Value": behaviour}
-    )
+    rehearsal.ec2.modify_instance_attribute(InstanceId=box.id, InstanceInitiatedShutdownBehavior={"Value": behaviour})
 
     box.ssh(command)
 

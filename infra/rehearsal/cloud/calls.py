@@ -39,7 +39,7 @@ class Call:
     operation: str
     region: str
     params: Mapping[str, Any] = field(default_factory=dict)
-    """Query services: flat ("InstanceId.1"). JSON services: as sent. Others: empty."""
+    """Query services: flat ("InstanceId.1"). JSON services: as sent. REST with a JSON body: as sent. Others: empty."""
     protocol: str = "query"  # query, json or rest
 
     def numbered(self, name: str) -> list[str]:
@@ -67,7 +67,8 @@ def read(environ: Environ) -> Call | None:
     if content.startswith("application/x-www-form-urlencoded"):
         params = dict(parse_qsl(_body(environ).decode(), keep_blank_values=True))
         return Call(service, params.get("Action", ""), scope["region"], params)
-    return Call(service, _rest_operation(service, environ), scope["region"], protocol="rest")
+    params = json.loads(_body(environ) or b"{}") if content.startswith("application/json") else {}
+    return Call(service, _rest_operation(service, environ), scope["region"], params, "rest")
 
 
 def rewrite(environ: Environ, params: Mapping[str, str]) -> None:

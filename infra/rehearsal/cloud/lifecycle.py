@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from infra.names import SSH_PORT_TAG
@@ -37,6 +37,9 @@ class Ledger:
     def type(self) -> str:
         return str(self.instance.instance_type)
 
+    def state(self) -> str:
+        return str(self.instance.state)
+
     def tags(self) -> Mapping[str, str]:
         with LOCK:
             return dict(self.ec2.tags.get(self.birth.id, {}))
@@ -48,6 +51,11 @@ class Ledger:
             mark(self.instance, "running")
             self.instance.nics[0].public_ip = "127.0.0.1"
             self.ec2.create_tags([self.birth.id], {SSH_PORT_TAG: str(port)})
+
+    def take_back(self) -> None:
+        """The end of a spot instance."""
+        with LOCK:
+            self.ec2.begin_terminate(self.instance, ("Server.SpotInstanceTermination", "Spot instance termination"))
 
     def off(self) -> None:
         with LOCK:
@@ -81,6 +89,8 @@ class LifeCycle:
 
     room: MachineRoom
     clock: Clock
+    refuse_start: Callable[[Any, Any], None]
+    """Quota and capacity, asked for an instance that is stopped. Raises Refusal."""
 
     def run_instances(self, *args: Any, **kwargs: Any) -> Any:
         reservation = super().run_instances(*args, **kwargs)  # type: ignore[misc]
@@ -101,6 +111,7 @@ class LifeCycle:
     def _start(self, instance: Any) -> Any:
         if instance.state != "stopped":
             return instance._state
+        type(self).refuse_start(self, instance)
         before = instance.start()
         self._begin_start(instance, self.ledger_of(instance))
         return before

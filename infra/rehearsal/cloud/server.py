@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
-import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -69,20 +67,3 @@ def build(parts: Parts) -> Any:
         control=parts.control,
         journal=parts.journal,
     )
-
-
-def serve(app: Any, sock: socket.socket) -> threading.Thread:
-    """Answer on *sock*, each request in a thread of its own, until the process ends."""
-    from moto.moto_server.werkzeug_app import MotoRequestHandler
-    from werkzeug.serving import make_server
-
-    class Quiet(MotoRequestHandler):  # type: ignore[misc]
-        def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-            pass  # calls.jsonl says it better
-
-    server = make_server(
-        "127.0.0.1", sock.getsockname()[1], app, threaded=True, request_handler=Quiet, fd=sock.fileno()
-    )
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    return thread

@@ -52,13 +52,13 @@ class Disk:
         return self.root / "run" / "sessions"
 
     @property
-    def booted_before(self) -> bool:
-        return self.console.exists()
+    def tcp_table(self) -> Path:
+        return self.root / "proc" / "net" / "tcp"
 
     def prepare(self, public_key: str) -> None:
         """First boot: folders, shims, host key and the one key that may log in. Later boots find it all there."""
         for folder in (self.home / ".ssh", self.bin, self.host_key_file.parent, self.root / "run", self.root / "root",
-                       self.root / "tmp", self.root / "var" / "log", self.root / "etc" / "systemd" / "system"):  # fmt: skip
+                       self.root / "tmp", self.tcp_table.parent, self.root / "var" / "log", self.root / "etc" / "systemd" / "system"):  # fmt: skip
             folder.mkdir(parents=True, exist_ok=True)
         self.home.chmod(0o700)
         if not self.host_key_file.exists():

@@ -11,11 +11,13 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import Final
 
 from infra.rehearsal import processes
 from infra.rehearsal.clock import Clock
-from infra.rehearsal.instance import userdata
+from infra.rehearsal.faults import Faults
+from infra.rehearsal.instance import limits, userdata
 from infra.rehearsal.instance.disk import RUN_SHIM, Disk
 from infra.rehearsal.instance.imds import Imds
 from infra.rehearsal.instance.record import Record
@@ -36,6 +38,7 @@ class Surroundings:
     place: Place
     clock: Clock
     endpoint: str
+    faults: Faults
     press: Callable[[str, str], None]
     """Called with an instance's id and poweroff, reboot or halt when its own power button is pressed."""
 
@@ -66,12 +69,9 @@ class Machine:
             INSTANCE_MARK: self.record.birth.id, CLOUD_MARK: str(self.around.place.folder),
             "AWS_EC2_METADATA_SERVICE_ENDPOINT": self.imds.url, "RIG_REHEARSAL_POWER": self.imds.url,
             "RIG_REHEARSAL_ENDPOINT": self.around.endpoint, "RIG_REHEARSAL_REGION": self.record.birth.region,
-            **self.around.clock.environment(),
+            "GLUON_RIG_GUARD_SPEED": f"{self.around.clock.speed:g}", **self.around.clock.environment(),
             **{name: os.environ[name] for name in PASSED_ON if name in os.environ},
         }  # fmt: skip
-
-    def root_environment(self) -> dict[str, str]:
-        return {**self.environment(), "HOME": str(self.disk.root / "root"), "USER": "root", "LOGNAME": "root"}
 
     def metadata(self) -> Mapping[str, str]:
         birth = self.record.birth
@@ -135,11 +135,12 @@ class Machine:
             try:
                 child = await asyncio.create_subprocess_exec(
                     *words, stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output,
-                    cwd=self.disk.root, env=self.root_environment(), start_new_session=True,
+                    cwd=self.disk.root, env=self.environment(), start_new_session=True,
                 )  # fmt: skip
             except OSError as error:  # no "#!" line, or an interpreter that is not there: cloud-init goes on too
                 self._print(f"cloud-init: {words[0]}: {error.strerror}")
                 return 126
+            self.started(child.pid)
             code = await child.wait()
         self._print(log.read_bytes()[start:].decode(errors="replace"))
         return code
@@ -167,8 +168,38 @@ class Machine:
         return any(container.alive() for container in Store(self.disk.root).all())
 
     def freeze(self) -> None:
+        """Everything stands still, SSH too; AWS goes on believing that it runs."""
         self.frozen = True
+        self.sshd.freeze()
         processes.send(processes.carrying(self.mark), signal.SIGSTOP)
+
+    def heal(self) -> None:
+        """The end of all troubles that last."""
+        if self.frozen:
+            self.frozen = False
+            self.sshd.thaw()
+            processes.send(processes.carrying(self.mark), signal.SIGCONT)
+        self.limit_files(full=False)
+
+    def limit_files(self, *, full: bool) -> None:
+        """*full*: nothing can be written to files any more (EFBIG; ENOSPC is not ours to make)."""
+        limits.set_file_size([*processes.carrying(self.mark)], 0 if full else None)
+
+    def started(self, pid: int) -> None:
+        """A process was started for this instance from outside it."""
+        if self.around.faults.now.disk_full:
+            limits.set_file_size([pid], 0)
+
+    def delay_s(self) -> float:
+        return self.around.faults.now.slow_s
+
+    def fake_gpu(self, output: Path | None) -> None:
+        program = self.disk.bin / "nvidia-smi"
+        if output is None:
+            program.unlink(missing_ok=True)
+            return
+        program.write_text(f"#!/bin/sh\nexec cat {quote(str(output))}\n")
+        program.chmod(0o755)
 
 
 def _host_keys(disk: Disk) -> str:

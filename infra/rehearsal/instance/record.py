@@ -31,6 +31,9 @@ class Record(Protocol):
 
     def type(self) -> str: ...
 
+    def state(self) -> str:
+        """EC2's word: pending, running, ..."""
+
     def tags(self) -> Mapping[str, str]: ...
 
     def running(self, port: int) -> None:
@@ -38,6 +41,9 @@ class Record(Protocol):
 
     def off(self) -> None:
         """Its processes are gone: `stopping` becomes `stopped`, `shutting-down` becomes `terminated`."""
+
+    def take_back(self) -> None:
+        """AWS needs the machine of this spot instance."""
 
     def shut_down_from_inside(self) -> None:
         """Somebody on the instance switched it off: stop or terminate, as its shutdown behaviour says."""

@@ -77,6 +77,7 @@ async def _on_pipes(process: asyncssh.SSHServerProcess[bytes], host: Host, envir
         *_words(process, host), stdin=pipe, stdout=pipe, stderr=pipe,
         cwd=host.disk.home, env=environment, start_new_session=True,
     )  # fmt: skip
+    host.started(child.pid)
     assert child.stdin and child.stdout and child.stderr
     feed = asyncio.create_task(_feed(process, child.pid, child.stdin))
     outputs = asyncio.gather(
@@ -95,6 +96,7 @@ async def _on_terminal(process: asyncssh.SSHServerProcess[bytes], host: Host, en
         sys.executable, "-ESs", str(RUN_SHIM), "terminal", *_words(process, host), stdin=theirs, stdout=theirs,
         stderr=theirs, cwd=host.disk.home, env=environment, start_new_session=True,
     )  # fmt: skip
+    host.started(child.pid)
     os.close(theirs)
     reader, writer = await _terminal_streams(ours)
     feed = asyncio.create_task(_feed(process, child.pid, writer, resize=lambda size: _set_size(ours, size)))

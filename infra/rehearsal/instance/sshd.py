@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import asyncio
 import socket
+from contextlib import suppress
 from typing import Any, Protocol
 
 import asyncssh
@@ -24,11 +26,17 @@ class Host(Protocol):
 
     def environment(self) -> dict[str, str]: ...
 
+    def started(self, pid: int) -> None: ...
+
+    def delay_s(self) -> float:
+        """How much later than sent each byte from the client arrives."""
+
 
 class Sshd:
     def __init__(self, host: Host) -> None:
         self.host = host
         self.connections: set[asyncssh.SSHServerConnection] = set()
+        self.frozen = False
         self._listener: asyncssh.SSHAcceptor | None = None
 
     async def listen(self, sock: socket.socket) -> None:
@@ -50,6 +58,28 @@ class Sshd:
         for connection in list(self.connections):
             connection.abort()
 
+    def freeze(self) -> None:
+        """Answer nobody any more, and cut nobody off: what a hung machine looks like from outside."""
+        self.frozen = True
+        for connection in self.connections:
+            _transport(connection).pause_reading()
+
+    def thaw(self) -> None:
+        self.frozen = False
+        for connection in self.connections:
+            _transport(connection).resume_reading()
+
+    def show_connections(self) -> None:
+        """Keep ${RIG_ROOT}/proc/net/tcp true: a guard sees by it that somebody is connected to port 22.
+
+        Format: https://docs.kernel.org/networking/proc_net_tcp.html
+        """
+        row = "{:4d}: 0100007F:0016 0100007F:{:04X} 01 00000000:00000000 00:00000000 00000000     0        0 0 1\n"
+        ports = [(connection.get_extra_info("peername") or ("", 0))[1] for connection in self.connections]
+        head = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
+        with suppress(FileNotFoundError):  # the disk went with a terminated instance
+            self.host.disk.tcp_table.write_text(head + "".join(row.format(n, port) for n, port in enumerate(ports)))
+
     async def close(self) -> None:
         if self._listener:
             self._listener.close()
@@ -67,10 +97,15 @@ class _Door(asyncssh.SSHServer):  # type: ignore[misc]  # asyncssh is untyped to
     def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
         self._connection = conn
         self._sshd.connections.add(conn)
+        self._sshd.show_connections()
+        if self._sshd.frozen:
+            _transport(conn).pause_reading()
+        _delay(conn, self._sshd.host)
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._connection:
             self._sshd.connections.discard(self._connection)
+            self._sshd.show_connections()
 
     def public_key_auth_supported(self) -> bool:
         return True
@@ -89,6 +124,29 @@ class _Door(asyncssh.SSHServer):  # type: ignore[misc]  # asyncssh is untyped to
 
     def server_requested(self, listen_host: str, listen_port: int) -> bool:
         return _is_loopback(listen_host or "localhost")
+
+
+def _transport(connection: asyncssh.SSHServerConnection) -> asyncio.Transport:
+    transport: asyncio.Transport = connection._transport  # asyncssh has no public way to stop reading
+    return transport
+
+
+def _delay(connection: asyncssh.SSHServerConnection, host: Host) -> None:
+    """Let what the client sends arrive later, in order, while the fault `slow` lasts."""
+    loop = asyncio.get_running_loop()
+    arrive = connection.data_received
+    free_at = 0.0
+
+    def data_received(data: bytes, datatype: Any = None) -> None:
+        nonlocal free_at
+        at = max(free_at, loop.time() + host.delay_s())
+        if at <= loop.time():
+            arrive(data, datatype)
+            return
+        free_at = at + 1e-6  # the loop keeps no order among equal times
+        loop.call_at(at, arrive, data, datatype)
+
+    connection.data_received = data_received
 
 
 def _is_loopback(host: str) -> bool:

@@ -14,7 +14,7 @@ def main(name: str, words: list[str]) -> int:
     if name == "who":
         for _, terminal, login, address in rows:
             if terminal != "-":
-                print(f"{login} {terminal} ({address})")
+                print(f"{login:8} {terminal:12} 1970-01-01 00:00 ({address})")
         return 0
     return _loginctl(words, rows)
 

@@ -1,0 +1,60 @@
+"""Where there is a free machine: a zone is chosen for a launch that names none, and shortages are refused as by EC2."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from infra.rehearsal.cloud.answers import Refusal
+from infra.rehearsal.cloud.launches import zone_asked
+from infra.rehearsal.faults import Faults
+
+
+class ZoneChoice:
+    """EC2 takes a zone that offers the type and has room; moto always takes the first."""
+
+    faults: Faults
+
+    def run_instances(self, *args: Any, **kwargs: Any) -> Any:
+        named = bool(kwargs.get("placement") or kwargs.get("subnet_id") or kwargs.get("nics"))
+        zones = zones_of(self, kwargs["instance_type"])
+        if not named and zones:
+            free = [zone for zone in zones if not self.faults.short_of(zone, kwargs["instance_type"])]
+            kwargs["placement"] = (free or zones)[0]
+        return super().run_instances(*args, **kwargs)  # type: ignore[misc]
+
+
+def zones_of(ec2: Any, machine_type: str) -> list[str]:
+    offered = ec2.describe_instance_type_offerings("availability-zone", {"instance-type": [machine_type]})
+    return sorted({offer["Location"] for offer in offered})
+
+
+def refuse_without_capacity(ec2: Any, faults: Faults, machine_type: str, zone: str) -> None:
+    """*zone* empty: anywhere in the region will do. EC2 answers with status 500, which SDKs take for their own to retry."""
+    zones = zones_of(ec2, machine_type)
+    wanted = [zone] if zone else zones
+    if not wanted or any(not faults.short_of(one, machine_type) for one in wanted):
+        return
+    free = [one for one in zones if not faults.short_of(one, machine_type)]
+    if not zone:
+        text = (
+            f"We currently do not have sufficient {machine_type} capacity in zones with support for 'gp3' volumes. Our "
+            "system will be working on provisioning additional capacity."
+        )
+    else:
+        text = (
+            f"We currently do not have sufficient {machine_type} capacity in the Availability Zone you requested "
+            f"({zone}). Our system will be working on provisioning additional capacity. You can currently get "
+            f"{machine_type} capacity by not specifying an Availability Zone in your request or choosing "
+            f"{', '.join(free)}."
+        )
+    raise Refusal("InsufficientInstanceCapacity", text, 500)
+
+
+def zone_of_wish(ec2: Any, wish: Mapping[str, Any]) -> str:
+    """The zone of RunInstances in moto's own words."""
+    nics = wish.get("nics") or [{}]
+    return zone_asked(
+        {"Placement.AvailabilityZone": wish.get("placement") or "",
+         "SubnetId": wish.get("subnet_id") or nics[0].get("SubnetId")}, ec2
+    )  # fmt: skip
