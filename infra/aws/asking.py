@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import itertools
-import shlex
 from typing import Final
 
 from infra.aws.birth import SHOWN_S, Birth
-from infra.aws.catalog import machine_types
 from infra.aws.failures import code_of
 from infra.aws.instance import Instance, elected, parsed, sight
-from infra.aws.order import Attempt, Offer, Order, attempts, client_token, request
+from infra.aws.order import Attempt, Order, attempts, client_token, request
 from infra.aws.patience import PASSING, ask_once
-from infra.aws.quota import quota_of
-from infra.aws.session import Session
-from infra.errors import AwsFailed, NoCapacity, QuotaTooSmall, RigError
+from infra.errors import AwsFailed, NoCapacity, RigError
 
 ASK_AGAIN_S: Final = 60.0
 # The type is not offered in that zone, or not to this account: the next attempt may fare better.
@@ -65,10 +61,14 @@ def _made(order: Order, attempt: Attempt, token: str, birth: Birth) -> Instance:
     birth.token = token
     words = request(order, attempt, token)
     try:
-        answer = ask_once(birth.session, f"launch {attempt}", lambda ec2: ec2.run_instances(**words), birth.clock)
-    except QuotaTooSmall as error:
-        birth.token = ""
-        raise _quota_in_full(birth.session, attempt.offer, error) from error.__cause__
+        answer = ask_once(
+            birth.session,
+            f"launch {attempt}",
+            lambda ec2: ec2.run_instances(**words),
+            machine=attempt.offer.type,
+            spot=attempt.offer.spot,
+            clock=birth.clock,
+        )
     except RigError as error:
         if code_of(error) not in PASSING:  # EC2 answered: it made nothing
             birth.token = ""
@@ -94,18 +94,4 @@ def _exhausted(order: Order, refused: list[RigError]) -> RigError:
         f"AWS has no free machine now. Asked for: {places}. Nothing was started.",
         "name more types (TYPE=g4dn.xlarge,g6.xlarge,g5.xlarge), wait for one (WAIT_MINUTES=30), or another region",
         code="InsufficientInstanceCapacity",
-    )
-
-
-def _quota_in_full(session: Session, offer: Offer, error: QuotaTooSmall) -> QuotaTooSmall:
-    """AWS's sentence names neither quota nor numbers; the launch has failed anyway, so there is time to look."""
-    try:
-        (machine,) = machine_types(session, [offer.type])
-        quota = quota_of(session, machine, spot=offer.spot)
-    except (RigError, ValueError):  # looking is a courtesy: AWS's own sentence has to do
-        return error
-    if quota is None:
-        return error
-    return QuotaTooSmall(
-        f"{error.cause}\nThe quota {quota}. Nothing was started.", f"{shlex.join(quota.request)}\n{error.hint}"
     )

@@ -72,7 +72,14 @@ def start(session: Session, instance: Instance, tags: Mapping[str, str], tell: T
     write_tags(session, instance, tags)
     tell(f"Starting {instance.type} {instance.id} in {instance.zone}")
     try:
-        ask_once(session, f"start {instance.id}", lambda ec2: ec2.start_instances(InstanceIds=[instance.id]), clock)
+        ask_once(
+            session,
+            f"start {instance.id}",
+            lambda ec2: ec2.start_instances(InstanceIds=[instance.id]),
+            machine=instance.type,
+            spot=instance.spot,
+            clock=clock,
+        )
         return wait(session, instance, until="running", tell=tell, clock=clock)
     except NoCapacity as error:
         raise _no_capacity_to_start(instance, error) from error

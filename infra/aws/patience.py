@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
+from infra.aws.catalog import machine_types
 from infra.aws.clock import Clock
 from infra.aws.failures import code_of
+from infra.aws.quota import quota_of
 from infra.aws.session import Session
-from infra.errors import RigError
+from infra.errors import QuotaTooSmall, RigError
 
 Answer = TypeVar("Answer")
 
@@ -24,8 +27,20 @@ PASSING: Final = frozenset(
 _PAUSES_S: Final = (1.0, 2.0, 4.0, 8.0)
 
 
-def ask_once(session: Session, action: str, question: Callable[[Any], Answer], clock: Clock) -> Answer:
-    """`question(ec2 client)`, repeated only while AWS throttles or the line is bad; capacity and quota errors pass."""
+def ask_once(
+    session: Session, action: str, question: Callable[[Any], Answer], *, machine: str, spot: bool, clock: Clock
+) -> Answer:
+    """`question(ec2 client)`, repeated only while AWS throttles or the line is bad; a lack of capacity is told at once.
+
+    *machine* and *spot* say which quota counts: QuotaTooSmall then names it, with its numbers.
+    """
+    try:
+        return _asked_calmly(session, action, question, clock)
+    except QuotaTooSmall as error:
+        raise _in_numbers(session, machine, spot, error) from error.__cause__
+
+
+def _asked_calmly(session: Session, action: str, question: Callable[[Any], Answer], clock: Clock) -> Answer:
     for pause_s in _PAUSES_S:
         try:
             return _ask(session, action, question)
@@ -39,3 +54,15 @@ def ask_once(session: Session, action: str, question: Callable[[Any], Answer], c
 def _ask(session: Session, action: str, question: Callable[[Any], Answer]) -> Answer:
     with session.translated(action):
         return question(session.client("ec2", patient=False))
+
+
+def _in_numbers(session: Session, machine: str, spot: bool, error: QuotaTooSmall) -> QuotaTooSmall:
+    """AWS's sentence names neither quota nor numbers. The command has failed anyway, so there is time to look."""
+    try:
+        quotas = [quota_of(session, found, spot=spot) for found in machine_types(session, [machine])]
+    except RigError:  # looking is a courtesy: AWS's own sentence has to do
+        return error
+    if not quotas or quotas[0] is None:
+        return error
+    cause = f"{error.cause}\nThe quota {quotas[0]}. Nothing was started."
+    return QuotaTooSmall(cause, f"{shlex.join(quotas[0].request)}\n{error.hint}")
