@@ -5,10 +5,10 @@
 .DEFAULT_GOAL := help
 
 # The verbs of `rig`; what each does stands beside its name further down.
-rig_verbs := demo doctor plan launch train logs pull watch runs cancel status extend stop start terminate sweep \
-             ssh ssh-config notebook board image bake cost settings lesson lesson-check
+rig_verbs := demo doctor plan launch train logs watch pull runs cancel status extend stop start terminate \
+             cost sweep settings rehearsal iam-policy setup-guard
 
-.PHONY: help set-up extra-ford extra-parquet test check lock clean remote $(rig_verbs)
+.PHONY: help set-up extra-ford extra-parquet test check acceptance lock clean remote $(rig_verbs)
 
 # --- How TYPE=g5.xlarge becomes --type='g5.xlarge' -------------------------------------------------------------------
 # Only what stands on the command line counts: a TYPE in the shell's environment is somebody else's.
@@ -36,8 +36,8 @@ plan: ## what `launch` would do and the most it can cost; changes nothing
 launch: ## rent an instance and make it ready: TYPE=g4dn.xlarge HOURS=8 BUDGET=5 SPOT=1
 train: ## train JOB=lenet on this CPU; `make train remote JOB=lenet` on the instance; SCRIPT=mine.py ARGS="-n 3"
 logs: ## follow a run again
+watch: ## live view of a run: step, loss, samples per second, GPU use, money
 pull: ## fetch a run's results, also while it trains
-watch: ## live view: step, loss, samples per second, GPU use, money
 runs: ## the runs on the instance
 cancel: ## end a run: RUN=name
 status: ## every rig in the region: state, cost so far, when each guard stops it
@@ -45,17 +45,12 @@ extend: ## move every guard's deadline: HOURS=2
 stop: ## stop the instance; the disk stays, and what it costs is said
 start: ## start a stopped instance
 terminate: ## delete the instance and its disk
-sweep: ## all regions: everything the kit made and its cost; DELETE=1 removes it after asking
-ssh: ## a shell on the instance
-ssh-config: ## a Host entry for VS Code Remote-SSH, Emacs and vim
-notebook: ## Jupyter on the instance, in your browser
-board: ## TensorBoard for your runs
-image: ## build the training image
-bake: ## turn the prepared instance into an image that boots ready
 cost: ## what each run and instance cost
+sweep: ## all regions: everything the kit made and its cost; DELETE=1 removes it after asking
 settings: ## every setting, its meaning and its value here
-lesson: ## a lesson to solve: N=3
-lesson-check: ## check your solution: N=3
+rehearsal: ## the pretend cloud of this folder: is it up, and what is in it
+iam-policy: ## the least permissions the kit needs, as an IAM policy
+setup-guard: ## once per account: let AWS itself stop an instance at its deadline
 
 remote:
 	@$(if $(filter train,$(MAKECMDGOALS)),:,echo '`remote` goes together with `train`: make train remote JOB=lenet' >&2; exit 2)
@@ -82,6 +77,9 @@ check: test ## the tests, and ruff, mypy, shellcheck and the documents
 	@.venv/bin/mypy
 	@scripts/shellcheck-all
 	@.venv/bin/python scripts/check_docs.py
+
+acceptance: .venv/.ready ## what only a real AWS account can show: the plan and its price; docs/acceptance.md
+	@.venv/bin/python scripts/acceptance.py
 
 lock: .venv/.ready-test ## write requirements/*.txt from *.in; UPGRADE=1 takes newer versions
 	@UPGRADE='$(UPGRADE)' scripts/lock

@@ -14,6 +14,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from infra.cli.verbs import VERBS
+
 PROJECT = Path(__file__).resolve().parents[2]
 MAKEFILE = PROJECT / "Makefile"
 
@@ -64,7 +66,7 @@ def rig_call(kit: Path, *words: str, **environment: str) -> list[str]:
         (["train", "JOB=lenet"], ["train", "--job=lenet"]),
         (["train", "remote", "JOB=lenet"], ["train", "remote", "--job=lenet"]),
         (["JOB=lenet", "remote", "train"], ["train", "remote", "--job=lenet"]),
-        (["ssh-config"], ["ssh-config"]),
+        (["iam-policy"], ["iam-policy"]),
         (["launch", "ON_DEMAND_FALLBACK=1"], ["launch", "--on-demand-fallback=1"]),
         (["launch", "TYPO=1"], ["launch", "--typo=1"]),
         (["status", "PYTHON=python3.12"], ["status"]),
@@ -106,12 +108,19 @@ def test_a_failing_rig_fails_make(kit: Path) -> None:
         rig.write_text(told)
 
 
+def assigned(name: str) -> list[str]:
+    """The words that the Makefile gives to *name*, over all its lines."""
+    found = re.search(rf"^{re.escape(name)} ?:=? ?((?:.*\\\n)*.*)$", MAKEFILE.read_text(), re.MULTILINE)
+    assert found, name
+    return found[1].replace("\\", "").split()
+
+
+def test_every_verb_of_rig_is_a_word_of_make() -> None:
+    assert sorted(assigned("rig_verbs")) == sorted(VERBS)
+
+
 def test_help_lists_every_word_a_person_can_type(kit: Path) -> None:
-    phony = re.search(r"^\.PHONY: (.*)$", MAKEFILE.read_text(), re.MULTILINE)
-    verbs = re.search(r"^rig_verbs := ((?:.*\\\n)*.*)$", MAKEFILE.read_text(), re.MULTILINE)
-    assert phony
-    assert verbs
-    words = {*phony[1].replace("$(rig_verbs)", "").split(), *verbs[1].replace("\\", "").split()}
+    words = {*assigned(".PHONY"), *assigned("rig_verbs")} - {"$(rig_verbs)"}
 
     listed = re.findall(r"^  ([a-z-]+) +\S", make(kit).stdout, re.MULTILINE)
 

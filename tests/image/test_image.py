@@ -1,0 +1,103 @@
+"""The training image: what goes into it, and what it can do once built."""
+
+import json
+import os
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from infra.job import image
+from tests.image.conftest import Docker
+
+PROJECT = Path(__file__).resolve().parents[2]
+DOCKERFILE = (PROJECT / "Dockerfile").read_text()
+
+SMALL_TRAINING = """
+import mxnet as mx, numpy as np
+from mxnet import autograd, gluon
+np.bool(1)  # scripts of MXNet's own day say this
+net = gluon.nn.Dense(1)
+net.initialize()
+trainer = gluon.Trainer(net.collect_params(), "sgd", {"learning_rate": 0.1})
+for _ in range(50):
+    x = mx.nd.random.normal(shape=(16, 2))
+    with autograd.record():
+        loss = gluon.loss.L2Loss()(net(x), 2 * x[:, 0] - 3 * x[:, 1])
+    loss.backward()
+    trainer.step(16)
+print([round(float(w), 1) for w in net.weight.data()[0].asnumpy()])
+"""
+
+
+def test_only_the_locks_go_into_the_image() -> None:
+    """Code is mounted when a job runs: were it copied, every change of it would build the image again."""
+    copied = re.findall(r"^(?:COPY|ADD) (\S+) ", DOCKERFILE, re.MULTILINE)
+    named = {path.relative_to(PROJECT).as_posix() for path in image.ingredients()}
+
+    assert {"Dockerfile", *copied} == named
+
+
+def test_every_package_in_the_image_is_pinned_by_checksum() -> None:
+    for lock in sorted((PROJECT / "requirements").glob("image-*.txt")):
+        packages = re.findall(
+            r"^\w\S*==\S+ \\\n((?:    --hash=sha256:[0-9a-f]{64}.*\n)+)", lock.read_text(), re.MULTILINE
+        )
+        assert len(packages) == len(re.findall(r"^\w", lock.read_text(), re.MULTILINE)) > 0, lock.name
+    installs = re.findall(r"pip install .*", DOCKERFILE)
+    assert installs
+    assert all("--require-hashes" in line and "--no-deps" in line for line in installs)
+
+
+def test_the_image_starts_as_no_root_and_without_health_checks() -> None:
+    stages = DOCKERFILE.split("\nFROM ")[2:]
+
+    assert [re.findall(r"^(?:USER|HEALTHCHECK) .*", stage, re.MULTILINE) for stage in stages] == [["USER trainer"]] * 2
+
+
+@pytest.mark.docker
+def test_any_user_of_the_host_can_train_in_it(docker: Docker, cpu_image: str) -> None:
+    printed = docker(
+        "run", "--rm", "--network", "none", "--user", "4321:8765", cpu_image, "python", "-c", SMALL_TRAINING
+    )  # fmt: skip
+
+    assert printed.strip() == "[2.0, -3.0]"
+
+
+@pytest.mark.docker
+def test_scripts_find_the_python_of_the_image_by_each_of_its_names(docker: Docker, cpu_image: str) -> None:
+    """`python3 kit/record.py` and `#!/usr/bin/env python3` must meet the Python that has MXNet."""
+    found = docker("run", "--rm", "--network", "none", cpu_image, "which", "python", "python3", "pip")
+
+    assert found.split() == ["/opt/venv/bin/python", "/opt/venv/bin/python3", "/opt/venv/bin/pip"]
+
+
+@pytest.mark.docker
+def test_a_change_of_code_builds_nothing(docker: Docker, cpu_image: str, tmp_path: Path) -> None:
+    for path in [*image.ingredients(), PROJECT / ".dockerignore"]:
+        copy = tmp_path / path.relative_to(PROJECT)
+        copy.parent.mkdir(exist_ok=True)
+        shutil.copy(path, copy)
+    (tmp_path / "training").mkdir()
+    (tmp_path / "training/loop.py").write_text("something new\n")
+    base = os.environ.get("RIG_BASE_IMAGE", "")
+    base_words = ["--build-arg", f"BASE={base}"] if base else []
+
+    built = docker("build", "--quiet", "--network", "host", "--target", "cpu", *base_words, str(tmp_path)).strip()
+
+    assert built == docker("image", "inspect", "--format", "{{.Id}}", cpu_image).strip()
+
+
+@pytest.mark.docker
+def test_nothing_of_the_machine_that_built_it_is_left_in_the_layers(docker: Docker, cpu_image: str) -> None:
+    """No downloaded package, no package list, no build argument that turned into environment."""
+    find = "find /root/.cache /var/cache/apt /var/lib/apt/lists -type f 2>/dev/null; find / -xdev -name '*.whl'"
+    left = docker("run", "--rm", "--network", "none", "--user", "0", cpu_image, "sh", "-c", find).splitlines()
+    environment = json.loads(docker("image", "inspect", "--format", "{{json .Config.Env}}", cpu_image))
+
+    # Debian keeps the two wheels from which `python3 -m venv` fills a new environment.
+    assert [path for path in left if not path.startswith("/usr/share/python-wheels/")] == []
+    assert sorted(line.partition("=")[0] for line in environment) == sorted(
+        ["PATH", "PIP_DISABLE_PIP_VERSION_CHECK", "PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE", "MPLCONFIGDIR"]
+    )
