@@ -234,6 +234,17 @@ def test_a_full_disk_does_not_swallow_the_reason(tmp_path: Path, monkeypatch: py
     assert [ending.reason for ending in endings(json.loads(ended.read_text()))] == ["deadline"]
 
 
+def test_what_the_backstop_did_is_on_record_after_the_next_start(machine: Machine) -> None:
+    machine.deadline_in(hours=8)
+    machine.boot()
+    (machine.root / "var/lib/gluon-rig/backstop-fired").write_text("2026-11-20T18:08:00Z\n")
+    machine.start_guard()
+    machine.until(lambda: bool(machine.status))
+
+    assert [(ending.reason, ending.at) for ending in endings(machine.ended)] == [("backstop", "2026-11-20T18:08:00Z")]
+    assert not (machine.root / "var/lib/gluon-rig/backstop-fired").exists()
+
+
 def test_earlier_endings_are_kept(machine: Machine) -> None:
     for _ in range(2):
         machine.deadline_in(hours=1)

@@ -82,9 +82,7 @@ def test_an_established_connection_to_ssh_is_a_sign_even_without_a_login(
 
 
 def test_without_a_connection_table_the_list_of_sessions_counts(tmp_path: Path) -> None:
-    assert signs.ssh(str(tmp_path), "3 1000 ubuntu - pts/0\n4 1000 ubuntu - -\n") == (
-        "2 SSH connection(s)",
-    )
+    assert signs.ssh(str(tmp_path), "3 1000 ubuntu - pts/0\n4 1000 ubuntu - -\n") == ("2 SSH connection(s)",)
     assert signs.ssh(str(tmp_path), "\n") == ()
     assert signs.ssh(str(tmp_path), None) == ()
 

@@ -13,7 +13,7 @@ from . import gpu, signs
 from .clock import Clock, boot_clock
 from .decide import TICK_S, Baked, Decision, Firing, Observation, decide
 from .ending import Machine, list_containers, power_off, wind_down
-from .files import keep_spare, load_memory, read, record_ending, save_memory, write_whole
+from .files import adopt_backstop, keep_spare, load_memory, read, record_ending, save_memory, write_whole
 from .imds import SPOT, TAGS, Metadata
 from .programs import Program
 from .systemd import alive, notify
@@ -46,7 +46,9 @@ class Guard:
         self._busy: tuple[str, ...] = ()
         self._off_at = 0.0
         self._make_probes()
-        keep_spare(self.state_dir + "/spare")
+        self.ended_file, self.spare = self.state_dir + "/ended.json", self.state_dir + "/spare"
+        keep_spare(self.spare)
+        adopt_backstop(self.state_dir + "/backstop-fired", self.ended_file, self.spare)
 
     def _make_probes(self) -> None:
         every_s, timeout_s = self.clock.really(PROBE_EVERY_S, at_least=0.5), self.clock.really(20, at_least=5)
@@ -138,7 +140,7 @@ class Guard:
 
     def _record(self, ending: dict[str, object], steps: dict[str, str]) -> None:
         whole = dict(ending, steps=steps)
-        if not record_ending(self.state_dir + "/ended.json", self.state_dir + "/spare", whole):
+        if not record_ending(self.ended_file, self.spare, whole):
             say("the reason cannot be written to the disk")
 
 
