@@ -163,6 +163,19 @@ def test_metadata_that_falls_silent_or_talks_rubbish_changes_nothing(machine: Ma
     assert endings(machine.ended)[0].reason == "deadline"
 
 
+@pytest.mark.parametrize("off_s", [-86400.0, 86400.0], ids=["system-clock-a-day-ahead", "system-clock-a-day-behind"])
+def test_a_wrong_system_clock_moves_nothing(machine: Machine, imds: Imds, off_s: float) -> None:
+    """Seen from the machine it is EC2's clock that differs; the deadline stands in EC2's time."""
+    imds.date_off_s = off_s
+    machine.containers("rig-a")
+    machine.deadline_in(hours=1 + off_s / 3600)
+    machine.boot()
+    machine.start_guard(FAST)
+    machine.until(lambda: machine.off)
+
+    assert 3600 * 0.9 <= machine.memory["up_s"] < 3600 * 1.5
+
+
 def test_without_any_metadata_the_hours_of_user_data_hold(machine: Machine, imds: Imds) -> None:
     machine.containers("rig-a")
     imds.garbage = True
