@@ -26,9 +26,10 @@ class Scene:
         return f"aws sso login --profile {self.profile}" if self.profile else "aws sso login"
 
 
-def from_code(code: str, message: str, operation: str, scene: Scene) -> RigError:
-    """The error for what AWS answered to *operation* ("RunInstances")."""
-    permission = _permission(message, operation)
+def from_code(code: str, message: str, permission: str, scene: Scene) -> RigError:
+    """The error for what AWS answered. *permission*: what the call needed ("ec2:RunInstances"), if AWS names none."""
+    named = re.search(r"perform: ([\w-]+:\w+)", message)
+    permission = named[1] if named else permission
     text = _fill(BY_CODE.get(code, OTHER), message, scene, code=code, permission=permission)
     encoded = re.search(r"Encoded authorization failure message: (\S+)", message)
     if encoded and text.error is NotAllowed:
@@ -69,9 +70,3 @@ def _error(text: Explanation, code: str) -> RigError:
     if issubclass(text.error, AwsFailed):
         return text.error(text.cause, text.hint, code=code)
     return text.error(text.cause, text.hint)
-
-
-def _permission(message: str, operation: str) -> str:
-    """ "ec2:RunInstances": from AWS's own sentence, else from the call."""
-    named = re.search(r"perform: ([\w-]+:\w+)", message)
-    return named[1] if named else operation

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     import boto3
 
 FALLBACK_REGION: Final = "us-east-1"
+# Where IAM's name for a service is not the one it signs with.
+IAM_PREFIX: Final = {"monitoring": "cloudwatch"}
 READ_TIMEOUT_S: Final = 60.0  # botocore's own
 
 
@@ -74,10 +76,18 @@ class Session:
             yield
         except ClientError as error:
             said = error.response.get("Error", {})
-            raise from_code(said.get("Code", ""), said.get("Message") or "", error.operation_name, scene) from error
+            permission = self._permission_for(error.operation_name)
+            raise from_code(said.get("Code", ""), said.get("Message") or "", permission, scene) from error
         except BotoCoreError as error:
             names = tuple(kind.__name__ for kind in type(error).__mro__)
             raise from_exception(names, str(error), scene) from error
+
+    def _permission_for(self, operation: str) -> str:
+        """ "ec2:RunInstances": an error knows its operation only, but we made the clients."""
+        models = (client.meta.service_model for client in list(self._clients.values()))
+        owners = (model.signing_name for model in models if operation in model.operation_names)
+        owner = next(owners, "")
+        return f"{IAM_PREFIX.get(owner, owner)}:{operation}" if owner else operation
 
     def _make(self, service: str, region: str, patient: bool, timeout_s: float) -> Any:
         from botocore.config import Config

@@ -40,7 +40,7 @@ def order(**changes: Any) -> Order:
         disk_gib=60,
         key_name="",
         group_id="sg-1",
-        user_data="#cloud-boothook\n",
+        user_data=b"#cloud-boothook\n",
         tags={DEADLINE_TAG: "2026-11-20T20:00:00Z"},
     )
     return replace(plain, **changes)

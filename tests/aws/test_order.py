@@ -30,7 +30,7 @@ ON_DEMAND_WORDS = {
     "ClientToken": "token",
     "KeyName": "gluon-rig-rig-1",
     "SecurityGroupIds": ["sg-1"],
-    "UserData": "#cloud-boothook\n",
+    "UserData": b"#cloud-boothook\n",
     "BlockDeviceMappings": [
         {
             "DeviceName": "/dev/sda1",
@@ -98,7 +98,9 @@ def test_ec2s_own_model_accepts_every_request():
     shape = Botocore().get_service_model("ec2").operation_model("RunInstances").input_shape
 
     for attempt in attempts(replace(WANTED, offers=(T4, SPOT, Offer(type="t3.micro")))):
-        assert not ParamValidator().validate(request(WANTED, attempt, "token"), shape).has_errors()
+        # botocore turns the user data into text before it looks at the rest.
+        words = {**request(WANTED, attempt, "token"), "UserData": ""}
+        assert ParamValidator().validate(words, shape).generate_report() == ""
 
 
 def test_attempts_go_unpinned_then_by_zone_then_to_the_next_offer():
