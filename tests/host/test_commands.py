@@ -25,10 +25,18 @@ def target() -> Target:
 def options(target: Target) -> str:
     return shlex.join(
         [
-            "-F", "none",
+            "-F",
+            "none",
             *("-o", "BatchMode=yes", "-o", "ConnectTimeout=10", "-o", "ControlMaster=auto"),
             *("-o", f'ControlPath="{target.control_path}"', "-o", "ControlPersist=30"),
-            *("-o", "GlobalKnownHostsFile=/dev/null", "-o", "HostKeyAlgorithms=ssh-ed25519", "-o", "HostKeyAlias=i-0abc"),
+            *(
+                "-o",
+                "GlobalKnownHostsFile=/dev/null",
+                "-o",
+                "HostKeyAlgorithms=ssh-ed25519",
+                "-o",
+                "HostKeyAlias=i-0abc",
+            ),
             *("-o", "IdentitiesOnly=yes", "-o", 'IdentityFile="/home/ada/my keys/100%% id"', "-o", "LogLevel=ERROR"),
             *("-o", "Port=2222", "-o", "ServerAliveCountMax=3", "-o", "ServerAliveInterval=15"),
             *("-o", "StrictHostKeyChecking=yes", "-o", "UpdateHostKeys=no", "-o", "User=ubuntu"),
@@ -50,14 +58,20 @@ def test_the_code_goes_by_rsync_with_delete_and_without_secrets(target: Target) 
 
     assert line[:7] == ["rsync", "--archive", "--no-owner", "--no-group", "--delete", "--compress", "--from0"]
     assert {f"--exclude={name}" for name in (".env", "*.pem", ".aws/", "id_ed25519*", ".git")} < set(line)
-    assert line[-5:] == ["--exclude-from=-", "--rsh", f"ssh {options(target)}", "/home/ada/car/", "203.0.113.7:rig/code/"]
+    assert line[-5:] == [
+        "--exclude-from=-",
+        "--rsh",
+        f"ssh {options(target)}",
+        "/home/ada/car/",
+        "203.0.113.7:rig/code/",
+    ]
 
 
 def test_results_come_home_without_overwriting_newer_work_and_never_compressed(target: Target) -> None:
     line = commands.rsync_pull(target, "/home/ubuntu/rig/runs/r1", Path("runs/r1"))
 
     assert line == [
-        "rsync", "--archive", "--no-owner", "--no-group", "--partial-dir=.part", "--update", "--exclude=*.part",
+        "rsync", "--archive", "--no-owner", "--no-group", "--partial-dir=.part", "--update", "--exclude=*.part", "--exclude=.aside-*",
         "--rsh", f"ssh {options(target)}", "203.0.113.7:/home/ubuntu/rig/runs/r1/", "runs/r1/",
     ]  # fmt: skip
 

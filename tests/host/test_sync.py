@@ -13,8 +13,25 @@ from infra.errors import WorldError
 from infra.host.connection import Host
 from infra.host.sync import pull, push_code, push_data, rsync_here
 
-NAMES = ["plain.py", "with blank.py", "with'quote.py", "ünïcödé/日本.py", "star*[x].py", "deep/er/module.py", "back\\slash.py"]
-SECRETS = [".env", ".env.local", "key.pem", "id_ed25519", "sub/.aws/credentials", ".ssh/id_rsa", "service.key", ".netrc"]
+NAMES = [
+    "plain.py",
+    "with blank.py",
+    "with'quote.py",
+    "ünïcödé/日本.py",
+    "star*[x].py",
+    "deep/er/module.py",
+    "back\\slash.py",
+]
+SECRETS = [
+    ".env",
+    ".env.local",
+    "key.pem",
+    "id_ed25519",
+    "sub/.aws/credentials",
+    ".ssh/id_rsa",
+    "service.key",
+    ".netrc",
+]
 
 
 @pytest.fixture(params=["rsync", "tar"])
@@ -27,7 +44,16 @@ def rsync_there(request: pytest.FixtureRequest) -> bool:
 @pytest.fixture
 def code(tmp_path: Path) -> Path:
     folder = tmp_path / "my project"
-    for name in [*NAMES, *SECRETS, "junk/big.bin", "junk/keep.txt", "out.log", "runs/old/weights", "literal*.tmp", "literalX.tmp"]:
+    for name in [
+        *NAMES,
+        *SECRETS,
+        "junk/big.bin",
+        "junk/keep.txt",
+        "out.log",
+        "runs/old/weights",
+        "literal*.tmp",
+        "literalX.tmp",
+    ]:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f"I am {name}")

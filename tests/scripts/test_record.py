@@ -39,11 +39,14 @@ def test_a_run_leaves_its_log_its_ending_and_last_a_manifest_of_all(tmp_path: Pa
     ending = json.loads((work / "exit.json").read_text())
     assert (ending["exit_code"], ending["command"][0]) == (0, sys.executable)
     assert (work / "MANIFEST.sha256").read_text().splitlines() == [
-        f"{hashlib.sha256((work / name).read_bytes()).hexdigest()}  {name}" for name in ("exit.json", "train.log", "w.params")
+        f"{hashlib.sha256((work / name).read_bytes()).hexdigest()}  {name}"
+        for name in ("exit.json", "train.log", "w.params")
     ]
 
 
-@pytest.mark.parametrize(("command", "code"), [(("sh", "-c", "exit 3"), 3), (("sh", "-c", "kill -9 $$"), 137), (("no-such-program",), 127)])
+@pytest.mark.parametrize(
+    ("command", "code"), [(("sh", "-c", "exit 3"), 3), (("sh", "-c", "kill -9 $$"), 137), (("no-such-program",), 127)]
+)
 def test_the_exit_code_is_the_jobs_own_and_the_folder_is_sealed_all_the_same(
     tmp_path: Path, command: tuple[str, ...], code: int
 ) -> None:
@@ -94,3 +97,47 @@ def test_a_killed_recorder_leaves_a_folder_that_can_still_be_sealed(tmp_path: Pa
     subprocess.run([sys.executable, RECORD, "--seal", work], check=True)
 
     assert (work / "MANIFEST.sha256").read_text().endswith("  train.log\n")
+
+
+def test_a_signal_is_on_record_so_that_a_saved_checkpoint_is_not_taken_for_a_finished_run(tmp_path: Path) -> None:
+    work = tmp_path / "run"
+    program = f"trap 'exit 0' TERM; touch {work}/up; while :; do sleep 0.05; done"
+    process = subprocess.Popen([sys.executable, RECORD, work, "--", "sh", "-c", program])
+    wait_for((work / "up").exists, "the job")
+
+    process.send_signal(signal.SIGTERM)
+
+    assert process.wait(20) == 0
+    end = json.loads((work / "exit.json").read_text())
+    assert (end["exit_code"], end["signal"], end["oom_kills"]) == (0, "SIGTERM", 0)
+
+
+def test_what_a_job_leaves_running_in_the_background_ends_with_it(tmp_path: Path) -> None:
+    began = time.monotonic()
+
+    done = record(tmp_path / "run", "sh", "-c", "sleep 300 & echo through")
+
+    assert (done.returncode, done.stdout) == (0, "through\n")
+    assert time.monotonic() - began < 20
+
+
+def test_a_disk_that_takes_no_more_does_not_change_the_exit_code(tmp_path: Path) -> None:
+    work = tmp_path / "run"
+    work.mkdir()
+    (work / "train.log").symlink_to("/dev/full")
+
+    done = record(work, "sh", "-c", "echo hello; exit 3")
+
+    assert (done.returncode, done.stdout) == (3, "hello\n")
+
+
+def test_a_resumed_run_does_not_wear_the_ending_of_its_first_part(tmp_path: Path) -> None:
+    work = tmp_path / "run"
+    record(work, "sh", "-c", "echo first; exit 3")
+
+    done = record(work, "sh", "-c", f"ls {work}; echo second", RIG_JOB='{"name": "lenet"}')
+
+    assert "exit.json" not in done.stdout
+    assert json.loads((work / "exit.json").read_text())["exit_code"] == 0
+    assert json.loads((work / "job.json").read_text()) == {"name": "lenet"}
+    assert (work / "train.log").read_text().startswith("first\n")

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import random
 import re
 import signal
 from pathlib import Path
 
 import pytest
-
-from tests.story.conftest import Person, eventually, kill
+from person import Person, eventually, kill
 
 
 def newest(person: Person) -> Path:
@@ -117,7 +117,9 @@ def test_a_partial_pull_brings_what_is_there_while_the_run_goes_on(person: Perso
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_a_launch_killed_at_any_moment_is_finished_by_the_next_and_there_is_one_instance(person: Person, seed: int) -> None:
+def test_a_launch_killed_at_any_moment_is_finished_by_the_next_and_there_is_one_instance(
+    person: Person, seed: int
+) -> None:
     """The moments are counted in the launch's own lines, so that they spread over all its steps."""
     person.types("rehearsal", "up")
     process = person.start("launch")
@@ -133,7 +135,14 @@ def test_a_launch_killed_at_any_moment_is_finished_by_the_next_and_there_is_one_
 
     (instance,) = person.living()
     assert instance["State"]["Name"] == "running"
-    assert len(person.aws("ec2", "describe-security-groups", "--filters", "Name=tag-key,Values=gluon-rig:owner")["SecurityGroups"]) == 1
+    assert (
+        len(
+            person.aws("ec2", "describe-security-groups", "--filters", "Name=tag-key,Values=gluon-rig:owner")[
+                "SecurityGroups"
+            ]
+        )
+        == 1
+    )
     person.types("terminate")
     assert person.living() == []
 
@@ -159,8 +168,6 @@ def test_a_train_killed_at_any_moment_loses_nothing(person: Person) -> None:
 
 def test_a_dead_rehearsal_process_is_named_and_the_next_launch_starts_anew(person: Person) -> None:
     person.types("launch")
-    import os
-
     os.kill(person.cloud().pid, signal.SIGKILL)
 
     person.types("status")

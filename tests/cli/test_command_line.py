@@ -1,0 +1,115 @@
+"""The front door: what is typed wrong is said at once, all together, and nothing is asked of AWS."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from infra.cli.verbs import VERBS
+
+RIG = Path(sys.executable).with_name("rig")
+
+
+def rig(*words: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("RIG_", "AWS_"))}
+    blind = {
+        "HOME": str(cwd),
+        "AWS_CONFIG_FILE": "/nowhere",
+        "AWS_SHARED_CREDENTIALS_FILE": "/nowhere",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+    done = subprocess.run(
+        [str(RIG), *words], cwd=cwd, env={**kept, **blind, **environment}, capture_output=True, text=True, timeout=60
+    )
+    assert "Traceback" not in done.stderr
+    return done
+
+
+def test_help_lists_every_verb_and_loads_nothing_heavy(tmp_path: Path) -> None:
+    program = (
+        "import sys; from infra.cli import main; main(['--help']); "
+        "heavy = {'boto3', 'botocore', 'fabric', 'paramiko', 'moto', 'rich', 'asyncssh'} & set(sys.modules); "
+        "sys.exit(f'loaded: {heavy}' if heavy else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+
+    assert done.returncode == 0, done.stderr
+    assert [verb for verb in VERBS if f"\n  {verb} " not in done.stdout] == []
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_explains_itself(verb: str, tmp_path: Path) -> None:
+    done = rig(verb, "--help", cwd=tmp_path)
+
+    assert done.returncode == 0
+    assert done.stdout.startswith(f"usage: rig {verb}")
+
+
+def test_everything_that_is_wrong_is_said_together_with_the_nearest_right_name(tmp_path: Path) -> None:
+    (tmp_path / "rig.toml").write_text('budgett = 5\nos = "windows"\n')
+
+    done = rig("launch", "--hours", "soon", "--tpye", "g5.xlarge", cwd=tmp_path, RIG_IDEL="5")
+
+    assert done.returncode == 2
+    assert done.stderr == (
+        "rig: Some settings are wrong; nothing was asked of AWS:\n"
+        "  - option --tpye: there is no such setting; did you mean type?\n"
+        "  - rig.toml: budgett: there is no such setting; did you mean budget?\n"
+        "  - rig.toml: os = 'windows': one of: ubuntu-22.04, ubuntu-24.04, al2023\n"
+        "  - RIG_IDEL: there is no such setting; did you mean idle?\n"
+        "  - --hours = 'soon': could not convert string to float: 'soon'\n"
+        "  -> `rig settings` lists every setting with its meaning\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["lunch"], 2, "There is no verb 'lunch'.\n  -> did you mean `rig launch`?"),
+        (["train", "--job", "lenett"], 2, "lenett"),
+        (["train", "there"], 2, "invalid choice: 'there'"),
+        (["status", "now"], 2, "'now' is one word too many"),
+        (["launch", "--budget", "-1"], 2, "--budget = '-1': must be at least 0"),
+        (["launch", "--name", "a b"], 2, "letters, digits, - and _ only"),
+        (["train", "--script", "no.py"], 2, "there is no such file"),
+        (["train", "--script", "a.py", "--cmd", "ls"], 2, "a run does one thing"),
+        (["status"], 2, "there are no AWS credentials on this computer"),
+        (["launch"], 2, "there are no AWS credentials on this computer"),
+        (["doctor"], 2, "there are no AWS credentials on this computer"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_bad_input_is_one_clear_message_and_exit_2(words: list[str], code: int, message: str, tmp_path: Path) -> None:
+    done = rig(*words, cwd=tmp_path)
+
+    assert done.returncode == code
+    assert message in done.stderr + done.stdout
+
+
+def test_a_settings_file_that_is_no_toml_is_named(tmp_path: Path) -> None:
+    (tmp_path / "rig.toml").write_text("type = g5.xlarge")
+
+    done = rig("status", cwd=tmp_path)
+
+    assert done.returncode == 2
+    assert "rig.toml is not readable as TOML" in done.stderr
+
+
+def test_an_option_wins_over_the_environment_and_that_over_the_file(tmp_path: Path) -> None:
+    (tmp_path / "rig.toml").write_text("hours = 1\nidle = 1\nname = 'filed'\n")
+
+    out = rig("settings", "--hours", "3", cwd=tmp_path, RIG_HOURS="2", RIG_IDLE="2").stdout
+
+    assert "* hours = 3.0" in out
+    assert "* idle = 2" in out
+    assert "* name = filed" in out
+
+
+def test_a_pipe_that_closes_early_is_no_traceback(tmp_path: Path) -> None:
+    done = subprocess.run(f"{RIG} settings | head -1", shell=True, capture_output=True, text=True)  # noqa: S602 - a pipe is the point
+
+    assert done.stderr == ""

@@ -1,0 +1,80 @@
+"""A person at a prompt: a folder of their own and the `rig` console script; each line typed is a process of its own."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from infra.rehearsal import client
+
+RIG = Path(sys.executable).with_name("rig")
+PATIENCE_S = 120
+
+
+@dataclass
+class Person:
+    """*folder*: where they stand. Each call is a process of its own, as when a line is typed."""
+
+    folder: Path
+    environment: dict[str, str]
+
+    def start(self, *words: str, **popen: Any) -> subprocess.Popen[str]:
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "stdin": subprocess.DEVNULL, "text": True}
+        return subprocess.Popen([str(RIG), *words], cwd=self.folder, env=self.environment, **{**pipes, **popen})
+
+    def types(self, *words: str, code: int = 0) -> str:
+        """Run `rig WORDS` to its end and return what it printed as its product."""
+        process = self.start(*words)
+        out, said = process.communicate(timeout=PATIENCE_S)
+        assert process.returncode == code, f"rig {' '.join(words)}: exit {process.returncode}\n{out}\n{said}"
+        assert "Traceback" not in said
+        self.said = said
+        return out
+
+    def status(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = json.loads(self.types("status", "--json"))
+        return found
+
+    def cloud(self) -> client.Cloud:
+        found = client.find(self.folder)
+        assert found is not None
+        return found
+
+    def aws(self, *words: str) -> Any:
+        """The real awscli, as the person would ask the same cloud."""
+        environment = {
+            **self.environment,
+            "AWS_ENDPOINT_URL": self.cloud().endpoint_url,
+            "AWS_ACCESS_KEY_ID": "rehearsal",
+            "AWS_SECRET_ACCESS_KEY": "rehearsal",
+            "AWS_DEFAULT_REGION": "us-east-1",
+        }
+        line = [str(RIG.with_name("aws")), *words, "--output", "json"]
+        return json.loads(subprocess.run(line, env=environment, check=True, capture_output=True, text=True).stdout)
+
+    def living(self) -> list[dict[str, Any]]:
+        """Every instance that AWS shows and that is not on its way out."""
+        found = self.aws("ec2", "describe-instances")["Reservations"]
+        every = [one for reservation in found for one in reservation["Instances"]]
+        return [one for one in every if one["State"]["Name"] not in ("terminated", "shutting-down")]
+
+
+def eventually(condition: Callable[[], Any], what: str) -> Any:
+    """Wait for a condition, never for a time."""
+    until = time.monotonic() + PATIENCE_S
+    while not (found := condition()):
+        assert time.monotonic() < until, f"{what} did not come"
+        time.sleep(0.05)
+    return found
+
+
+def kill(process: subprocess.Popen[str]) -> None:
+    process.send_signal(signal.SIGKILL)
+    process.communicate()

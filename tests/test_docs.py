@@ -1,0 +1,77 @@
+"""What a page repeats from the code, a test compares: documents that are checked do not go stale."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from infra import settings
+from infra.cli.verbs import VERBS
+from infra.settings import Settings
+
+PROJECT = Path(__file__).resolve().parents[1]
+README = (PROJECT / "README.md").read_text()
+
+
+def test_the_example_of_rig_toml_is_what_the_code_says() -> None:
+    """Mend it with: .venv/bin/rig settings --example > rig.toml.example"""
+    assert (PROJECT / "rig.toml.example").read_text() == settings.example()
+
+
+def test_the_example_of_rig_toml_with_every_line_made_active_gives_the_defaults() -> None:
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+    active = re.sub(r"^# (\w+ = )", r"\1", settings.example(), flags=re.MULTILINE)
+
+    assert settings.load({}, environ={}, remembered=tomllib.loads(active)) == Settings()
+
+
+def test_every_verb_is_a_word_of_make_and_every_word_of_make_is_a_verb() -> None:
+    makefile = (PROJECT / "Makefile").read_text()
+    listed = re.search(r"rig_verbs := ((?:.*\\\n)*.*)", makefile)
+    assert listed
+
+    assert set(listed[1].replace("\\\n", " ").split()) == set(VERBS)
+
+
+def test_the_readme_names_every_top_level_place() -> None:
+    tree = subprocess.run(["git", "ls-files"], cwd=PROJECT, capture_output=True, text=True, check=True).stdout
+    folders = {line.split("/")[0] for line in tree.splitlines() if "/" in line and not line.startswith(".")}
+    map_ = README.partition("<!-- tree -->")[2].partition("<!-- /tree -->")[0]
+
+    assert folders == set(re.findall(r"^(\w+)/", map_, flags=re.MULTILINE))
+
+
+@pytest.mark.parametrize(
+    "document", ["README.md", *sorted(str(p.relative_to(PROJECT)) for p in PROJECT.glob("docs/*.md"))]
+)
+def test_every_option_and_verb_that_a_document_names_exists(document: str) -> None:
+    text = (PROJECT / document).read_text()
+    known = set(settings.Settings.__dataclass_fields__) | {
+        option.name.replace("-", "_") for verb in VERBS.values() for option in verb.options
+    }
+    verbs = set(re.findall(r"`(?:\.venv/bin/)?rig ([a-z][a-z-]+)", text))
+    variables = {
+        name.lower()
+        for line in re.findall(r"make [a-z-]+(?: [a-z-]+)*((?: [A-Z_]+=(?:\"[^\"]*\"|[^\s`]+))+)", text)
+        for name in re.findall(r" ([A-Z_]+)=", line)
+    }
+
+    assert verbs - set(VERBS) == set()
+    assert variables - known - {"tests", "python", "upgrade"} == set()
+
+
+def test_the_documents_have_no_dead_links_and_name_no_word_that_make_lacks() -> None:
+    done = subprocess.run([sys.executable, "scripts/check_docs.py"], cwd=PROJECT, capture_output=True, text=True)
+
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
+
+
+def test_the_changelog_has_a_place_for_the_next_change() -> None:
+    assert "## Unreleased" in (PROJECT / "CHANGELOG.md").read_text()
