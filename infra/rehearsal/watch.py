@@ -59,8 +59,14 @@ class Watch:
         percent = min(100.0, 100.0 * usage.jobs_s / real_s / cores)
         if now - self._alive.get(instance_id, float("-inf")) < PULSE_S:
             percent = max(percent, 100.0 / cores)
-        self.metrics.add(instance_id, "CPUUtilization", now, percent)
-        self.metrics.add(instance_id, "StatusCheckFailed", now, float(machine.frozen))
+        for at in self._moments(now):
+            self.metrics.add(instance_id, "CPUUtilization", at, percent)
+            self.metrics.add(instance_id, "StatusCheckFailed", at, float(machine.frozen))
+
+    def _moments(self, now: float) -> list[float]:
+        """A point for every minute since the last look: with a fast clock many minutes pass between two."""
+        minutes = max(1, round((now - self._looked) / LOOK_S))
+        return [now - minute * LOOK_S for minute in reversed(range(minutes))]
 
     def _state(self, machine: Machine) -> Any:
         with LOCK:

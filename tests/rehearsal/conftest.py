@@ -112,12 +112,17 @@ class Rehearsal:
         return Box(self, self.ec2.run_instances(**self.wish(**changes))["Instances"][0]["InstanceId"])
 
 
-def begin(project: Path) -> Rehearsal:
+def begin_rehearsal(project: Path) -> Rehearsal:
     key = project / "key"
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
     rehearsal = Rehearsal(project, client.ensure_running(project, print, engine="process"), key)
     rehearsal.ec2.import_key_pair(KeyName="tests", PublicKeyMaterial=key.with_suffix(".pub").read_bytes())
     return rehearsal
+
+
+@pytest.fixture(scope="session")
+def begin() -> Callable[[Path], Rehearsal]:
+    return begin_rehearsal
 
 
 @pytest.fixture(scope="session")
@@ -128,7 +133,7 @@ def until() -> Callable[..., Any]:
 @pytest.fixture(scope="session")
 def rehearsal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rehearsal]:
     project = tmp_path_factory.mktemp("rehearsal")
-    yield begin(project)
+    yield begin_rehearsal(project)
     client.down(project)
 
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from moto.core.exceptions import ServiceException
+
 from infra.rehearsal.clock import Clock
 from infra.rehearsal.cloud import calls
 from infra.rehearsal.cloud.answers import Answer, Refusal, refused
@@ -70,6 +72,8 @@ class Layer:
                 return own or self._ask_moto(call, environ)
         except Refusal as refusal:
             return refused(call, refusal)
+        except ServiceException as error:  # a check asked moto, and moto itself says no
+            return refused(call, Refusal(error.code, error.message))
         except Exception as error:
             log.exception("%s:%s crashed", call.service, call.operation)
             return refused(call, Refusal("InternalError", f"the rehearsal failed: {error!r}; its log tells more", 500))

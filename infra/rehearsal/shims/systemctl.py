@@ -1,85 +1,21 @@
-"""The part of systemd that the guard needs: simple services that start at boot and come back when they die."""
+"""The part of systemd that a guard needs: services that start at boot and come back when they die, and timers."""
 
 from __future__ import annotations
 
 import fcntl
 import os
-import shlex
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from infra.rehearsal import processes
 from infra.rehearsal.shims import power
+from infra.rehearsal.shims.units import Units
 
 UNIT_MARK = "RIG_UNIT"  # on every process of one service
 NOT_RUNNING = 3  # systemctl's exit code of is-active and status
-STOP_TIMEOUT_S = 5.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Unit:
-    """What is read of a .service file. *restart_s*: pause before a restart."""
-
-    name: str
-    exec_start: list[str]
-    restart: str = "no"
-    restart_s: float = 0.1
-    environment: dict[str, str] = field(default_factory=dict)
-    folder: str = "/"
-    wanted: bool = False
-
-
-class Units:
-    def __init__(self, root: Path) -> None:
-        self.folder = root / "etc" / "systemd" / "system"
-        self.wants = self.folder / "multi-user.target.wants"
-        self.run = root / "run" / "units"
-        self.log = root / "var" / "log"
-
-    def read(self, name: str) -> Unit:
-        """Raises FileNotFoundError when there is no such unit."""
-        return parse(name, (self.folder / name).read_text())
-
-    def lock(self, name: str) -> Path:
-        self.run.mkdir(parents=True, exist_ok=True)
-        return self.run / name
-
-    def active(self, name: str) -> bool:
-        with self.lock(name).open("a") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return True
-        return False
-
-
-def parse(name: str, text: str) -> Unit:
-    """https://www.freedesktop.org/software/systemd/man/latest/systemd.service.html, the keys named in Unit only."""
-    pairs = [
-        line.strip().partition("=") for line in text.splitlines() if "=" in line and not line.startswith(("#", ";"))
-    ]
-    given = {key.strip(): value.strip() for key, _, value in pairs}
-    environment = dict(
-        word.partition("=")[::2]
-        for key, _, value in pairs
-        if key.strip() == "Environment"
-        for word in shlex.split(value)
-    )
-    return Unit(
-        name=name, exec_start=shlex.split(given["ExecStart"].lstrip("-@:+!")), restart=given.get("Restart", "no"),
-        restart_s=_seconds(given.get("RestartSec", "100ms")), environment=environment,
-        folder=given.get("WorkingDirectory", "/"), wanted="WantedBy" in given,
-    )  # fmt: skip
-
-
-def _seconds(text: str) -> float:
-    for unit, factor in (("ms", 0.001), ("min", 60.0), ("s", 1.0)):
-        if text.endswith(unit):
-            return float(text.removesuffix(unit)) * factor
-    return float(text)
+QUIET = ("daemon-reload", "daemon-reexec", "reset-failed")
 
 
 def main(name: str, words: list[str]) -> int:
@@ -88,27 +24,29 @@ def main(name: str, words: list[str]) -> int:
     if verb in ("poweroff", "reboot", "halt"):
         power.press(verb)
         return 0
-    if verb in ("daemon-reload", "daemon-reexec", "reset-failed"):
+    if verb in QUIET:
         return 0
     units = Units(Path(os.environ["RIG_ROOT"]))
-    if verb == "boot":
-        return max((_start(units, link.name) for link in sorted(units.wants.glob("*.service"))), default=0)
+    if verb == "boot":  # ours: what systemd itself does at a boot
+        return max((_start(units, unit) for unit in units.enabled()), default=0)
     if verb not in VERBS:
         print(f"systemctl: the rehearsal has no `systemctl {verb}`", file=sys.stderr)
         return 1
     full = [name if "." in name else f"{name}.service" for name in names]
-    return max((_on_one(VERBS[verb], units, unit, "--now" in switches, verb) for unit in full), default=0)
+    return max((_on_one(units, verb, unit, now="--now" in switches) for unit in full), default=0)
 
 
-def _on_one(act: Callable[[Units, str], int], units: Units, name: str, now: bool, verb: str) -> int:
+def mark_of(name: str) -> str:
+    return f"{name}@{os.environ['RIG_INSTANCE_ID']}"
+
+
+def _on_one(units: Units, verb: str, name: str, *, now: bool) -> int:
+    verbs = [verb, {"enable": "start", "disable": "stop"}[verb]] if now and verb in ("enable", "disable") else [verb]
     try:
-        code = act(units, name)
-        if now and verb in ("enable", "disable"):
-            code = max(code, (_start if verb == "enable" else _stop)(units, name))
+        return max(VERBS[one](units, name) for one in verbs)
     except FileNotFoundError:
         print(f"Unit {name} could not be found.", file=sys.stderr)
-        return 5 if verb in ("start", "restart") else 4 if verb == "status" else 1
-    return code
+        return 4 if verb == "status" else 5 if verb in ("start", "restart") else 1
 
 
 def _enable(units: Units, name: str) -> int:
@@ -134,6 +72,7 @@ def _start(units: Units, name: str) -> int:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:  # runs already
             return 0
+        # The keeper inherits the lock: the unit is active from here on, and as long as the keeper lives.
         words = [sys.executable, "-ESs", str(Path(__file__).with_name("run.py")), "unit", name, str(lock.fileno())]
         subprocess.Popen(words, pass_fds=[lock.fileno()], start_new_session=True, stdin=subprocess.DEVNULL,
                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
@@ -141,15 +80,15 @@ def _start(units: Units, name: str) -> int:
 
 
 def _stop(units: Units, name: str) -> int:
-    (units.run / f"{name}.stop").touch()  # its keeper reads this: do not restart
-    processes.end(f"{UNIT_MARK}={name}@{os.environ['RIG_INSTANCE_ID']}", grace_s=STOP_TIMEOUT_S)
+    units.stop_mark(name).touch()
+    processes.end(f"{UNIT_MARK}={mark_of(name)}", grace_s=units.read(name).stop_s)
     return 0
 
 
 def _restart(units: Units, name: str) -> int:
     _stop(units, name)
     with units.lock(name).open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_SH)
+        fcntl.flock(lock, fcntl.LOCK_SH)  # until its keeper is gone
     return _start(units, name)
 
 
