@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -78,7 +79,7 @@ class Imds:
 
 class Machine:
     def __init__(self, folder: Path, imds: Imds) -> None:
-        self.root = folder / "disk"
+        self.root = folder / "a disk | more & more"  # a project may lie in any folder
         self.home = folder / "home"
         self.fakes = folder / "fakes"
         self.imds = imds
@@ -116,13 +117,14 @@ class Machine:
 
     def start_guard(self, speed: float = 1.0) -> None:
         unit = (self.root / "etc/systemd/system/gluon-rig-guard.service").read_text().splitlines()
-        line = next(line for line in unit if line.startswith("ExecStart=")).removeprefix("ExecStart=").split()
-        given = dict(
-            line.removeprefix("Environment=").split("=", 1) for line in unit if line.startswith("Environment=")
+        words = next(shlex.split(line.removeprefix("ExecStart=")) for line in unit if line.startswith("ExecStart="))
+        entries = next(
+            shlex.split(line.removeprefix("Environment=")) for line in unit if line.startswith("Environment=")
         )
+        given = dict(entry.split("=", 1) for entry in entries)
         with self.output.open("ab") as output:
             self.guard = subprocess.Popen(
-                [sys.executable, *line[1:]],
+                [sys.executable, *words[1:]],
                 env={**self.environ, **given, "GLUON_RIG_GUARD_SPEED": str(speed)},
                 stdout=output,
                 stderr=output,

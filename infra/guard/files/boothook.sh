@@ -15,8 +15,10 @@ etc="$root/etc/gluon-rig"
 units="$root/etc/systemd/system"
 mkdir -p "$opt/guard" "$etc" "$units" "$root/var/lib/gluon-rig" "$root/run/gluon-rig" "$root/etc/ssh/sshd_config.d"
 @FILES@
+in_sed() { printf '%s' "$1" | sed 's/[\\&|]/\\&/g'; }
 for unit in gluon-rig-backstop.service gluon-rig-backstop.timer gluon-rig-guard.service; do
-    sed "s|@ROOT@|$root|g; s|@HOME@|$home|g; s|@PYTHON@|$python|g" "$opt/$unit" >"$units/$unit"
+    sed "s|@ROOT@|$(in_sed "$root")|g; s|@HOME@|$(in_sed "$home")|g; s|@PYTHON@|$(in_sed "$python")|g" \
+        "$opt/$unit" >"$units/$unit"
 done
 # Notice within five minutes that a laptop is gone, or its open connection would look like a person for two hours.
 printf 'ClientAliveInterval 60\nClientAliveCountMax 5\n' >"$root/etc/ssh/sshd_config.d/10-gluon-rig.conf"
