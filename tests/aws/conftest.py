@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import moto.settings
@@ -24,6 +26,7 @@ from moto import mock_aws
 from moto.ec2.models import amis, ec2_backends
 from moto.ssm.models import Parameter, ssm_backends
 
+import infra
 from infra.aws.clock import Clock
 from infra.aws.session import Session
 
@@ -31,6 +34,14 @@ AMIS = Path(__file__).with_name("amis.json")
 ACCOUNT = "123456789012"
 REGION = "us-east-1"
 DLAMI = "ami-0d1a0000000022040"
+KIT_CODE = str(Path(infra.__file__).parent)
+MADE: set[str] = set()
+"""Every call that the kit's code has made in any test so far: what the IAM policy has to allow."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What looks back on all tests of this folder comes after them."""
+    items.sort(key=lambda item: item.get_closest_marker("looks_back") is not None)
 
 
 @pytest.fixture(autouse=True)
@@ -67,11 +78,21 @@ def aws(strict_moto: None, calls: list[str]) -> Iterator[Session]:
         mend_client_tokens(session)
         # The earliest of botocore's events: later ones end where `answer` and the token's mend answer in AWS's place.
         session.events.register("before-parameter-build", lambda model, **_: calls.append(spelled(model)))
+        session.events.register("before-parameter-build", lambda model, **_: note(spelled(model)))
         yield session
 
 
 def spelled(model: Any) -> str:
     return f"{model.service_model.service_name}:{model.name}"
+
+
+def note(call: str) -> None:
+    """Remember in MADE that the kit's code, and not a test by itself, has made *call*."""
+    frame: FrameType | None = sys._getframe()
+    while call not in MADE and frame:
+        if frame.f_code.co_filename.startswith(KIT_CODE):
+            MADE.add(call)
+        frame = frame.f_back
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from pathlib import Path
 import botocore.session
 import pytest
 from botocore import xform_name
+from conftest import MADE
 
 from infra.aws.policy import ASKED_BY_AWS, FREE, action_of, actions, policy, setup_policy
 from infra.names import OWNER_TAG
@@ -61,6 +62,22 @@ def test_the_policies_allow_the_calls_in_the_code_and_no_other(called):
         "missing": set(),
         "unused": set(),
     }
+
+
+@pytest.mark.looks_back
+def test_the_tests_have_made_every_call_in_the_code(request, called):
+    """So the policies allow exactly what was made: nothing in them rests on a call that never ran."""
+    here = {path.name for path in Path(__file__).parent.glob("test_*.py")}
+    if not here <= {item.path.name for item in request.session.items}:
+        pytest.skip("looks back on all tests of this folder")
+
+    assert called - {action_of(call) for call in MADE} == set()
+
+
+@pytest.mark.parametrize("document", [policy(), setup_policy()], ids=["policy", "setup"])
+def test_iam_takes_the_policies(aws, document):
+    """moto checks the grammar as IAM does."""
+    aws.client("iam").create_policy(PolicyName="rig", PolicyDocument=json.dumps(document))
 
 
 def test_only_the_set_up_may_make_a_role():

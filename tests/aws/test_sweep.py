@@ -3,6 +3,7 @@ import itertools
 import pytest
 from botocore.exceptions import ClientError
 from conftest import DLAMI
+from rigging import Reaper, forget_ended
 
 from infra.aws.leftovers import KINDS, Thing
 from infra.aws.sweep import find, remove
@@ -139,34 +140,23 @@ def test_machines_go_first_and_guards_last(aws, tell, clock, calls):
     assert removals[-2:] == ["scheduler:DeleteSchedule", "cloudwatch:DeleteAlarms"]
 
 
-class Killed(BaseException):
-    """SIGKILL, as far as the code can see."""
-
-
 @pytest.mark.timeout(60)
 def test_killed_at_any_call_the_next_sweep_finishes(aws, tell, clock):
-    """Every call of a removal is a kill point; after each, sweeping again leaves nothing."""
-    countdown = itertools.count(-1, -1)
-
-    def kill(**_):
-        if next(countdown) == 0:
-            raise Killed
-
-    aws.events.register_first("provide-client-params", kill)
-    for points in itertools.count(1):
-        litter(aws, HERE)
-        things = find(aws, regions=[HERE]).things
-        countdown = itertools.count(points - 1, -1)
-        try:
-            remove(aws, things, tell=tell, clock=clock)
-        except Killed:
+    """SIGKILL before and after each of the 11 calls of a removal: 22 deaths."""
+    reaper = Reaper()
+    reaper.watch(aws)
+    for after in (False, True):
+        for at in itertools.count(1):
+            litter(aws, HERE)
+            things = find(aws, regions=[HERE]).things
+            with reaper.strike(at, after=after):
+                remove(aws, things, tell=tell, clock=clock)
             remove(aws, find(aws, regions=[HERE]).things, tell=tell, clock=clock)
-        else:
-            break
-        finally:
-            countdown = itertools.count(-1, -1)
-        assert find(aws, regions=[HERE]).things == (), f"killed at call {points}"
-    assert points > len(KINDS)
+            assert find(aws, regions=[HERE]).things == (), f"killed at call {at}"
+            forget_ended()
+            if not reaper.dead:
+                break
+    assert len(reaper.calls) == 11
 
 
 def test_what_is_gone_already_is_no_error(aws, tell, clock):
