@@ -5,6 +5,8 @@ import sys
 
 import pytest
 
+from infra.cli.parser import parse
+from infra.cli.verbs import VERBS
 from scripts.acceptance import CLEAN, NAME, STORY, main
 
 PRETENDER = """#!{python}
@@ -112,3 +114,10 @@ def test_what_is_left_behind_is_named(rig):
     assert code == 1
     assert "STILL THERE, and may cost money: alarm gluon-rig-i-1-idle in us-east-1" in report
     assert "vol-1" not in report
+
+
+@pytest.mark.parametrize("words", [*(verb for _, verb in STORY), CLEAN, ("plan", "--hours", "1"), ("sweep", "--json")])
+def test_rig_understands_every_line_of_the_story(words):
+    understood = parse([*words, "--name", NAME], VERBS)
+
+    assert (understood.verb.name, understood.foreign) == (words[0], {})
