@@ -103,6 +103,9 @@ def extend(options: Namespace, settings: Settings) -> int:
 
     rig = open_rig(settings)
     print(
-        screens.standings([standing_of(rig, power.extend(rig, budget.hours_in(options.by)))], region=rig.session.region)
+        screens.standings(
+            [standing_of(rig, power.extend(rig, budget.hours_in(options.time or options.by)))],
+            region=rig.session.region,
+        )
     )
     return 0

@@ -100,7 +100,8 @@ _ALL = [
         group=MONEY,
         help="move every guard's deadline",
         run=later("life:extend"),
-        options=(Option(name="by", help="how much longer: 2h, 90m [1h]", default="1h"),),
+        words=(Option(name="time", help="how much longer: 2h, 90m, 1h30m [1h]"),),
+        options=(Option(name="by", help="the same, for `make extend BY=2h`", default="1h"),),
         settings=WHERE_AM_I,
     ),
     Verb(
