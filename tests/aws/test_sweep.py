@@ -187,7 +187,7 @@ def test_what_cannot_be_removed_is_named_and_the_rest_goes(aws, tell, clock, ans
     left = remove(aws, find(aws, regions=[HERE]).things, tell=tell, clock=clock)
 
     assert {one.thing.kind for one in left} == {"volume"}
-    assert all("your AWS user may not do DeleteVolume" in one.reason for one in left)
+    assert all("your AWS user may not do ec2:DeleteVolume" in one.reason for one in left)
     assert kinds(find(aws, regions=[HERE])) == ["volume"]
 
 
