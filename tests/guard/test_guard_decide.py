@@ -101,6 +101,39 @@ class TestReboot:
         assert after(seen(1.9 * HOUR, boot="b2", wall=day + 1.9 * HOUR), memory=started.memory).firing is None
         assert after(seen(2 * HOUR, boot="b2", wall=day + 2 * HOUR), memory=started.memory).firing
 
+    def test_a_start_with_a_new_deadline_promises_its_own_hours_whatever_the_clock_does_then(self) -> None:
+        old = after(seen(0, deadline=T0 + HOUR), seen(HOUR / 2))
+        day = T0 + 24 * HOUR
+        started = after(seen(10, boot="b2", wall=day, deadline=day + 2 * HOUR), memory=old.memory)
+
+        assert after(seen(10 + 2 * HOUR, boot="b2", wall=T0), memory=started.memory).firing
+
+    def test_extending_after_a_reboot_needs_no_right_clock_either(self) -> None:
+        rebooted = after(
+            seen(0, deadline=T0 + HOUR),
+            seen(0.5 * HOUR, deadline=T0 + HOUR),
+            seen(0, boot="b2", wall=T0 - 24 * HOUR, deadline=T0 + HOUR),
+            seen(5, boot="b2", wall=T0 - 24 * HOUR, deadline=T0 + 2 * HOUR),
+        )
+
+        assert after(seen(1.5 * HOUR, boot="b2", wall=T0 - 23 * HOUR), memory=rebooted.memory).firing
+
+    def test_a_reboot_with_dead_metadata_is_no_way_past_the_deadline(self) -> None:
+        first = after(seen(0, deadline=T0 + HOUR), seen(HOUR - 1, deadline=T0 + HOUR))
+        waiting = after(seen(5, boot="b2", wall=T0 + HOUR + 60), memory=first.memory)
+
+        assert waiting.firing is None
+        assert after(seen(5 + MERCY_S, boot="b2", wall=T0 + HOUR + 360), memory=waiting.memory).firing
+
+    def test_each_new_deadline_has_its_own_five_minutes(self) -> None:
+        memory = None
+        for number, day in enumerate((T0, T0 + 24 * HOUR, T0 + 48 * HOUR)):
+            late = after(seen(0, boot=f"late{number}", wall=day, deadline=day - HOUR), memory=memory)
+            fresh = after(seen(3000, boot=f"late{number}", wall=day + 3000, deadline=day + HOUR), memory=late.memory)
+            memory = fresh.memory
+            if number:
+                assert (late.firing, fresh.firing) == (None, None)
+
     def test_a_machine_started_past_its_deadline_gets_five_minutes_to_hear_of_a_new_one(self) -> None:
         old = after(seen(0, deadline=T0 + HOUR), seen(60, deadline=T0 + HOUR))
         day = T0 + 24 * HOUR
@@ -154,7 +187,7 @@ class TestIdle:
         assert after(seen(2399, busy=()), memory=first.memory).firing is None
 
     def test_a_boot_counts_as_use(self) -> None:
-        first = after(seen(0), seen(HOUR), seen(0, boot="b2", wall=T0 + HOUR, busy=()))
+        first = after(seen(0), seen(1000, busy=()), seen(0, boot="b2", wall=T0 + HOUR, busy=()))
 
         assert after(seen(1199, boot="b2", busy=()), memory=first.memory).firing is None
 

@@ -96,7 +96,7 @@ def decide(seen: Observation, memory: Memory | None, baked: Baked) -> Decision:
 
 def _pass_time(memory: Memory, seen: Observation) -> Memory:
     if seen.boot == memory.boot:
-        return replace(memory, up_s=max(memory.up_s, seen.up_s))
+        return replace(memory, up_s=seen.up_s)
     rebooted = replace(memory, boot=seen.boot, before_s=memory.running_s, up_s=seen.up_s)
     return replace(rebooted, busy_at_s=rebooted.running_s)  # nobody could use it before it was up
 
