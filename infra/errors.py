@@ -1,22 +1,23 @@
 """Every error a user can meet. Each says the cause, names the thing, and gives the next step.
 
-    RigError                exit 1
-    ├── NothingToDo         exit 0   the wish is already granted
-    ├── UserError           exit 2   the person can mend it: settings, credentials, quota
-    │   ├── BadSettings
-    │   ├── NoCredentials
-    │   ├── NotAllowed               an IAM permission is missing
-    │   ├── QuotaTooSmall
-    │   ├── TypeRefused              the compatibility gate said no
-    │   └── MissingProgram           ssh, docker, ... is not on this computer
-    └── WorldError          exit 1   the world failed: AWS, the network, the job
-        ├── AwsFailed
-        ├── NoCapacity
-        ├── HostUnreachable
-        ├── HostKeyChanged
-        ├── RehearsalDown
-        ├── JobFailed
-        └── ArtifactsMissing
+RigError                exit 1
+├── NothingToDo         exit 0   the wish is already granted
+├── UserError           exit 2   the person can mend it: settings, credentials, quota
+│   ├── BadSettings
+│   ├── NoCredentials
+│   ├── NotAllowed               an IAM permission is missing
+│   ├── QuotaTooSmall
+│   ├── TypeRefused              the compatibility gate said no
+│   └── MissingProgram           ssh, docker, ... is not on this computer
+└── WorldError          exit 1   the world failed: AWS, the network, the job
+    ├── AwsFailed
+    ├── NoCapacity
+    ├── HostUnreachable
+    │   └── KeyRefused           asking again would not help
+    ├── HostKeyChanged
+    ├── RehearsalDown
+    ├── JobFailed
+    └── ArtifactsMissing
 """
 
 
@@ -84,6 +85,10 @@ class NoCapacity(AwsFailed):
 
 
 class HostUnreachable(WorldError):
+    pass
+
+
+class KeyRefused(HostUnreachable):
     pass
 
 

@@ -7,7 +7,8 @@ docker      the words that reach the engine: ["docker"], ["sudo", "docker"], or 
 images      those of the asked images that are here
 gpus        names, as nvidia-smi gives them
 rsync       whether rsync is installed
-runs        every run on this disk: name, state (running, ended, lost), exit_code, oom, started, ended, sealed, fetched
+runs        every run on this disk: name, state (running, ended, lost, unknown), exit_code, oom, signal, started, ended,
+            sealed, fetched
 ended       why the guard last switched this machine off, if it did
 """
 
@@ -27,7 +28,7 @@ ENDED = Path(os.environ.get("RIG_ROOT", "") + "/var/lib/gluon-rig/ended.json")
 def main(images: list[str]) -> int:
     home = Path.home()
     docker = engine()
-    containers = containers_by_run(docker)
+    containers = containers_by_run(docker) if docker else None
     facts = {
         "home": str(home),
         "uid": os.getuid(),
@@ -38,7 +39,7 @@ def main(images: list[str]) -> int:
         "images": [image for image in images if docker and ask([*docker, "image", "inspect", image]) is not None],
         "gpus": gpus(),
         "rsync": shutil.which("rsync") is not None,
-        "runs": [run_facts(folder, containers.get(folder.name)) for folder in run_folders(home / "rig" / "runs")],
+        "runs": [run_facts(folder, containers) for folder in run_folders(home / "rig" / "runs")],
         "ended": read_json(ENDED),
     }
     print(json.dumps(facts))
@@ -73,14 +74,16 @@ def gpus() -> list[str]:
     return (ask(["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]) or "").splitlines()
 
 
-def containers_by_run(docker: list[str]) -> dict[str, dict[str, object]]:
-    names = (
-        ask([*docker, "ps", "--all", "--filter", f"label={RUN_LABEL}", "--format", "{{.Names}}"]) if docker else None
-    )
-    if not names:
-        return {}
-    described = ask([*docker, "inspect", *names.split()])
-    found = json.loads(described) if described else []
+def containers_by_run(docker: list[str]) -> dict[str, dict[str, object]] | None:
+    """State of each run's container; None when the engine did not say, which is not the same as none."""
+    names = ask([*docker, "ps", "--all", "--filter", f"label={RUN_LABEL}", "--format", "{{.Names}}"])
+    if names is None:
+        return None
+    # One by one: a container removed in this moment must not hide the others.
+    described = [ask([*docker, "inspect", *names.split()])] if names.split() else []
+    if None in described:
+        described = [ask([*docker, "inspect", name]) for name in names.split()]
+    found = [container for text in described if text for container in json.loads(text)]
     return {container["Config"]["Labels"][RUN_LABEL]: container["State"] for container in found}
 
 
@@ -88,25 +91,41 @@ def run_folders(runs: Path) -> list[Path]:
     return sorted(path for path in runs.iterdir() if path.is_dir()) if runs.is_dir() else []
 
 
-def run_facts(folder: Path, container: dict[str, object] | None) -> dict[str, object]:
+def run_facts(folder: Path, containers: dict[str, dict[str, object]] | None) -> dict[str, object]:
     recorded = read_json(folder / "exit.json")
-    running = bool(container and container.get("Running"))
-    ended = not running and (recorded is not None or container is not None)
+    container = (containers or {}).get(folder.name, {})
+    state = state_of(recorded, containers, folder.name)
     return {
         "name": folder.name,
-        "state": "running" if running else "ended" if ended else "lost",
-        "exit_code": exit_code(recorded, container) if ended else None,
-        "oom": bool(container and container.get("OOMKilled")),
-        "started": (container or {}).get("StartedAt") or (recorded or {}).get("started"),
-        "ended": (recorded or {}).get("ended") or ((container or {}).get("FinishedAt") if ended else None),
+        "state": state,
+        "exit_code": exit_code(recorded, container) if state == "ended" else None,
+        "oom": bool(container.get("OOMKilled") or (recorded or {}).get("oom_kills")),
+        "signal": (recorded or {}).get("signal") or "",
+        "started": (recorded or {}).get("started") or container.get("StartedAt"),
+        "ended": (recorded or {}).get("ended") or (container.get("FinishedAt") if state == "ended" else None),
         "sealed": (folder / "MANIFEST.sha256").is_file(),
         "fetched": (folder.parent.parent / "fetched" / folder.name).exists(),
     }
 
 
-def exit_code(recorded: dict[str, object] | None, container: dict[str, object] | None) -> object:
+def state_of(recorded: object, containers: dict[str, dict[str, object]] | None, run: str) -> str:
+    """A silent engine must never make a run that goes on look as if it had ended."""
+    if containers is not None and containers.get(run, {}).get("Running"):
+        return "running"
+    if recorded is not None:
+        return "ended"
+    if containers is None:
+        return "unknown"
+    return "ended" if run in containers else "lost"
+
+
+def exit_code(recorded: dict[str, object] | None, container: dict[str, object]) -> object:
     """The recorder's own word first: a container killed while it sealed still ran its job to the end."""
-    return recorded["exit_code"] if recorded else (container or {}).get("ExitCode")
+    if recorded:
+        return recorded["exit_code"]
+    # 255 is what Docker writes beside a container that went down with the machine; the recorder never returns it.
+    code = container.get("ExitCode")
+    return None if code == 255 else code
 
 
 def read_json(path: Path) -> dict[str, object] | None:

@@ -47,7 +47,8 @@ def record(workdir: Path, command: list[str]) -> int:
         write_whole(workdir / JOB, os.environ["RIG_JOB"].encode() + b"\n")
     child = Child()
     started, killed_before = time.time(), oom_kills()
-    with (workdir / LOG).open("ab") as log:
+    # Unbuffered: what a full disk refused must not be tried, and fail, again when the file is closed.
+    with (workdir / LOG).open("ab", buffering=0) as log:
         refusal = gpu_missing()
         exit_code = refuse(log, refusal) if refusal else child.run(command, log)
     end = ending(command, exit_code, started, signal_name=child.asked_to_end, killed=oom_kills() - killed_before)
@@ -166,8 +167,6 @@ def ending(command: list[str], exit_code: int, started: float, *, signal_name: s
         "instance_type": os.environ.get("RIG_INSTANCE_TYPE", ""),
         "usd_per_hour": float(os.environ.get("RIG_USD_PER_HOUR") or 0),
         "results": os.environ.get("RIG_RESULTS", "required"),  # "optional": what it printed is its result
-        "instance_type": os.environ.get("RIG_INSTANCE_TYPE", ""),
-        "usd_per_hour": float(os.environ.get("RIG_USD_PER_HOUR") or 0),
     }
 
 

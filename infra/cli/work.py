@@ -54,10 +54,10 @@ def _train_here(options: Namespace, settings: Settings, job: Job) -> int:
 def _show_home(folder: Path, name: str, code: int) -> int:
     from infra.cli import screens
     from infra.job import artifacts
-    from infra.job.run import judge
+    from infra.job.verdict import judge
     from infra.story.train import Outcome
 
-    judge(name, exit_code=code, oom=False)
+    judge(artifacts.as_recorded(folder))
     done = Outcome(
         run=name,
         folder=folder.resolve(),

@@ -17,6 +17,8 @@ SECRETS = (
 # Useless on the host, or the host's own.
 LEFT_HERE = (".git", ".rig/", ".venv/", "venv/", "runs/", "__pycache__/", "*.egg-info/", ".mypy_cache/", ".ruff_cache/",
              ".pytest_cache/", ".hypothesis/", "node_modules/", "rig.toml")  # fmt: skip
+# What is still being written over there: the recorder's, rsync's, and the training loop's files aside.
+HALF_WRITTEN = ("*.part", ".aside-*")
 
 
 def ssh_options(target: Target) -> list[str]:
@@ -85,7 +87,8 @@ def rsync_data(target: Target, source: Path, destination: str) -> list[str]:
 def rsync_pull(target: Target, source: str, destination: Path) -> list[str]:
     """Bring *source* home. `--update`: a file that is newer here is the person's own work and stays."""
     return [
-        "rsync", "--archive", "--no-owner", "--no-group", "--partial-dir=.part", "--update", "--exclude=*.part",
+        "rsync", "--archive", "--no-owner", "--no-group", "--partial-dir=.part", "--update",
+        *(f"--exclude={pattern}" for pattern in HALF_WRITTEN),
         *rsync_shell(target), f"{target.address}:{source}/", f"{destination}/",
     ]  # fmt: skip
 
@@ -103,4 +106,4 @@ def unpack(destination: str) -> tuple[list[str], ...]:
 
 
 def pack(source: str) -> list[str]:
-    return ["tar", "-cf", "-", "--exclude=*.part", "-C", source, "."]
+    return ["tar", "-cf", "-", *(f"--exclude={pattern}" for pattern in HALF_WRITTEN), "-C", source, "."]

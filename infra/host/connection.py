@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from infra.errors import HostUnreachable, MissingProgram, WorldError
+from infra.errors import HostUnreachable, KeyRefused, MissingProgram, RigError, WorldError
 from infra.host import commands
 from infra.host.hostkeys import changed, pinned_key
 from infra.host.target import Target
@@ -166,8 +166,8 @@ def refused(target: Target) -> HostUnreachable:
     )
 
 
-def denied(target: Target) -> HostUnreachable:
-    return HostUnreachable(
+def denied(target: Target) -> KeyRefused:
+    return KeyRefused(
         f"{target} did not accept the key {target.key}.",
         "the instance was made with another key: set `key` in rig.toml to that one\n"
         "or, if that key is lost: `rig terminate` and `rig launch`",
@@ -178,6 +178,16 @@ def dropped(target: Target, why: str) -> HostUnreachable:
     return HostUnreachable(
         f"The connection to {target} broke: {why}", "run the command again; nothing on the host was lost"
     )
+
+
+def lost(target: Target, said: str) -> RigError:
+    """What ssh's exit code DROPPED meant, by the words it left on stderr."""
+    if "Permission denied" in said:
+        return denied(target)
+    if "HOST IDENTIFICATION HAS CHANGED" in said or "Host key verification failed" in said:
+        return changed(target.identity, target.known_hosts)
+    last = said.strip().splitlines()[-1:] or ["ssh gave no reason"]
+    return dropped(target, last[0])
 
 
 def local_process(line: Sequence[str], **popen: Any) -> subprocess.Popen[bytes]:

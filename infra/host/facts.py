@@ -13,7 +13,7 @@ from typing import Any
 
 from infra.errors import WorldError
 from infra.host.commands import ssh
-from infra.host.connection import DROPPED, Host, dropped, local_process
+from infra.host.connection import DROPPED, Host, local_process, lost
 from infra.names import CODE_DIR, DATA_DIR, FETCHED_DIR, KIT_DIR, RUNS_DIR, SNAPSHOTS_DIR
 
 PROGRAMS = ("record.py", "host_facts.py")
@@ -22,12 +22,18 @@ _SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
 
 @dataclass(frozen=True, kw_only=True)
 class RunFacts:
-    """One run on the host's disk. *state*: running, ended, or lost (its container is gone and it left no record)."""
+    """One run on the host's disk.
+
+    *state*: running, ended, lost (its container is gone and it left no record), or unknown (Docker did not answer).
+    *exit_code*: None while it runs, and when the machine went down under it. *oom*: a process of it was killed for
+    memory. *signal*: what it was asked to end by ("SIGTERM"), if it was.
+    """
 
     name: str
     state: str
     exit_code: int | None
     oom: bool
+    signal: str
     started: str | None
     ended: str | None
     sealed: bool
@@ -71,7 +77,7 @@ def ask_facts(host: Host, *, images: Sequence[str] = ()) -> Facts:
     process = local_process(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     out, said = process.communicate(_packed_programs())
     if process.returncode == DROPPED:
-        raise dropped(host.target, said.decode(errors="replace").strip())
+        raise lost(host.target, said.decode(errors="replace"))
     if process.returncode:
         raise WorldError(f"{host.target} could not say what it is: {said.decode(errors='replace').strip()}")
     return parse(json.loads(out))

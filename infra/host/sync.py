@@ -13,7 +13,7 @@ from pathlib import Path
 from infra.console import Tell
 from infra.errors import RigError, WorldError
 from infra.host import commands
-from infra.host.connection import DROPPED, Host, dropped, local_process
+from infra.host.connection import DROPPED, Host, dropped, local_process, lost
 from infra.host.ignored import as_rsync_rules, ignored_paths, kept_files
 
 # rsync(1), EXIT VALUES: the ways in which not the files but the connection is at fault.
@@ -69,9 +69,10 @@ def _finish(host: Host, line: list[str], *, stdin: bytes | None = None, progress
 
 
 def _failed(host: Host, exit_code: int, said: str) -> RigError:
-    if exit_code in _CONNECTION_LOST:
-        return dropped(host.target, said.splitlines()[-1] if said else f"exit code {exit_code}")
-    hint = "free some space on the host, or launch with a larger disk_gib" if "No space left" in said else ""
+    full = "No space left" in said  # rsync's other end then sees no more than a broken stream
+    if exit_code in _CONNECTION_LOST and not full:
+        return lost(host.target, said or f"exit code {exit_code}")
+    hint = "free some space there, or launch with a larger disk_gib" if full else ""
     return WorldError(f"Copying to or from {host.target} failed (exit code {exit_code}): {said}", hint)
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +30,15 @@ class Target:
         """The socket of the shared OpenSSH connection. Short, for a socket's name may have 104 bytes on macOS."""
         mark = hashlib.sha256(f"{self.identity} {self.address} {self.port} {self.key}".encode()).hexdigest()[:16]
         return control_folder() / mark
+
+    @contextmanager
+    def one_at_a_time(self) -> Iterator[None]:
+        """While held, no other command of this computer changes the code on the host: two runs may be started at once,
+        and each must get the code it was typed beside."""
+        mark = hashlib.sha256(self.identity.encode()).hexdigest()[:16]
+        with (control_folder() / f"{mark}.lock").open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
 
     def __str__(self) -> str:
         return f"{self.user}@{self.address}:{self.port}"

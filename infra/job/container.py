@@ -46,10 +46,14 @@ class Container:
 
 
 def prepare(container: Container) -> tuple[list[str], ...]:
-    """Give the run a snapshot of the code (hard links: no copy, and the next sync cannot change a running job)."""
+    """Give the run a snapshot of the code (hard links: no copy, and the next sync cannot change a running job).
+
+    May be repeated, and clears away what an earlier part of a resumed run left.
+    """
     out = f"{container.run_dir}/out"
     return (
         ["mkdir", "-p", out],
+        ["rm", "-rf", container.code_dir, container.folder(f"{FETCHED_DIR}/{container.run}")],
         ["cp", "-al", container.folder(CODE_DIR), container.code_dir],
         # A script that writes into ./out writes into the run folder, though the code itself is read-only.
         ["rm", "-rf", f"{container.code_dir}/out"],
@@ -67,11 +71,13 @@ def docker_run(container: Container) -> list[str]:
     ]
     environment = {
         "HOME": container.run_dir,
+        "MPLCONFIGDIR": "/tmp/matplotlib",  # caches are no results: they stay out of HOME
         "PYTHONDONTWRITEBYTECODE": "1",  # the code is read-only
         "PYTHONUNBUFFERED": "1",  # a line is seen when it is printed
         "RIG_DATA": container.data_dir,
         "RIG_RUN": container.run,
         "RIG_RUN_DIR": container.run_dir,
+        "XDG_CACHE_HOME": "/tmp/cache",
         **({"RIG_REQUIRE_GPU": "1"} if container.gpu else {}),
         **container.environment,
     }
@@ -79,9 +85,9 @@ def docker_run(container: Container) -> list[str]:
         *facts.docker, "run", "--detach",
         "--name", container_name(container.run),
         "--label", f"{RUN_LABEL}={container.run}",
-        *(["--gpus", "all"] if container.gpu else []),
+        # memlock: what the GPU reads from the host's memory by itself has to stay in place.
+        *(["--gpus", "all", "--ulimit", "memlock=-1"] if container.gpu else []),
         "--shm-size", str(shared_memory_bytes(facts.memory_bytes)),
-        "--ulimit", "memlock=-1",
         "--ulimit", "stack=67108864",
         "--init",  # a real PID 1: signals arrive, and dead children are buried
         "--user", f"{facts.uid}:{facts.gid}",  # no file of root's in the results
@@ -98,6 +104,10 @@ def shared_memory_bytes(memory_bytes: int) -> int:
     """A quarter of the memory, at least 1 GiB: MXNet's DataLoader workers hand batches over in /dev/shm, and Docker's
     64 MiB end in a hang or "Connection refused" (https://github.com/apache/mxnet/issues/13792)."""
     return max(1 << 30, memory_bytes // 4)
+
+
+def docker_start(docker: Sequence[str], run: str) -> list[str]:
+    return [*docker, "start", container_name(run)]
 
 
 def docker_logs(docker: Sequence[str], run: str, *, since: str = "") -> list[str]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from infra.errors import WorldError
-from infra.host.connection import DROPPED, Host, dropped
+from infra.host.connection import DROPPED, Host, lost
 from infra.names import IMAGE_LABEL, KIT
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -40,7 +40,8 @@ def docker_build(docker: Sequence[str], image: str, *, flavour: str, build_args:
 
 def context(project: Path = PROJECT) -> bytes:
     packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w") as tar:
+    # Docker tells a tar from a Dockerfile by its first bytes, and does not know the PAX header.
+    with tarfile.open(fileobj=packed, mode="w", format=tarfile.GNU_FORMAT) as tar:
         for path in ingredients(project):
             tar.add(path, arcname=str(path.relative_to(project)))
     return packed.getvalue()
@@ -77,6 +78,6 @@ def build(
             last = line or last
     code = process.wait()
     if code == DROPPED:
-        raise dropped(host.target, last)
+        raise lost(host.target, last)
     if code:
         raise WorldError(f"The training image could not be built: {last}", f"the whole build log: {log}")

@@ -9,17 +9,35 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from infra.console import Tell
-from infra.errors import HostUnreachable, JobFailed, WorldError
+from infra.errors import AwsFailed, HostUnreachable
 from infra.host.connection import DROPPED, Host
-from infra.job.container import Container, docker_logs, docker_run, docker_state, docker_stop, prepare
+from infra.host.patience import persistently
+from infra.job.container import Container, docker_logs, docker_run, docker_start, docker_state, docker_stop, prepare
 
+_HELLO = "gluon-rig: connected"
+_NO_SUCH = "o such container"  # "No such container" or "no such container": Docker's versions differ
 Connect = Callable[[], Host]
 """Finds the host anew: after a drop its address may have changed. Raises when there is no machine any more."""
 
 
-def start(host: Host, container: Container) -> None:
-    """Start *container* detached. From here on it lives without us."""
-    host.run(*prepare(container), docker_run(container))
+def start(host: Host, container: Container, *, tell: Tell) -> None:
+    """Start *container* detached; from here on it lives without us. A line that breaks starts nothing twice."""
+    try:
+        host.run(*prepare(container), docker_run(container))
+    except HostUnreachable:
+        persistently(lambda: _start_again(host, container), tell=tell)
+
+
+def _start_again(host: Host, container: Container) -> None:
+    """Nobody knows how far the broken line got: ask, and do what is left."""
+    docker = container.facts.docker
+    found = host.ask(docker_state(docker, container.run))
+    if not found.ok and _NO_SUCH in found.err:
+        host.run(*prepare(container), docker_run(container))
+    elif not found.ok:
+        raise silent(found.err)
+    elif json.loads(found.out)["Status"] == "created":
+        host.run(docker_start(docker, container.run))
 
 
 def stop(host: Host, docker: Sequence[str], run: str) -> None:
@@ -63,98 +81,83 @@ def follow(
     now: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> None:
-    """Show each line of the run's log once, in order, until the container has ended.
+    """Show each line of the run's log once, in order, until the container has ended or is gone.
 
-    A lost connection, a moved host, a restarted Docker daemon: asked again, for up to *patience_s* without a word.
+    A lost connection, a moved host, a restarted Docker daemon: asked again, for up to *patience_s* without contact.
     Raises HostUnreachable after that; the run itself goes on.
     """
     place = Place()
-    quiet_since = now()
+    contact_at = now()
     while True:
         try:
-            heard, answered = _listen(connect(), docker, run, show, place)
-            if answered and not _running(connect(), docker, run):
-                return
-        except HostUnreachable:
-            heard = False
-        if heard:
-            quiet_since = now()
-        if now() - quiet_since > patience_s:
+            heard = _listen(connect(), docker, run, show, place)
+        except (HostUnreachable, AwsFailed):  # the laptop's own network may be what is away
+            heard = Heard(contact=False, ended=False)
+        if heard.ended:
+            return
+        moment = now()
+        if heard.contact:
+            contact_at = moment
+        if moment - contact_at > patience_s:
             raise HostUnreachable(
-                f"No word of run {run} for {patience_s / 60:.0f} minutes. The run itself does not need this connection.",
+                f"No word of run {run} for {patience_s / 60:.0f} minutes. "
+                "The run itself does not need this connection.",
                 "`rig logs` follows it again, `rig status` shows the instance",
             )
         tell("The connection was lost; the run goes on. Asking again ...")
         sleep(1)
 
 
-def _listen(
-    host: Host, docker: Sequence[str], run: str, show: Callable[[str], None], place: Place
-) -> tuple[bool, bool]:
-    """Read one stream to its end: (whether a new line came, whether it was Docker and not the network that ended it)."""
+@dataclass(frozen=True)
+class Heard:
+    """One stream read to its end. *contact*: the host answered at all. *ended*: Docker says the run is over."""
+
+    contact: bool
+    ended: bool
+
+
+def _listen(host: Host, docker: Sequence[str], run: str, show: Callable[[str], None], place: Place) -> Heard:
+    """Read one stream: a greeting, the log from *place* on, and when that ends, what has become of the container."""
     place.rewind()
     process = host.stream(
+        ["echo", _HELLO],
         docker_logs(docker, run, since=place.time),
+        docker_state(docker, run),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         # Ctrl-C is for us alone: it detaches, and must not tear the shared connection down.
         start_new_session=True,
     )
-    heard = False
+    contact, last = False, ""
     assert process.stdout is not None
     try:
         for raw in process.stdout:
-            moment, _, text = raw.decode(errors="replace").rstrip("\n").partition(" ")
-            if _is_time(moment) and place.is_new(moment):
-                heard = True
+            line = raw.decode(errors="replace").rstrip("\n")
+            moment, _, text = line.partition(" ")
+            if not _is_time(moment):
+                contact, last = contact or line == _HELLO, line
+            elif place.is_new(moment):
                 show(text)
-        return heard, process.wait() != DROPPED
+        answered = process.wait() != DROPPED
+        return Heard(contact, ended=answered and (_NO_SUCH in last or _says_ended(last)))
     finally:
         process.terminate()
         process.wait()
 
 
 def _is_time(word: str) -> bool:
-    # "2026-11-20T15:53:01.123456789Z"; anything else is ssh or Docker complaining, and the exit code says that better.
+    # "2026-11-20T15:53:01.123456789Z"; anything else is ssh, Docker complaining, or the state at the end.
     return len(word) > 20 and word[4:5] == "-" and word[10:11] == "T"
 
 
-def _running(host: Host, docker: Sequence[str], run: str) -> bool:
-    return bool(state(host, docker, run).get("Running"))
+def _says_ended(line: str) -> bool:
+    try:
+        return json.loads(line)["Running"] is False
+    except (ValueError, KeyError, TypeError):
+        return False
 
 
-def state(host: Host, docker: Sequence[str], run: str) -> dict[str, object]:
-    """Docker's own record of the container: Running, ExitCode, OOMKilled, StartedAt, FinishedAt."""
-    answer = host.ask(docker_state(docker, run))
-    if not answer.ok and "o such" in answer.err:
-        raise WorldError(f"There is no container of run {run} on the host.", "`rig runs` lists the runs that are there")
-    if not answer.ok:
-        # The daemon is restarting, most likely; the caller asks again.
-        raise HostUnreachable(
-            f"Docker on the host does not answer: {answer.err.strip()}", "`rig ssh` opens a shell there"
-        )
-    return dict(json.loads(answer.out))
-
-
-def judge(run: str, *, exit_code: int | None, oom: bool, guard_reason: str = "") -> None:
-    """Return if the run did well. Raises JobFailed with the one message that fits how it ended."""
-    log = f"its last lines are in runs/{run}/train.log"
-    if exit_code == 0:
-        return
-    if oom or (exit_code == 137 and not guard_reason):
-        raise JobFailed(
-            f"Run {run} was killed because the machine ran out of memory (exit code 137).",
-            f"{log}\na smaller batch_size needs less; a larger TYPE has more",
-        )
-    if guard_reason:
-        raise JobFailed(
-            f"Run {run} was ended by the guard: {guard_reason}.",
-            "its last checkpoint is home; `rig train --resume` goes on from there",
-        )
-    if exit_code is None:
-        raise JobFailed(
-            f"Run {run} left no verdict: the machine went down under it.",
-            "`rig train --resume` goes on from its last checkpoint",
-        )
-    raise JobFailed(f"Run {run} failed with exit code {exit_code}.", log)
+def silent(said: str) -> HostUnreachable:
+    """The daemon is restarting, most likely; the caller asks again."""
+    return HostUnreachable(f"Docker on the host does not answer: {said.strip()}", "`rig ssh` opens a shell there")

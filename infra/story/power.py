@@ -107,4 +107,4 @@ def bring_all_home(rig: Rig, instance: Instance) -> None:
 def _fetch_unfetched(rig: Rig, host: Host, facts: Facts) -> None:
     for one in facts.unfetched:
         rig.tell(f"Bringing the results of {one.name} home")
-        rig.point_latest_at(artifacts.fetch(host, facts, one, rig.runs))
+        rig.point_latest_at(artifacts.fetch(host, facts, one, rig.runs, tell=rig.tell))

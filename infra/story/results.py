@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from infra.errors import NothingToDo, RigError
-from infra.host.facts import Facts, RunFacts, ask_facts
+from infra.host.facts import Facts, RunFacts
 from infra.job import run
 from infra.story.rig import Rig, open_host, running_instance
-from infra.story.train import Outcome, fetch_run, find_run
+from infra.story.train import Outcome, bring_home, facts_of, fetch_run, find_run
 
 
 def list_runs(rig: Rig) -> tuple[RunFacts, ...]:
     with open_host(rig, running_instance(rig)) as host:
-        return ask_facts(host).runs
+        return facts_of(rig, host).runs
 
 
 def newest_run(rig: Rig, name: str) -> str:
@@ -26,7 +26,7 @@ def pull_runs(rig: Rig, name: str) -> list[Outcome]:
     """
     instance = running_instance(rig)
     with open_host(rig, instance) as host:
-        facts = ask_facts(host)
+        facts = facts_of(rig, host)
         wanted = _wanted(facts, name)
         outcomes, failures = [], []
         for one in wanted:
@@ -53,11 +53,12 @@ def cancel_run(rig: Rig, name: str) -> Outcome:
     """Ask a run to save and end, then bring home what it has."""
     instance = running_instance(rig)
     with open_host(rig, instance) as host:
-        facts = ask_facts(host)
+        facts = facts_of(rig, host)
         one = _running(facts, name)
         rig.tell(f"Asking run {one.name} to save and end (at most a minute)")
         run.stop(host, facts.docker, one.name)
-        return fetch_run(rig, host, instance, one.name)
+        facts = facts_of(rig, host)
+        return bring_home(rig, host, instance, facts, find_run(facts.runs, one.name))
 
 
 def _running(facts: Facts, name: str) -> RunFacts:

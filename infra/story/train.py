@@ -9,13 +9,15 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from infra.aws.instance import Instance
-from infra.errors import NothingToDo, UserError
+from infra.errors import NothingToDo, UserError, WorldError
 from infra.host.connection import Host
 from infra.host.facts import Facts, RunFacts, ask_facts
+from infra.host.patience import persistently
 from infra.host.sync import push_code, push_data
 from infra.job import artifacts, image, run
 from infra.job.container import Container, container_name
 from infra.job.spec import Job, new_run_name
+from infra.job.verdict import judge
 from infra.names import CODE_DIR, DATA_DIR, GPUS_TAG, PRICE_TAG
 from infra.story.rig import Rig, open_host, running_instance
 
@@ -39,27 +41,33 @@ def start_training(rig: Rig, job: Job, show: Show) -> str:
     """Start *job* on the instance and return the run's name. Once that is told, the laptop may go."""
     instance = running_instance(rig)
     wanted = image_for(rig, instance)
-    with open_host(rig, instance) as host:
-        facts = ask_facts(host, images=[wanted])
+    with open_host(rig, instance) as host, host.target.one_at_a_time():
+        facts = facts_of(rig, host, images=[wanted])
         send_code(rig, host, facts)
         ensure_image(rig, host, facts, wanted, show)
         name = new_run_name(job, datetime.now(timezone.utc))
         container = container_for(rig, instance, facts, job, name, wanted)
         rig.tell(f"Starting run {name} in container {container_name(name)}")
-        run.start(host, container)
+        run.start(host, container, tell=rig.tell)
     return name
+
+
+def facts_of(rig: Rig, host: Host, *, images: Sequence[str] = ()) -> Facts:
+    return persistently(lambda: ask_facts(host, images=images), tell=rig.tell)
 
 
 def send_code(rig: Rig, host: Host, facts: Facts) -> None:
     code = Path(rig.settings.code)
     rig.tell(f"Copying {code.resolve().name}/ to the instance")
-    push_code(host, code, f"{facts.home}/{CODE_DIR}", rsync_there=facts.rsync)
+    there = f"{facts.home}/{CODE_DIR}"
+    persistently(lambda: push_code(host, code, there, rsync_there=facts.rsync), tell=rig.tell)
     if rig.settings.data:
         data = Path(rig.settings.data).expanduser()
         if not data.is_dir():
             raise UserError(f"data = {data}: there is no such folder.")
         rig.tell(f"Copying data from {data} (what is there already is not sent again)")
-        push_data(host, data, f"{facts.home}/{DATA_DIR}", rsync_there=facts.rsync, tell=rig.tell)
+        there = f"{facts.home}/{DATA_DIR}"
+        persistently(lambda: push_data(host, data, there, rsync_there=facts.rsync, tell=rig.tell), tell=rig.tell)
 
 
 def image_for(rig: Rig, instance: Instance) -> str:
@@ -108,29 +116,60 @@ def follow_home(rig: Rig, name: str, show: Show) -> Outcome:
     Nothing here is needed by the run itself: it may be interrupted and called again at any time.
     """
 
-    def connect() -> Host:
-        # Asked anew each time: after a drop the instance may be stopped, or have another address.
-        return open_host(rig, running_instance(rig))
-
     instance = running_instance(rig)
     with open_host(rig, instance) as host:
-        facts = ask_facts(host)
+        facts = facts_of(rig, host)
         one = find_run(facts.runs, name)
-        if one.state == "running" or not one.fetched:
-            run.follow(connect, facts.docker, name, show, tell=rig.tell)
-    with connect() as host:
+        if one.state in ("running", "unknown") or not one.fetched:
+            run.follow(_Way(rig, host, name), facts.docker or ("docker",), name, show, tell=rig.tell)
+    # Asked anew: after a drop the instance may have another address.
+    instance = running_instance(rig)
+    with open_host(rig, instance) as host:
         return fetch_run(rig, host, instance, name)
 
 
+class _Way:
+    """The way to the host while a run is followed: first the open one, then found anew each time it was lost."""
+
+    def __init__(self, rig: Rig, host: Host, run_name: str) -> None:
+        self._rig, self._host, self._run_name = rig, host, run_name
+        self._lost = False
+
+    def __call__(self) -> Host:
+        if self._lost:
+            self._host = open_host(self._rig, self._instance())
+        self._lost = True
+        return self._host
+
+    def _instance(self) -> Instance:
+        try:
+            return running_instance(self._rig)
+        except UserError as error:
+            raise WorldError(
+                f"While run {self._run_name} was followed, its machine went off. {error.cause}",
+                "what the run saved is on the disk: `rig start`, then `rig pull`",
+            ) from error
+
+
 def fetch_run(rig: Rig, host: Host, instance: Instance, name: str) -> Outcome:
-    facts = ask_facts(host)
+    facts = facts_of(rig, host)
     one = find_run(facts.runs, name)
-    rig.tell(f"Bringing the results of {name} home")
-    folder = artifacts.fetch(host, facts, one, rig.runs)
+    outcome = bring_home(rig, host, instance, facts, one)
+    if one.state != "running":
+        judge(one, facts.ended)
+        if artifacts.ending(outcome.folder).get("results") != "optional":
+            artifacts.require_results(outcome.folder)
+    return outcome
+
+
+def bring_home(rig: Rig, host: Host, instance: Instance, facts: Facts, one: RunFacts) -> Outcome:
+    """Fetch *one* without judging it."""
+    rig.tell(f"Bringing the results of {one.name} home")
+    folder = artifacts.fetch(host, facts, one, rig.runs, tell=rig.tell)
     rig.point_latest_at(folder)
     seconds = float(artifacts.ending(folder).get("seconds", 0.0))
-    outcome = Outcome(
-        run=name,
+    return Outcome(
+        run=one.name,
         folder=folder,
         exit_code=one.exit_code,
         seconds=seconds,
@@ -138,11 +177,6 @@ def fetch_run(rig: Rig, host: Host, instance: Instance, name: str) -> Outcome:
         instance_type=instance.type,
         pretended=rig.rehearsing,
     )
-    if one.state != "running":
-        run.judge(name, exit_code=one.exit_code, oom=one.oom)
-        if artifacts.ending(folder).get("results") != "optional":
-            artifacts.require_results(folder)
-    return outcome
 
 
 def find_run(runs: Sequence[RunFacts], name: str) -> RunFacts:

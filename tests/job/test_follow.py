@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.errors import HostUnreachable, JobFailed
-from infra.host.connection import DROPPED, Answer
+from infra.errors import AwsFailed, HostUnreachable
+from infra.host.connection import DROPPED
 from infra.job import run as runs
 
 
@@ -30,20 +29,15 @@ class Stream:
 class LogHost:
     """A host whose Docker holds *log*; each stream is cut after as many lines as *cuts* says, the last is not."""
 
-    def __init__(self, log: Sequence[tuple[str, str]], cuts: list[int]) -> None:
-        self.log, self.cuts = log, cuts
-        self.running = True
+    def __init__(self, log: Sequence[tuple[str, str]], cuts: list[int], *, last: str = '{"Running": false}') -> None:
+        self.log, self.cuts, self.last = log, cuts, last
 
-    def stream(self, words: Sequence[str], **_: Any) -> Any:
-        since = words[words.index("--since") + 1] if "--since" in words else ""
+    def stream(self, hello: Sequence[str], logs: Sequence[str], state: Sequence[str], **_: Any) -> Any:
+        since = logs[logs.index("--since") + 1] if "--since" in logs else ""
         lines = [f"{moment} {text}" for moment, text in self.log if moment >= since]
         if self.cuts:
-            return Stream(lines[: self.cuts.pop(0)], DROPPED)
-        self.running = False
-        return Stream(lines, 0)
-
-    def ask(self, words: Sequence[str], **_: Any) -> Answer:
-        return Answer(0, json.dumps({"Running": self.running}), "")
+            return Stream([hello[1], *lines][: self.cuts.pop(0)], DROPPED)
+        return Stream([hello[1], *lines, self.last], 0)
 
 
 def moment(n: int) -> str:
@@ -51,11 +45,15 @@ def moment(n: int) -> str:
 
 
 # Few distinct moments and many lines: several lines share one, as they do when a program prints a table.
-LOGS = st.lists(st.integers(0, 20), max_size=30).map(lambda ns: [(moment(n), f"line {i}") for i, n in enumerate(sorted(ns))])
+LOGS = st.lists(st.integers(0, 20), max_size=30).map(
+    lambda ns: [(moment(n), f"line {i}") for i, n in enumerate(sorted(ns))]
+)
 
 
 @given(log=LOGS, cuts=st.lists(st.integers(0, 12), max_size=8))
-def test_every_line_is_shown_once_and_in_order_however_often_the_line_is_cut(log: list[tuple[str, str]], cuts: list[int]) -> None:
+def test_every_line_is_shown_once_and_in_order_however_often_the_line_is_cut(
+    log: list[tuple[str, str]], cuts: list[int]
+) -> None:
     host: Any = LogHost(log, list(cuts))
     shown: list[str] = []
 
@@ -66,7 +64,7 @@ def test_every_line_is_shown_once_and_in_order_however_often_the_line_is_cut(log
 
 def test_what_ssh_or_docker_complain_is_not_taken_for_the_jobs_words() -> None:
     host: Any = LogHost([(moment(1), "a")], [])
-    host.log = [("Error", "response from daemon"), (moment(1), "a")]
+    host.log = [("Warning:", "from ssh"), (moment(1), "a")]
     shown: list[str] = []
 
     runs.follow(lambda: host, ["docker"], "r1", shown.append, tell=lambda _: None, sleep=lambda _: None)
@@ -74,30 +72,62 @@ def test_what_ssh_or_docker_complain_is_not_taken_for_the_jobs_words() -> None:
     assert shown == ["a"]
 
 
+def nobody() -> Any:
+    raise HostUnreachable("gone")
+
+
 def test_silence_is_borne_for_ten_minutes_and_then_said_while_the_run_goes_on() -> None:
     clock = iter(range(0, 10_000, 100))
 
-    def nobody() -> Any:
-        raise HostUnreachable("gone")
-
-    with pytest.raises(HostUnreachable, match="No word of run r1 for 10 minutes. The run itself does not need"):
+    with pytest.raises(HostUnreachable, match=r"No word of run r1 for 10 minutes. The run itself does not need"):
         runs.follow(nobody, ["docker"], "r1", print, tell=lambda _: None, now=lambda: next(clock), sleep=lambda _: None)
 
 
-@pytest.mark.parametrize(
-    ("ending", "message"),
-    [
-        ({"exit_code": 3, "oom": False}, "failed with exit code 3"),
-        ({"exit_code": 137, "oom": True}, "ran out of memory"),
-        ({"exit_code": 137, "oom": False}, "ran out of memory"),
-        ({"exit_code": 0, "oom": True, "guard_reason": ""}, None),
-        ({"exit_code": 143, "oom": False, "guard_reason": "the deadline was reached"}, "ended by the guard: the deadline"),
-        ({"exit_code": None, "oom": False}, "left no verdict"),
-    ],
-)
-def test_each_ending_has_its_own_words(ending: dict[str, Any], message: str | None) -> None:
-    if message is None:
-        runs.judge("r1", **ending)
-        return
-    with pytest.raises(JobFailed, match=message):
-        runs.judge("r1", **ending)
+def test_a_job_that_is_silent_for_an_hour_is_not_taken_for_a_lost_one_when_the_line_breaks_then() -> None:
+    host: Any = LogHost([(moment(1), "the only line")], cuts=[1, 1])
+    clock = iter(range(0, 100_000, 3600))
+    shown: list[str] = []
+
+    runs.follow(
+        lambda: host, ["docker"], "r1", shown.append, tell=lambda _: None, now=lambda: next(clock), sleep=lambda _: None
+    )
+
+    assert shown == ["the only line"]
+
+
+@pytest.mark.parametrize("away", [HostUnreachable("no route"), AwsFailed("no name service")])
+def test_a_laptop_that_wakes_up_without_a_network_goes_on_when_it_has_one(away: Exception) -> None:
+    host: Any = LogHost([(moment(1), "a"), (moment(2), "b")], cuts=[2])
+    answers: list[Any] = [host, away, away, host]
+    shown: list[str] = []
+
+    def connect() -> Any:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    runs.follow(connect, ["docker"], "r1", shown.append, tell=lambda _: None, sleep=lambda _: None)
+
+    assert shown == ["a", "b"]
+
+
+def test_a_container_that_another_laptop_has_fetched_and_removed_is_over() -> None:
+    host: Any = LogHost([], [], last="Error response from daemon: No such container: rig-r1")
+
+    runs.follow(lambda: host, ["docker"], "r1", print, tell=lambda _: None, sleep=lambda _: None)
+
+
+def test_docker_being_restarted_is_waited_for() -> None:
+    host: Any = LogHost(
+        [(moment(1), "a")], [], last="Cannot connect to the Docker daemon at unix:///var/run/docker.sock."
+    )
+    told: list[str] = []
+
+    def daemon_comes_back(_: float) -> None:
+        host.last = '{"Running": false}'
+
+    shown: list[str] = []
+    runs.follow(lambda: host, ["docker"], "r1", shown.append, tell=told.append, sleep=daemon_comes_back)
+
+    assert (shown, len(told)) == (["a"], 1)

@@ -47,20 +47,24 @@ def test_the_container_line_of_a_gpu_run(lenet: Container) -> None:
     home = "/home/ubuntu/rig"
 
     assert shlex.join(lines.docker_run(lenet)) == (
-        f"docker run --detach --name rig-{RUN} --label gluon-rig.run={RUN} --gpus all --shm-size 4294967296"
-        " --ulimit memlock=-1 --ulimit stack=67108864 --init --user 1000:1001 --stop-timeout 60"
+        f"docker run --detach --name rig-{RUN} --label gluon-rig.run={RUN} --gpus all --ulimit memlock=-1"
+        " --shm-size 4294967296 --ulimit stack=67108864 --init --user 1000:1001 --stop-timeout 60"
         f" --volume {home}/snapshots/{RUN}:{home}/snapshots/{RUN}:ro --volume {home}/kit:{home}/kit:ro"
         f" --volume {home}/runs/{RUN}:{home}/runs/{RUN} --volume {home}/data:{home}/data"
-        f" --workdir {home}/snapshots/{RUN} --env HOME={home}/runs/{RUN} --env PYTHONDONTWRITEBYTECODE=1"
+        f" --workdir {home}/snapshots/{RUN} --env HOME={home}/runs/{RUN}"
+        " --env MPLCONFIGDIR=/tmp/matplotlib --env PYTHONDONTWRITEBYTECODE=1"
         f" --env PYTHONUNBUFFERED=1 --env RIG_DATA={home}/data --env RIG_REQUIRE_GPU=1 --env RIG_RUN={RUN}"
-        f" --env RIG_RUN_DIR={home}/runs/{RUN} --env RIG_USD_PER_HOUR=0.5380 gluon-rig:gpu-0123456789ab"
+        f" --env RIG_RUN_DIR={home}/runs/{RUN} --env RIG_USD_PER_HOUR=0.5380"
+        " --env XDG_CACHE_HOME=/tmp/cache gluon-rig:gpu-0123456789ab"
         f" python3 {home}/kit/record.py {home}/runs/{RUN} -- python3 -m training lenet"
         f" --workdir {home}/runs/{RUN} data={home}/data num_epochs=3 'note=a b'"
     )
 
 
 def test_a_cpu_run_asks_for_no_gpu_and_a_small_machine_still_gets_a_gibibyte_to_share(lenet: Container) -> None:
-    small = dataclasses.replace(lenet, gpu=False, facts=dataclasses.replace(FACTS, memory_bytes=1 << 30, docker=("sudo", "docker")))
+    small = dataclasses.replace(
+        lenet, gpu=False, facts=dataclasses.replace(FACTS, memory_bytes=1 << 30, docker=("sudo", "docker"))
+    )
     line = lines.docker_run(small)
 
     assert line[:3] == ["sudo", "docker", "run"]
@@ -74,6 +78,7 @@ def test_a_run_works_on_its_own_snapshot_and_its_out_folder_is_in_the_run_folder
 
     assert [shlex.join(words) for words in lines.prepare(lenet)] == [
         f"mkdir -p {home}/runs/{RUN}/out",
+        f"rm -rf {home}/snapshots/{RUN} {home}/fetched/{RUN}",
         f"cp -al {home}/code {home}/snapshots/{RUN}",
         f"rm -rf {home}/snapshots/{RUN}/out",
         f"ln -s {home}/runs/{RUN}/out {home}/snapshots/{RUN}/out",
