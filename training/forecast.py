@@ -52,6 +52,9 @@ class ForecastConfig(JobConfig):
     cap: float = option(125.0, "remaining life is told up to this; beyond it a log shows no difference", least=1e-9)
     hidden: int = option(50, "size of the recurrent layer", least=1)
     dropout: float = option(0.1, "share of features left out at random while training", least=0, below=1)
+    jitter: float = option(
+        0.2, "while training each window's channels are shifted, each by up to about this many spreads", least=0
+    )
     held_out: float = option(0.2, "share of the training units kept for validation", least=0, below=1)
 
 
@@ -132,8 +135,18 @@ class ForecastLoss(mx.gluon.HybridBlock):
 
 
 def forecast_learner(config: ForecastConfig, data: Data, devices: Sequence[Any]) -> Learner:
-    net = LifeNet(hidden=config.hidden, dropout=config.dropout, cap=config.cap)
-    return GluonLearner(net, ForecastLoss(), config, devices, example=first_batch(data, config))
+    def shifted(X: Any) -> Any:
+        """Units differ from the day they are made; a net that has seen few must not learn their offsets by heart."""
+        return X + mx.nd.random.normal(scale=config.jitter, shape=(len(X), 1, X.shape[2]), ctx=X.context)
+
+    return GluonLearner(
+        LifeNet(hidden=config.hidden, dropout=config.dropout, cap=config.cap),
+        ForecastLoss(),
+        config,
+        devices,
+        example=first_batch(data, config),
+        augment=shifted if config.jitter else None,
+    )
 
 
 def forecast_scores(outputs: Array, y: Array) -> Scores:

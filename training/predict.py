@@ -108,6 +108,7 @@ def serve(forecaster: Forecaster, arriving: Iterable[Arrived], out: TextIO) -> i
     count = 0
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(["unit", "time", "probability", "life"])
+    out.flush()
     for arrived in arriving:
         said = forecaster.forecast(arrived.rows)
         numbers = zip(said.probability.tolist(), said.life.tolist(), strict=True)

@@ -60,7 +60,7 @@ def home(tmp_path_factory):
 def predicting(home: Path, *words: str, **options) -> subprocess.Popen:
     return subprocess.Popen(
         [sys.executable, "-m", "training", "predict", "--run", str(home / "run"), *words],
-        env=os.environ | {"PYTHONPATH": str(PROJECT), "PYTHONUNBUFFERED": "1"},
+        env=os.environ | {"PYTHONPATH": str(PROJECT)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
