@@ -116,9 +116,7 @@ def _cheapest(session: Session, settings: Settings, regions: Sequence[str], *, t
     for region, reason in answers.silent.items():
         tell(f"{region} is left out: {reason}")
     fitting = answers.said
-    names = sorted({machine.name for machines in fitting.values() for machine in machines}, key=_shipped_usd)[
-        :SHORTLIST
-    ]
+    names = _shortlist(fitting)
     if not names:
         raise _nothing_fits(settings, regions)
     listed = prices.on_demand(session, names, list(fitting))
@@ -129,6 +127,8 @@ def _cheapest(session: Session, settings: Settings, regions: Sequence[str], *, t
         for machine in machines
         if (region, machine.name) in listed
     ]
+    if not priced:
+        raise type_refused([_unpriced(name) for name in names])
     best = sorted(priced, key=lambda c: (c.price.usd_per_hour, c.region != session.region, c.region))[:CHEAPEST]
     return _zoned(session, best)
 
@@ -179,9 +179,8 @@ def _candidate(machine: MachineType, region: str, ceiling: Price, offers: SpotPr
         return Candidate(machine, region, price=ceiling, ceiling=ceiling)
     # Unpinned, AWS chooses the zone: promise the dearest of them.
     dearest = max(spot.values(), key=lambda price: price.usd_per_hour)
-    order = sorted(
-        set(machine.zones) | set(spot), key=lambda zone: (spot[zone].usd_per_hour if zone in spot else math.inf, zone)
-    )
+    usd = {zone: price.usd_per_hour for zone, price in spot.items()}
+    order = sorted({*machine.zones, *usd}, key=lambda zone: (usd.get(zone, math.inf), zone))
     return Candidate(replace(machine, zones=tuple(order)), region, price=dearest, ceiling=ceiling)
 
 
