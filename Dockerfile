@@ -3,7 +3,9 @@
 # Layers stand in the order of how seldom they change: Debian, then MXNet and CUDA, then the Python packages.
 ARG BASE=debian:bookworm-slim
 
-FROM ${BASE} AS python
+# MXNet 1.9.1 runs on x86_64 only: its wheel for ARM asks for Arm's own libraries, which no package brings. A Mac with
+# Apple silicon runs this image through Docker's emulation.
+FROM --platform=linux/amd64 ${BASE} AS python
 # libgomp1 and libquadmath0 are what MXNet's wheel (OpenMP) and the OpenBLAS in it link against.
 RUN apt-get update \
     && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends \

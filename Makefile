@@ -41,7 +41,7 @@ pull: ## fetch a run's results, also while it trains
 runs: ## the runs on the instance
 cancel: ## end a run: RUN=name
 status: ## every rig in the region: state, cost so far, when each guard stops it
-extend: ## move every guard's deadline: HOURS=2
+extend: ## move every guard's deadline: BY=2h
 stop: ## stop the instance; the disk stays, and what it costs is said
 start: ## start a stopped instance
 terminate: ## delete the instance and its disk
