@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import rigging
 from answers import quotas
+from botocore.awsrequest import AWSResponse
 from conftest import moto_instance
 from rigging import MICRO, NAME, NOTHING, census, order, whole
 
@@ -120,6 +121,7 @@ def test_a_rig_terminated_by_hand_is_made_anew_although_its_group_is_still_there
 
     assert second.id != first.id
     assert census(aws) == whole()
+    assert clock.now() == 0.0
 
 
 def test_a_spent_token_of_an_instance_that_ec2_has_forgotten_costs_only_time(aws, clock, tell):
@@ -308,3 +310,41 @@ def test_a_rig_is_found_in_one_call_among_a_thousand_instances(aws, calls, clock
 
     assert find(aws, NAME) == mine
     assert calls == ["ec2:DescribeInstances"]
+
+
+@pytest.mark.parametrize(("code", "sent"), [("InsufficientInstanceCapacity", 3), ("VcpuLimitExceeded", 1)])
+def test_the_sdk_never_repeats_a_question_about_capacity_or_quota(aws, clock, code, sent):
+    """EC2 says "no machine" with HTTP 500, which the SDK takes for a hiccup: one sending per attempt, and no more."""
+    quotas(aws, {"L-1216C47A": 0.0})
+    error = f"<Response><Errors><Error><Code>{code}</Code><Message>no</Message></Error></Errors></Response>"
+    requests = []
+
+    def send(request: Any, **_: Any) -> AWSResponse:
+        requests.append(request)
+        return AWSResponse(request.url, 500, {}, Raw(error.encode()))
+
+    for client in (aws.client("ec2", patient=False), aws.client("ec2")):
+        client.meta.events.register_first("before-send.ec2.RunInstances", send)
+
+    with pytest.raises((NoCapacity, QuotaTooSmall)):
+        rigging.launch(aws, clock)
+
+    assert len(requests) == sent
+
+
+class Raw:
+    """As much of an HTTP body as botocore reads."""
+
+    def __init__(self, body: bytes) -> None:
+        self.body = body
+
+    def stream(self, **_: Any) -> list[bytes]:
+        return [self.body]
+
+
+def test_a_start_does_not_fail_for_want_of_an_image(aws, clock, tell, answer):
+    """The image is asked for in the one round, because nobody knows yet that it is not needed."""
+    stop(aws, rigging.launch(aws, clock), tell, clock)
+    answer(aws, "ssm", "GetParameters", code="InternalServerError")
+
+    assert rigging.launch(aws, clock).state == "running"
