@@ -1,4 +1,4 @@
-"""The door to the rehearsal cloud for the command line: start it, find it, end it, trouble it. Imports nothing heavy."""
+"""The command line's door to the rehearsal cloud: start, find, end, trouble it. Imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -31,7 +32,7 @@ class Cloud:
     endpoint_url: str
     pid: int
     log: Path
-    clock: Clock = Clock()
+    clock: Clock
 
 
 def ensure_running(project: Path, tell: Callable[[str], None], *, engine: str = "") -> Cloud:
@@ -156,10 +157,8 @@ def _wait_until_gone(place: Place, pid: int) -> None:
 
 
 def _alive(pid: int) -> bool:
-    try:
+    with suppress(ChildProcessError):
         os.waitpid(pid, os.WNOHANG)  # our own child would stay a zombie
-    except ChildProcessError:
-        pass
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

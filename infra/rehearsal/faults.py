@@ -53,7 +53,7 @@ class Faults:
     """The troubles of now; replaced whole, so that a reader in another thread sees one state or the other."""
 
     now: Troubles = Troubles()
-    _dice: random.Random = field(default_factory=lambda: random.Random(1))  # noqa: S311  the same in every rehearsal
+    _dice: random.Random = field(default_factory=lambda: random.Random(1))
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def change(self, words: list[str]) -> str | None:

@@ -1,4 +1,4 @@
-"""Find and end processes by a mark in their environment: it passes to children, and survives setsid and a dead parent."""
+"""Find and end processes by a mark in their environment: children inherit it, through setsid and a parent's death."""
 
 from __future__ import annotations
 

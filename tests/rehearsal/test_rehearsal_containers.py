@@ -17,8 +17,8 @@ PLAIN_WORDS = "rehearsal: this container runs as a plain process: no isolation, 
 
 
 def test_a_run_is_followed_to_its_end_and_its_verdict_is_kept(box: Any) -> None:
-    box.say(f"""{RUN} --name rig-a --label gluon-rig.run=a --env GREETING=hi --volume $HOME:$HOME:ro --workdir $HOME any:tag \
-        sh -c 'echo $GREETING from $PWD; echo trouble >&2; exit 9'""")
+    options = "--name rig-a --label gluon-rig.run=a --env GREETING=hi --volume $HOME:$HOME:ro --workdir $HOME"
+    box.say(f"{RUN} {options} any:tag sh -c 'echo $GREETING from $PWD; echo trouble >&2; exit 9'")
 
     followed = box.ssh("docker logs --follow rig-a")
     waited = box.say("docker wait rig-a")

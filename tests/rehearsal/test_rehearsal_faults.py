@@ -88,10 +88,10 @@ def test_throttling_refuses_with_each_service_s_own_code(rehearsal: Any) -> None
 
 def test_spot_is_announced_taken_back_and_never_stopped(rehearsal: Any, until: Any) -> None:
     box = rehearsal.launch(InstanceMarketOptions={"MarketType": "spot"}).ready()
-    notice = "$AWS_EC2_METADATA_SERVICE_ENDPOINT/latest/meta-data/spot/instance-action"
     ask = (
-        "t=$(curl -s -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 60' $AWS_EC2_METADATA_SERVICE_ENDPOINT/latest/api/token);"
-        f'curl -s -o - -w "%{{http_code}}" -H "X-aws-ec2-metadata-token: $t" {notice}'
+        "b=$AWS_EC2_METADATA_SERVICE_ENDPOINT/latest;"
+        "t=$(curl -s -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 60' $b/api/token);"
+        'curl -s -w "%{http_code}" -H "X-aws-ec2-metadata-token: $t" $b/meta-data/spot/instance-action'
     )
     assert box.say(ask) == "404"
 

@@ -35,19 +35,19 @@ from infra.rehearsal.cloud.spot import SpotLaunch
 from infra.rehearsal.faults import Faults
 
 
-class RehearsedEC2(IdempotentLaunch, ZoneChoice, RootDisk, SpotLaunch, LifeCycle, GroupsInUse, EC2Backend):  # type: ignore[misc]
+class RehearsedEC2(IdempotentLaunch, ZoneChoice, RootDisk, SpotLaunch, LifeCycle, GroupsInUse, EC2Backend):
     """moto's EC2, each class in front of it mending one thing. The order is that of a launch: a repeated one ends at
     the first, a new one passes all."""
 
     __module__ = EC2Backend.__module__  # moto finds a backend's URLs by this name
 
 
-class RehearsedCloudWatch(CloudWatchBackend):  # type: ignore[misc]
+class RehearsedCloudWatch(CloudWatchBackend):
     __module__ = CloudWatchBackend.__module__
     now: Callable[[], float]
 
     def put_metric_alarm(self, *args: Any, **kwargs: Any) -> Any:
-        alarm = super().put_metric_alarm(*args, **kwargs)
+        alarm: Any = super().put_metric_alarm(*args, **kwargs)
         alarm.made_at = type(self).now()
         alarms.start_without_data(alarm)
         return alarm
@@ -116,5 +116,6 @@ def _regions_of(machine_type: str) -> list[str]:
 
 
 def backend_of(call: Call) -> Any:
-    backends = {"ec2": ec2_backends, "scheduler": scheduler_backends}.get(call.service)
+    known: dict[str, Any] = {"ec2": ec2_backends, "scheduler": scheduler_backends}
+    backends = known.get(call.service)
     return backends[ACCOUNT][call.region] if backends else None

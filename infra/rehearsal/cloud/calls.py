@@ -44,7 +44,7 @@ class Call:
 
     def numbered(self, name: str) -> list[str]:
         """All values of a list parameter of the query protocol: "InstanceId" -> InstanceId.1, InstanceId.2, ..."""
-        found = []
+        found: list[str] = []
         while (value := self.params.get(f"{name}.{len(found) + 1}")) is not None:
             found.append(value)
         return found

@@ -30,7 +30,7 @@ def zones_of(ec2: Any, machine_type: str) -> list[str]:
 
 
 def refuse_without_capacity(ec2: Any, faults: Faults, machine_type: str, zone: str) -> None:
-    """*zone* empty: anywhere in the region will do. EC2 answers with status 500, which SDKs take for their own to retry."""
+    """*zone* empty: anywhere in the region will do. EC2's answer has status 500, which SDKs retry by themselves."""
     zones = zones_of(ec2, machine_type)
     wanted = [zone] if zone else zones
     if not wanted or any(not faults.short_of(one, machine_type) for one in wanted):

@@ -7,7 +7,6 @@ and public logs of 2026; the ids are made up.
 from __future__ import annotations
 
 import hashlib
-import time
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -74,16 +73,19 @@ def parameters() -> dict[str, str]:
 
 def mend_parameters() -> None:
     """moto's put_parameter refuses names below /aws, so they are put where it looks them up."""
+    from moto.core.utils import utcnow
     from moto.ssm.models import Parameter, SimpleSystemManagerBackend, ssm_backends
 
-    class WithDeepLearning(SimpleSystemManagerBackend):  # type: ignore[misc]
+    make: Any = Parameter  # moto leaves two methods abstract that it never calls
+
+    class WithDeepLearning(SimpleSystemManagerBackend):
         __module__ = SimpleSystemManagerBackend.__module__  # moto finds a backend's URLs by this name
 
         def __init__(self, region_name: str, account_id: str) -> None:
             super().__init__(region_name, account_id)
             for name, value in parameters().items():
                 self._parameters[name].append(
-                    Parameter(
+                    make(
                         account_id=account_id,
                         name=name,
                         value=value,
@@ -91,10 +93,10 @@ def mend_parameters() -> None:
                         description="",
                         allowed_pattern=None,
                         keyid=None,
-                        last_modified_date=time.time(),
+                        last_modified_date=utcnow(),
                         version=1,
                         data_type="text",
-                    )  # fmt: skip
+                    )
                 )
 
     ssm_backends.backend = WithDeepLearning
@@ -104,7 +106,7 @@ def mend_root_disks() -> None:
     """moto gives every image a root disk of 15 GB that stays behind after a terminate."""
     from moto.ec2.models.amis import Ami
 
-    Ami.block_device_mappings = property(root_disk)
+    Ami.block_device_mappings = property(root_disk)  # type: ignore[method-assign,assignment]
 
 
 def root_disk(ami: Any) -> list[dict[str, Any]]:

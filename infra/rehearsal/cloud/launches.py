@@ -1,4 +1,4 @@
-"""RunInstances as EC2 does it: one launch per ClientToken, a root disk from the image, and refusals before any launch."""
+"""RunInstances as EC2 does it: one launch per ClientToken, the image's root disk, refusals before any launch."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class RootDisk:
 def with_root(asked: list[dict[str, Any]], ami: Any) -> list[dict[str, Any]]:
     (root,) = root_disk(ami)
     others = [disk for disk in asked if disk["DeviceName"] != root["DeviceName"]]
-    mine = next((disk for disk in asked if disk["DeviceName"] == root["DeviceName"]), {"Ebs": {}})
+    mine: dict[str, Any] = next((disk for disk in asked if disk["DeviceName"] == root["DeviceName"]), {"Ebs": {}})
     given = {key: value for key, value in mine["Ebs"].items() if value not in (None, "")}
     return [{**mine, "DeviceName": root["DeviceName"], "Ebs": {**root["Ebs"], **given}}, *others]
 

@@ -114,7 +114,7 @@ class Entry:
 
 
 class Journal:
-    """calls.jsonl: one row per AWS call. *began* and *ended* are seconds since the cloud came up, for counting rounds."""
+    """calls.jsonl: one row per AWS call. *began*, *ended*: seconds since the cloud came up, to count rounds by."""
 
     def __init__(self, path: Path, clock: Clock) -> None:
         self._path = path

@@ -41,7 +41,7 @@ class Metrics:
     def periods(
         self, instance_id: str, name: str, *, since: float, until: float, period_s: float, statistic: str
     ) -> list[float | None]:
-        """One value per whole period before *until*, newest first, as far back as *since*; None: no point fell in it."""
+        """One value per whole period between *since* and *until*, newest first; None: no point fell in it."""
         points = self._points.get((instance_id, name), ())
         found: list[float | None] = []
         end = until

@@ -26,7 +26,8 @@ USD_PER_HOUR: Final = {
     "g6.12xlarge": 4.6016, "g6.24xlarge": 6.6752, "g6.48xlarge": 13.3504, "gr6.4xlarge": 1.5392, "gr6.8xlarge": 2.4464,
     "g6e.xlarge": 1.861, "g6e.2xlarge": 2.2421, "g6e.4xlarge": 3.0042, "g6e.8xlarge": 4.5286, "g6e.16xlarge": 7.5772,
     "g6e.12xlarge": 10.4926, "g6e.24xlarge": 15.0656, "g6e.48xlarge": 30.1312,
-    "p4d.24xlarge": 21.9576, "p4de.24xlarge": 27.4471, "p3dn.24xlarge": 31.212, "p5.4xlarge": 6.88, "p5.48xlarge": 55.04,
+    "p4d.24xlarge": 21.9576, "p4de.24xlarge": 27.4471, "p3dn.24xlarge": 31.212,
+    "p5.4xlarge": 6.88, "p5.48xlarge": 55.04,
 }  # fmt: skip
 FACTORS: Final = {"us-east-1": 1.0, "us-east-2": 1.0, "us-west-2": 1.0}
 ELSEWHERE: Final = 1.17
@@ -82,7 +83,8 @@ def _product(kind: str, region: str) -> dict[str, Any]:
             "sku": sku, "offerTermCode": "JRTCKXETXF", "effectiveDate": "2026-07-01T00:00:00Z", "termAttributes": {},
             "priceDimensions": {rate: {
                 "rateCode": rate, "unit": "Hrs", "beginRange": "0", "endRange": "Inf", "appliesTo": [],
-                "description": f"${usd} per On Demand Linux {kind} Instance Hour", "pricePerUnit": {"USD": f"{usd:.10f}"},
+                "description": f"${usd} per On Demand Linux {kind} Instance Hour",
+                "pricePerUnit": {"USD": f"{usd:.10f}"},
             }},
         }}},
         "version": "20260720000000",

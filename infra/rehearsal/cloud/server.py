@@ -54,7 +54,7 @@ def build(parts: Parts) -> Any:
 
     backends.install(parts)
 
-    def create(service: str) -> Any:
+    def create(service: Any) -> Any:
         app = create_backend_app(service)
         # A Refusal raised deep in moto belongs to the layer, not to Flask.
         app.config["PROPAGATE_EXCEPTIONS"] = True

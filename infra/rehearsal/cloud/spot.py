@@ -9,11 +9,11 @@ import hashlib
 import random
 from typing import Any, Final
 
+from infra.rehearsal.clock import Clock
 from infra.rehearsal.cloud.answers import Answer, ec2
 from infra.rehearsal.cloud.calls import Call
 from infra.rehearsal.cloud.capacity import zones_of
 from infra.rehearsal.cloud.prices import usd_per_hour
-from infra.rehearsal.clock import Clock
 
 NOTICE_S: Final = 120.0
 TAKEN_BACK: Final = ("Server.SpotInstanceTermination", "Spot instance termination")
@@ -39,7 +39,7 @@ def price_history(call: Call, backend: Any, clock: Clock) -> Answer:
         _row(kind, zone, clock)
         for kind in asked
         for zone in zones_of(backend, kind)
-        if usd_per_hour(kind, call.region) and zones in ([""], [zone]) or zone in zones
+        if (usd_per_hour(kind, call.region) and zones in ([""], [zone])) or zone in zones
     ]
     return ec2(call, f"<spotPriceHistorySet>{''.join(rows)}</spotPriceHistorySet>")
 
@@ -55,7 +55,7 @@ def _filtered(call: Call, name: str) -> list[str]:
 
 def _row(kind: str, zone: str, clock: Clock) -> str:
     full = usd_per_hour(kind, zone[:-1]) or 1.0
-    share = TYPICAL_SHARE * random.Random(kind + zone).uniform(0.8, 1.2)  # noqa: S311  not a secret
+    share = TYPICAL_SHARE * random.Random(kind + zone).uniform(0.8, 1.2)
     return (
         f"<item><instanceType>{kind}</instanceType><productDescription>Linux/UNIX</productDescription>"
         f"<spotPrice>{full * share:.6f}</spotPrice><timestamp>{clock.now():%Y-%m-%dT%H:%M:%S.000Z}</timestamp>"

@@ -57,8 +57,9 @@ class Disk:
 
     def prepare(self, public_key: str) -> None:
         """First boot: folders, shims, host key and the one key that may log in. Later boots find it all there."""
-        for folder in (self.home / ".ssh", self.bin, self.host_key_file.parent, self.root / "run", self.root / "root",
-                       self.root / "tmp", self.tcp_table.parent, self.root / "var" / "log", self.root / "etc" / "systemd" / "system"):  # fmt: skip
+        root = self.root
+        for folder in (self.home / ".ssh", self.bin, self.host_key_file.parent, self.tcp_table.parent, root / "run",
+                       root / "tmp", root / "var" / "log", root / "etc" / "systemd" / "system"):  # fmt: skip
             folder.mkdir(parents=True, exist_ok=True)
         self.home.chmod(0o700)
         if not self.host_key_file.exists():
@@ -87,7 +88,8 @@ def _shims() -> dict[str, str]:
     if aws.exists():
         scripts["aws"] = (
             "#!/bin/sh\n# On EC2 the endpoint and the credentials come from the machine itself.\n"
-            "export AWS_ENDPOINT_URL=$RIG_REHEARSAL_ENDPOINT AWS_ACCESS_KEY_ID=rehearsal AWS_SECRET_ACCESS_KEY=rehearsal\n"
+            "export AWS_ENDPOINT_URL=$RIG_REHEARSAL_ENDPOINT\n"
+            "export AWS_ACCESS_KEY_ID=rehearsal AWS_SECRET_ACCESS_KEY=rehearsal\n"
             f'export AWS_DEFAULT_REGION="${{AWS_DEFAULT_REGION:-$RIG_REHEARSAL_REGION}}"\nexec {quote(str(aws))} "$@"\n'
         )
     return scripts

@@ -1,7 +1,7 @@
 """One command or shell asked for over SSH, run as a process of the instance.
 
-Like OpenSSH's server: binary clean, back-pressure both ways, half-close, exit codes and signals passed on; a client that
-goes away hangs up what runs in the foreground, and what has called setsid() lives on.
+Like OpenSSH's server: binary clean, back-pressure both ways, half-close, exit codes and signals passed on. A client
+that goes away hangs up what runs in the foreground, and what has called setsid() lives on.
 """
 
 from __future__ import annotations
@@ -78,7 +78,9 @@ async def _on_pipes(process: asyncssh.SSHServerProcess[bytes], host: Host, envir
         cwd=host.disk.home, env=environment, start_new_session=True,
     )  # fmt: skip
     host.started(child.pid)
-    assert child.stdin and child.stdout and child.stderr
+    assert child.stdin
+    assert child.stdout
+    assert child.stderr
     feed = asyncio.create_task(_feed(process, child.pid, child.stdin))
     outputs = asyncio.gather(
         _carry(child.stdout, process.stdout), _carry(child.stderr, process.stderr), child.wait(), return_exceptions=True

@@ -92,7 +92,8 @@ def _sweep_up(child: subprocess.Popen[bytes], container_id: str) -> None:
 
 
 def _keep_output(child: subprocess.Popen[bytes], log: TextIOWrapper) -> None:
-    assert child.stdout and child.stderr
+    assert child.stdout
+    assert child.stderr
     rest: dict[str, bytes] = {"stdout": b"", "stderr": b""}
     with selectors.DefaultSelector() as ready:
         for stream, pipe in (("stdout", child.stdout), ("stderr", child.stderr)):

@@ -80,7 +80,8 @@ def since(text: str) -> str:
 def engine_info(store: Store) -> dict[str, Any]:
     states = [state_of(container) for container in store.all()]
     return {
-        "ServerVersion": VERSION["Server"]["Version"], "Name": "rehearsal", "OperatingSystem": "rehearsal (no Docker engine)",
+        "ServerVersion": VERSION["Server"]["Version"], "Name": "rehearsal",
+        "OperatingSystem": "rehearsal (no Docker engine)",
         "Containers": len(states), "ContainersRunning": states.count("running"), "Images": len(store.images()),
         "NCPU": os.cpu_count(), "Runtimes": {"runc": {}}, "DefaultRuntime": "runc", "Driver": "processes",
         "DockerRootDir": str(store.folder),

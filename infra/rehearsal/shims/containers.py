@@ -1,0 +1,167 @@
+"""The verbs of `docker` that act on containers, for containers that are plain processes."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from itertools import islice
+
+from infra.rehearsal import processes
+from infra.rehearsal.place import CLOUD_MARK, INSTANCE_MARK
+from infra.rehearsal.shims import views
+from infra.rehearsal.shims.options import Line
+from infra.rehearsal.shims.store import Container, Store, Wish, new_id, now
+from infra.rehearsal.shims.supervise import CONTAINER_MARK, launch
+
+DAEMON_REFUSED = 125  # docker's own exit code when the engine, not the command, says no
+# What a process of the instance needs to be found, to find the shims, and to load its libraries.
+INHERITED = (CLOUD_MARK, INSTANCE_MARK, "PATH", "LD_LIBRARY_PATH", "LANG", "TZ")
+
+
+class Refused(Exception):
+    """The engine says no; the text goes to stderr."""
+
+    def __init__(self, text: str, code: int = 1) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+def run(store: Store, line: Line, environ: Mapping[str, str]) -> int:
+    if not line.words:
+        raise Refused("docker: 'docker run' requires at least 1 argument", DAEMON_REFUSED)
+    with store.locked():
+        container = store.add(_wish(store, line, environ))
+        launch(container)
+    if line.has("--detach"):
+        print(container.wish.id)
+        return 0
+    # The client passes its own end on to the container, as Docker's does (--sig-proxy).
+    signal.signal(signal.SIGTERM, lambda *_: _signal(container, signal.SIGTERM))
+    signal.signal(signal.SIGINT, lambda *_: _signal(container, signal.SIGINT))
+    for number, row in enumerate(container.lines(follow=True)):
+        if number:  # the supervisor's own first line is for the log, not for a caller that reads the output
+            _print(row, times=False)
+    code = container.wait()
+    if line.has("--rm"):
+        shutil.rmtree(container.folder, ignore_errors=True)
+    return code
+
+
+def _wish(store: Store, line: Line, environ: Mapping[str, str]) -> Wish:
+    container_id = new_id()
+    name = line.last("--name", f"rehearsal_{container_id[:8]}")
+    if (other := store.find(name)) and other.wish.name == name:
+        raise Refused(
+            f'docker: Error response from daemon: Conflict. The container name "/{name}" is already in use by '
+            f'container "{other.wish.id}".', DAEMON_REFUSED
+        )  # fmt: skip
+    for volume in line.all("--volume"):
+        source, target, *_ = (*volume.split(":"), "")
+        if source != target:
+            raise Refused(
+                f"docker: a container that runs as a process sees the host's own paths; {source} cannot appear as "
+                f"{target}", DAEMON_REFUSED
+            )  # fmt: skip
+    image, *command = line.words
+    given = {key: value if "=" in text else environ.get(key, "")
+             for text in line.all("--env") for key, _, value in [text.partition("=")]}  # fmt: skip
+    return Wish(
+        id=container_id, name=name, image=image, command=[*line.all("--entrypoint"), *command] or ["true"],
+        environment={**{key: environ[key] for key in INHERITED if key in environ}, "HOME": environ["HOME"],
+                     "HOSTNAME": container_id[:12], **given, "RIG_IN_CONTAINER": "1", CONTAINER_MARK: container_id},
+        folder=line.last("--workdir", environ["HOME"]), labels=line.pairs("--label"),
+        stop_timeout_s=int(line.last("--stop-timeout", "10")), remove=line.has("--rm") and line.has("--detach"),
+        created=now(),
+    )  # fmt: skip
+
+
+def execute(store: Store, line: Line, environ: Mapping[str, str]) -> int:
+    name, *command = line.words
+    container = _running(store, name)
+    wish = container.wish
+    done = subprocess.run(command, env={**wish.environment, **line.pairs("--env")},
+                          cwd=line.last("--workdir", wish.folder), check=False)  # fmt: skip
+    return done.returncode if done.returncode >= 0 else 128 - done.returncode
+
+
+def logs(store: Store, line: Line, environ: Mapping[str, str]) -> int:
+    container = known(store, line.words[0])
+    since = views.since(line.last("--since"))
+    there = [row for row in container.lines(follow=False) if row["time"] >= since]
+    tail = line.last("--tail", "all")
+    skip = 0 if tail == "all" else max(0, len(there) - int(tail))
+    rows = (row for row in container.lines(follow=line.has("--follow")) if row["time"] >= since)
+    for row in islice(rows, skip, None):
+        _print(row, times=line.has("--timestamps"))
+    return 0
+
+
+def _print(row: Mapping[str, str], *, times: bool) -> None:
+    stream = sys.stdout if row["stream"] == "stdout" else sys.stderr
+    stream.write(f"{row['time']} {row['log']}" if times else row["log"])
+    stream.flush()
+
+
+def wait(store: Store, line: Line, environ: Mapping[str, str]) -> int:
+    for name in line.words:
+        print(known(store, name).wait(), flush=True)
+    return 0
+
+
+def stop(store: Store, line: Line, environ: Mapping[str, str]) -> int:
+    for name in line.words:
+        container = known(store, name)
+        if container.alive():
+            _signal(container, signal.SIGTERM)
+            timeout_s = float(line.last("--time", str(container.wish.stop_timeout_s)))
+            if not processes.wait_gone(f"{CONTAINER_MARK}={container.wish.id}", timeout_s):
+                _signal(container, signal.SIGKILL)
+            container.wait()
+        print(name)
+    return 0
+
+
+def kill(store: Store, line: Line, environ: Mapping[str, str]) -> int:
+    number = signal.Signals[f"SIG{line.last('--signal', 'KILL').removeprefix('SIG')}"]
+    for name in line.words:
+        container = _running(store, name)
+        _signal(container, number)
+        if number is signal.SIGKILL:
+            container.wait()
+        print(name)
+    return 0
+
+
+def _signal(container: Container, number: signal.Signals) -> None:
+    if pid := container.outcome.pid:
+        processes.send([pid], number)
+
+
+def remove(store: Store, line: Line, environ: Mapping[str, str]) -> int:
+    for name in line.words:
+        container = known(store, name)
+        if container.alive():
+            if not line.has("--force"):
+                raise Refused(f'Error response from daemon: cannot remove container "/{name}": container is running')
+            _signal(container, signal.SIGKILL)
+            container.wait()
+        shutil.rmtree(container.folder)
+        print(name)
+    return 0
+
+
+def known(store: Store, name: str) -> Container:
+    container = store.find(name)
+    if container is None:
+        raise Refused(f"Error response from daemon: No such container: {name}")
+    return container
+
+
+def _running(store: Store, name: str) -> Container:
+    container = known(store, name)
+    if not container.alive():
+        raise Refused(f"Error response from daemon: container {name} is not running")
+    return container
