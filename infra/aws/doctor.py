@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from infra.aws.choice import Candidate, candidates
 from infra.aws.image import describe_image, newest_id
+from infra.aws.instance import find
 from infra.aws.quota import Quota, quota_of
 from infra.aws.regions import enabled_regions
 from infra.errors import RigError
@@ -83,14 +84,25 @@ def _machine(session: Session, settings: Settings, tell: Tell) -> list[Check]:
     except RigError as error:
         return [Check("type", False, error.cause, error.hint)]
     best = found[0]
-    quota = quota_of(session, best.machine, spot=settings.spot, region=best.region)
-    return [_type(best), Check("price", True, str(best.price)), _quota(quota)]
+    return [
+        _type(best),
+        Check("price", True, str(best.price)),
+        checked("quota", lambda: _room(session, settings, best)),
+    ]
 
 
 def _type(best: Candidate) -> Check:
     if best.zones:
         return Check("type", True, f"{best.machine}, offered in {', '.join(best.zones)}")
     return Check("type", False, f"{best.machine} is offered in no zone of {best.region}", "take another type or region")
+
+
+def _room(session: Session, settings: Settings, best: Candidate) -> Check:
+    """Whether the rig may start. One that runs holds its vCPUs already, and would be counted twice."""
+    rig = find(session, settings.name)
+    if rig and rig.state in ("pending", "running"):
+        return Check("quota", True, f"{rig.id} is {rig.state}, so its vCPUs are granted")
+    return _quota(quota_of(session, best.machine, spot=settings.spot, region=best.region))
 
 
 def _quota(quota: Quota | None) -> Check:

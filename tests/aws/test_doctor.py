@@ -1,6 +1,8 @@
 from answers import PUBLISHED, price_list, quotas
+from conftest import DLAMI
 
 from infra.aws.doctor import Check, examine
+from infra.aws.tags import own_tags, specification
 from infra.settings import Settings
 
 G = "L-DB2E81BA"
@@ -57,6 +59,19 @@ def test_a_quota_of_zero_comes_with_the_line_that_mends_it(aws, tell):
         "to ask AWS for more: aws service-quotas request-service-quota-increase --service-code ec2 "
         "--quota-code L-DB2E81BA --desired-value 4 --region us-east-1"
     )
+
+
+def test_a_rig_that_runs_is_not_asked_to_fit_in_once_more(aws, tell):
+    quotas(aws, {G: 4.0})
+    aws.client("ec2").run_instances(
+        ImageId=DLAMI,
+        InstanceType="g4dn.xlarge",
+        MinCount=1,
+        MaxCount=1,
+        TagSpecifications=specification(["instance"], own_tags("rig")),
+    )
+
+    assert by_name(examine(aws, Settings(), tell=tell))["quota"].ok is True
 
 
 def test_what_nobody_can_tell_is_neither_well_nor_ill(aws, tell, answer):
