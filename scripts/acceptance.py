@@ -1,8 +1,7 @@
-#!/usr/bin/env python3
 """The whole story once on a real AWS account: what no rehearsal can show. It costs money, so it asks.
 
-    scripts/acceptance.py               the plan and its price; nothing is launched
-    scripts/acceptance.py --yes-spend   shows the plan, asks, runs the story, writes .rig/acceptance-TIME.txt
+    make acceptance                                    the plan and its price; nothing is launched
+    .venv/bin/python scripts/acceptance.py --yes-spend   the same, then asks, runs the story, and writes a report
 
 It types `rig` verbs as a person would, for a rig of its own named "acceptance", and terminates it before and after,
 whatever happens in between. RIG_TYPE, RIG_REGION and RIG_PROFILE choose machine, region and profile, as always;
@@ -62,7 +61,7 @@ def main(
     print("This is what would be launched, and the most it can cost:\n", flush=True)
     plan = subprocess.run([rig, "plan", "--hours", "1", "--name", NAME])
     if plan.returncode != 0 or "--yes-spend" not in words:
-        print("\nNothing was launched. `scripts/acceptance.py --yes-spend` asks, and then does it.")
+        print("\nNothing was launched. `.venv/bin/python scripts/acceptance.py --yes-spend` asks, and then does it.")
         return 2
     if ask("\nType yes to spend it: ").strip().lower() != "yes":
         return 2
