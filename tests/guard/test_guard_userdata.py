@@ -16,7 +16,7 @@ import pytest
 from guard_machine import Machine
 
 from infra import guard
-from infra.guard.userdata import MOST_BYTES, user_data
+from infra.guard.userdata import MOST_BYTES, UNITS, user_data
 
 LAUNCH: dict[str, Any] = {
     "hours": 8.0,
@@ -105,6 +105,21 @@ def test_units_restart_the_guard_for_ever_and_notice_a_frozen_one(machine: Machi
                  "OOMScoreAdjust=-1000", "DefaultDependencies=no", "WantedBy=sysinit.target"):  # fmt: skip
         assert line in unit
     assert not any("@" in line for line in unit)
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd is not installed")
+def test_systemd_finds_no_fault_in_the_units(tmp_path: Path) -> None:
+    for unit in UNITS:
+        text = (Path(guard.__file__).parent / "files" / unit).read_text()
+        for name, value in (("@ROOT@", ""), ("@HOME@", "/home/ubuntu"), ("@PYTHON@", "/bin/sh")):
+            text = text.replace(name, value)
+        (tmp_path / unit).write_text(text)
+    said = subprocess.run(
+        ["systemd-analyze", "verify", *(tmp_path / unit for unit in UNITS)], capture_output=True, text=True, timeout=60
+    )
+
+    assert said.returncode == 0
+    assert [line for line in said.stderr.splitlines() if "gluon-rig" in line] == []
 
 
 @pytest.mark.parametrize("path", PROGRAM, ids=lambda path: path.name)
