@@ -1,8 +1,8 @@
 """The one door to MXNet 1.9.1: mends what newer NumPy and Python took away, tunes the process, then imports it.
 
-MXNet 1.9.1 was written for NumPy 1.x and Python with distutils; with the few names below it runs on NumPy 1.23 to 2.x and
-Python 3.10 to 3.13. On the CPU the process environment decides a factor of two, and it is read once, when the shared
-library is loaded: so everybody imports `mx` from here, never from `mxnet`.
+MXNet 1.9.1 was written for NumPy 1.x and Python with distutils; with the few names below it runs on NumPy 1.23 to 2.x
+and Python 3.10 to 3.13. On the CPU the process environment decides a factor of two, and it is read once, when the
+shared library is loaded: so everybody imports `mx` from here, never from `mxnet`.
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ import numpy as np
 # An array must be bigger than this before they do; measured: up to twice the samples per second.
 # https://mxnet.apache.org/versions/1.9.1/api/faq/env_var
 PARALLEL_SIZE = "2000000000"
-# OMP_WAIT_POLICY: threads of a team that wait by spinning take the cores from whoever they wait for as soon as another
-# program runs beside us; measured on a busy two-core machine: 600 to 2,400 LeNet images/s spinning, 5,600 to 10,400 asleep.
+# Threads of a team that wait by spinning take the cores from whoever they wait for, as soon as another program runs
+# beside us; measured on a busy two-core machine: 600 to 2,400 LeNet images/s spinning, 5,600 to 10,400 asleep.
+WAIT_POLICY = "PASSIVE"
 
 _RENAMED = {
     "alltrue": "all",
@@ -73,7 +74,7 @@ def tune(environ: MutableMapping[str, str]) -> str:
     """Set what MXNet and OpenMP read at load time, where the person has not; return a sentence that says it."""
     wanted = {
         "OMP_NUM_THREADS": str(physical_cores()),
-        "OMP_WAIT_POLICY": "PASSIVE",
+        "OMP_WAIT_POLICY": WAIT_POLICY,
         "MXNET_CPU_PARALLEL_SIZE": PARALLEL_SIZE,
     }
     said = []

@@ -1,4 +1,4 @@
-"""What the training program reads from the process environment, in one place. `infra` sets these in the container line."""
+"""What the training program reads from its environment, in one place. `infra` sets these in the container line."""
 
 from __future__ import annotations
 

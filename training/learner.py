@@ -1,6 +1,6 @@
 """What the loop drives: something that takes one step on a batch, predicts, and can be put into a checkpoint.
 
-`GluonLearner` serves every job whose net is a Gluon block. The scratch jobs bring their own (see jobs/linear_scratch.py).
+`GluonLearner` serves every job whose net is a Gluon block. The scratch jobs bring their own (scratch.py).
 """
 
 from __future__ import annotations
@@ -120,7 +120,8 @@ class GluonLearner:
         return list(mx.gluon.utils.split_and_load(batch, self.devices, even_split=False))
 
     def predict(self, X: NDArray) -> NDArray:
-        return self.net(self.prepare(X.as_in_context(self.devices[0])))
+        # Mixed precision answers in 16 bits, which NumPy may not know (bfloat16).
+        return self.net(self.prepare(X.as_in_context(self.devices[0]))).astype("float32", copy=False)
 
     def weights(self) -> dict[str, NDArray]:
         return {name: p.data(self.devices[0]) for name, p in self._parameters().items()}

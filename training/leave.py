@@ -54,7 +54,7 @@ class Run:
 
 
 def leave(run: Run, summary: Summary, console: Console) -> Summary:
-    """Write everything; return the summary with the test scores. The summary is written last: with it the run is done."""
+    """Write everything; return the summary with the test scores. It is written last: with it the run is done."""
     run.clock.switch("evaluating")
     run.load_best()
     result = _result(run, summary)

@@ -6,12 +6,23 @@ What there is to learn (the net, the loss, the update) stands in the job's own f
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import fields
 from typing import Any
 
 from training.compat import NDArray, mx
+from training.config import JobConfig
+from training.errors import BadInput
 from training.learner import Transform, as_float
 
 Weights = dict[str, NDArray]
+
+
+def refuse_what_is_not_written_out(config: JobConfig, *keys: str) -> None:
+    """A scratch job does what its file says and no more: a key it would not obey is an error, not a silence."""
+    defaults = {f.name: f.default for f in fields(config)}
+    given = [f"{key}={getattr(config, key)}" for key in keys if getattr(config, key) != defaults[key]]
+    if given:
+        raise BadInput(f"This scratch job knows nothing of {', '.join(given)}.", "its Gluon twin does")
 
 
 class ScratchLearner:

@@ -1,4 +1,4 @@
-"""The wish to stop, as a value: SIGTERM (docker stop, a spot notice) and Ctrl-C set it; the loop looks at it each step."""
+"""The wish to stop, as a value: SIGTERM (docker stop, a spot notice) and Ctrl-C set it; the loop asks at each step."""
 
 from __future__ import annotations
 

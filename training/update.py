@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from importlib import import_module
 from typing import Any, Protocol, cast
 
 from training.compat import NDArray, mx
-from training.config import JobConfig
+from training.config import JobConfig, nearest
 from training.errors import BadInput
 
 
@@ -76,6 +77,9 @@ class TrainerUpdate:
 
 
 def _optimizer_options(config: JobConfig) -> dict[str, Any]:
+    known = mx.optimizer.Optimizer.opt_registry
+    if config.optimizer not in known:
+        raise BadInput(f"optimizer={config.optimizer}: there is no such optimizer" + nearest(config.optimizer, known))
     options: dict[str, Any] = {"learning_rate": config.lr, "wd": config.wd}
     if config.optimizer == "sgd":
         options["momentum"] = config.momentum
@@ -95,8 +99,10 @@ class ManualUpdate:
     """Stochastic gradient descent written out: v = momentum v - lr (gradient / batch + wd w); w = w + v."""
 
     def __init__(self, parameters: Any, config: JobConfig, devices: Sequence[Any]) -> None:
-        if config.optimizer != "sgd" or len(devices) > 1:
-            raise BadInput("update=manual is written for optimizer=sgd on one device.", "take update=trainer")
+        if config.optimizer != "sgd" or config.clip or len(devices) > 1:
+            raise BadInput(
+                "update=manual is written for optimizer=sgd without clip on one device.", "take update=trainer"
+            )
         self.config = config
         self.weights = [p for p in parameters.values() if p.grad_req != "null"]
         self.velocities = [mx.nd.zeros_like(p.data()) for p in self.weights]
@@ -121,6 +127,11 @@ class ManualUpdate:
             state[str(i)].copyto(velocity)
 
 
+def _amp() -> Any:
+    """MXNet's mixed precision, which `import mxnet` does not bring along."""
+    return import_module("mxnet.contrib.amp")
+
+
 class MixedPrecisionUpdate(TrainerUpdate):
     """TrainerUpdate for MXNet's automatic mixed precision, with its scaled loss."""
 
@@ -129,14 +140,14 @@ class MixedPrecisionUpdate(TrainerUpdate):
         """To be called before the net is made: it changes operators for the whole process, for good."""
         on_gpu = devices[0].device_type == "gpu"
         # float16 has no operators on the CPU; bfloat16 needs a GPU newer than MXNet 1.9.
-        mx.contrib.amp.init(target_dtype="float16" if on_gpu else "bfloat16")
+        _amp().init(target_dtype="float16" if on_gpu else "bfloat16")
 
     def __init__(self, parameters: Any, config: JobConfig, devices: Sequence[Any]) -> None:
         super().__init__(parameters, config, devices)
-        mx.contrib.amp.init_trainer(self.trainer)
+        _amp().init_trainer(self.trainer)
 
     def scaled(self, loss: NDArray) -> AbstractContextManager[NDArray]:
-        return cast("AbstractContextManager[NDArray]", mx.contrib.amp.scale_loss(loss, self.trainer))
+        return cast("AbstractContextManager[NDArray]", _amp().scale_loss(loss, self.trainer))
 
     def counts(self) -> dict[str, Any]:
         scaler = self.trainer._amp_loss_scaler

@@ -1,4 +1,4 @@
-"""A job of a second or two that draws random numbers in every step. `python small_job.py WORKDIR key=value ...` runs it."""
+"""A job of a second or two that draws random numbers in every step: `python small_job.py WORKDIR key=value ...`."""
 
 from __future__ import annotations
 

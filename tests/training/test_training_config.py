@@ -54,5 +54,5 @@ def test_every_key_of_every_job_is_explained() -> None:
 
 
 def test_a_misspelt_job_is_answered_with_the_nearest_name() -> None:
-    with pytest.raises(BadInput, match="lanet: there is no such job; did you mean lenet?"):
+    with pytest.raises(BadInput, match=r"lanet: there is no such job; did you mean lenet\?"):
         load("lanet")

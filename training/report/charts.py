@@ -14,12 +14,12 @@ MAX_POINTS = 600  # more would only make the file bigger
 
 @dataclass(frozen=True)
 class Series:
-    """*points* are (x, y); *style* is "line", "dots" or "both"; *marked* is the index of one point to ring."""
+    """*points* are (x, y); *style* is "line", "dots" or "both"; *marked* is a point to ring."""
 
     name: str
     points: Sequence[tuple[float, float]]
     style: str = "line"
-    marked: int | None = None
+    marked: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ def _drawn(series: Series, number: int, x: _Scale, y: _Scale) -> str:
     if series.style in ("dots", "both"):
         parts += [_dot(point, series.name, x, y, f"dot s{number}", radius=3.5) for point in series.points]
     if series.marked is not None:
-        parts.append(_dot(series.points[series.marked], series.name, x, y, f"ring s{number}", radius=6))
+        parts.append(_dot(series.marked, series.name, x, y, f"ring s{number}", radius=6))
     return "".join(parts)
 
 

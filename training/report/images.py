@@ -21,7 +21,8 @@ def confusion(result: Result) -> Section:
     head = "".join(f"<th scope=col>{escape(name)}</th>" for name in classes)
     rows = "".join(_row(name, counts[i], i) for i, name in enumerate(classes))
     table = (
-        f"<div class=wide><table class=confusion><thead><tr><th class=corner>true \\ said</th>{head}<th>right</th></tr></thead>"
+        "<div class=wide><table class=confusion><thead>"
+        f"<tr><th class=corner>true \\ said</th>{head}<th>right</th></tr></thead>"
         f"<tbody>{rows}</tbody></table></div>"
     )
     worst = _worst_pair(counts)
@@ -70,7 +71,10 @@ def mistakes(result: Result) -> Section:
         f"<br>is {escape(classes[result.test.y[i]])}</figcaption></figure>"
         for i in surest
     )
-    text = f"<p>{len(wrong):,} of {len(said):,} are wrong. These {len(surest)} the net was surest of: what it said, then what it is.</p>"
+    text = (
+        f"<p>{len(wrong):,} of {len(said):,} are wrong. "
+        f"These {len(surest)} the net was surest of: what it said, then what it is.</p>"
+    )
     return Section("Worst mistakes", f"{text}<div class=pictures>{figures}</div>")
 
 

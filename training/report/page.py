@@ -48,7 +48,8 @@ def page(report: Report) -> str:
         "<footer>Made by Gluon Rig. This file is complete in itself.</footer>",
     ]
     return (
-        '<!doctype html><html lang=en><head><meta charset=utf-8><meta name=viewport content="width=device-width, initial-scale=1">'
+        "<!doctype html><html lang=en><head><meta charset=utf-8>"
+        '<meta name=viewport content="width=device-width, initial-scale=1">'
         f"<title>{escape(title)}</title><style>{CSS}</style></head><body><main>{''.join(parts)}</main></body></html>\n"
     )
 
@@ -80,9 +81,8 @@ def _curves(report: Report) -> Iterable[str]:
     yield _section(Section("Loss", loss_chart(report)))
     metric = f"valid_{report.summary.metric}"
     points = _points(report, metric)
-    best = next(
-        (i for i, row in enumerate(_with(report.rows, metric)) if row["epoch"] == report.summary.best_epoch), None
-    )
+    epochs = [row["epoch"] for row in _with(report.rows, metric)]
+    best = dict(zip(epochs, points, strict=True)).get(report.summary.best_epoch)
     chart = line_chart(
         [Series(f"validation {report.summary.metric}", points, "both", best)],
         x_label="epoch",

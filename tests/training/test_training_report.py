@@ -1,0 +1,172 @@
+from __future__ import annotations
+
+import base64
+import io
+import json
+import math
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from training.compat import mx
+from training.export import run_onnx
+from training.metrics import MetricsFile
+from training.recipe import Predictions
+from training.report.charts import Series, line_chart
+from training.report.images import confusion_counts, png
+
+
+class Page(HTMLParser):
+    """Collects the addresses a page would fetch, and checks that what is opened is closed."""
+
+    VOID = frozenset({"meta", "img", "br"})
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.addresses: list[str] = []
+        self.tags: list[str] = []
+        self.open: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.addresses += [value or "" for name, value in attrs if name in ("src", "href", "xlink:href")]
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+
+
+def test_the_work_folder_holds_all_that_was_promised(finished_run: Path) -> None:
+    found = {path.name for path in finished_run.iterdir()}
+
+    assert found == {
+        "best.params",
+        "checkpoints",
+        "config.json",
+        "curves.png",
+        "data.json",
+        "metrics.jsonl",
+        "model-0000.params",
+        "model-symbol.json",
+        "model.onnx",
+        "report.html",
+        "summary.json",
+        "tb",
+    }
+
+
+def test_the_report_is_one_file_without_scripts_or_addresses(finished_run: Path) -> None:
+    text = (finished_run / "report.html").read_text()
+    page = Page(text)
+
+    assert page.open == []
+    assert "script" not in page.tags
+    assert all(address.startswith("data:image/png;base64,") for address in page.addresses)
+    assert not re.search(r"url\(|@import|https?://", text)
+    assert "prefers-color-scheme:dark" in text
+    assert "width=device-width" in text
+
+
+def test_the_report_shows_what_the_run_was(finished_run: Path) -> None:
+    text = (finished_run / "report.html").read_text()
+    summary = json.loads((finished_run / "summary.json").read_text())
+
+    for wanted in (
+        f"{summary['score']:.4f}",
+        "Confusion matrix",
+        "Worst mistakes",
+        "Where the time went",
+        "Git commit",
+        "Checksum",
+        "Processor",
+        "<th>dropout</th><td>0.5</td>",
+        "largest relative difference",
+    ):
+        assert wanted in text
+
+
+def test_the_summary_holds_the_keys_that_others_read(finished_run: Path) -> None:
+    summary = json.loads((finished_run / "summary.json").read_text())
+
+    assert (summary["job"], summary["reason"], summary["metric"], summary["higher_is_better"]) == (
+        "small",
+        "done",
+        "accuracy",
+        True,
+    )
+    assert summary["score"] == summary["scores"]["accuracy"]
+    assert summary["seconds"] > 0
+    assert summary["samples_per_s"] > 0
+    assert (summary["epochs"], summary["steps"], summary["device"]) == (4, 160, "cpu(0)")
+
+
+def test_the_exported_nets_and_the_best_weights_agree(finished_run: Path) -> None:
+    X = np.random.RandomState(0).uniform(0, 1, (5, 64)).astype(np.float32)
+    symbol, weights = str(finished_run / "model-symbol.json"), str(finished_run / "model-0000.params")
+    net = mx.gluon.SymbolBlock.imports(symbol, ["data"], weights)
+    ours = net(mx.nd.array(X)).asnumpy()
+    best = mx.nd.load(str(finished_run / "best.params"))
+
+    assert run_onnx(finished_run / "model.onnx", X) == pytest.approx(ours, rel=1e-4, abs=1e-5)
+    assert {a.shape for a in best.values()} == {(32, 64), (32,), (4, 32), (4,)}
+    assert json.loads((finished_run / "summary.json").read_text())["onnx_difference"] < 1e-4
+
+
+def test_tensorboard_reads_the_same_numbers_as_the_metrics_file(finished_run: Path) -> None:
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator", reason="tensorboard")
+    events = accumulator.EventAccumulator(str(finished_run / "tb")).Reload()
+    rows = [row for row in MetricsFile(finished_run / "metrics.jsonl").rows() if "valid_accuracy" in row]
+
+    assert [(e.step, e.value) for e in events.Scalars("valid/accuracy")] == [
+        (row["step"], pytest.approx(row["valid_accuracy"], rel=1e-6)) for row in rows
+    ]
+
+
+def test_a_confusion_matrix_counts_true_by_said() -> None:
+    outputs = np.eye(3)[[0, 0, 1, 2, 1]]
+    counts = confusion_counts(Predictions(outputs, np.array([0, 1, 1, 2, 2])), 3)
+
+    assert counts.tolist() == [[1, 0, 0], [1, 1, 0], [0, 1, 1]]
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_the_pictures_are_real_png_files(channels: int) -> None:
+    image = np.random.RandomState(0).randint(0, 256, (channels, 5, 7)).astype(np.uint8)
+    pillow = pytest.importorskip("PIL.Image", reason="pip install pillow")
+    shown = np.asarray(pillow.open(io.BytesIO(png(image)))).reshape(5, 7, channels)
+
+    assert np.array_equal(shown.transpose(2, 0, 1), image)
+
+
+@pytest.mark.parametrize(
+    "points",
+    [[(0.0, 1.0)], [(0.0, 5.0), (1.0, 5.0)], [(0.0, 1e-9), (1.0, 1e9)], [(0.0, -3.0), (2.0, math.nan), (3.0, 7.0)]],
+)
+def test_a_chart_stands_any_numbers(points: list[tuple[float, float]]) -> None:
+    svg = line_chart([Series("x", points, "both", points[0])], x_label="a", y_label="b")
+
+    assert Page(svg).open == []
+    assert "nan" not in svg
+    assert "inf" not in svg
+
+
+def test_a_chart_without_values_says_so() -> None:
+    assert line_chart([Series("x", [])], x_label="a", y_label="b") == "<p class=muted>No values.</p>"
+
+
+def test_the_pictures_in_the_report_are_the_ones_the_net_got_wrong(finished_run: Path) -> None:
+    text = (finished_run / "report.html").read_text()
+    wrong = int(re.search(r"<p>(\d+) of 100 are wrong", text)[1])  # type: ignore[index]
+    accuracy = json.loads((finished_run / "summary.json").read_text())["score"]
+
+    assert wrong == round(100 * (1 - accuracy))
+    assert len(re.findall(r"<img ", text)) == min(wrong, 24)
+    assert all(base64.b64decode(b)[1:4] == b"PNG" for b in re.findall(r'base64,([^"]+)"', text))
