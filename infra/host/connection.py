@@ -14,6 +14,7 @@ from infra.host import commands
 from infra.host.hostkeys import changed, pinned_key
 from infra.host.target import Target
 
+_NO_EXIT_STATUS = -1  # paramiko's word for a channel that closed without one
 DROPPED = 255  # the exit code by which ssh and rsync's ssh say: not the command failed, the connection did
 
 
@@ -63,6 +64,8 @@ class Host:
                     f"{self.target} did not finish within {timeout_s:g} s: {commands.on_the_wire(*words_lists)}",
                     "the machine may be out of memory or disk; look with `rig ssh`, or `rig stop`",
                 ) from None
+        if result.exited == _NO_EXIT_STATUS:
+            raise dropped(self.target, "the host did not say how the command ended")
         return Answer(result.exited, result.stdout, result.stderr)
 
     def run(self, *words_lists: Sequence[str], timeout_s: float = 60) -> str:

@@ -40,11 +40,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("sshd")
     home = folder / "home"
     home.mkdir()
+    (home / ".environment").touch()  # what every command there starts with
     for name in ("host", "client key"):
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / name], check=True)
     (folder / "authorized").write_text((folder / "client key.pub").read_text())
     login = folder / "login"
-    login.write_text(f'#!/bin/sh\ncd {home} && export HOME={home} && exec sh -c "$SSH_ORIGINAL_COMMAND"\n')
+    login.write_text(
+        f'#!/bin/sh\ncd {home} && export HOME={home} && . ./.environment && exec sh -c "$SSH_ORIGINAL_COMMAND"\n'
+    )
     login.chmod(0o755)
     port = a_free_port()
     (folder / "config").write_text(
