@@ -14,12 +14,16 @@ class Clock:
     now: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
 
-    def ticks(self, *, for_s: float, every_s: float) -> Iterator[float]:
-        """Yield the seconds gone by: at once, then every *every_s*, and a last time when *for_s* are over."""
-        begun = self.now()
+    def ticks(self, *, for_s: float, every_s: float, first_s: float = 0.0) -> Iterator[float]:
+        """Yield the seconds gone by: at once, then every *every_s*, and a last time when *for_s* are over.
+
+        *first_s*: the first pause, if shorter; the next ones double until they are *every_s*.
+        """
+        begun, pause_s = self.now(), first_s or every_s
         while (gone := self.now() - begun) < for_s:
             yield gone
-            self.sleep(min(every_s, max(0.0, for_s - (self.now() - begun))))
+            self.sleep(min(pause_s, max(0.0, for_s - (self.now() - begun))))
+            pause_s = min(every_s, 2 * pause_s)
         yield gone
 
 

@@ -36,7 +36,7 @@ def host_key(session: Session, instance: Instance, tell: Tell, clock: Clock = RE
     if instance.host_key:
         return instance.host_key
     tell(f"Waiting for {instance.id} to print its host key on the console")
-    for _ in clock.ticks(for_s=limit_s, every_s=5.0):
+    for _ in clock.ticks(for_s=limit_s, every_s=5.0, first_s=0.5):
         key = parse_host_key(_console(session, instance))
         if key:
             if len(key) <= _TAG_LENGTH:
@@ -45,8 +45,8 @@ def host_key(session: Session, instance: Instance, tell: Tell, clock: Clock = RE
     raise HostUnreachable(
         f"{instance.id} did not print its host key on the console within {limit_s:.0f} s",
         f"`aws ec2 get-console-output --latest --output text --instance-id {instance.id}` shows what it printed\n"
-        "an image that prints none cannot be trusted by this kit: take the Deep Learning AMI (AMI empty)\n"
-        "`rig terminate` ends it",
+        "it is printed at the first boot only: if nobody read it then, `rig terminate`, then `rig launch`\n"
+        "an image that never prints it cannot be trusted by this kit: take the Deep Learning AMI (AMI empty)",
     )
 
 

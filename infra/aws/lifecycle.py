@@ -40,7 +40,7 @@ def wait(session: Session, instance: Instance, *, until: str, tell: Tell, clock:
 def watch(session: Session, instance: Instance, *, until: str, tell: Tell, clock: Clock = REAL) -> tuple[Instance, ...]:
     """As `wait`, but answer all instances of that name at the moment when *instance* arrived."""
     now = instance
-    for gone_s in clock.ticks(for_s=LIMITS_S[until], every_s=POLL_S):
+    for gone_s in clock.ticks(for_s=LIMITS_S[until], every_s=POLL_S, first_s=0.5):
         crowd = sight(session, instance.name)
         seen = next((one for one in crowd if one.id == instance.id), None)
         if seen is None:
