@@ -10,7 +10,9 @@ import pytest
 PROJECT = Path(__file__).resolve().parents[1]
 
 # A room may import rooms that stand before it, and itself.
-INFRA = ["errors", "names", "settings", "console", "budget", "guard", "aws", "host", "job", "story", "rehearsal", "cli"]
+INFRA = [
+    "errors", "names", "settings", "console", "budget", "guard", "aws", "host", "job", "story", "rehearsal", "cli",
+]  # fmt: skip
 TRAINING = [
     "errors", "compat", "config", "metrics", "checkpoint", "data", "nets", "report", "loop", "jobs", "predict", "__main__",
 ]  # fmt: skip

@@ -41,7 +41,7 @@ def options(target: Target) -> str:
             *("-o", "Port=2222", "-o", "ServerAliveCountMax=3", "-o", "ServerAliveInterval=15"),
             *("-o", "StrictHostKeyChecking=yes", "-o", "UpdateHostKeys=no", "-o", "User=ubuntu"),
             *("-o", 'UserKnownHostsFile="/home/ada/known_hosts"'),
-        ]  # fmt: skip
+        ]
     )
 
 
@@ -71,7 +71,8 @@ def test_results_come_home_without_overwriting_newer_work_and_never_compressed(t
     line = commands.rsync_pull(target, "/home/ubuntu/rig/runs/r1", Path("runs/r1"))
 
     assert line == [
-        "rsync", "--archive", "--no-owner", "--no-group", "--partial-dir=.part", "--update", "--exclude=*.part", "--exclude=.aside-*",
+        "rsync", "--archive", "--no-owner", "--no-group", "--partial-dir=.part", "--update",
+        "--exclude=*.part", "--exclude=.aside-*",
         "--rsh", f"ssh {options(target)}", "203.0.113.7:/home/ubuntu/rig/runs/r1/", "runs/r1/",
     ]  # fmt: skip
 

@@ -26,7 +26,7 @@ def test_a_command_that_fails_says_which_and_why(host: Host) -> None:
 
 
 def test_a_command_that_hangs_is_named(host: Host) -> None:
-    with pytest.raises(WorldError, match="did not finish within 0.5 s: sleep 60"):
+    with pytest.raises(WorldError, match=r"did not finish within 0\.5 s: sleep 60"):
         host.ask(["sleep", "60"], timeout_s=0.5)
 
 
