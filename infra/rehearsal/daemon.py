@@ -21,6 +21,7 @@ from infra.rehearsal import clock as clocks
 from infra.rehearsal import processes
 from infra.rehearsal.gate import Gate, serve
 from infra.rehearsal.place import Place, write_whole
+from infra.rehearsal.shims import engine
 
 if TYPE_CHECKING:
     from infra.rehearsal.world import World
@@ -41,6 +42,8 @@ def run(project: Path, environ: Mapping[str, str]) -> None:
     place.folder.mkdir(parents=True, exist_ok=True)
     with _lock(place):
         place.cloud_file.unlink(missing_ok=True)
+        if place.log.exists():
+            os.truncate(place.log, 0)  # each cloud begins its own; ours is opened to append
         _clear_leftovers(place)
         asyncio.run(_serve(place, environ))
 
@@ -58,8 +61,10 @@ def _lock(place: Place) -> IO[str]:
 def _clear_leftovers(place: Place) -> None:
     """What a killed process left behind: its instances' processes, and disks that no cloud knows any more."""
     processes.end(place.mark)
-    shutil.rmtree(place.instances, ignore_errors=True)
-    place.instances.mkdir()
+    for folder in (place.instances, place.images):
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+    engine.found_file(place.engine_file).unlink(missing_ok=True)
 
 
 async def _serve(place: Place, environ: Mapping[str, str]) -> None:

@@ -45,6 +45,11 @@ class Place:
         return self.folder / "instances"
 
     @property
+    def images(self) -> Path:
+        """Disks of images that were made of instances."""
+        return self.folder / "images"
+
+    @property
     def engine_file(self) -> Path:
         """auto, docker or process: how containers are run on the instances."""
         return self.folder / "engine"

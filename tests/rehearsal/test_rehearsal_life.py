@@ -170,3 +170,18 @@ def test_metadata_answers_version_2_only(box: Any) -> None:
     assert box.say(f"python3 -c '{ask}'") == f"{box.id} g4dn.xlarge us-east-1a seen at once"
     bare = 'curl -s -o /dev/null -w "%{http_code}" $AWS_EC2_METADATA_SERVICE_ENDPOINT/latest/meta-data/instance-id'
     assert box.ssh(bare).stdout in (b"401", b"")  # empty: this computer has no curl
+
+
+def test_an_image_made_of_an_instance_brings_its_disk_but_not_its_identity(rehearsal: Any) -> None:
+    first = rehearsal.launch().ready()
+    first.say("echo prepared > notes && docker build --tag gluon-rig:baked - < /dev/null")
+    image = rehearsal.ec2.create_image(InstanceId=first.id, Name="baked")["ImageId"]
+
+    second = rehearsal.launch(ImageId=image).ready()
+
+    assert second.say("cat notes && docker image inspect --format '{{.RepoTags}}' gluon-rig:baked").startswith(
+        "prepared"
+    )
+    keys = {box.say("cat $RIG_ROOT/etc/ssh/ssh_host_ed25519_key") for box in (first, second)}
+    assert len(keys) == 2
+    rehearsal.ec2.terminate_instances(InstanceIds=[first.id, second.id])

@@ -24,6 +24,7 @@ from infra.rehearsal.cloud import (
     spot,
 )
 from infra.rehearsal.cloud.answers import Refusal
+from infra.rehearsal.cloud.baking import Baking
 from infra.rehearsal.cloud.calls import Call
 from infra.rehearsal.cloud.capacity import ZoneChoice
 from infra.rehearsal.cloud.groups import GroupsInUse
@@ -35,7 +36,7 @@ from infra.rehearsal.cloud.spot import SpotLaunch
 from infra.rehearsal.faults import Faults
 
 
-class RehearsedEC2(IdempotentLaunch, ZoneChoice, RootDisk, SpotLaunch, LifeCycle, GroupsInUse, EC2Backend):
+class RehearsedEC2(IdempotentLaunch, ZoneChoice, RootDisk, SpotLaunch, LifeCycle, GroupsInUse, Baking, EC2Backend):
     """moto's EC2, each class in front of it mending one thing. The order is that of a launch: a repeated one ends at
     the first, a new one passes all."""
 

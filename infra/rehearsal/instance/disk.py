@@ -55,8 +55,18 @@ class Disk:
     def tcp_table(self) -> Path:
         return self.root / "proc" / "net" / "tcp"
 
-    def prepare(self, public_key: str) -> None:
-        """First boot: folders, shims, host key and the one key that may log in. Later boots find it all there."""
+    def copy_to(self, image: Path) -> None:
+        """What an image keeps of a disk: all but what is this instance's own, or cloud-init makes anew on the next."""
+        for part in ("home", "root"):
+            shutil.copytree(self.folder / part, image / part, symlinks=True, ignore=_left_out, dirs_exist_ok=True)
+
+    def prepare(self, public_key: str, image: Path) -> None:
+        """First boot: the image's content if *image* has any, folders, shims, host key and the one key that may log in.
+
+        Later boots find it all there.
+        """
+        if not self.folder.exists() and image.exists():
+            shutil.copytree(image, self.folder, symlinks=True)
         root = self.root
         for folder in (self.home / ".ssh", self.bin, self.host_key_file.parent, self.tcp_table.parent, root / "run",
                        root / "tmp", root / "var" / "log", root / "etc" / "systemd" / "system"):  # fmt: skip
@@ -76,6 +86,13 @@ class Disk:
 
     def erase(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _left_out(folder: str, names: list[str]) -> set[str]:
+    # Sockets and locks of what runs, host keys, cloud-init's notes that it has run, containers.
+    return {name for name in names if name in ("run", "containers", ".ssh") or f"{folder}/{name}".endswith(
+        ("/root/etc/ssh", "/var/lib/cloud", "/var/lib/gluon-rig")
+    )}  # fmt: skip
 
 
 def _shims() -> dict[str, str]:

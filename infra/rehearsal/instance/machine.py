@@ -92,7 +92,7 @@ class Machine:
     async def boot(self, sock: socket.socket) -> None:
         """Everything between power on and a finished boot; *sock* is the port that SSH will answer on."""
         first = not self._finished_file.exists()
-        await asyncio.to_thread(self.disk.prepare, self.record.birth.public_key)
+        await asyncio.to_thread(self._prepare)
         await self.imds.start()
         self.disk.console.write_text(f"[    0.000000] Linux (rehearsal) {self.record.birth.id}\n")
         parts = userdata.parts(self.record.birth.user_data)
@@ -114,6 +114,10 @@ class Machine:
         self._finished_file.parent.mkdir(parents=True, exist_ok=True)
         self._finished_file.touch()
         self._print(f"Cloud-init (rehearsal) finished. {self.login} login: ")
+
+    def _prepare(self) -> None:
+        birth = self.record.birth
+        self.disk.prepare(birth.public_key, self.around.place.images / birth.image_id)
 
     @property
     def _finished_file(self) -> Path:

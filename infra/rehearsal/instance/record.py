@@ -59,5 +59,8 @@ class MachineRoom(Protocol):
 
     def reboot(self, record: Record) -> None: ...
 
+    def bake(self, instance_id: str, image_id: str) -> None:
+        """Keep a copy of the instance's disk, to be the disk of what is launched from the image."""
+
     def console(self, instance_id: str) -> str:
         """What the instance has printed on its console; empty before the first boot is through."""

@@ -43,6 +43,11 @@ class Room:
     def reboot(self, record: Record) -> None:
         self._begin(record.birth.id, lambda: self._reboot(record))
 
+    def bake(self, instance_id: str, image_id: str) -> None:
+        machine = self.machines.get(instance_id)
+        if machine:
+            machine.disk.copy_to(self._around.place.images / image_id)
+
     def console(self, instance_id: str) -> str:
         machine = self.machines.get(instance_id)
         if machine is None or not machine.disk.console.exists():

@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -18,9 +17,18 @@ OWNER_LABEL: Final = "rig-rehearsal.instance"  # real containers do not carry ou
 def chosen(engine_file: Path, environ: Mapping[str, str]) -> str:
     """docker or process. The file, which the command line writes, wins over the environment."""
     wish = engine_file.read_text().strip() if engine_file.exists() else environ.get(CHOICE, "auto")
-    if wish == "auto":
-        return "docker" if _answers() else "process"
-    return wish
+    return _found(found_file(engine_file)) if wish == "auto" else wish
+
+
+def found_file(engine_file: Path) -> Path:
+    """What "auto" came to; asked once in the life of a cloud, for asking costs a tenth of a second each time."""
+    return engine_file.with_name("engine-found")
+
+
+def _found(remembered: Path) -> str:
+    if not remembered.exists():
+        remembered.write_text("docker" if _answers() else "process")
+    return remembered.read_text()
 
 
 def real_docker() -> str | None:
@@ -34,7 +42,6 @@ def _bin_of(root: str) -> str:
     return str(Path(root).parent / "bin")
 
 
-@cache
 def _answers() -> bool:
     client = real_docker()
     if client is None:
