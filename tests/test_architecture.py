@@ -13,9 +13,6 @@ PROJECT = Path(__file__).resolve().parents[1]
 INFRA = [
     "errors", "names", "settings", "console", "budget", "guard", "aws", "host", "job", "story", "rehearsal", "cli",
 ]  # fmt: skip
-TRAINING = [
-    "errors", "compat", "config", "metrics", "checkpoint", "data", "nets", "report", "loop", "jobs", "predict", "__main__",
-]  # fmt: skip
 DOORS = {
     "boto3": "infra/aws/session.py",
     "fabric": "infra/host/connection.py",
@@ -71,6 +68,33 @@ def test_infra_never_imports_training(path: Path) -> None:
 @pytest.mark.parametrize("path", modules("training"), ids=lambda p: str(p.relative_to(PROJECT)))
 def test_training_never_imports_infra(path: Path) -> None:
     assert not {name for name in imports(path) if name.split(".")[0] in ("infra", "scripts", "tests")}
+
+
+def rooms_used(package: str) -> dict[str, set[str]]:
+    """Room -> the rooms of the same package that it imports."""
+    used: dict[str, set[str]] = {}
+    for path in modules(package):
+        here = room_of(path, package)
+        there = {name.split(".")[1] for name in imports(path) if name.startswith(f"{package}.")}
+        used.setdefault(here, set()).update(there - {here})
+    return used
+
+
+@pytest.mark.parametrize("package", ["infra", "training"])
+def test_no_room_needs_itself_by_a_detour(package: str) -> None:
+    used = rooms_used(package)
+    while ready := [room for room, needs in used.items() if not needs & set(used)]:
+        for room in ready:
+            del used[room]
+
+    assert used == {}, f"these rooms stand in a circle: {sorted(used)}"
+
+
+def test_the_loop_knows_no_job_and_the_configuration_knows_nobody() -> None:
+    used = rooms_used("training")
+
+    assert "jobs" not in used["loop"]
+    assert used["config"] <= {"errors"}
 
 
 @pytest.mark.parametrize(("library", "door"), DOORS.items())
