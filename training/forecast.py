@@ -48,6 +48,9 @@ class ForecastConfig(JobConfig):
     schedule: str = option("cosine", "how lr falls over the run", choices=("constant", "linear", "cosine"))
     window: int = option(50, "rows the net looks back", least=1)
     stride: int = option(2, "every n-th row of a training unit ends a window: neighbours are nearly equal", least=1)
+    thin: int = option(
+        1, "of those with more life left than the cap only every n-th: they all teach one thing", least=1
+    )
     horizon: float = option(30.0, "the probability is that of a failure within this time", least=0)
     cap: float = option(125.0, "remaining life is told up to this; beyond it a log shows no difference", least=1e-9)
     hidden: int = option(50, "size of the recurrent layer", least=1)
@@ -81,9 +84,9 @@ def forecast_data(
     _fits_memory(config, fitted, len(scaling.kept))
     prepared = Preparation(columns, scaling, window=config.window, horizon=config.horizon, cap=config.cap)
     return Data(
-        train=cut(fitted, scaling, config, stride=config.stride),
-        valid=cut(held, scaling, config, stride=1),
-        test=cut(test or held, scaling, config, stride=1),
+        train=cut(fitted, scaling, config, stride=config.stride, thin=config.thin),
+        valid=cut(held, scaling, config),
+        test=cut(test or held, scaling, config),
         source=source,
         checksum=checksum,
         keep=prepared.as_json(),
@@ -99,23 +102,33 @@ def _fits_memory(config: ForecastConfig, logs: Sequence[UnitLog], channels: int)
         )
 
 
-def cut(logs: Sequence[UnitLog], scaling: Scaling, config: ForecastConfig, *, stride: int) -> Split:
+def cut(logs: Sequence[UnitLog], scaling: Scaling, config: ForecastConfig, *, stride: int = 1, thin: int = 1) -> Split:
     """Windows X (n, window, channels) and y (n, 7) of *logs*, each unit's last row among them."""
-    parts = [_cut_unit(log, number, scaling, config, stride) for number, log in enumerate(logs)]
+    parts = []
+    for number, log in enumerate(logs):
+        y = _asked(log, number, config)
+        rows = scaling.apply(carry_forward(log.values), log.conditions)
+        taken = _taken(y, stride, thin)
+        parts.append((windows(rows, length=config.window)[taken], y[taken]))
     return Split(np.concatenate([X for X, _ in parts]), np.concatenate([y for _, y in parts]))
 
 
-def _cut_unit(log: UnitLog, number: int, scaling: Scaling, config: ForecastConfig, stride: int) -> tuple[Array, Array]:
-    rows = scaling.apply(carry_forward(log.values), log.conditions)
+def _asked(log: UnitLog, number: int, config: ForecastConfig) -> Array:
     asked = targets(log, cap=config.cap, horizon=config.horizon)
     count = len(log.times)
     y = np.empty((count, 7), dtype=np.float32)
     y[:, REMAINING], y[:, REMAINING_KNOWN] = asked.remaining, asked.remaining_known
     y[:, FAILS], y[:, FAILS_KNOWN] = asked.fails, asked.fails_known
     y[:, CAP], y[:, UNIT], y[:, LAST] = config.cap, number, np.arange(count) == count - 1
-    taken = slice((count - 1) % stride, None, stride)
-    known = np.flatnonzero(y[taken, REMAINING_KNOWN] + y[taken, FAILS_KNOWN])
-    return windows(rows, length=config.window)[taken][known], y[taken][known]
+    return y
+
+
+def _taken(y: Array, stride: int, thin: int) -> NDArray[np.intp]:
+    """Every *stride*-th row of one unit, counted from its last; of those beyond the cap every *thin*-th of these."""
+    from_last = np.arange(len(y))[::-1]
+    beyond = y[:, REMAINING] > y[:, CAP]
+    known = y[:, REMAINING_KNOWN] + y[:, FAILS_KNOWN] > 0
+    return np.flatnonzero(known & (from_last % np.where(beyond, stride * thin, stride) == 0))
 
 
 class ForecastLoss(mx.gluon.HybridBlock):

@@ -37,6 +37,15 @@ def an_engine(number: int, *, rows: int, fails_at: float | None = None) -> UnitL
     return UnitLog(str(number), times, values, np.zeros((rows, 0), dtype=np.float32), fails_at or float(rows))
 
 
+def test_rows_beyond_the_cap_are_thinned_and_the_others_are_not():
+    engine = an_engine(1, rows=10)
+    config = ForecastConfig(window=2, cap=4.0)
+
+    split = cut([engine], fit_scaling([engine]), config, stride=1, thin=3)
+
+    assert split.y[:, REMAINING].tolist() == [9, 6, 4, 3, 2, 1, 0]
+
+
 @pytest.mark.parametrize("stride", [1, 2, 7])
 def test_a_window_holds_rows_of_one_engine_and_every_last_row_has_one(stride):
     engines = [an_engine(number, rows=20 + 3 * number) for number in range(5)]

@@ -32,7 +32,7 @@ def reliability_section(result: Result) -> Section:
         "each other: the middle bins rest on few units.</p>"
     )
     title = f"Probability of failure within {result.config.horizon:g}: is it to be trusted?"
-    return Section(title, text + chart + _bins(curve))
+    return Section(title, f"{text}<div class=two>{chart}{_bins(curve)}</div>")
 
 
 def _base_rate(happened: Array) -> float:
