@@ -30,7 +30,7 @@ FREE: Final = frozenset({"sts:GetCallerIdentity"})
 
 def policy() -> dict[str, Any]:
     """What the daily verbs need. Things of others can be looked at, and neither changed nor removed."""
-    return _document(_look(), _images(), _launch(), _launch_from(), *_create(), _mark(), _own(), *_guards())
+    return _document(_look(), _images(), _launch(), _launch_from(), *_create(), *_bake(), _mark(), _own(), *_guards())
 
 
 def setup_policy() -> dict[str, Any]:
@@ -71,6 +71,7 @@ def _look() -> dict[str, Any]:
     statement["Action"] += [
         "cloudwatch:DescribeAlarms",
         "cloudwatch:GetMetricStatistics",
+        "ecr:GetAuthorizationToken",
         "pricing:GetProducts",
         "scheduler:ListSchedules",
         "servicequotas:GetAWSDefaultServiceQuota",
@@ -103,8 +104,18 @@ def _create() -> list[dict[str, Any]]:
     ]
 
 
+def _bake() -> list[dict[str, Any]]:
+    """An image is made of our instances alone, and carries our tag, with its snapshot, from the same call on."""
+    return [
+        _allow("BakeOf", "ec2", ("CreateImage",), resource=_ec2("instance"), condition=OURS),
+        _allow("BakeInto", "ec2", ("CreateImage",), resource=_ec2("image", "snapshot"), condition=ASKED_FOR),
+    ]
+
+
 def _mark() -> dict[str, Any]:
-    making = {"StringEquals": {"ec2:CreateAction": ["RunInstances", "CreateSecurityGroup", "ImportKeyPair"]}}
+    making = {
+        "StringEquals": {"ec2:CreateAction": ["RunInstances", "CreateSecurityGroup", "ImportKeyPair", "CreateImage"]}
+    }
     return _allow("Mark", "ec2", ("CreateTags",), resource=_ec2("*"), condition=making)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import subprocess
@@ -47,27 +48,65 @@ def context(project: Path = PROJECT) -> bytes:
     return packed.getvalue()
 
 
-def build(
+# MXNet 1.9.1 works with the NumPy it stands beside, and with few others: what a script asks for must not move them.
+_OWN_DOCKERFILE = """\
+FROM {kit}
+USER root
+COPY requirements.txt /opt/requirements/own.txt
+RUN pip freeze | grep --ignore-case --extended-regexp '^(mxnet|numpy)' > /opt/requirements/fixed.txt; \\
+    pip install --no-cache-dir --no-compile --constraint /opt/requirements/fixed.txt -r /opt/requirements/own.txt
+USER trainer
+"""
+
+
+def own_tag(kit: str, requirements: str) -> str:
+    """The name of *kit* with a script's own *requirements* on top; the kit's own name when it has none."""
+    return f"{kit}-{hashlib.sha256(requirements.encode()).hexdigest()[:8]}" if requirements else kit
+
+
+def docker_build_own(docker: Sequence[str], image: str) -> list[str]:
+    return [*docker, "build", "--tag", image, "--label", f"{IMAGE_LABEL}=own", "-"]
+
+
+def own_context(kit: str, requirements: str) -> bytes:
+    files = {"Dockerfile": _OWN_DOCKERFILE.format(kit=kit), "requirements.txt": requirements}
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w", format=tarfile.GNU_FORMAT) as tar:
+        for name, text in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(text.encode())
+            tar.addfile(member, io.BytesIO(text.encode()))
+    return packed.getvalue()
+
+
+def docker_pull(docker: Sequence[str], registry: str, image: str) -> tuple[list[str], ...]:
+    """Fetch *image* from *registry* and give it the name under which a build would have left it."""
+    there = in_registry(registry, image)
+    return ([*docker, "pull", there], [*docker, "tag", there, image])
+
+
+def in_registry(registry: str, image: str) -> str:
+    """ "1234.dkr.ecr.us-east-1.amazonaws.com/gluon-rig" and "gluon-rig:gpu-12ab" -> ".../gluon-rig:gpu-12ab"."""
+    return f"{registry.rstrip('/')}:{image.rpartition(':')[2]}"
+
+
+def make(
     host: Host,
-    docker: Sequence[str],
-    image: str,
-    *,
-    flavour: str,
-    build_args: Mapping[str, str],
+    *lines: Sequence[str],
+    context: bytes = b"",
     log: Path,
     show: Callable[[str], None],
 ) -> None:
-    """Build *image* on the host, each line shown and kept in *log*. Finished layers stay if the line drops."""
-    process = host.stream(
-        docker_build(docker, image, flavour=flavour, build_args=build_args),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    )
+    """Run the lines that make an image on the host, each word of theirs shown, and kept in *log*.
+
+    *context* goes to standard input. Finished layers stay if the line drops, so it may be repeated.
+    """
+    process = host.stream(*lines, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     assert process.stdin is not None
     assert process.stdout is not None
-    process.stdin.write(context())
-    process.stdin.close()
+    with contextlib.suppress(BrokenPipeError):  # the other end says why, below
+        process.stdin.write(context)
+        process.stdin.close()
     log.parent.mkdir(parents=True, exist_ok=True)
     last = ""
     with log.open("w") as kept:
@@ -80,4 +119,4 @@ def build(
     if code == DROPPED:
         raise lost(host.target, last)
     if code:
-        raise WorldError(f"The training image could not be built: {last}", f"the whole build log: {log}")
+        raise WorldError(f"The training image could not be made: {last}", f"the whole log: {log}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import secrets
 import shlex
 from dataclasses import dataclass
@@ -14,11 +16,25 @@ from infra.errors import BadSettings
 @dataclass(frozen=True, kw_only=True)
 class Job:
     """*command* is complete but for the folders, which stand in it as RUN_DIR and DATA_DIR. *results*: whether a run
-    that leaves nothing but its log has failed."""
+    that leaves nothing but its log has failed. *requirements*: the text of the script's own requirements.txt."""
 
     name: str
     command: tuple[str, ...]
     results: bool = True
+    requirements: str = ""
+
+    def to_json(self) -> str:
+        """For job.json in the work folder: enough to do the same again, on any machine."""
+        return json.dumps(dataclasses.asdict(self))
+
+    @staticmethod
+    def from_json(text: str) -> Job:
+        """Raises ValueError for what is no job of ours."""
+        try:
+            said = json.loads(text)
+            return Job(**{**said, "command": tuple(said["command"])})
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"not a job: {error}") from error
 
     def command_in(self, run_dir: str, data_dir: str) -> list[str]:
         places = {RUN_DIR: run_dir, DATA_OPTION: f"data={data_dir}"}
@@ -47,7 +63,9 @@ def script_job(script: str, code: Path, args: str = "") -> Job:
             f"say CODE={path.resolve().parent} as well",
         )
     inside = PurePosixPath(path.resolve().relative_to(code.resolve()).as_posix())
-    return Job(name=inside.stem, command=("python3", str(inside), *_split(args)))
+    own = path.with_name("requirements.txt")
+    requirements = own.read_text() if own.is_file() else ""
+    return Job(name=inside.stem, command=("python3", str(inside), *_split(args)), requirements=requirements)
 
 
 def command_job(command: str) -> Job:

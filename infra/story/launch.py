@@ -21,9 +21,9 @@ from infra.host.facts import Facts
 from infra.host.ready import wait_until_ready
 from infra.names import DEADLINE_TAG, IDLE_TAG
 from infra.settings import Settings
+from infra.story.image import wants_gpu
 from infra.story.plan import Choice, Plan
 from infra.story.rig import Rig, open_host
-from infra.story.train import wants_gpu
 
 
 def launch(rig: Rig, plan: Plan, clock: Clock = REAL) -> tuple[Instance, Facts]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -14,14 +14,13 @@ from infra.host.connection import Host
 from infra.host.facts import Facts, RunFacts, ask_facts
 from infra.host.patience import persistently
 from infra.host.sync import push_code, push_data
-from infra.job import artifacts, image, run
+from infra.job import artifacts, run
 from infra.job.container import Container, container_name
 from infra.job.spec import Job, new_run_name
 from infra.job.verdict import judge
-from infra.names import CODE_DIR, DATA_DIR, GPUS_TAG, PRICE_TAG
+from infra.names import CODE_DIR, DATA_DIR, PRICE_TAG
+from infra.story.image import Show, ensure_images, images_for, wants_gpu
 from infra.story.rig import Rig, open_host, running_instance
-
-Show = Callable[[str], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,13 +39,13 @@ class Outcome:
 def start_training(rig: Rig, job: Job, show: Show) -> str:
     """Start *job* on the instance and return the run's name. Once that is told, the laptop may go."""
     instance = running_instance(rig)
-    wanted = image_for(rig, instance)
+    images = images_for(rig, instance, job.requirements)
     with open_host(rig, instance) as host, host.target.one_at_a_time():
-        facts = facts_of(rig, host, images=[wanted])
+        facts = facts_of(rig, host, images=images)
         send_code(rig, host, facts)
-        ensure_image(rig, host, facts, wanted, show)
+        ensure_images(rig, host, facts, images, job.requirements, show)
         name = new_run_name(job, datetime.now(timezone.utc))
-        container = container_for(rig, instance, facts, job, name, wanted)
+        container = container_for(rig, instance, facts, job, name, images[-1])
         rig.tell(f"Starting run {name} in container {container_name(name)}")
         run.start(host, container, tell=rig.tell)
     return name
@@ -70,29 +69,6 @@ def send_code(rig: Rig, host: Host, facts: Facts) -> None:
         persistently(lambda: push_data(host, data, there, rsync_there=facts.rsync, tell=rig.tell), tell=rig.tell)
 
 
-def image_for(rig: Rig, instance: Instance) -> str:
-    return image.tag(flavour_for(rig, instance), rig.settings.base_image)
-
-
-def flavour_for(rig: Rig, instance: Instance) -> str:
-    return "gpu" if wants_gpu(rig, instance) else "cpu"
-
-
-def wants_gpu(rig: Rig, instance: Instance) -> bool:
-    """Whether this instance was rented for its GPU. A pretend one has none, whatever its type says."""
-    return instance.tags.get(GPUS_TAG, "0") != "0" and not rig.rehearsing
-
-
-def ensure_image(rig: Rig, host: Host, facts: Facts, wanted: str, show: Show) -> None:
-    if wanted in facts.images:
-        return
-    rig.tell(f"Building the training image {wanted} on the instance (once; code changes never rebuild it)")
-    base = {"BASE": rig.settings.base_image} if rig.settings.base_image else {}
-    log = rig.project / ".rig" / "build.log"
-    flavour = wanted.partition(":")[2].partition("-")[0]
-    image.build(host, facts.docker, wanted, flavour=flavour, build_args=base, log=log, show=show)
-
-
 def container_for(rig: Rig, instance: Instance, facts: Facts, job: Job, name: str, wanted: str) -> Container:
     container = Container(
         run=name,
@@ -103,6 +79,7 @@ def container_for(rig: Rig, instance: Instance, facts: Facts, job: Job, name: st
         environment={
             "RIG_GIT_COMMIT": rig.commit,
             "RIG_INSTANCE_TYPE": instance.type,
+            "RIG_JOB": job.to_json(),
             "RIG_RESULTS": "required" if job.results else "optional",
             "RIG_USD_PER_HOUR": instance.tags.get(PRICE_TAG, "0"),
         },

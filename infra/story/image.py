@@ -1,0 +1,75 @@
+"""The image a run needs, on the instance: there already, pulled, or built; a script's own requirements on top."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from infra.aws.instance import Instance
+from infra.aws.registry import LOGIN_USER, ecr_host, ecr_password
+from infra.host.connection import Host
+from infra.host.facts import Facts
+from infra.host.patience import persistently
+from infra.job import image
+from infra.names import GPUS_TAG
+from infra.story.rig import Rig
+
+Show = Callable[[str], None]
+
+
+def wants_gpu(rig: Rig, instance: Instance) -> bool:
+    """Whether this instance was rented for its GPU. A pretend one has none, whatever its type says."""
+    return instance.tags.get(GPUS_TAG, "0") != "0" and not rig.rehearsing
+
+
+def flavour_for(rig: Rig, instance: Instance) -> str:
+    return "gpu" if wants_gpu(rig, instance) else "cpu"
+
+
+def images_for(rig: Rig, instance: Instance, requirements: str = "") -> tuple[str, str]:
+    """The kit's image and the run's: the same where the script brings no requirements of its own."""
+    kit = image.tag(flavour_for(rig, instance), rig.settings.base_image)
+    return kit, image.own_tag(kit, requirements)
+
+
+def ensure_images(rig: Rig, host: Host, facts: Facts, names: tuple[str, str], requirements: str, show: Show) -> None:
+    """Make what is absent of *names* (see images_for); the run's own image stands on the kit's."""
+    kit, own = names
+    if own in facts.images:
+        return
+    if kit not in facts.images:
+        _ensure_kit(rig, host, facts.docker, kit, show)
+    if own != kit:
+        rig.tell(f"Installing the script's requirements into the image {own} (once; they are a layer of their own)")
+        context = image.own_context(kit, requirements)
+        _make(rig, host, image.docker_build_own(facts.docker, own), context=context, show=show)
+
+
+def _ensure_kit(rig: Rig, host: Host, docker: Sequence[str], kit: str, show: Show) -> None:
+    if rig.settings.registry:
+        rig.tell(f"Pulling the training image {image.in_registry(rig.settings.registry, kit)}")
+        _pull(rig, host, docker, kit, show)
+        return
+    rig.tell(f"Building the training image {kit} on the instance (once; code changes never rebuild it)")
+    base = {"BASE": rig.settings.base_image} if rig.settings.base_image else {}
+    line = image.docker_build(docker, kit, flavour=kit.partition(":")[2].partition("-")[0], build_args=base)
+    _make(rig, host, line, context=image.context(), show=show)
+
+
+def _pull(rig: Rig, host: Host, docker: Sequence[str], kit: str, show: Show) -> None:
+    lines = image.docker_pull(docker, rig.settings.registry, kit)
+    registry_host = ecr_host(rig.settings.registry)
+    if not registry_host:
+        _make(rig, host, *lines, show=show)
+        return
+    password = ecr_password(rig.session, rig.settings.registry)
+    # On standard input, so that it stands in no process list; and forgotten there when the image is there.
+    login = [*docker, "login", "--username", LOGIN_USER, "--password-stdin", registry_host]
+    try:
+        _make(rig, host, login, *lines, context=password, show=show)
+    finally:
+        host.ask([*docker, "logout", registry_host])
+
+
+def _make(rig: Rig, host: Host, *lines: Sequence[str], context: bytes = b"", show: Show) -> None:
+    log = rig.project / ".rig" / "build.log"
+    persistently(lambda: image.make(host, *lines, context=context, log=log, show=show), tell=rig.tell)
