@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +22,7 @@ T = TypeVar("T")
 AMI_PARAMETER = "/aws/service/deeplearning/ami/x86_64/base-with-single-cuda-ubuntu-22.04/latest/ami-id"
 
 
-def wait_until(ask: Callable[[], T], timeout_s: float = 20.0) -> T:
+def wait_until(ask: Callable[[], T], timeout_s: float = 40.0) -> T:
     """Return the first true answer of *ask*; fail when none comes in time."""
     deadline = time.monotonic() + timeout_s
     while not (answer := ask()):
@@ -74,6 +76,20 @@ class Box:
         return subprocess.run(
             words, capture_output=True, check=False, timeout=60, **{"stdin": subprocess.DEVNULL, **kwargs}
         )
+
+    def metadata(self, path: str, token: str | None = None) -> tuple[int, str]:
+        """What the metadata service answers: status and text. *token*: a new one unless given."""
+        base = self.say("echo $AWS_EC2_METADATA_SERVICE_ENDPOINT") + "/latest"
+        put = urllib.request.Request(
+            f"{base}/api/token", method="PUT", headers={"X-aws-ec2-metadata-token-ttl-seconds": "60"}
+        )
+        token = urllib.request.urlopen(put, timeout=10).read().decode() if token is None else token
+        ask = urllib.request.Request(f"{base}/meta-data/{path}", headers={"X-aws-ec2-metadata-token": token})
+        try:
+            with urllib.request.urlopen(ask, timeout=10) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, ""
 
     def say(self, command: str) -> str:
         done = self.ssh(command)

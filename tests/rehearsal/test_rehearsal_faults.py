@@ -88,16 +88,12 @@ def test_throttling_refuses_with_each_service_s_own_code(rehearsal: Any) -> None
 
 def test_spot_is_announced_taken_back_and_never_stopped(rehearsal: Any, until: Any) -> None:
     box = rehearsal.launch(InstanceMarketOptions={"MarketType": "spot"}).ready()
-    ask = (
-        "b=$AWS_EC2_METADATA_SERVICE_ENDPOINT/latest;"
-        "t=$(curl -s -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 60' $b/api/token);"
-        'curl -s -w "%{http_code}" -H "X-aws-ec2-metadata-token: $t" $b/meta-data/spot/instance-action'
-    )
-    assert box.say(ask) == "404"
+    assert box.metadata("spot/instance-action") == (404, "")
 
     client.fault(rehearsal.project, ["spot-notice"])
 
-    assert json.loads(box.say(ask).removesuffix("200"))["action"] == "terminate"
+    status, notice = box.metadata("spot/instance-action")
+    assert (status, json.loads(notice)["action"]) == (200, "terminate")
     assert refusal(rehearsal.ec2.stop_instances, InstanceIds=[box.id]) == ("UnsupportedOperation", 400)
     assert box.see()["SpotInstanceRequestId"].startswith("sir-")
     found = rehearsal.ec2.describe_instances(Filters=[{"Name": "instance-lifecycle", "Values": ["spot"]}])

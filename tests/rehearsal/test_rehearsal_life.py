@@ -159,17 +159,14 @@ def test_aws_s_own_command_line_sees_the_same(rehearsal: Any, box: Any) -> None:
 
 
 def test_metadata_answers_version_2_only(box: Any) -> None:
-    ask = (
-        'import os,urllib.request as u;b=os.environ["AWS_EC2_METADATA_SERVICE_ENDPOINT"]+"/latest/";'
-        't=u.urlopen(u.Request(b+"api/token",method="PUT",headers={"X-aws-ec2-metadata-token-ttl-seconds":"60"})).read().decode();'
-        'g=lambda p:u.urlopen(u.Request(b+"meta-data/"+p,headers={"X-aws-ec2-metadata-token":t})).read().decode();'
-        'print(g("instance-id"),g("instance-type"),g("placement/availability-zone"),g("tags/instance/gluon-rig:x"))'
-    )
     box.rehearsal.ec2.create_tags(Resources=[box.id], Tags=[{"Key": "gluon-rig:x", "Value": "seen at once"}])
 
-    assert box.say(f"python3 -c '{ask}'") == f"{box.id} g4dn.xlarge us-east-1a seen at once"
-    bare = 'curl -s -o /dev/null -w "%{http_code}" $AWS_EC2_METADATA_SERVICE_ENDPOINT/latest/meta-data/instance-id'
-    assert box.ssh(bare).stdout in (b"401", b"")  # empty: this computer has no curl
+    paths = ["instance-id", "instance-type", "placement/availability-zone", "tags/instance/gluon-rig:x", "nothing"]
+
+    assert [box.metadata(path) for path in paths] == [
+        (200, box.id), (200, "g4dn.xlarge"), (200, "us-east-1a"), (200, "seen at once"), (404, ""),
+    ]  # fmt: skip
+    assert box.metadata("instance-id", token="") == (401, "")
 
 
 def test_an_image_made_of_an_instance_brings_its_disk_but_not_its_identity(rehearsal: Any) -> None:
@@ -179,9 +176,7 @@ def test_an_image_made_of_an_instance_brings_its_disk_but_not_its_identity(rehea
 
     second = rehearsal.launch(ImageId=image).ready()
 
-    assert second.say("cat notes && docker image inspect --format '{{.RepoTags}}' gluon-rig:baked").startswith(
-        "prepared"
-    )
+    assert second.say("cat notes && docker image inspect --format '{{.Os}}' gluon-rig:baked") == "prepared\nlinux"
     keys = {box.say("cat $RIG_ROOT/etc/ssh/ssh_host_ed25519_key") for box in (first, second)}
     assert len(keys) == 2
     rehearsal.ec2.terminate_instances(InstanceIds=[first.id, second.id])
