@@ -118,7 +118,7 @@ def test_a_missing_permission_is_said_and_does_not_fail_the_launch(aws: Session,
     ring = alarms.arm(aws, RIG)
 
     assert not ring.armed
-    assert ring.note.startswith("Cannot set the alarms of ring 2: your AWS user may not do PutMetricAlarm")
+    assert ring.note.startswith("Cannot set the alarms of ring 2: your AWS user may not do cloudwatch:PutMetricAlarm")
 
 
 def test_status_tells_what_really_stands(aws: Session) -> None:

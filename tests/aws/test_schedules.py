@@ -118,7 +118,7 @@ def test_a_missing_permission_is_said_and_does_not_fail_the_launch(
     ring = schedules.arm(aws, RIG, DEADLINE)
 
     assert not ring.armed
-    assert "may not do CreateSchedule" in ring.note
+    assert "may not do scheduler:CreateSchedule" in ring.note
 
 
 def test_a_schedule_that_cannot_be_moved_is_told_with_the_time_at_which_it_still_fires(
