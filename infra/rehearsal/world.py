@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import time
 
 from infra.rehearsal.clock import Clock
@@ -15,6 +16,8 @@ from infra.rehearsal.instance.machine import Surroundings
 from infra.rehearsal.instance.room import Room
 from infra.rehearsal.place import Place
 from infra.rehearsal.troubles import Trouble
+
+log = logging.getLogger(__name__)
 
 
 class World:
@@ -51,7 +54,10 @@ class World:
         """Let AWS do what it does by itself, until cancelled."""
         while True:
             await asyncio.sleep(self.watch.pause_s)
-            await asyncio.to_thread(self.watch.look)
+            try:
+                await asyncio.to_thread(self.watch.look)
+            except Exception:  # one look that failed must not be the last: money guards depend on it
+                log.exception("a look at alarms and schedules failed")
 
     def idle_s(self) -> float:
         """Seconds since anybody wanted anything: an AWS call, or an instance that is switched on and in use."""

@@ -20,13 +20,14 @@ class Answer:
     headers: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True)
 class Refusal(Exception):
-    """AWS says no. *code* and *message* as in its documentation."""
+    """AWS says no. *code* and *message* as in its documentation, *status* of HTTP."""
 
-    code: str
-    message: str
-    status: int = 400
+    def __init__(self, code: str, message: str, status: int = 400) -> None:
+        super().__init__(code, message)
+        self.code = code
+        self.message = message
+        self.status = status
 
 
 def refused(call: Call, refusal: Refusal) -> Answer:

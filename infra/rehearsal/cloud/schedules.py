@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import re
-from datetime import datetime
+from datetime import datetime, timezone
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -57,7 +57,9 @@ def _due(schedule: Any, now: datetime) -> bool:
     match = AT.fullmatch(schedule.schedule_expression)
     if not match or schedule.state != "ENABLED" or getattr(schedule, "fired", False):
         return False
-    zone = ZoneInfo(schedule.schedule_expression_timezone)
+    name = schedule.schedule_expression_timezone
+    # A computer may be without a time zone database, which UTC does not need.
+    zone = timezone.utc if name == "UTC" else ZoneInfo(name)
     return datetime.fromisoformat(match[1]).replace(tzinfo=zone) <= now
 
 

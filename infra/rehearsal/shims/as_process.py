@@ -44,7 +44,7 @@ def _spellings(*names: str) -> dict[str, str]:
     return {spelling: text.split()[0] for text in names for spelling in text.split()}
 
 
-_RUN_VALUES = _spellings(
+RUN_VALUES = _spellings(
     "--name", "--label -l", "--env -e", "--volume -v", "--workdir -w", "--stop-timeout", "--entrypoint",
     # Taken, and without effect on a process:
     "--gpus", "--shm-size", "--ulimit", "--user -u", "--network --net", "--publish -p", "--restart", "--memory -m",
@@ -56,7 +56,7 @@ _RUN_SWITCHES = _spellings(
 )
 _FORMAT = _spellings("--format -f")
 VERBS: dict[str, tuple[Act, dict[str, str], dict[str, str]]] = {
-    "run": (containers.run, _RUN_VALUES, _RUN_SWITCHES),
+    "run": (containers.run, RUN_VALUES, _RUN_SWITCHES),
     "exec": (containers.execute, _spellings("--env -e", "--workdir -w", "--user -u"),
              _spellings("--interactive -i", "--tty -t")),
     "logs": (containers.logs, _spellings("--since", "--tail -n"), _spellings("--follow -f", "--timestamps -t")),

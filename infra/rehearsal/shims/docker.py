@@ -31,13 +31,14 @@ def for_real(words: list[str], instance_id: str) -> list[str]:
 
 
 def _without_gpus(words: list[str]) -> list[str]:
-    kept = []
-    skip = False
-    for word in words:
-        if skip:
-            skip = False
-        elif word == "--gpus":
-            skip = True
-        elif not word.startswith("--gpus="):
-            kept.append(word)
-    return kept
+    """Without --gpus among the options; what follows the image belongs to the program."""
+    kept: list[str] = []
+    rest = list(words)
+    while rest and rest[0].startswith("-"):
+        option = rest.pop(0)
+        value = [rest.pop(0)] if option in as_process.RUN_VALUES and rest else []
+        if option.partition("=")[0] == "--gpus":
+            print("rehearsal: this computer lends no GPU to containers; --gpus is left out", file=sys.stderr)
+        else:
+            kept += [option, *value]
+    return kept + rest
