@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from infra.guard.program import gpu, signs
 from infra.guard.program.files import load_memory
-from infra.guard.program.watch import minutes, moment, spot_notice
+from infra.guard.program.texts import minutes, moment, spot_notice
 
 FIXTURES = Path(__file__).with_name("nvidia_smi")
 BUSY = {

@@ -3,7 +3,8 @@
 # it will switch off; if that is eight minutes past and we still run, it has failed. Without a guard that ever wrote
 # one, the hours promised at launch count, from boot.
 root="${RIG_ROOT:-}"
-read -r up _ <"$root/proc/uptime" || exit 0
+[ -r "$root/proc/uptime" ] || exit 0 # a rehearsal on a computer without it
+read -r up _ <"$root/proc/uptime"
 up=${up%%.*}
 off=
 [ -r "$root/run/gluon-rig/off-at" ] && read -r off <"$root/run/gluon-rig/off-at"

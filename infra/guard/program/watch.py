@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from datetime import datetime, timezone
 
 from . import gpu, signs
 from .clock import Clock, boot_clock
@@ -17,6 +15,7 @@ from .files import adopt_backstop, keep_spare, load_memory, read, record_ending,
 from .imds import SPOT, TAGS, Metadata
 from .programs import Program
 from .systemd import alive, notify
+from .texts import minutes, moment, spot_notice, utc
 
 PROBE_EVERY_S = 30.0
 LOGINS = ("loginctl", "list-sessions", "--no-legend")
@@ -159,40 +158,6 @@ def say(line: str) -> None:
     """To the journal, and to the console, whose text AWS shows even of a machine that is off."""
     with suppress(OSError):  # a full or broken log must not keep the machine on
         print("gluon-rig guard: " + line, flush=True)
-
-
-def moment(text: str | None) -> float | None:
-    """Seconds since 1970 of an ISO 8601 time with its zone; None for anything else."""
-    try:
-        # Python before 3.11 does not read the Z.
-        at = datetime.fromisoformat((text or "").strip().replace("Z", "+00:00"))
-        return at.timestamp() if at.tzinfo else None
-    except (ValueError, OverflowError):
-        return None
-
-
-def minutes(text: str | None) -> float | None:
-    try:
-        value = float(text or "")
-    except ValueError:
-        return None
-    return value if 0 <= value < float("inf") else None
-
-
-def spot_notice(text: str) -> str:
-    """In words; empty when this is no notice. https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/spot-instance-termination-notices.html"""
-    try:
-        notice = json.loads(text)
-        return "{} at {}".format(notice["action"], notice["time"])
-    except (ValueError, TypeError, KeyError):
-        return ""
-
-
-def utc(seconds: float) -> str:
-    try:
-        return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-    except (ValueError, OverflowError, OSError):
-        return "unknown"
 
 
 def _speed(environ: Mapping[str, str]) -> float:
