@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from training.errors import disk_full_named
 from training.metrics import Row
 
 _NOT_CURVES = ("step",)
@@ -48,8 +49,10 @@ class EventLog:
             for name, value in row.items()
             if name not in _NOT_CURVES and value is not None
         ]
-        self._writer.add_event(Event(step=row["step"], wall_time=time.time(), summary=Summary(value=values)))
+        with disk_full_named(self.folder, "TensorBoard's events"):
+            self._writer.add_event(Event(step=row["step"], wall_time=time.time(), summary=Summary(value=values)))
 
     def close(self) -> None:
         if self._writer is not None:
-            self._writer.close()
+            with disk_full_named(self.folder, "TensorBoard's events"):
+                self._writer.close()

@@ -1,0 +1,265 @@
+"""How fast the training loop is: samples/s against a hand-written MXNet loop, and against PyTorch.
+
+    python bench/training.py                          the four nets, three rounds; takes a few minutes
+    python bench/training.py --nets lenet --rounds 5
+    python bench/training.py --torch PATH/bin/python  a Python that has PyTorch (else it is left out, by name)
+
+Each measurement is a process of its own, and the contenders take turns, so that a busy machine is unfair to all alike.
+Quote the ratios, not the absolute figures. Same data, net, batch, optimizer and two threads for everybody.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+BATCH = {"lenet": 128, "mlp": 256, "lstm": 256, "resnet": 128}
+SHAPE = {"lenet": (1, 28, 28), "mlp": (784,), "lstm": (50, 14), "resnet": (3, 32, 32)}
+STEPS = {"lenet": 200, "mlp": 800, "lstm": 150, "resnet": 9}
+WARM_UP = {"lenet": 20, "mlp": 100, "lstm": 15, "resnet": 3}
+ADAM = ("lstm",)
+THREADS = 2
+
+
+def examples(net: str) -> tuple[Any, Any]:
+    """Made-up floats and labels for all steps."""
+    import numpy as np
+
+    count = BATCH[net] * (STEPS[net] + WARM_UP[net])
+    random = np.random.RandomState(0)
+    X = random.uniform(0, 1, (count, *SHAPE[net])).astype(np.float32)
+    return X, (
+        random.uniform(0, 1, count).astype(np.float32)
+        if net == "lstm"
+        else random.randint(0, 10, count).astype(np.int32)
+    )
+
+
+def mxnet_net(name: str) -> Any:
+    from training.compat import mx
+    from training.nets.lenet import lenet
+    from training.nets.mlp import mlp
+    from training.nets.resnet import resnet
+
+    class LastOfLstm(mx.gluon.HybridBlock):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.lstm = mx.gluon.rnn.LSTM(64, layout="NTC")
+            self.out = mx.gluon.nn.Dense(1)
+
+        def hybrid_forward(self, F: Any, X: Any) -> Any:
+            return self.out(F.slice_axis(self.lstm(X), axis=1, begin=-1, end=None))
+
+    return {"lenet": lenet, "mlp": lambda: mlp([256, 256], 10), "lstm": LastOfLstm, "resnet": resnet}[name]()
+
+
+def mxnet_loss(name: str) -> Any:
+    from training.compat import mx
+
+    return mx.gluon.loss.L2Loss() if name in ADAM else mx.gluon.loss.SoftmaxCrossEntropyLoss()
+
+
+def ours(name: str) -> float:
+    """The product's loop, by its own metrics: from the end of the warm-up to the last row of the epoch."""
+    from training.config import JobConfig, parse
+    from training.console import Console
+    from training.data.splits import Data, Split
+    from training.learner import GluonLearner
+    from training.loop import train_and_evaluate
+    from training.metrics import MetricsFile
+    from training.recipe import Recipe, first_batch
+    from training.stop import StopRequest
+
+    X, y = examples(name)
+    data = Data(Split(X, y), Split(X[:256], y[:256]), Split(X[:256], y[:256]), "made up", "none")
+    recipe = Recipe(
+        config=JobConfig,
+        data=lambda _: data,
+        learner=lambda config, data, devices: GluonLearner(
+            mxnet_net(name), mxnet_loss(name), config, devices, example=first_batch(data, config)
+        ),
+        metrics=lambda outputs, y: {"loss": 0.0},
+        best="loss",
+        name=name,
+    )
+    optimizer = "adam" if name in ADAM else "sgd"
+    words = [f"batch_size={BATCH[name]}", "num_epochs=1", "device=cpu", f"log_interval={WARM_UP[name]}", "lr=0.001"]
+    with tempfile.TemporaryDirectory() as folder, open("/dev/null", "w") as quiet:
+        config = parse(JobConfig, [*words, f"optimizer={optimizer}"])
+        train_and_evaluate(recipe, config, Path(folder), console=Console(quiet), stop=StopRequest())
+        rows = [row for row in MetricsFile(Path(folder) / "metrics.jsonl").rows() if "loss" in row]
+    first, last = rows[0], [row for row in rows if row["step"] % WARM_UP[name] == 0][-1]
+    return float((last["step"] - first["step"]) * BATCH[name] / (last["seconds"] - first["seconds"]))
+
+
+def by_hand(name: str) -> float:
+    """The best loop one would write: compiled, the set shuffled once and sliced, losses read at the end."""
+    from training.compat import mx
+
+    net, loss = mxnet_net(name), mxnet_loss(name)
+    net.initialize(mx.init.Xavier())
+    net.hybridize(static_alloc=True, static_shape=True)
+    loss.hybridize(static_alloc=True, static_shape=True)
+    X, y = (mx.nd.array(part, dtype=part.dtype) for part in examples(name))
+    order = mx.nd.array(mx.nd.random.shuffle(mx.nd.arange(len(X))).asnumpy(), dtype="int32")
+    X, y = mx.nd.take(X, order), mx.nd.take(y, order)
+    net(X[: BATCH[name]])
+    optimizer = "adam" if name in ADAM else "sgd"
+    trainer = mx.gluon.Trainer(net.collect_params(), optimizer, {"learning_rate": 0.001}, kvstore=None)
+    total = mx.nd.zeros(1)
+
+    def step(i: int) -> None:
+        nonlocal total
+        batch = slice(i * BATCH[name], (i + 1) * BATCH[name])
+        with mx.autograd.record():
+            value = loss(net(X[batch]), y[batch])
+        value.backward()
+        trainer.step(BATCH[name])
+        total = total + value.sum()
+
+    return _timed(name, step, mx.nd.waitall)
+
+
+def pytorch(name: str) -> float:
+    """PyTorch, eager, as its tutorials write it. Runs in the Python given with --torch."""
+    import torch  # type: ignore[import-not-found]
+    from torch import nn  # type: ignore[import-not-found]
+
+    torch.set_num_threads(THREADS)
+    net = _torch_net(name, nn, torch)
+    loss = nn.MSELoss() if name in ADAM else nn.CrossEntropyLoss()
+    optimizer = (torch.optim.Adam if name in ADAM else torch.optim.SGD)(net.parameters(), lr=0.001)
+    X, y = (torch.from_numpy(part) for part in examples(name))
+    y = y if name in ADAM else y.long()
+    order = torch.randperm(len(X))
+    X, y = X[order], y[order]
+    total = torch.zeros(())
+
+    def step(i: int) -> None:
+        nonlocal total
+        batch = slice(i * BATCH[name], (i + 1) * BATCH[name])
+        optimizer.zero_grad()
+        output = net(X[batch])
+        value = loss(output.squeeze(-1) if name in ADAM else output, y[batch])
+        value.backward()
+        optimizer.step()
+        total = total + value.detach()
+
+    return _timed(name, step, lambda: None)
+
+
+def _torch_net(name: str, nn: Any, torch: Any) -> Any:
+    if name == "lenet":
+        convolutions = [nn.Conv2d(1, 6, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(6, 16, 5), nn.ReLU(), nn.MaxPool2d(2)]
+        dense = [nn.Linear(256, 120), nn.ReLU(), nn.Linear(120, 84), nn.ReLU(), nn.Linear(84, 10)]
+        return nn.Sequential(*convolutions, nn.Flatten(), *dense)
+    if name == "mlp":
+        return nn.Sequential(nn.Linear(784, 256), nn.ReLU(), nn.Linear(256, 256), nn.ReLU(), nn.Linear(256, 10))
+    if name == "lstm":
+
+        class LastOfLstm(nn.Module):  # type: ignore[misc,name-defined]
+            def __init__(self) -> None:
+                super().__init__()
+                self.lstm, self.out = nn.LSTM(14, 64, batch_first=True), nn.Linear(64, 1)
+
+            def forward(self, X: Any) -> Any:
+                return self.out(self.lstm(X)[0][:, -1])
+
+        return LastOfLstm()
+
+    class Residual(nn.Module):  # type: ignore[misc,name-defined]
+        def __init__(self, before: int, after: int, stride: int) -> None:
+            super().__init__()
+            self.body = nn.Sequential(
+                nn.Conv2d(before, after, 3, stride, 1, bias=False),
+                nn.BatchNorm2d(after),
+                nn.ReLU(),
+                nn.Conv2d(after, after, 3, 1, 1, bias=False),
+                nn.BatchNorm2d(after),
+            )
+            self.short = nn.Sequential()
+            if stride > 1:
+                self.short = nn.Sequential(nn.Conv2d(before, after, 1, stride, bias=False), nn.BatchNorm2d(after))
+
+        def forward(self, X: Any) -> Any:
+            return torch.relu(self.body(X) + self.short(X))
+
+    layers = [nn.Conv2d(3, 16, 3, 1, 1, bias=False), nn.BatchNorm2d(16), nn.ReLU()]
+    for before, after in ((16, 16), (16, 32), (32, 64)):
+        layers += [
+            Residual(before if b == 0 else after, after, 2 if b == 0 and before != after else 1) for b in range(3)
+        ]
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, 10))
+
+
+def _timed(name: str, step: Callable[[int], None], wait: Callable[[], None]) -> float:
+    for i in range(WARM_UP[name]):
+        step(i)
+    wait()
+    started = time.perf_counter()
+    for i in range(WARM_UP[name], WARM_UP[name] + STEPS[name]):
+        step(i)
+    wait()
+    return STEPS[name] * BATCH[name] / (time.perf_counter() - started)
+
+
+CONTENDERS = {"ours": ours, "by hand": by_hand, "PyTorch": pytorch}
+
+
+def measure(contender: str, net: str, python: str) -> float:
+    line = [python, __file__, "--one", contender, "--nets", net]
+    # What training/compat.py sets for us, the others get too: without it a busy machine slows them by a factor of ten.
+    environ = {**os.environ, "OMP_NUM_THREADS": str(THREADS), "OMP_WAIT_POLICY": "PASSIVE"}
+    return float(subprocess.run(line, env=environ, capture_output=True, text=True, check=True).stdout.split()[-1])
+
+
+def has_torch(python: str) -> bool:
+    return subprocess.run([python, "-c", "import torch"], capture_output=True, check=False).returncode == 0
+
+
+def compare(nets: Sequence[str], rounds: int, torch_python: str) -> None:
+    pythons = {"ours": sys.executable, "by hand": sys.executable}
+    if has_torch(torch_python):
+        pythons["PyTorch"] = torch_python
+    else:
+        print(
+            f"PyTorch is left out: {torch_python} has none. Make a venv with `pip install torch numpy` and say --torch."
+        )
+    print(f"{'net':<8} {'ours, samples/s':>16}" + "".join(f" {'/ ' + name:>10}" for name in pythons if name != "ours"))
+    for net in nets:
+        found: dict[str, list[float]] = {name: [] for name in pythons}
+        for _ in range(rounds):
+            for name, python in pythons.items():
+                found[name].append(measure(name, net, python))
+        middle = {name: statistics.median(values) for name, values in found.items()}
+        ratios = {name: middle["ours"] / value for name, value in middle.items() if name != "ours"}
+        print(
+            f"{net:<8} {middle['ours']:>16,.0f}" + "".join(f" {ratio:>10.2f}" for ratio in ratios.values()), flush=True
+        )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--nets", nargs="+", default=list(BATCH), choices=list(BATCH))
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--torch", default=sys.executable, metavar="PYTHON")
+    parser.add_argument("--one", choices=list(CONTENDERS), help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.one:
+        print(CONTENDERS[given.one](given.nets[0]))
+    else:
+        compare(given.nets, given.rounds, given.torch)
+
+
+if __name__ == "__main__":
+    main()
