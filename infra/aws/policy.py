@@ -23,6 +23,9 @@ ASKED_BY_AWS: Final[Mapping[str, str]] = {
     "iam:PassRole": "scheduler:CreateSchedule",
     "iam:CreateServiceLinkedRole": "cloudwatch:PutMetricAlarm",
     "iam:TagRole": "iam:CreateRole",
+    # Docker pulls with the password it was given, and so with the rights of the person it was given to.
+    "ecr:BatchGetImage": "ecr:GetAuthorizationToken",
+    "ecr:GetDownloadUrlForLayer": "ecr:GetAuthorizationToken",
 }
 # AWS lets everybody ask who they are: https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
 FREE: Final = frozenset({"sts:GetCallerIdentity"})
@@ -30,7 +33,9 @@ FREE: Final = frozenset({"sts:GetCallerIdentity"})
 
 def policy() -> dict[str, Any]:
     """What the daily verbs need. Things of others can be looked at, and neither changed nor removed."""
-    return _document(_look(), _images(), _launch(), _launch_from(), *_create(), *_bake(), _mark(), _own(), *_guards())
+    return _document(
+        _look(), _images(), _launch(), _launch_from(), *_create(), *_bake(), _mark(), _own(), _pull(), *_guards()
+    )
 
 
 def setup_policy() -> dict[str, Any]:
@@ -141,6 +146,11 @@ def _own() -> dict[str, Any]:
         resource=_ec2("*"),
         condition=OURS,
     )
+
+
+def _pull() -> dict[str, Any]:
+    """REGISTRY=: reading images, with a registry's own rules still in force."""
+    return _allow("Pull", "ecr", ("BatchGetImage", "GetDownloadUrlForLayer"), resource="arn:aws:ecr:*:*:repository/*")
 
 
 def _guards() -> list[dict[str, Any]]:

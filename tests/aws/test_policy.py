@@ -11,6 +11,7 @@ from infra.aws.policy import ASKED_BY_AWS, FREE, action_of, actions, policy, set
 from infra.names import OWNER_TAG
 
 PROJECT = Path(__file__).parents[2]
+HERE = {path.name for path in Path(__file__).parent.glob("test_*.py")}
 # Read-only questions, and what AWS knows by the names we gave: no tag of ours can stand in a condition on these.
 UNTAGGED = {
     "Look",
@@ -18,6 +19,7 @@ UNTAGGED = {
     "LaunchFrom",
     "CreateIn",
     "Mark",
+    "Pull",
     "Ring2",
     "Ring3",
     "Ring3Role",
@@ -67,8 +69,7 @@ def test_the_policies_allow_the_calls_in_the_code_and_no_other(called):
 @pytest.mark.looks_back
 def test_the_tests_have_made_every_call_in_the_code(request, called):
     """So the policies allow exactly what was made: nothing in them rests on a call that never ran."""
-    here = {path.name for path in Path(__file__).parent.glob("test_*.py")}
-    if not here <= {item.path.name for item in request.session.items}:
+    if not HERE <= {item.path.name for item in request.session.items}:
         pytest.skip("looks back on all tests of this folder")
 
     assert called - {action_of(call) for call in MADE} == set()
@@ -117,3 +118,4 @@ def test_the_manual_shows_the_policies_as_they_are():
 
     for document in (policy(), setup_policy()):
         assert json.dumps(document, indent=2) in text
+    assert [s["Sid"] for s in policy()["Statement"] if f"`{s['Sid']}`" not in text] == []
