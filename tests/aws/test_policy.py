@@ -69,7 +69,8 @@ def test_the_policies_allow_the_calls_in_the_code_and_no_other(called):
 @pytest.mark.looks_back
 def test_the_tests_have_made_every_call_in_the_code(request, called):
     """So the policies allow exactly what was made: nothing in them rests on a call that never ran."""
-    if not HERE <= {item.path.name for item in request.session.items}:
+    ran = {item.path.name for item in request.session.items}
+    if HERE - ran:
         pytest.skip("looks back on all tests of this folder")
 
     assert called - {action_of(call) for call in MADE} == set()
