@@ -13,11 +13,11 @@ import re
 from typing import Final
 
 from infra.aws.clock import REAL, Clock
-from infra.aws.failures import code_of
+from infra.aws.console import console_text
 from infra.aws.instance import Instance, write_tags
 from infra.aws.session import Session
 from infra.console import Tell
-from infra.errors import AwsFailed, HostUnreachable
+from infra.errors import HostUnreachable
 from infra.names import HOST_KEY_TAG
 
 _BLOCK: Final = re.compile(r"-----BEGIN SSH HOST KEY KEYS-----(.*?)-----END SSH HOST KEY KEYS-----", re.DOTALL)
@@ -37,7 +37,7 @@ def host_key(session: Session, instance: Instance, tell: Tell, clock: Clock = RE
         return instance.host_key
     tell(f"Waiting for {instance.id} to print its host key on the console")
     for _ in clock.ticks(for_s=limit_s, every_s=5.0, first_s=0.5):
-        key = parse_host_key(_console(session, instance))
+        key = parse_host_key(console_text(session, instance))
         if key:
             if len(key) <= _TAG_LENGTH:
                 write_tags(session, instance, {HOST_KEY_TAG: key})
@@ -67,16 +67,3 @@ def _sound(kind: str, blob: str) -> bool:
     except binascii.Error:
         return False
     return raw.startswith(len(kind).to_bytes(4, "big") + kind.encode())
-
-
-def _console(session: Session, instance: Instance) -> str:
-    """What the console holds now. Machines before Nitro cannot answer "now" and show what they last stored."""
-    for question in ({"Latest": True}, {}):
-        try:
-            with session.translated(f"read the console of {instance.id}"):
-                answer = session.client("ec2").get_console_output(InstanceId=instance.id, **question)
-            return str(answer.get("Output", ""))
-        except AwsFailed as error:
-            if code_of(error) != "UnsupportedOperation" or not question:
-                raise
-    raise AssertionError("the last question returns or raises")

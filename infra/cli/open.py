@@ -12,7 +12,12 @@ from infra.story.rig import Rig
 def open_rig(settings: Settings) -> Rig:
     """The rig of *settings*, for this folder. In rehearsal, the pretend cloud is started if it is not up."""
     project = Path.cwd()
-    return Rig(settings=settings, session=_session(settings, project), project=project, tell=tell)
+    if settings.cloud == "rehearsal":
+        return _rehearsing(settings, project)
+    from infra.aws.session import Session, default_region
+
+    session = Session(region=settings.region or default_region(settings.profile), profile=settings.profile)
+    return Rig(settings=settings, session=session, project=project, tell=tell)
 
 
 def data_folder(settings: Settings) -> Path:
@@ -22,12 +27,10 @@ def data_folder(settings: Settings) -> Path:
     )
 
 
-def _session(settings: Settings, project: Path):  # type: ignore[no-untyped-def]
-    from infra.aws.session import FALLBACK_REGION, Session, default_region
+def _rehearsing(settings: Settings, project: Path) -> Rig:
+    from infra.aws.session import FALLBACK_REGION, Session
+    from infra.rehearsal.client import ensure_running
 
-    if settings.cloud == "rehearsal":
-        from infra.rehearsal.client import ensure_running
-
-        cloud = ensure_running(project, tell, engine=settings.engine)
-        return Session(region=settings.region or FALLBACK_REGION, endpoint_url=cloud.endpoint_url)
-    return Session(region=settings.region or default_region(settings.profile), profile=settings.profile)
+    cloud = ensure_running(project, tell, engine=settings.engine)
+    session = Session(region=settings.region or FALLBACK_REGION, endpoint_url=cloud.endpoint_url)
+    return Rig(settings=settings, session=session, project=project, tell=tell, now=cloud.clock.now)

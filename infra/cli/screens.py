@@ -218,8 +218,9 @@ def _standing(one: Standing) -> str:
         rows += [("guards" if not number else "", str(ring)) for number, ring in enumerate(one.rings)]
     else:
         rows.append(("cost", f"{budget.per_month(one.usd_disk_per_month)} for its disk while it exists"))
-        if instance.state_reason:
-            rows.append(("why", instance.state_reason))
+        why = one.last_words or instance.state_reason
+        if why:
+            rows.append(("why", why))
     return table(rows)
 
 
@@ -241,6 +242,7 @@ def standing_json(one: Standing) -> dict[str, Any]:
         "usd_spent": round(one.usd_spent, 4),
         "usd_worst": one.usd_worst,
         "usd_disk_per_month": one.usd_disk_per_month,
+        "last_words": one.last_words,
         "guards": [_ring_json(ring) for ring in one.rings],
     }
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
-
 from infra import budget
 from infra.aws import rings
 from infra.aws.access import admit_only, ensure_group
@@ -20,7 +18,6 @@ from infra.guard.userdata import user_data
 from infra.host.facts import Facts
 from infra.host.ready import wait_until_ready
 from infra.names import DEADLINE_TAG, IDLE_TAG
-from infra.settings import Settings
 from infra.story.image import wants_gpu
 from infra.story.plan import Choice, Plan
 from infra.story.rig import Rig, open_host
@@ -94,17 +91,18 @@ def _asked(rig: Rig, plan: Plan, choices: tuple[Choice, ...], group_id: str, key
         disk_gib=plan.disk_gib,
         key_name=key_name,
         group_id=group_id,
-        user_data=_user_data(settings, plan.survey.image, best) if plan.survey.image else b"",
+        user_data=_user_data(rig, plan.survey.image, best) if plan.survey.image else b"",
         tags={DEADLINE_TAG: budget.tag(best.promise.deadline), IDLE_TAG: str(settings.idle)},
         wait_s=settings.wait_minutes * 60,
     )
 
 
-def _user_data(settings: Settings, image: Image, best: Choice) -> bytes:
+def _user_data(rig: Rig, image: Image, best: Choice) -> bytes:
+    settings = rig.settings
     return user_data(
         hours=best.promise.hours,
         idle_minutes=settings.idle,
-        launched_at=datetime.now(timezone.utc),
+        launched_at=rig.now(),
         login_user=image.user,
         keep_results=best.spot,
         bucket=settings.bucket,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import datetime, timezone
+from datetime import datetime
 
 from infra import budget
 from infra.aws.choice import Candidate, candidates
@@ -65,13 +65,13 @@ class Plan:
         return max(choice.promise.usd_worst for choice in self.choices)
 
 
-def make_plan(rig: Rig, now: datetime | None = None) -> Plan:
+def make_plan(rig: Rig) -> Plan:
     """Ask AWS everything a launch needs to know, side by side. Changes nothing.
 
     Raises TypeRefused, NoCredentials, and UserError for a budget that is too small.
     """
     settings, session = rig.settings, rig.session
-    now = now or datetime.now(timezone.utc)
+    now = rig.now()
     with ThreadPoolExecutor(max_workers=2) as side_by_side:
         there = side_by_side.submit(
             survey, session, name=rig.name, key=local_key(rig.key), os=settings.os, ami=settings.ami

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
 
 from infra import budget
 from infra.aws import lifecycle, rings
@@ -48,7 +48,7 @@ def stopped(rig: Rig) -> Standing:
 def extend(rig: Rig, by_hours: float) -> Instance:
     """Move every armed deadline of the running instance, and return the instance with its new one."""
     instance = running_instance(rig)
-    before = instance.deadline or datetime.now(timezone.utc)
+    before = instance.deadline or rig.now()
     for ring in rings.extend(rig.session, instance, before + timedelta(hours=by_hours)):
         rig.tell(str(ring))
     return dataclasses.replace(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from functools import cached_property
 from pathlib import Path
 
@@ -18,14 +20,22 @@ from infra.host.target import Target
 from infra.settings import Settings
 
 
+def utc_now() -> datetime:
+    return datetime.now(timezone.utc)
+
+
 @dataclass(frozen=True)
 class Rig:
-    """*project*: the folder in which `rig` was typed; runs/ and .rig/ lie in it."""
+    """*project*: the folder in which `rig` was typed; runs/ and .rig/ lie in it.
+
+    *now*: a rehearsal's time may run faster than the world's.
+    """
 
     settings: Settings
     session: Session
     project: Path
     tell: Tell
+    now: Callable[[], datetime] = utc_now
 
     @property
     def name(self) -> str:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime
 
 from infra import budget
+from infra.aws.console import console_text
 from infra.aws.instance import Instance, find_all
 from infra.aws.prices import rates
 from infra.aws.rings import rings
+from infra.errors import AwsFailed, NotAllowed
+from infra.guard.record import ending_on_console
 from infra.guard.ring import Ring, story
 from infra.names import PRICE_TAG
 from infra.story.rig import Rig
@@ -17,7 +20,10 @@ from infra.story.rig import Rig
 
 @dataclass(frozen=True, kw_only=True)
 class Standing:
-    """One rig as AWS shows it now. Money in US dollars; *usd_worst* None when nothing more can be spent on running."""
+    """One rig as AWS shows it now. Money in US dollars; *usd_worst* None when nothing more can be spent on running.
+
+    *last_words*: why the guard switched a stopped machine off, as it said on the console.
+    """
 
     instance: Instance
     running_s: float
@@ -25,19 +31,19 @@ class Standing:
     usd_spent: float
     usd_worst: float | None
     usd_disk_per_month: float
+    last_words: str
     rings: tuple[Ring, ...]
 
 
-def standings(rig: Rig, now: datetime | None = None) -> list[Standing]:
+def standings(rig: Rig) -> list[Standing]:
     """Every rig of the region, by name: one call for the instances, one for their disks."""
-    moment = now or datetime.now(timezone.utc)
     instances = find_all(rig.session)
     disks = disk_gib(rig, instances)
-    return [_standing(rig, instance, disks[instance.id], moment) for instance in instances]
+    return [_standing(rig, instance, disks[instance.id], rig.now()) for instance in instances]
 
 
 def standing_of(rig: Rig, instance: Instance) -> Standing:
-    return _standing(rig, instance, disk_gib(rig, [instance])[instance.id], datetime.now(timezone.utc))
+    return _standing(rig, instance, disk_gib(rig, [instance])[instance.id], rig.now())
 
 
 def disk_gib(rig: Rig, instances: Sequence[Instance]) -> dict[str, int]:
@@ -62,8 +68,16 @@ def _standing(rig: Rig, instance: Instance, gib: int, now: datetime) -> Standing
         usd_spent=budget.usd_spent(usd_per_hour, started_at=began, now=now) if up else 0.0,
         usd_worst=_worst(usd_per_hour, instance) if up else None,
         usd_disk_per_month=rates(rig.session.region).disk_usd_per_month(gib),
+        last_words=_last_words(rig, instance) if instance.state == "stopped" else "",
         rings=(story(rig.settings.after), *rings(rig.session, instance)) if up else (),
     )
+
+
+def _last_words(rig: Rig, instance: Instance) -> str:
+    try:
+        return ending_on_console(console_text(rig.session, instance))
+    except (NotAllowed, AwsFailed):
+        return ""  # a comfort: the state itself is known without it
 
 
 def _worst(usd_per_hour: float, instance: Instance) -> float | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from pathlib import Path
 
 from infra.aws.instance import Instance
@@ -44,7 +43,7 @@ def start_training(rig: Rig, job: Job, show: Show) -> str:
         facts = facts_of(rig, host, images=images)
         send_code(rig, host, facts)
         ensure_images(rig, host, facts, images, job.requirements, show)
-        name = new_run_name(job, datetime.now(timezone.utc))
+        name = new_run_name(job, rig.now())
         container = container_for(rig, instance, facts, job, name, images[-1])
         rig.tell(f"Starting run {name} in container {container_name(name)}")
         run.start(host, container, tell=rig.tell)
