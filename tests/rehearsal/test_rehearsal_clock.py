@@ -61,7 +61,7 @@ def test_an_idle_instance_is_stopped_by_its_alarm_and_a_working_one_is_not(fast:
 
     assert fresh <= {"INSUFFICIENT_DATA", "OK"}
     assert busy.state == "running"
-    assert state_of(fast, f"CPUUtilization-{idle.id}") == "ALARM"
+    assert "CloudWatch alarm" in idle.see()["StateReason"]["Message"]
     until(lambda: state_of(fast, f"CPUUtilization-{idle.id}") == "INSUFFICIENT_DATA")
     fast.ec2.terminate_instances(InstanceIds=[busy.id])
 

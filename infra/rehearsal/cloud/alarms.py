@@ -63,8 +63,10 @@ def judge(alarm: Any, metrics: Metrics, now: float) -> str:
         return "INSUFFICIENT_DATA"
     breaches = COMPARISONS[alarm.comparison_operator]
     breaching = sum(breaches(value, float(alarm.threshold)) for value in known)
-    wanted = int(alarm.datapoints_to_alarm or alarm.evaluation_periods)
-    return "ALARM" if breaching >= wanted else "OK"
+    if breaching >= int(alarm.datapoints_to_alarm or alarm.evaluation_periods):
+        return "ALARM"
+    # All that is known breaches, but it is not enough yet, or no longer: nothing has changed.
+    return str(alarm.state_value) if breaching == len(known) else "OK"
 
 
 def _instance_of(alarm: Any) -> str:
