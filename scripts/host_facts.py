@@ -9,6 +9,7 @@ gpus        names, as nvidia-smi gives them
 rsync       whether rsync is installed
 runs        every run on this disk: name, state (running, ended, lost, unknown), exit_code, oom, signal, started, ended,
             sealed, fetched
+guard_silent_s   seconds since the guard last wrote what it sees; null when it never did
 ended       why the guard last switched this machine off, if it did
 """
 
@@ -19,9 +20,11 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 RUN_LABEL = "gluon-rig.run"
+GUARD = Path(os.environ.get("RIG_ROOT", "") + "/run/gluon-rig/status.json")
 ENDED = Path(os.environ.get("RIG_ROOT", "") + "/var/lib/gluon-rig/ended.json")
 
 
@@ -40,6 +43,7 @@ def main(images: list[str]) -> int:
         "gpus": gpus(),
         "rsync": shutil.which("rsync") is not None,
         "runs": [run_facts(folder, containers) for folder in run_folders(home / "rig" / "runs")],
+        "guard_silent_s": age_s(GUARD),
         "ended": read_json(ENDED),
     }
     print(json.dumps(facts))
@@ -61,6 +65,13 @@ def engine() -> list[str]:
         if ask([*words, "info"]) is not None:
             return words
     return []
+
+
+def age_s(path: Path) -> float | None:
+    try:
+        return max(0.0, time.time() - path.stat().st_mtime)
+    except OSError:
+        return None
 
 
 def memory_bytes() -> int:

@@ -42,7 +42,8 @@ class RunFacts:
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """*docker*: the words that reach the engine, empty when it does not answer. *ended*: why the guard last fired."""
+    """*docker*: the words that reach the engine, empty when it does not answer. *guard_silent_s*: seconds since the
+    guard on the host last gave a sign, None if it never did. *ended*: why it last fired."""
 
     home: str
     uid: int
@@ -54,6 +55,7 @@ class Facts:
     gpus: tuple[str, ...]
     rsync: bool
     runs: tuple[RunFacts, ...]
+    guard_silent_s: float | None
     ended: Mapping[str, Any] | None
 
     @property

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from infra.console import Tell
 from infra.errors import HostUnreachable, WorldError
+from infra.guard.record import STALE_AFTER_S
 from infra.host.connection import Host, refused, timed_out
 from infra.host.facts import Facts, ask_facts
 from infra.host.target import Target
@@ -44,25 +45,33 @@ def wait_until_ready(
     deadline = now() + timeout_s
     told = ""
     while True:
-        facts = ask_facts(host)
-        lacking = lacking_of(facts, gpu=gpu)
+        try:
+            facts = ask_facts(host)
+            lacking = lacking_of(facts, gpu=gpu)
+        except HostUnreachable as error:  # while a system boots, sshd is started more than once
+            if now() >= deadline:
+                raise
+            lacking = error.cause
         if not lacking:
             return facts
         if now() >= deadline:
             raise WorldError(
-                f"{host.target} is up, but {lacking} does not answer after {timeout_s:g} s.",
+                f"{host.target} is up, but after {timeout_s:g} s this is still missing: {lacking}.",
                 "`rig ssh` opens a shell there; `sudo cloud-init status --long` tells what the boot is doing\n"
                 "`rig terminate` ends the instance and its cost",
             )
         if lacking != told:
-            tell(f"Waiting for {lacking} on the instance ...")
+            tell(f"Waiting for the instance: {lacking}")
             told = lacking
-        time.sleep(2)
+        time.sleep(1)
 
 
 def lacking_of(facts: Facts, *, gpu: bool) -> str:
+    """What keeps the host from being of use. Without its guard no machine is called ready: it is what ends the bill."""
+    if facts.guard_silent_s is None or facts.guard_silent_s > STALE_AFTER_S:
+        return "the guard is not up yet"
     if not facts.docker:
-        return "Docker"
+        return "Docker does not answer yet"
     if gpu and not facts.gpus:
-        return "the GPU's driver (nvidia-smi)"
+        return "the GPU's driver (nvidia-smi) does not answer yet"
     return ""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from infra import budget
 from infra.aws import rings
-from infra.aws.access import admit_only, ensure_group
 from infra.aws.clock import REAL, Clock
+from infra.aws.door import open_door
 from infra.aws.image import Image
 from infra.aws.instance import Instance
-from infra.aws.keypair import import_key_pair, local_key
+from infra.aws.keypair import local_key
 from infra.aws.launch import ensure_running, preflight
 from infra.aws.order import Order
 from infra.aws.quota import require
@@ -31,16 +33,23 @@ def launch(rig: Rig, plan: Plan, clock: Clock = REAL) -> tuple[Instance, Facts]:
     choices = affordable(plan)
     with undone_on_failure(rig.tell) as undo:
         order = _order(rig, plan, choices, undo)
+        resting = _resting(plan.survey.instance)
+        if resting:  # before it starts: the schedule of its last deadline may be about to fire
+            _arm(rig, resting, choices[0].promise.deadline)
         instance = ensure_running(rig.session, order, rig.tell, undo=undo, seen=plan.survey.instances, clock=clock)
-        _arm(rig, instance)
+        if not resting:
+            _arm(rig, instance, instance.deadline)
         with open_host(rig, instance) as host:
             rig.tell(f"Waiting until {instance.address} answers")
             facts = wait_until_ready(host, gpu=wants_gpu(rig, instance), tell=rig.tell)
     return instance, facts
 
 
-def _arm(rig: Rig, instance: Instance) -> None:
-    deadline = instance.deadline
+def _resting(instance: Instance | None) -> Instance | None:
+    return instance if instance and instance.state in ("stopped", "stopping") else None
+
+
+def _arm(rig: Rig, instance: Instance, deadline: datetime | None) -> None:
     if deadline is None:  # only an instance whose tags somebody took away
         raise AwsFailed(f"{instance.id} has no deadline tag.", "`rig extend --by 1h` writes one")
     for ring in rings.arm(rig.session, instance, deadline):
@@ -71,15 +80,8 @@ def dry_run(rig: Rig, plan: Plan) -> None:
 
 def _order(rig: Rig, plan: Plan, choices: tuple[Choice, ...], undo: Undo) -> Order:
     """Make what the instance needs around it, and phrase the order."""
-    key = local_key(rig.key)
-    if plan.survey.key_known:
-        key_name = key.pair_name(rig.name)
-    else:
-        rig.tell("Importing the public half of the SSH key")
-        key_name = import_key_pair(rig.session, rig.name, key, undo)
-    group = ensure_group(rig.session, rig.name, plan.survey.group, undo)
-    admit_only(rig.session, group, plan.survey.source, rig.tell)
-    return _asked(rig, plan, choices, group.id, key_name)
+    door = open_door(rig.session, rig.name, local_key(rig.key), plan.survey, rig.tell, undo=undo)
+    return _asked(rig, plan, choices, door.group_id, door.key_name)
 
 
 def _asked(rig: Rig, plan: Plan, choices: tuple[Choice, ...], group_id: str, key_name: str) -> Order:

@@ -16,7 +16,7 @@ from infra.aws.prices import rates
 from infra.aws.quota import Quota, quota_of
 from infra.aws.survey import Survey, survey
 from infra.budget import Price, Promise
-from infra.names import DEADLINE_TAG, GPUS_TAG, PRICE_TAG
+from infra.names import DEADLINE_TAG, GPUS_TAG, MOST_PRICE_TAG, PRICE_TAG
 from infra.settings import Settings
 from infra.story.rig import Rig
 
@@ -41,6 +41,7 @@ class Choice:
             tags={
                 DEADLINE_TAG: budget.tag(self.promise.deadline),
                 GPUS_TAG: str(gpu.count if gpu else 0),
+                MOST_PRICE_TAG: f"{self.price.usd_most_per_hour:.5f}",
                 PRICE_TAG: f"{self.price.usd_per_hour:.5f}",
             },
         )
@@ -119,7 +120,8 @@ def _as_it_is(rig: Rig, instance: Instance, machines: Sequence[Candidate], now: 
     if not same:
         asked = replace(rig.settings, type=(instance.type,), gpu_mem=0.0, spot=instance.spot)
         same = candidates(rig.session, asked, tell=rig.tell)
-    usd_per_hour = float(instance.tags.get(PRICE_TAG, "0")) or same[0].ceiling.usd_per_hour
+    tagged = instance.tags.get(MOST_PRICE_TAG, instance.tags.get(PRICE_TAG, "0"))
+    usd_per_hour = float(tagged) or same[0].ceiling.usd_per_hour
     price = Price(usd_instance_per_hour=usd_per_hour, usd_disk_per_month=0.0, usd_address_per_hour=0.0)
     return (_choice(rig.settings, same[0], instance.spot, price, None, now),)
 

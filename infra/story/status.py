@@ -14,7 +14,7 @@ from infra.aws.rings import rings
 from infra.errors import AwsFailed, NotAllowed
 from infra.guard.record import ending_on_console
 from infra.guard.ring import Ring, story
-from infra.names import PRICE_TAG
+from infra.names import MOST_PRICE_TAG, PRICE_TAG
 from infra.story.rig import Rig
 
 
@@ -66,7 +66,7 @@ def _standing(rig: Rig, instance: Instance, gib: int, now: datetime) -> Standing
         running_s=(now - began).total_seconds() if up else 0.0,
         usd_per_hour=usd_per_hour,
         usd_spent=budget.usd_spent(usd_per_hour, started_at=began, now=now) if up else 0.0,
-        usd_worst=_worst(usd_per_hour, instance) if up else None,
+        usd_worst=_worst(instance) if up else None,
         usd_disk_per_month=rates(rig.session.region).disk_usd_per_month(gib),
         last_words=_last_words(rig, instance) if instance.state == "stopped" else "",
         rings=(story(rig.settings.after), *rings(rig.session, instance)) if up else (),
@@ -75,13 +75,17 @@ def _standing(rig: Rig, instance: Instance, gib: int, now: datetime) -> Standing
 
 def _last_words(rig: Rig, instance: Instance) -> str:
     try:
-        return ending_on_console(console_text(rig.session, instance))
+        said = ending_on_console(console_text(rig.session, instance))
     except (NotAllowed, AwsFailed):
         return ""  # a comfort: the state itself is known without it
+    if not said and instance.deadline and rig.now() > instance.deadline:
+        return "AWS switched it off after its deadline (ring 2 or 3), or somebody with your permissions did"
+    return said
 
 
-def _worst(usd_per_hour: float, instance: Instance) -> float | None:
+def _worst(instance: Instance) -> float | None:
     if instance.deadline is None:
         return None
+    usd_per_hour = float(instance.tags.get(MOST_PRICE_TAG, instance.tags.get(PRICE_TAG, "0")))
     price = budget.Price(usd_instance_per_hour=usd_per_hour, usd_disk_per_month=0.0, usd_address_per_hour=0.0)
     return budget.usd_worst(price, started_at=instance.launched_at, deadline=instance.deadline)

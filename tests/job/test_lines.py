@@ -25,6 +25,7 @@ FACTS = Facts(
     gpus=("Tesla T4",),
     rsync=True,
     runs=(),
+    guard_silent_s=1.0,
     ended=None,
 )
 RUN = "20261120-155301-lenet-3f2a"
@@ -48,7 +49,7 @@ def test_the_container_line_of_a_gpu_run(lenet: Container) -> None:
 
     assert shlex.join(lines.docker_run(lenet)) == (
         f"docker run --detach --name rig-{RUN} --label gluon-rig.run={RUN} --gpus all --ulimit memlock=-1"
-        " --shm-size 4294967296 --ulimit stack=67108864 --init --user 1000:1001 --stop-timeout 60"
+        " --shm-size 4294967296 --memory 16492674417 --ulimit stack=67108864 --init --user 1000:1001 --stop-timeout 60"
         f" --volume {home}/snapshots/{RUN}:{home}/snapshots/{RUN}:ro --volume {home}/kit:{home}/kit:ro"
         f" --volume {home}/runs/{RUN}:{home}/runs/{RUN} --volume {home}/data:{home}/data"
         f" --workdir {home}/snapshots/{RUN} --env HOME={home}/runs/{RUN}"
