@@ -58,7 +58,7 @@ class ForecastConfig(JobConfig):
     jitter: float = option(
         0.2, "while training each window's channels are shifted, each by up to about this many spreads", least=0
     )
-    held_out: float = option(0.2, "share of the training units kept for validation", least=0, below=1)
+    held_out: float = option(0.1, "share of the training units kept for validation", least=0, below=1)
 
 
 def forecast_data(

@@ -71,6 +71,8 @@ class Recipe:
     metrics: Callable[[Array, Array], Scores]
     best: str
     higher_is_better: bool = True
+    last_is_best: bool = False
+    """Keep the last epoch's weights: where lr falls to zero and the validation split is too small to choose by."""
     sections: tuple[Callable[[Result], Section], ...] = ()
     after: Callable[[Result, Path], Scores] | None = None
     """May write files into the work folder (a calibration for predict) and returns more test scores."""
@@ -79,7 +81,7 @@ class Recipe:
     card: str = field(default="", compare=False)
 
     def better(self, score: float, than: float | None) -> bool:
-        return than is None or (score > than if self.higher_is_better else score < than)
+        return self.last_is_best or than is None or (score > than if self.higher_is_better else score < than)
 
 
 def first_batch(data: Data, config: JobConfig) -> NDArray:
