@@ -19,14 +19,17 @@ def carrying(mark: str) -> list[int]:
 
 
 def _carrying_proc(mark: bytes) -> Iterator[int]:
-    for folder in Path("/proc").iterdir():
-        if folder.name.isdigit():
-            try:
-                entries = (folder / "environ").read_bytes().split(b"\0")
-            except OSError:  # gone meanwhile, or another person's
-                continue
-            if mark in entries:
-                yield int(folder.name)
+    for name in os.listdir("/proc"):
+        if name.isdigit() and mark in _environment(name):
+            yield int(name)
+
+
+def _environment(pid: str) -> list[bytes]:
+    """Empty for one that is gone, that has ended and waits for its parent, or that is another person's."""
+    try:
+        return Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    except OSError:
+        return []
 
 
 def _carrying_ps(mark: str) -> Iterator[int]:
@@ -66,9 +69,16 @@ def end(mark: str, *, grace_s: float = 0.0, but_not: str = "", deadline_s: float
 
 
 def wait_gone(mark: str, timeout_s: float) -> bool:
+    """Wait until no process carries *mark*; False when some still do after *timeout_s*."""
     until = time.monotonic() + timeout_s
-    while carrying(mark):
-        if time.monotonic() > until:
-            return False
-        time.sleep(0.02)
+    while seen := carrying(mark):
+        # Looking at those seen is cheap, looking for new ones is not.
+        while any(_still(pid, mark) for pid in seen):
+            if time.monotonic() > until:
+                return False
+            time.sleep(0.02)
     return True
+
+
+def _still(pid: int, mark: str) -> bool:
+    return mark.encode() in _environment(str(pid)) if LINUX else pid in carrying(mark)

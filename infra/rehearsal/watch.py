@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from moto.ec2.models import ec2_backends
-
 from infra.rehearsal.clock import Clock
 from infra.rehearsal.cloud import alarms, schedules
 from infra.rehearsal.cloud.lifecycle import LOCK
@@ -53,7 +51,7 @@ class Watch:
         if self._state(machine) != "running":
             return
         real_s = max(self._clock.really(now - self._looked), 1e-3)
-        cores = vcpus(ec2_backends[self._account][machine.record.birth.region], machine.record.type()) or 1
+        cores = vcpus(machine.record.type()) or 1
         if usage.services_s and not machine.frozen:
             self._alive[instance_id] = now
         percent = min(100.0, 100.0 * usage.jobs_s / real_s / cores)

@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
+from moto.ec2.models.instance_types import INSTANCE_TYPES
+
 from infra.rehearsal.cloud import answers
 from infra.rehearsal.cloud.answers import Answer, Refusal
 from infra.rehearsal.cloud.calls import Call
@@ -86,8 +88,8 @@ def refuse_over_quota(ec2: Any, faults: Faults, machine_type: str, *, spot: bool
     quota = _quota_of(machine_type, spot=spot)
     if quota is None:
         return
-    used = sum(vcpus(ec2, one.instance_type) for one in _counted(ec2.all_instances(), quota))
-    if used + count * vcpus(ec2, machine_type) <= granted(quota, faults):
+    used = sum(vcpus(one.instance_type) for one in _counted(ec2.all_instances(), quota))
+    if used + count * vcpus(machine_type) <= granted(quota, faults):
         return
     if spot:
         raise Refusal("MaxSpotInstanceCountExceeded", "Max spot instance count exceeded")
@@ -112,6 +114,7 @@ def _counted(instances: Iterable[Any], quota: Quota) -> list[Any]:
     ]  # fmt: skip
 
 
-def vcpus(ec2: Any, machine_type: str) -> int:
-    known = ec2.describe_instance_types([machine_type])
-    return int(known[0]["VCpuInfo"]["DefaultVCpus"]) if known else 0
+def vcpus(machine_type: str) -> int:
+    """0 for a type that does not exist."""
+    known = INSTANCE_TYPES.get(machine_type)
+    return int(known["VCpuInfo"]["DefaultVCpus"]) if known else 0
