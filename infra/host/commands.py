@@ -57,6 +57,24 @@ def ssh(target: Target, *commands: Sequence[str], options: Sequence[str] = ()) -
     return [*line, on_the_wire(*commands)] if commands else line
 
 
+# A connection of its own: what is forwarded through the shared one would stay open after us. `-S` has the last word.
+_ALONE = ("-S", "none")
+RMATE_PORT = 52698
+
+
+def shell(target: Target) -> list[str]:
+    """A login shell at the person's terminal, with rmate's port led back: `rmate file` there opens it in the editor
+    here (https://github.com/aurora/rmate)."""
+    forward = f"{RMATE_PORT}:localhost:{RMATE_PORT}"
+    return ssh(target, options=[*_ALONE, "-t", "-R", forward, "-o", "ExitOnForwardFailure=no"])
+
+
+def tunnel(target: Target, *, here: int, there: int) -> list[str]:
+    """Lead port *here* of this computer's loopback to port *there* of the host's; ends when it cannot."""
+    forward = f"127.0.0.1:{here}:127.0.0.1:{there}"
+    return ssh(target, options=[*_ALONE, "-N", "-o", "ExitOnForwardFailure=yes", "-L", forward])
+
+
 def on_the_wire(*commands: Sequence[str]) -> str:
     """The one place where words become a line of shell."""
     return " && ".join(shlex.join(words) for words in commands)

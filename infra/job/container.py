@@ -88,6 +88,7 @@ def docker_run(container: Container) -> list[str]:
         # memlock: what the GPU reads from the host's memory by itself has to stay in place.
         *(["--gpus", "all", "--ulimit", "memlock=-1"] if container.gpu else []),
         "--shm-size", str(shared_memory_bytes(facts.memory_bytes)),
+        *(["--memory", str(memory_limit_bytes(facts.memory_bytes))] if facts.memory_bytes else []),
         "--ulimit", "stack=67108864",
         "--init",  # a real PID 1: signals arrive, and dead children are buried
         "--user", f"{facts.uid}:{facts.gid}",  # no file of root's in the results
@@ -104,6 +105,12 @@ def shared_memory_bytes(memory_bytes: int) -> int:
     """A quarter of the memory, at least 1 GiB: MXNet's DataLoader workers hand batches over in /dev/shm, and Docker's
     64 MiB end in a hang or "Connection refused" (https://github.com/apache/mxnet/issues/13792)."""
     return max(1 << 30, memory_bytes // 4)
+
+
+def memory_limit_bytes(memory_bytes: int) -> int:
+    """All but 4 %, at least 256 MiB: a job that eats all it can get is ended by the kernel, and Docker knows why,
+    while SSH and the guard go on. Without a limit the machine would swap itself to death, and nobody could look."""
+    return memory_bytes - max(256 << 20, memory_bytes // 25)
 
 
 def docker_start(docker: Sequence[str], run: str) -> list[str]:

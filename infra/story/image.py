@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 from infra.aws.instance import Instance
 from infra.aws.registry import LOGIN_USER, ecr_host, ecr_password
 from infra.host.connection import Host
-from infra.host.facts import Facts
+from infra.host.facts import Facts, ask_facts
 from infra.host.patience import persistently
 from infra.job import image
 from infra.names import GPUS_TAG
-from infra.story.rig import Rig
+from infra.story.rig import Rig, open_host, running_instance
 
 Show = Callable[[str], None]
 
@@ -73,3 +73,15 @@ def _pull(rig: Rig, host: Host, docker: Sequence[str], kit: str, show: Show) -> 
 def _make(rig: Rig, host: Host, *lines: Sequence[str], context: bytes = b"", show: Show) -> None:
     log = rig.project / ".rig" / "build.log"
     persistently(lambda: image.make(host, *lines, context=context, log=log, show=show), tell=rig.tell)
+
+
+def prepare(rig: Rig, show: Show) -> str:
+    """See to it that the running instance has the training image; its name."""
+    instance = running_instance(rig)
+    with open_host(rig, instance) as host:
+        names = images_for(rig, instance)
+        facts = persistently(lambda: ask_facts(host, images=names), tell=rig.tell)
+        if names[0] in facts.images:
+            rig.tell(f"{names[0]} is on the instance already")
+        ensure_images(rig, host, facts, names, "", show)
+    return names[0]

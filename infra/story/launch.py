@@ -20,6 +20,7 @@ from infra.guard.userdata import user_data
 from infra.host.facts import Facts
 from infra.host.ready import wait_until_ready
 from infra.names import DEADLINE_TAG, IDLE_TAG
+from infra.story.entry import refresh_entry
 from infra.story.image import wants_gpu
 from infra.story.plan import Choice, Plan
 from infra.story.rig import Rig, open_host
@@ -42,6 +43,7 @@ def launch(rig: Rig, plan: Plan, clock: Clock = REAL) -> tuple[Instance, Facts]:
         with open_host(rig, instance) as host:
             rig.tell(f"Waiting until {instance.address} answers")
             facts = wait_until_ready(host, gpu=wants_gpu(rig, instance), tell=rig.tell)
+    refresh_entry(rig, instance)
     return instance, facts
 
 

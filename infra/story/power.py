@@ -14,6 +14,7 @@ from infra.host.connection import Host
 from infra.host.facts import Facts, ask_facts
 from infra.job import artifacts, run
 from infra.names import DEADLINE_TAG
+from infra.story.entry import remove_entry
 from infra.story.rig import Rig, open_host, running_instance
 from infra.story.status import Standing, standing_of
 
@@ -68,6 +69,7 @@ def terminate(rig: Rig, *, lose_results: bool) -> list[str]:
         _require_home(rig, instance)
     removed = end_rig(rig.session, rig.name, rig.tell)
     _disarm(rig, instance)
+    remove_entry(rig)
     return removed
 
 

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from cutting import Proxy
 
 from infra.errors import JobFailed
 from infra.host import patience
@@ -27,7 +28,6 @@ from infra.job.container import Container
 from infra.job.verdict import judge
 from infra.names import CODE_DIR
 from infra.rehearsal.instance.disk import RUN_SHIM
-from tests.host.cutting import Proxy
 
 CUTS = int(os.environ.get("RIG_TEST_CUTS", "12"))
 PHASES = {"sync": 900_000, "follow": 25_000, "pull": 700_000}  # bytes that pass in each, about

@@ -1,0 +1,85 @@
+"""The person at the instance: a shell, the editor's way in, a port, a notebook."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from infra.errors import HostUnreachable, WorldError
+from infra.host.commands import shell
+from infra.host.connection import Host
+from infra.host.facts import Facts
+from infra.host.patience import persistently
+from infra.host.sync import pull, push_data
+from infra.host.tunnel import Tunnel, open_tunnel
+from infra.job import notebook
+from infra.story.image import Show, ensure_images, images_for, wants_gpu
+from infra.story.rig import Rig, open_host, running_instance
+from infra.story.train import facts_of
+
+
+def shell_line(rig: Rig) -> list[str]:
+    """The ssh line of a login shell on the rig's instance."""
+    with open_host(rig, running_instance(rig)) as host:
+        return shell(host.target)
+
+
+@contextmanager
+def port(rig: Rig, number: int) -> Iterator[Tunnel]:
+    with open_host(rig, running_instance(rig)) as host, open_tunnel(host.target, there=number) as opened:
+        yield opened
+
+
+def run_notebook(rig: Rig, ready: Callable[[str], None], show: Show) -> None:
+    """Jupyter in the training image on the instance, until Ctrl-C. *ready* is told its address.
+
+    The folder notebooks/ goes there first and comes home at the end, also after a broken line. The container is no
+    run: only the open tunnel counts as use, so a forgotten notebook on a closed laptop does not keep the machine on.
+    """
+    instance = running_instance(rig)
+    token = secrets.token_urlsafe(24)
+    with open_host(rig, instance) as host:
+        images = images_for(rig, instance, notebook.REQUIREMENTS)
+        facts = facts_of(rig, host, images=images)
+        ensure_images(rig, host, facts, images, notebook.REQUIREMENTS, show)
+        _send(rig, host, facts)
+        host.run(*notebook.start(facts, images[-1], token, gpu=wants_gpu(rig, instance)))
+        try:
+            with open_tunnel(host.target, there=notebook.PORT) as opened:
+                _wait_for_jupyter(host, facts, opened.port)
+                ready(f"http://127.0.0.1:{opened.port}/lab?token={token}")
+                opened.hold()
+        finally:
+            _end_notebook(rig, host, facts)
+
+
+def _send(rig: Rig, host: Host, facts: Facts) -> None:
+    ours = rig.project / "notebooks"
+    if ours.is_dir():
+        there = f"{facts.home}/{notebook.FOLDER}"
+        persistently(lambda: push_data(host, ours, there, rsync_there=facts.rsync, tell=rig.tell), tell=rig.tell)
+
+
+def _end_notebook(rig: Rig, host: Host, facts: Facts) -> None:
+    rig.tell("Ending Jupyter and bringing notebooks/ home")
+    with contextlib.suppress(HostUnreachable):  # then the idle rule ends the machine, and Jupyter with it
+        host.ask(notebook.stop(facts.docker))
+    there, ours = f"{facts.home}/{notebook.FOLDER}", rig.project / "notebooks"
+    persistently(lambda: pull(host, there, ours, rsync_there=facts.rsync), tell=rig.tell)
+
+
+def _wait_for_jupyter(host: Host, facts: Facts, number: int, timeout_s: float = 60) -> None:
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        try:
+            urllib.request.urlopen(f"http://127.0.0.1:{number}/api", timeout=5).close()
+            return
+        except OSError:
+            time.sleep(0.3)
+    said = host.ask(notebook.log(facts.docker))
+    last = (said.out + said.err).strip().splitlines()[-1:] or ["it said nothing"]
+    raise WorldError(f"Jupyter did not start on the instance: {last[0]}", "`rig ssh` opens a shell there")
