@@ -36,6 +36,13 @@ class Console:
         self._moving = moving
 
 
+def number(value: float) -> str:
+    """Four decimals, or as many digits as a very small or a large number needs: "0.9877", "5.02e-05", "1,234.57"."""
+    if 0 < abs(value) < 0.001:
+        return f"{value:.2e}"
+    return f"{value:.4f}" if abs(value) < 10 else f"{value:,.2f}"
+
+
 def duration(seconds: float) -> str:
     """ "0:07", "12:30", "3:02:01"."""
     minutes, rest = divmod(round(seconds), 60)

@@ -11,7 +11,7 @@ from training import checkpoint, hardware
 from training.clock import Clock
 from training.compat import mx, tuned
 from training.config import JobConfig
-from training.console import Console
+from training.console import Console, number
 from training.data.splits import Data
 from training.devices import Choice
 from training.environment import Surroundings
@@ -72,7 +72,7 @@ def leave(run: Run, summary: Summary, console: Console) -> Summary:
     summary = replace(summary, seconds=round(run.clock.total(), 2), usd=run.usd())
     _write(run.workdir / "report.html", page(_report(run, result, summary)))
     summary.write(run.workdir)
-    said = "  ".join(f"{name} {value:.4f}" for name, value in summary.scores.items())
+    said = "  ".join(f"{name} {number(value)}" for name, value in summary.scores.items())
     console.progress(1.0, f"test {said}  best epoch {summary.best_epoch}", always=True)
     console.say(f"report: {run.workdir / 'report.html'}")
     return summary

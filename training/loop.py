@@ -17,7 +17,7 @@ from training import checkpoint, devices
 from training.clock import Clock
 from training.compat import NDArray, mx, tuned
 from training.config import JobConfig, differences, read_recorded, to_json
-from training.console import Console, duration
+from training.console import Console, duration, number
 from training.data.splits import Data
 from training.environment import Surroundings
 from training.errors import BadCheckpoint, BadInput, TrainingError, disk_full_named
@@ -219,7 +219,7 @@ class _Training:
             | {f"valid_{name}": value for name, value in scores.items()}
         )
         best = self._keep_best(scores[self.run.recipe.best])
-        said = "  ".join(f"{name} {value:.4f}" for name, value in scores.items())
+        said = "  ".join(f"{name} {number(value)}" for name, value in scores.items())
         text = f"{self._epoch_name()}  train loss {train_loss:.4g}  valid {said}{'  best so far' if best else ''}"
         self.console.progress(self._fraction(), text, always=True)
         self.position.epoch += 1

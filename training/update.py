@@ -53,13 +53,15 @@ class TrainerUpdate:
 
     def counts(self) -> dict[str, Any]:
         optimizer = self.trainer.optimizer
-        return {"num_update": optimizer.num_update, "of_weight": dict(optimizer._index_update_count)}
+        return {"num_update": optimizer.num_update, "of_weight": optimizer._all_index_update_counts}
 
     def load(self, state: Mapping[str, NDArray], counts: Mapping[str, Any]) -> None:
         optimizer = self.trainer.optimizer
         optimizer.num_update = counts["num_update"]
-        optimizer._index_update_count.clear()
-        optimizer._index_update_count.update({int(index): n for index, n in counts["of_weight"].items()})
+        # Adam corrects by the number of updates of each weight, which is counted on each device.
+        for device_id, by_weight in counts["of_weight"].items():
+            here = optimizer._all_index_update_counts.setdefault(int(device_id), {})
+            here.update({int(index): updates for index, updates in by_weight.items()})
         for device, updater in zip(self.devices, self.trainer._updaters, strict=True):
             self._load_states(device, updater, state)
 

@@ -9,7 +9,7 @@ import pytest
 from training.clock import Clock
 from training.compat import PARALLEL_SIZE, mend_numpy, physical_cores, tune
 from training.config import JobConfig
-from training.console import Console, duration
+from training.console import Console, duration, number
 from training.environment import Surroundings
 from training.progress import epoch_order, learning_rate
 
@@ -52,6 +52,13 @@ def test_progress_lines_begin_with_the_percentage_that_the_bar_follows() -> None
 @pytest.mark.parametrize(("seconds", "said"), [(7.2, "0:07"), (750, "12:30"), (10921, "3:02:01")])
 def test_durations_read_like_a_clock(seconds: float, said: str) -> None:
     assert duration(seconds) == said
+
+
+@pytest.mark.parametrize(
+    ("value", "said"), [(0.98765, "0.9877"), (5.02e-5, "5.02e-05"), (0.0, "0.0000"), (-1234.567, "-1,234.57")]
+)
+def test_numbers_keep_the_digits_that_matter(value: float, said: str) -> None:
+    assert number(value) == said
 
 
 def test_each_second_is_counted_once() -> None:

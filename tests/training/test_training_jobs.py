@@ -93,11 +93,9 @@ def test_a_batch_split_over_two_devices_teaches_the_same(tmp_path: Path) -> None
     assert losses(tmp_path / "two") == pytest.approx(losses(tmp_path / "one"), rel=1e-4)
 
 
-RESNET = ("num_epochs=2", "batch_size=32", "blocks=1", "log_interval=4", "lr=0.05")
-
-
 def test_resnet_learns_and_exports(tmp_path: Path) -> None:
-    summary = run("resnet", tmp_path, *RESNET, made_up=lambda _: pictures(3, 32, 256))
+    words = ("num_epochs=4", "batch_size=16", "blocks=1", "log_interval=4", "lr=0.05", "limit=64")
+    summary = run("resnet", tmp_path, *words, made_up=lambda _: pictures(3, 32, 64))
 
     assert losses(tmp_path)[-1] < losses(tmp_path)[0]
     assert summary.onnx_difference is not None
@@ -107,10 +105,10 @@ def test_resnet_learns_and_exports(tmp_path: Path) -> None:
 def test_mixed_precision_takes_about_the_same_steps(tmp_path: Path) -> None:
     """In a process of its own: mixed precision changes MXNet's operators for good."""
     words = ("num_epochs=1", "batch_size=16", "blocks=1", "log_interval=1", "lr=0.01", "limit=64")
-    run("resnet", tmp_path / "full", *words, made_up=lambda _: pictures(3, 32, 256))
+    run("resnet", tmp_path / "full", *words, made_up=lambda _: pictures(3, 32, 64))
     code = (
         "import sys; sys.path.insert(0, sys.argv[1]); import test_training_jobs as t, pathlib;"
-        "t.run('resnet', pathlib.Path(sys.argv[2]), *sys.argv[3:], made_up=lambda _: t.pictures(3, 32, 256))"
+        "t.run('resnet', pathlib.Path(sys.argv[2]), *sys.argv[3:], made_up=lambda _: t.pictures(3, 32, 64))"
     )
     here = Path(__file__).parent
     environ = {**os.environ, "PYTHONPATH": str(here.parents[1])}

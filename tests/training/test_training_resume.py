@@ -109,6 +109,16 @@ def test_stopped_after_any_step_it_goes_on_with_the_same_bits(tmp_path: Path, fi
     assert numbers(tmp_path) == numbers(finished_run)
 
 
+def test_stopped_on_two_devices_it_goes_on_with_the_same_bits(tmp_path: Path) -> None:
+    """Without dropout: two threads draw from the one source of random numbers of all CPU devices, in any order."""
+    words = ("device=cpu:2", "num_epochs=2", "dropout=0")
+    small_job.run(tmp_path / "unbroken", *words)
+    small_job.run(tmp_path / "stopped", *words, stop=_After(55))
+    small_job.run(tmp_path / "stopped", *words)
+
+    assert numbers(tmp_path / "stopped") == numbers(tmp_path / "unbroken")
+
+
 def test_sigterm_saves_a_checkpoint_and_exits_0_with_the_reason(tmp_path: Path) -> None:
     process = start(tmp_path, "num_epochs=100000", "checkpoint_every_s=1000")
     wait_until(lambda: len(MetricsFile(tmp_path / "metrics.jsonl").rows()) >= 3, process)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from html import escape
 
-from training.console import duration
+from training.console import duration, number
 from training.metrics import Row
 from training.recipe import Section
 from training.report.charts import Series, line_chart
@@ -127,4 +127,4 @@ def _facts(facts: Mapping[str, object]) -> str:
 
 
 def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.4f}" if abs(value) < 10 else f"{value:,.2f}"
+    return "-" if value is None else number(value)
