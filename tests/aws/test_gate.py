@@ -20,7 +20,7 @@ def gpu_types(aws):
 
 def test_the_record_is_that_of_the_pinned_wheel():
     """A new pin without a new record would let the gate speak of the old wheel."""
-    pins = re.findall(r"^(mxnet\S*)==(\S+)", (PROJECT / "requirements" / "image-gpu.in").read_text(), re.MULTILINE)
+    pins = re.findall(r"^(mxnet\S*)==(\S+)", (PROJECT / "requirements" / "image-gpu.txt").read_text(), re.MULTILINE)
     wheel = shipped_wheel()
 
     assert pins == [(wheel.name, wheel.version)]
