@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,8 +21,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb. 0 done or nothing to do, 1 the world failed, 2 the person can mend it, 130 interrupted."""
     from infra.cli.verbs import VERBS
 
-    # `rig status | head` must not end in a traceback.
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     words = list(sys.argv[1:] if argv is None else argv)
     try:
         if not words or words[0] in ("-h", "--help", "help"):
@@ -33,10 +30,15 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(f"gluon-rig {version()}")
             return 0
         request = parse(words, VERBS)
-        return request.verb.run(request.options, _settings(request))
+        code = request.verb.run(request.options, _settings(request))
+        sys.stdout.flush()
+        return code
     except RigError as error:
         print(screens.error(error), file=sys.stderr)
         return error.exit_code
+    except BrokenPipeError:  # `rig status | head`: the reader has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more at its end
+        return 1
     except KeyboardInterrupt:
         tell("\nInterrupted.")
         return INTERRUPTED

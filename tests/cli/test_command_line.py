@@ -113,3 +113,14 @@ def test_a_pipe_that_closes_early_is_no_traceback(tmp_path: Path) -> None:
     done = subprocess.run(f"{RIG} settings | head -1", shell=True, capture_output=True, text=True)  # noqa: S602 - a pipe is the point
 
     assert done.stderr == ""
+
+
+def test_a_broken_pipe_to_a_program_of_ours_kills_nothing() -> None:
+    """With SIGPIPE at its default, a dying ssh would take `launch` along, its undoing too."""
+    program = (
+        "import subprocess, sys; from infra.cli import main; main(['--version']); "
+        "child = subprocess.Popen(['true'], stdin=subprocess.PIPE); child.wait(); "
+        "child.communicate(b'x' * 1000000); print('alive')"
+    )
+
+    assert "alive" in subprocess.run([sys.executable, "-c", program], capture_output=True, text=True).stdout

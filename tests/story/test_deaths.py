@@ -1,6 +1,6 @@
 """The bill cannot run away: every part dies in turn, and the machine is off by its deadline, its files whole.
 
-All rigs live in one rehearsal cloud whose clock runs sixty times as fast: half an hour is thirty seconds. Each is
+All rigs live in one rehearsal cloud whose clock runs sixty times as fast: an hour is a minute. Each is
 launched by the console script with a job on it, then its death is arranged, and then nobody looks after it any more.
 """
 
@@ -26,7 +26,7 @@ from infra import budget
 from infra.rehearsal import client, processes
 
 SPEED = "60x"
-HOURS = 0.5
+HOURS = 1.0
 WINDING_DOWN = timedelta(seconds=budget.WINDING_DOWN_S)
 # A busy test machine is late by real seconds, each of which is a minute here.
 SLOP = timedelta(minutes=6)
@@ -323,9 +323,9 @@ def test_what_the_run_wrote_is_on_the_disk_and_a_gentle_end_saved_a_checkpoint(
 
 def test_a_laptop_killed_in_the_middle_of_a_launch_leaves_a_machine_that_ends_itself(tmp_path: Path) -> None:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("RIG_", "AWS_"))}
-    settings = {"RIG_CLOUD": "rehearsal", "RIG_ENGINE": "process", "RIG_REHEARSAL_CLOCK": "120x", "HOME": str(tmp_path)}
+    settings = {"RIG_CLOUD": "rehearsal", "RIG_ENGINE": "process", "RIG_REHEARSAL_CLOCK": "30x", "HOME": str(tmp_path)}
     person = Person(tmp_path, {**kept, **settings})
-    process = person.start("launch", "--hours", "0.3", stderr=subprocess.PIPE)
+    process = person.start("launch", "--hours", "0.2", stderr=subprocess.PIPE)
     assert process.stderr is not None
     for line in iter(process.stderr.readline, ""):
         if "is being made" in line:
