@@ -6,7 +6,7 @@
 
 # The verbs of `rig`; what each does stands beside its name further down.
 rig_verbs := demo doctor plan launch train logs watch pull runs cancel status extend stop start terminate \
-             cost sweep settings rehearsal iam-policy setup-guard
+             ssh ssh-config notebook board image bake cost sweep settings rehearsal iam-policy setup-guard
 
 .PHONY: help set-up extra-ford extra-parquet test check acceptance lock clean remote $(rig_verbs)
 
@@ -45,6 +45,12 @@ extend: ## move every guard's deadline: BY=2h
 stop: ## stop the instance; the disk stays, and what it costs is said
 start: ## start a stopped instance
 terminate: ## delete the instance and its disk
+ssh: ## a shell on the instance
+ssh-config: ## a Host entry for VS Code Remote-SSH, Emacs and vim
+notebook: ## Jupyter on the instance, in your browser
+board: ## TensorBoard over your runs, on this computer
+image: ## build (or, with REGISTRY=, pull) the training image on the instance ahead of time
+bake: ## make an image (AMI) of the prepared instance: the next launch is ready at boot
 cost: ## what each run and instance cost
 sweep: ## all regions: everything the kit made and its cost; DELETE=1 removes it after asking
 settings: ## every setting, its meaning and its value here
