@@ -14,6 +14,7 @@ import signal
 import socket
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
 
@@ -61,11 +62,16 @@ def _lock(place: Place) -> IO[str]:
 
 def _clear_leftovers(place: Place) -> None:
     """What a killed process left behind: its instances' processes, and disks that no cloud knows any more."""
-    processes.end(place.mark)
+    _end_instances(place)
     for folder in (place.instances, place.images):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
     engine.found_file(place.engine_file).unlink(missing_ok=True)
+
+
+def _end_instances(place: Place) -> None:
+    processes.end(place.mark)
+    engine.of_cloud(place.engine_file).remove()
 
 
 async def _serve(place: Place, environ: Mapping[str, str]) -> None:
@@ -90,7 +96,8 @@ async def _serve(place: Place, environ: Mapping[str, str]) -> None:
         await world.close()
     finally:
         place.cloud_file.unlink(missing_ok=True)
-        processes.end(place.mark)
+        # The disks stay until the next start: there may be a run on one that nobody has fetched.
+        _end_instances(place)
         log.info("ended")
 
 
@@ -127,8 +134,7 @@ def _listen(port: int) -> socket.socket:
 
 async def _until(ended: asyncio.Event, world: World) -> None:
     """Return when somebody asks, or when nobody has wanted anything for an hour."""
-    while not ended.is_set() and world.idle_s() < IDLE_S:
-        try:
-            await asyncio.wait_for(ended.wait(), timeout=min(60.0, IDLE_S))
-        except asyncio.TimeoutError:
-            continue
+    while world.idle_s() < IDLE_S or await asyncio.to_thread(world.room.in_use):
+        with suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(ended.wait(), timeout=60.0)
+            return

@@ -60,8 +60,8 @@ class World:
                 log.exception("a look at alarms and schedules failed")
 
     def idle_s(self) -> float:
-        """Seconds since anybody wanted anything: an AWS call, or an instance that is switched on and in use."""
-        return 0.0 if self.room.in_use() else time.monotonic() - self.journal.last
+        """Seconds since the last AWS call."""
+        return time.monotonic() - self.journal.last
 
     async def close(self) -> None:
         await self.room.close()

@@ -118,15 +118,15 @@ def test_what_the_engine_refuses_is_refused_with_docker_s_codes(box: Any) -> Non
 
 
 def test_a_real_engine_gets_the_same_line_without_the_gpu_and_with_the_instance_s_label() -> None:
-    label = "rig-rehearsal.instance=i-1"
+    label, cloud = "rig-rehearsal.instance=i-1", "rig-rehearsal.cloud=/c"
 
     line = ["run", "--gpus", "all", "-d", "--name", "a", "image", "train", "--gpus", "2"]
 
-    assert docker.for_real(line, "i-1") == [
-        "run", "--label", label, "-d", "--name", "a", "image", "train", "--gpus", "2",
+    assert docker.for_real(line, "i-1", "/c") == [
+        "run", "--label", label, "--label", cloud, "-d", "--name", "a", "image", "train", "--gpus", "2",
     ]  # fmt: skip
-    assert docker.for_real(["ps", "-q"], "i-1") == ["ps", "--filter", f"label={label}", "-q"]
-    assert docker.for_real(["logs", "x"], "i-1") == ["logs", "x"]
+    assert docker.for_real(["ps", "-q"], "i-1", "/c") == ["ps", "--filter", f"label={label}", "-q"]
+    assert docker.for_real(["logs", "x"], "i-1", "/c") == ["logs", "x"]
 
 
 def test_templates_render_as_docker_s() -> None:

@@ -158,7 +158,7 @@ class Machine:
         grace_s = 0 if self.frozen else grace_s
         for task in self._late:
             task.cancel()
-        containers = asyncio.to_thread(engine.stop_real_containers, self.record.birth.id, self.around.place.engine_file)
+        containers = asyncio.to_thread(self.real_containers.stop)
         ended = asyncio.to_thread(
             processes.end, self.mark, grace_s=grace_s, but_not=f"{IN_CONTAINER}=1", deadline_s=GRACE_S
         )
@@ -169,13 +169,25 @@ class Machine:
             self.disk.sessions.unlink()
 
     def containers_run(self) -> bool:
-        return any(container.alive() for container in Store(self.disk.root).all())
+        return any(container.alive() for container in Store(self.disk.root).all()) or bool(
+            self.real_containers.running()
+        )
+
+    @property
+    def real_containers(self) -> engine.RealContainers:
+        return engine.of_instance(self.record.birth.id, self.around.place.engine_file)
+
+    def erase(self) -> None:
+        """The disk goes with a terminated instance."""
+        self.real_containers.remove()
+        self.disk.erase()
 
     def freeze(self) -> None:
         """Everything stands still, SSH too; AWS goes on believing that it runs."""
         self.frozen = True
         self.sshd.freeze()
         processes.send(processes.carrying(self.mark), signal.SIGSTOP)
+        self.real_containers.pause()
 
     def heal(self) -> None:
         """The end of all troubles that last."""
@@ -183,6 +195,7 @@ class Machine:
             self.frozen = False
             self.sshd.thaw()
             processes.send(processes.carrying(self.mark), signal.SIGCONT)
+            self.real_containers.unpause()
         self.limit_files(full=False)
 
     def limit_files(self, *, full: bool) -> None:

@@ -105,7 +105,7 @@ class Room:
             await machine.shut_down()
         await self._pass_time(STOPPING_S)
         if forget and machine:
-            await asyncio.to_thread(machine.disk.erase)
+            await asyncio.to_thread(machine.erase)
         await asyncio.to_thread(record.off)
 
     async def _reboot(self, record: Record) -> None:

@@ -15,16 +15,17 @@ def main(name: str, words: list[str]) -> int:
         return as_process.main(words, os.environ)
     client = engine.real_docker()
     if client:
-        os.execv(client, ["docker", *for_real(words, os.environ[INSTANCE_MARK])])
+        os.execv(client, ["docker", *for_real(words, os.environ[INSTANCE_MARK], os.environ[CLOUD_MARK])])
     print("docker: this computer has no Docker client, yet the rehearsal was told to use one", file=sys.stderr)
     return 127
 
 
-def for_real(words: list[str], instance_id: str) -> list[str]:
+def for_real(words: list[str], instance_id: str, cloud: str) -> list[str]:
     """The same line for the engine of the computer below, which has no GPU and is shared by all instances."""
     label = f"{engine.OWNER_LABEL}={instance_id}"
     if words[:1] in (["run"], ["create"]):
-        return [words[0], "--label", label, *_without_gpus(words[1:])]
+        labels = ["--label", label, "--label", f"{engine.CLOUD_LABEL}={cloud}"]
+        return [words[0], *labels, *_without_gpus(words[1:])]
     if words[:1] == ["ps"]:
         return ["ps", "--filter", f"label={label}", *words[1:]]
     return words

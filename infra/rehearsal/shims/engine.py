@@ -11,35 +11,30 @@ from pathlib import Path
 from typing import Final
 
 CHOICE: Final = "RIG_REHEARSAL_ENGINE"
-OWNER_LABEL: Final = "rig-rehearsal.instance"  # real containers do not carry our environment mark, so they get a label
+OWNER_LABEL: Final = "rig-rehearsal.instance"  # real containers do not carry our environment mark, so they get labels
+CLOUD_LABEL: Final = "rig-rehearsal.cloud"
 
 
 def chosen(engine_file: Path, environ: Mapping[str, str]) -> str:
-    """docker or process. The file, which the command line writes, wins over the environment."""
+    """docker or process. Asks the engine below the first time, if nobody has said which."""
+    engine = known(engine_file, environ)
+    if not engine:
+        # Asked once in the life of a cloud: asking costs a tenth of a second each time.
+        engine = "docker" if _answers() else "process"
+        found_file(engine_file).write_text(engine)
+    return engine
+
+
+def known(engine_file: Path, environ: Mapping[str, str]) -> str:
+    """docker, process, or empty as long as no container was asked for. The file wins over the environment."""
     wish = engine_file.read_text().strip() if engine_file.exists() else environ.get(CHOICE, "auto")
-    return _found(found_file(engine_file)) if wish == "auto" else wish
+    found = found_file(engine_file)
+    return wish if wish != "auto" else found.read_text() if found.exists() else ""
 
 
 def found_file(engine_file: Path) -> Path:
-    """What "auto" came to; asked once in the life of a cloud, for asking costs a tenth of a second each time."""
+    """What "auto" came to."""
     return engine_file.with_name("engine-found")
-
-
-def _found(remembered: Path) -> str:
-    if not remembered.exists():
-        remembered.write_text("docker" if _answers() else "process")
-    return remembered.read_text()
-
-
-def real_docker() -> str | None:
-    """The Docker client of the computer below, past the shim that stands first on an instance's PATH."""
-    shims = os.environ.get("RIG_ROOT", "")
-    folders = [f for f in os.environ.get("PATH", os.defpath).split(os.pathsep) if not shims or f != _bin_of(shims)]
-    return shutil.which("docker", path=os.pathsep.join(folders))
-
-
-def _bin_of(root: str) -> str:
-    return str(Path(root).parent / "bin")
 
 
 def _answers() -> bool:
@@ -54,14 +49,44 @@ def _answers() -> bool:
     return asked.returncode == 0 and b"Cannot connect" not in asked.stderr + asked.stdout
 
 
-def stop_real_containers(instance_id: str, engine_file: Path) -> None:
-    """Power off for real containers: stopped as the Docker service stops them when the computer shuts down."""
-    if chosen(engine_file, os.environ) != "docker":
-        return
-    client = real_docker()
-    if client is None:
-        return
-    label = f"label={OWNER_LABEL}={instance_id}"
-    listed = subprocess.run([client, "ps", "--quiet", "--filter", label], capture_output=True, text=True, check=False)
-    if running := listed.stdout.split():
-        subprocess.run([client, "stop", "--time", "10", *running], stdout=sys.stderr, check=False)
+class RealContainers:
+    """Those of the engine below that carry *label*. Every verb does nothing where containers are processes."""
+
+    def __init__(self, label: str, engine_file: Path) -> None:
+        self._label = label
+        self._engine_file = engine_file
+
+    def running(self) -> list[str]:
+        return self._list("ps", "--quiet")
+
+    def stop(self) -> None:
+        """As the Docker service stops them when the computer shuts down."""
+        self._on(self.running(), "stop", "--time", "10")
+
+    def pause(self) -> None:
+        self._on(self.running(), "pause")
+
+    def unpause(self) -> None:
+        self._on(self._list("ps", "--quiet", "--filter", "status=paused"), "unpause")
+
+    def remove(self) -> None:
+        self._on(self._list("ps", "--quiet", "--all"), "rm", "--force")
+
+    def _list(self, *words: str) -> list[str]:
+        client = real_docker() if known(self._engine_file, os.environ) == "docker" else None
+        if client is None:
+            return []
+        line = [client, *words, "--filter", f"label={self._label}"]
+        return subprocess.run(line, capture_output=True, text=True, check=False).stdout.split()
+
+    def _on(self, containers: list[str], *words: str) -> None:
+        if containers:
+            subprocess.run([real_docker() or "docker", *words, *containers], stdout=sys.stderr, check=False)
+
+
+def of_instance(instance_id: str, engine_file: Path) -> RealContainers:
+    return RealContainers(f"{OWNER_LABEL}={instance_id}", engine_file)
+
+
+def of_cloud(engine_file: Path) -> RealContainers:
+    return RealContainers(f"{CLOUD_LABEL}={engine_file.parent}", engine_file)
