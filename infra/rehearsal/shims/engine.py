@@ -37,6 +37,13 @@ def found_file(engine_file: Path) -> Path:
     return engine_file.with_name("engine-found")
 
 
+def real_docker() -> str | None:
+    """The Docker client of the computer below, past the shim that stands first on an instance's PATH."""
+    shims = str(Path(os.environ["RIG_ROOT"]).parent / "bin") if "RIG_ROOT" in os.environ else ""
+    folders = [folder for folder in os.environ.get("PATH", os.defpath).split(os.pathsep) if folder != shims]
+    return shutil.which("docker", path=os.pathsep.join(folders))
+
+
 def _answers() -> bool:
     client = real_docker()
     if client is None:
