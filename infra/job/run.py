@@ -122,6 +122,7 @@ def _listen(host: Host, docker: Sequence[str], run: str, show: Callable[[str], N
     process = host.stream(
         ["echo", _HELLO],
         docker_logs(docker, run, since=place.time),
+        ["echo"],  # a job's last line may lack its end
         docker_state(docker, run),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -133,6 +134,8 @@ def _listen(host: Host, docker: Sequence[str], run: str, show: Callable[[str], N
     assert process.stdout is not None
     try:
         for raw in process.stdout:
+            if not raw.endswith(b"\n"):
+                break  # cut in the middle of a line: the next stream brings it whole
             line = raw.decode(errors="replace").rstrip("\n")
             moment, _, text = line.partition(" ")
             if not _is_time(moment):
