@@ -103,7 +103,13 @@ def _number(kind: Callable[[str], Any], name: str) -> Callable[[str], Any]:
 
 
 def _converter(kind: Any) -> Callable[[str], Any]:
-    return {bool: _yes_or_no, int: _number(int, "a whole number"), float: _number(float, "a number"), str: str}[kind]
+    converters: dict[Any, Callable[[str], Any]] = {
+        bool: _yes_or_no,
+        int: _number(int, "a whole number"),
+        float: _number(float, "a number"),
+        str: str,
+    }
+    return converters[kind]
 
 
 def _checked(key: Field[Any], value: Any) -> Any:

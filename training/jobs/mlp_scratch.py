@@ -19,6 +19,7 @@ from training.jobs import mlp
 from training.jobs.softmax_scratch import cross_entropy
 from training.learner import Learner
 from training.nets.images import flat_scaled
+from training.nets.mlp import mlp as gluon_mlp
 from training.recipe import Recipe, accuracy
 from training.report.images import confusion, mistakes
 from training.scratch import ScratchLearner, Weights, refuse_what_is_not_written_out
@@ -87,7 +88,7 @@ def learner(config: Config, data: Data, devices: Sequence[Any]) -> Learner:
         net=net,
         loss=cross_entropy,
         update=sgd,
-        twin=lambda: mlp.mlp([hidden], CLASSES, activation=config.activation),
+        twin=lambda: gluon_mlp([hidden], CLASSES, activation=config.activation),
         prepare=flat_scaled,
         draws=config.dropout > 0,
     )
