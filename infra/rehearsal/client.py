@@ -68,6 +68,12 @@ def find(project: Path) -> Cloud | None:
     )
 
 
+def clock(project: Path) -> Clock:
+    """The time of the project's cloud; the world's own when none is running."""
+    found = _answering(Place(project))
+    return found.clock if found else Clock()
+
+
 def down(project: Path) -> None:
     """End the cloud and every process of its instances. Raises NothingToDo when none is there."""
     place = Place(project)
