@@ -22,6 +22,8 @@ from infra.rehearsal.clock import Clock
 from infra.rehearsal.place import CLOUD_MARK, Place, read_json, write_whole
 
 START_TIMEOUT_S: Final = 30.0
+END_TIMEOUT_S: Final = 20.0
+ANSWER_TIMEOUT_S = 10.0
 ALREADY_RUNNING: Final = 3
 
 
@@ -55,12 +57,21 @@ def ensure_running(project: Path, tell: Callable[[str], None], *, engine: str = 
 
 
 def find(project: Path) -> Cloud | None:
-    """The running cloud, or None when none was started. Raises RehearsalDown when it died."""
+    """The running cloud, or None when none was started.
+
+    Raises RehearsalDown when it died (what it left behind is ended then) or does not answer.
+    """
     place = Place(project)
     if found := _answering(place):
         return found
-    if not place.cloud_file.exists():
+    known = read_json(place.cloud_file)
+    if known is None:
         return None
+    if _is_ours(int(known["pid"]), place):
+        raise RehearsalDown(
+            f"The rehearsal cloud of {project} (process {known['pid']}) does not answer.",
+            f"try again if this computer is very busy\nits log: {place.log}\n`rig rehearsal down` ends it",
+        )
     processes.end(place.mark)
     raise RehearsalDown(
         f"The rehearsal cloud of {project} has died, and its instances with it.",
@@ -77,17 +88,14 @@ def clock(project: Path) -> Clock:
 def down(project: Path) -> None:
     """End the cloud and every process of its instances. Raises NothingToDo when none is there."""
     place = Place(project)
-    found = _answering(place)
-    if found:
-        os.kill(found.pid, signal.SIGTERM)
-        _wait_until_gone(place, found.pid)
-    left = not processes.end(place.mark, deadline_s=2) if processes.carrying(place.mark) else False
-    died = place.cloud_file.exists()
-    place.cloud_file.unlink(missing_ok=True)
-    if left:
-        raise RehearsalDown(f"Processes of {place.folder} could not be ended.")
-    if not found and not died:
+    known = read_json(place.cloud_file)
+    if known is None:
         raise NothingToDo("No rehearsal cloud is running here.")
+    if _answering(place) or _is_ours(int(known["pid"]), place):
+        _end_process(int(known["pid"]))
+    if not processes.end(place.mark):
+        raise RehearsalDown(f"Some processes of {place.folder} could not be ended.")
+    place.cloud_file.unlink(missing_ok=True)
 
 
 def fault(project: Path, words: Sequence[str]) -> str:
@@ -120,14 +128,14 @@ def _ask(endpoint_url: str, path: str, value: Mapping[str, Any] | None = None) -
     body = None if value is None else json.dumps(value).encode()
     # The system's proxy settings are for the outside world.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(urllib.request.Request(f"{endpoint_url}/_rehearsal/{path}", body), timeout=10) as answer:
+    with opener.open(urllib.request.Request(f"{endpoint_url}/_rehearsal/{path}", body), timeout=ANSWER_TIMEOUT_S) as answer:
         return dict(json.loads(answer.read()))
 
 
 def _start(place: Place) -> Cloud:
     with place.log.open("ab") as log:
         child = subprocess.Popen(
-            [sys.executable, "-m", "infra.rehearsal", "--project", str(place.project.resolve())],
+            _command(place),
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, env=_environment(),
         )  # fmt: skip
     until = time.monotonic() + START_TIMEOUT_S
@@ -138,6 +146,10 @@ def _start(place: Place) -> Cloud:
             break
         time.sleep(0.02)
     raise RehearsalDown("The rehearsal cloud did not come up: " + _last_words(place.log), f"its log: {place.log}")
+
+
+def _command(place: Place) -> list[str]:
+    return [sys.executable, "-m", "infra.rehearsal", "--project", str(place.project.resolve())]
 
 
 def _environment() -> dict[str, str]:
@@ -153,20 +165,28 @@ def _last_words(log: Path) -> str:
     return lines[-1] if lines else "it said nothing"
 
 
-def _wait_until_gone(place: Place, pid: int) -> None:
-    until = time.monotonic() + START_TIMEOUT_S
-    while _answering(place) or _alive(pid):
-        if time.monotonic() > until:
-            os.kill(pid, signal.SIGKILL)
-            return
+def _is_ours(pid: int, place: Place) -> bool:
+    """Whether *pid* is still the cloud of *place*, and not another program that got its number later."""
+    with suppress(ChildProcessError):
+        os.waitpid(pid, os.WNOHANG)  # our own child, if it has ended, is listed until we ask
+    return processes.command_of(pid)[1:] == _command(place)[1:]
+
+
+def _end_process(pid: int) -> None:
+    """Ask it to end, which ends its instances too; kill it when it does not."""
+    until = time.monotonic() + END_TIMEOUT_S
+    number = int(signal.SIGTERM)
+    while _sent(pid, number):
+        number = 0 if time.monotonic() < until else int(signal.SIGKILL)
         time.sleep(0.02)
 
 
-def _alive(pid: int) -> bool:
+def _sent(pid: int, number: int) -> bool:
+    """Send a signal (0: none) to *pid*; False when it is gone."""
     with suppress(ChildProcessError):
-        os.waitpid(pid, os.WNOHANG)  # our own child would stay a zombie
+        os.waitpid(pid, os.WNOHANG)
     try:
-        os.kill(pid, 0)
+        os.kill(pid, number)
     except ProcessLookupError:
         return False
     return True

@@ -41,6 +41,17 @@ def _carrying_ps(mark: str) -> Iterator[int]:
             yield int(pid)
 
 
+def command_of(pid: int) -> list[str]:
+    """The words with which *pid* was started; empty when there is no such process."""
+    if LINUX:
+        try:
+            return Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")[:-1]
+        except OSError:
+            return []
+    said = subprocess.run(["ps", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False)
+    return said.stdout.split()  # a path with a space in it is not recognised; nothing is ended then
+
+
 def send(pids: list[int], number: signal.Signals) -> None:
     for pid in pids:
         try:

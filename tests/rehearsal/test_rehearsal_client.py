@@ -99,3 +99,16 @@ def test_the_door_imports_nothing_heavy() -> None:
     said = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True)
 
     assert said.stdout == "[]\n"
+
+
+def test_a_cloud_too_busy_to_answer_is_not_taken_for_dead(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cloud = client.ensure_running(project, print)
+    monkeypatch.setattr(client, "ANSWER_TIMEOUT_S", 0.3)
+    os.kill(cloud.pid, signal.SIGSTOP)
+
+    with pytest.raises(RehearsalDown, match="does not answer"):
+        client.find(project)
+    os.kill(cloud.pid, signal.SIGCONT)
+
+    monkeypatch.undo()
+    assert client.find(project) == cloud
