@@ -8,6 +8,7 @@ flushed: after a crash at any moment the newest file is whole. Nothing in it is 
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -49,18 +50,35 @@ def _write(path: Path, arrays_path: Path, arrays: Mapping[str, NDArray], state: 
 
 
 def save_arrays(path: Path, arrays: Mapping[str, NDArray]) -> None:
-    """mx.nd.save, whose own failure on a full disk ends in an MXNetError without a reason."""
-    mx.nd.save(str(path), dict(arrays))
+    """mx.nd.save, flushed. On a full disk that ends in an MXNetError without a reason, or in a short file, silently."""
+    try:
+        mx.nd.save(str(path), dict(arrays))
+    except mx.base.MXNetError as error:
+        if "Write incomplete" not in str(error):
+            raise
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
     with path.open("rb+") as file:
         os.fsync(file.fileno())
+    if path.stat().st_size < _file_size(arrays):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+
+def _file_size(arrays: Mapping[str, NDArray]) -> int:
+    """Bytes of a whole file of dense arrays.
+
+    Layout: `NDArray::Save` in https://github.com/apache/mxnet/blob/1.9.1/src/ndarray/ndarray.cc
+    """
+    head, of_names = 24, 8
+    each = (24 + 8 * a.ndim + a.size * a.dtype(0).itemsize + 8 + len(name.encode()) for name, a in arrays.items())
+    return head + of_names + sum(each)
 
 
 def replace_arrays(path: Path, arrays: Mapping[str, NDArray]) -> None:
     """Write *arrays* to *path*, whole or not at all. Raises DiskFull."""
-    aside = path.with_name(f".aside-{path.name}")
-    with disk_full_named(path, "the weights"):
-        save_arrays(aside, arrays)
-        aside.replace(path)
+    with disk_full_named(path, "the weights"), tempfile.TemporaryDirectory(dir=path.parent, prefix=".aside-") as aside:
+        whole = Path(aside) / path.name
+        save_arrays(whole, arrays)
+        whole.replace(path)
         _flush_folder(path.parent)
 
 

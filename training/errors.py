@@ -52,11 +52,11 @@ class DiskFull(TrainingError):
 
 @contextmanager
 def disk_full_named(path: Path, what: str) -> Iterator[None]:
-    """Turn "no space left" (and "quota exceeded") into DiskFull, which names the file and what is lost."""
+    """Turn "no space left" (also by a quota or a limit) into DiskFull, which names the file and what is lost."""
     try:
         yield
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise
         raise DiskFull(
             f"The disk is full: {what} could not be written to {path}.",

@@ -25,10 +25,13 @@ LONG = (f"num_epochs={max(8, 2 * KILLS)}", "examples=1200", "checkpoint_every_s=
 DEADLINE_S = 120 if KILLS <= 10 else 1200
 
 
+def environ() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(HERE.parents[1]), str(HERE)])}
+
+
 def start(workdir: Path, *words: str) -> subprocess.Popen[str]:
-    environ = {**os.environ, "PYTHONPATH": str(HERE.parents[1])}
     line = [sys.executable, str(HERE / "small_job.py"), str(workdir), *words]
-    return subprocess.Popen(line, env=environ, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    return subprocess.Popen(line, env=environ(), text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
 
 def finish(process: subprocess.Popen[str]) -> str:
@@ -132,6 +135,25 @@ def test_sigterm_saves_a_checkpoint_and_exits_0_with_the_reason(tmp_path: Path) 
     assert newest is not None
     assert checkpoint.load(newest)[1]["position"]["step"] == summary["steps"]
     assert f"stopped by SIGTERM after step {summary['steps']}" in said
+
+
+@pytest.mark.parametrize(("room", "named"), [(8_000, "the weights"), (14_000, "a checkpoint")])
+def test_no_room_for_a_file_ends_the_run_and_names_it(tmp_path: Path, room: int, named: str) -> None:
+    """The kernel refuses to let a file grow beyond *room* bytes, as a full disk would."""
+    workdir = tmp_path / "run"
+    code = (
+        f"import resource, runpy, signal, sys; resource.setrlimit(resource.RLIMIT_FSIZE, ({room}, {room}));"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); sys.argv = sys.argv[1:];"
+        "runpy.run_path(sys.argv[0], run_name='__main__')"
+    )
+    line = [sys.executable, "-c", code, str(HERE / "small_job.py"), str(workdir)]
+    done = subprocess.run(line, env=environ(), capture_output=True, text=True, timeout=DEADLINE_S, check=False)
+
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert f"The disk is full: {named} could not be written to {workdir}" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert json.loads((workdir / "summary.json").read_text())["reason"] == "failed"
+    assert not list(workdir.rglob(".aside*"))
 
 
 def test_a_loss_that_is_not_finite_ends_the_run_and_names_the_step(tmp_path: Path) -> None:
