@@ -18,7 +18,7 @@ from training.config import JobConfig, option
 from training.data.description import Columns
 from training.data.scaling import Scaling, fit_scaling
 from training.data.splits import Data, Split
-from training.data.windows import UnitLog, carry_forward, split_units, targets, windows
+from training.data.windows import UnitLog, carry_forward, split_units, stretched, targets, windows
 from training.errors import BadData
 from training.forecaster import Preparation
 from training.learner import GluonLearner, Learner
@@ -47,7 +47,7 @@ class ForecastConfig(JobConfig):
     optimizer: str = option("adam", "any optimizer MXNet knows by name: sgd, adam, ...")
     schedule: str = option("cosine", "how lr falls over the run", choices=("constant", "linear", "cosine"))
     window: int = option(50, "rows the net looks back", least=1)
-    stride: int = option(2, "every n-th row of a training unit ends a window: neighbours are nearly equal", least=1)
+    stride: int = option(4, "every n-th row of a training unit ends a window: neighbours are nearly equal", least=1)
     thin: int = option(
         1, "of those with more life left than the cap only every n-th: they all teach one thing", least=1
     )
@@ -55,6 +55,9 @@ class ForecastConfig(JobConfig):
     cap: float = option(125.0, "remaining life is told up to this; beyond it a log shows no difference", least=1e-9)
     hidden: int = option(50, "size of the recurrent layer", least=1)
     dropout: float = option(0.1, "share of features left out at random while training", least=0, below=1)
+    stretch: float = option(
+        1.25, "training units are also shown as if they had lived so many times longer, and shorter; 1: not", least=1
+    )
     jitter: float = option(
         0.2, "while training each window's channels are shifted, each by up to about this many spreads", least=0
     )
@@ -84,7 +87,7 @@ def forecast_data(
     _fits_memory(config, fitted, len(scaling.kept))
     prepared = Preparation(columns, scaling, window=config.window, horizon=config.horizon, cap=config.cap)
     return Data(
-        train=cut(fitted, scaling, config, stride=config.stride, thin=config.thin),
+        train=cut(_at_other_paces(fitted, config), scaling, config, stride=config.stride, thin=config.thin),
         valid=cut(held, scaling, config),
         test=cut(test or held, scaling, config),
         source=source,
@@ -93,8 +96,15 @@ def forecast_data(
     )
 
 
+def _at_other_paces(logs: Sequence[UnitLog], config: ForecastConfig) -> list[UnitLog]:
+    factors = [] if config.stretch == 1 else [1 / config.stretch, config.stretch]
+    copies = [stretched(log, factor, seed=config.seed) for factor in factors for log in logs if len(log.times) > 1]
+    return [*logs, *copies]
+
+
 def _fits_memory(config: ForecastConfig, logs: Sequence[UnitLog], channels: int) -> None:
-    count = sum(len(log.times) for log in logs) // config.stride
+    copies = 1 if config.stretch == 1 else 3
+    count = copies * sum(len(log.times) for log in logs) // config.stride
     if count * config.window * channels * 4 > MOST_BYTES:
         raise BadData(
             f"{count:,} windows of {config.window} rows and {channels} channels do not fit into {MOST_BYTES >> 30} GiB",

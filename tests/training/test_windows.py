@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from training.data.scaling import Scaling, fit_scaling
-from training.data.windows import UnitLog, carry_forward, split_units, targets, windows
+from training.data.windows import UnitLog, carry_forward, split_units, stretched, targets, windows
 
 
 def a_log(unit="a", rows=20, *, channels=3, fails_at=np.nan, conditions=None, seed=0):
@@ -104,6 +104,21 @@ def test_each_operating_condition_is_scaled_by_itself_and_told_apart_by_the_near
     seen = scaling.apply(shifted.values, shifted.conditions)
     assert seen[::2].mean(axis=0) == pytest.approx([0, 0, 0], abs=1e-4)
     assert seen[1::2].std(axis=0) == pytest.approx([1, 1, 1], abs=1e-4)
+
+
+@given(st.floats(0.5, 2.0), st.integers(0, 99))
+def test_a_stretched_unit_shows_its_own_rows_in_order_and_fails_later_by_the_factor(factor, seed):
+    log = a_log(rows=40, fails_at=40.0)
+
+    slow = stretched(log, factor, seed=seed)
+
+    shown = [int(np.flatnonzero((log.values == row).all(axis=1))[0]) for row in slow.values]
+    places = np.arange(len(shown)) / factor
+    assert len(slow.times) == int(39 * factor) + 1
+    assert shown == sorted(shown)
+    assert np.abs(shown - places).max() <= 1
+    assert slow.remaining[0] == pytest.approx(39 * factor)
+    assert np.diff(slow.times) == pytest.approx(np.ones(len(shown) - 1))
 
 
 def test_constant_and_empty_channels_are_left_out_and_unknown_values_are_the_mean():
