@@ -13,9 +13,9 @@ QUIET_S = 1.0
 
 
 class Console:
-    def __init__(self, out: TextIO = sys.stdout) -> None:
-        self.out = out
-        self.terminal = out.isatty()
+    def __init__(self, out: TextIO | None = None) -> None:
+        self.out = sys.stdout if out is None else out
+        self.terminal = self.out.isatty()
         self._moving = False
         self._last = -QUIET_S
 
