@@ -128,7 +128,9 @@ def _ask(endpoint_url: str, path: str, value: Mapping[str, Any] | None = None) -
     body = None if value is None else json.dumps(value).encode()
     # The system's proxy settings are for the outside world.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(urllib.request.Request(f"{endpoint_url}/_rehearsal/{path}", body), timeout=ANSWER_TIMEOUT_S) as answer:
+    with opener.open(
+        urllib.request.Request(f"{endpoint_url}/_rehearsal/{path}", body), timeout=ANSWER_TIMEOUT_S
+    ) as answer:
         return dict(json.loads(answer.read()))
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 CLOUD_MARK: Final = "RIG_REHEARSAL_CLOUD"  # on every process of every instance; its value is the state folder
+IN_CONTAINER: Final = "RIG_IN_CONTAINER"  # "1" in a container: its supervisor, not the power button, sends SIGTERM
 INSTANCE_MARK: Final = "RIG_INSTANCE_ID"  # on every process of one instance
 
 

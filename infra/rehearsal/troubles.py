@@ -41,13 +41,13 @@ class Trouble:
         return self._on_all(*deeds[verb]) if verb in deeds else None
 
     def _on_all(self, said: str, deed: Callable[[Machine], None]) -> str:
-        machines = list(self._room.machines.values())
+        machines = self._room.running()
         for machine in machines:
             self._loop.call_soon_threadsafe(deed, machine)
         return f"{len(machines)} instance(s) {said}"
 
     def _spot_notice(self) -> str:
-        spots = [machine for machine in self._room.machines.values() if machine.record.birth.life_cycle == "spot"]
+        spots = [machine for machine in self._room.running() if machine.record.birth.life_cycle == "spot"]
         if not spots:
             raise UnknownFault("there is no spot instance; `SPOT=1` launches one")
         at = self._clock.now() + NOTICE

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from infra.rehearsal.clock import Clock
 from infra.rehearsal.cloud import alarms, schedules
-from infra.rehearsal.cloud.lifecycle import LOCK
 from infra.rehearsal.cloud.metrics import Metrics
 from infra.rehearsal.cloud.quotas import vcpus
 from infra.rehearsal.instance.load import Meter, Usage
@@ -40,16 +39,14 @@ class Watch:
         """One round. Runs in a thread: it takes EC2's lock."""
         now = self._clock.time()
         usage = self._meter.read()
-        for instance_id, machine in list(self._room.machines.items()):
-            self._measure(machine, usage.get(instance_id, Usage()), now)
+        for machine in self._room.running():
+            self._measure(machine, usage.get(machine.record.birth.id, Usage()), now)
         self._looked = now
         alarms.evaluate_all(self.metrics, self._clock, self._account)
         schedules.fire_due(self._clock, self._account)
 
     def _measure(self, machine: Machine, usage: Usage, now: float) -> None:
         instance_id = machine.record.birth.id
-        if self._state(machine) != "running":
-            return
         real_s = max(self._clock.really(now - self._looked), 1e-3)
         cores = vcpus(machine.record.type()) or 1
         if usage.services_s and not machine.frozen:
@@ -65,7 +62,3 @@ class Watch:
         """A point for every minute since the last look: with a fast clock many minutes pass between two."""
         minutes = max(1, round((now - self._looked) / LOOK_S))
         return [now - minute * LOOK_S for minute in reversed(range(minutes))]
-
-    def _state(self, machine: Machine) -> Any:
-        with LOCK:
-            return machine.record.state()

@@ -38,7 +38,8 @@ class Ledger:
         return str(self.instance.instance_type)
 
     def state(self) -> str:
-        return str(self.instance.state)
+        with LOCK:
+            return str(self.instance.state)
 
     def tags(self) -> Mapping[str, str]:
         with LOCK:

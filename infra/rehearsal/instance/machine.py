@@ -22,11 +22,10 @@ from infra.rehearsal.instance.disk import RUN_SHIM, Disk
 from infra.rehearsal.instance.imds import Imds
 from infra.rehearsal.instance.record import Record
 from infra.rehearsal.instance.sshd import Sshd
-from infra.rehearsal.place import CLOUD_MARK, INSTANCE_MARK, Place
+from infra.rehearsal.place import CLOUD_MARK, IN_CONTAINER, INSTANCE_MARK, Place
 from infra.rehearsal.shims import engine
 from infra.rehearsal.shims.store import Store
 
-IN_CONTAINER: Final = "RIG_IN_CONTAINER"  # the container's supervisor passes SIGTERM on to these, as Docker does
 GRACE_S: Final = 10.0  # how long programs may take to end at power off, in the world's seconds
 SYSTEM_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/homebrew/bin"
 # What the computer below must lend to its programs for them to work at all.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any, Final
 
@@ -56,9 +56,13 @@ class Room:
 
     # On the event loop.
 
+    def running(self) -> list[Machine]:
+        """Those that EC2 calls running. Takes EC2's lock: for threads, not for the event loop."""
+        return [machine for machine in list(self.machines.values()) if machine.record.state() == "running"]
+
     def in_use(self) -> bool:
         """Somebody is logged in, or a container runs."""
-        return any(machine.sshd.connections or machine.containers_run() for machine in self.machines.values())
+        return any(machine.sshd.connections or machine.containers_run() for machine in self.running())
 
     def press(self, instance_id: str, button: str) -> None:
         """The power button, pressed from inside."""
@@ -77,7 +81,7 @@ class Room:
             task.cancel()
         await asyncio.gather(*(machine.shut_down(grace_s=0) for machine in self.machines.values()))
 
-    def _begin(self, instance_id: str, work: Any) -> None:
+    def _begin(self, instance_id: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         self._loop.call_soon_threadsafe(lambda: self._replace_work(instance_id, work()))
 
     def _replace_work(self, instance_id: str, work: Coroutine[Any, Any, None]) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from itertools import islice
 
 from infra.rehearsal import processes
-from infra.rehearsal.place import CLOUD_MARK, INSTANCE_MARK
+from infra.rehearsal.place import CLOUD_MARK, IN_CONTAINER, INSTANCE_MARK
 from infra.rehearsal.shims import views
 from infra.rehearsal.shims.options import Line
 from infra.rehearsal.shims.store import Container, Store, Wish, new_id, now
@@ -71,7 +71,7 @@ def _wish(store: Store, line: Line, environ: Mapping[str, str]) -> Wish:
     return Wish(
         id=container_id, name=name, image=image, command=[*line.all("--entrypoint"), *command] or ["true"],
         environment={**{key: environ[key] for key in INHERITED if key in environ}, "HOME": environ["HOME"],
-                     "HOSTNAME": container_id[:12], **given, "RIG_IN_CONTAINER": "1", CONTAINER_MARK: container_id},
+                     "HOSTNAME": container_id[:12], **given, IN_CONTAINER: "1", CONTAINER_MARK: container_id},
         folder=line.last("--workdir", environ["HOME"]), labels=line.pairs("--label"),
         stop_timeout_s=int(line.last("--stop-timeout", "10")), remove=line.has("--rm") and line.has("--detach"),
         created=now(),
