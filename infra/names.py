@@ -13,6 +13,7 @@ IDLE_TAG: Final = "gluon-rig:idle-minutes"  # 0: never stop for idleness
 PRICE_TAG: Final = "gluon-rig:usd-per-hour"  # instance + disk + address, as promised at launch
 MOST_PRICE_TAG: Final = "gluon-rig:usd-most-per-hour"  # what the price may rise to: for spot, the on-demand price
 GPUS_TAG: Final = "gluon-rig:gpus"  # GPUs the type was rented for; "0" on CPU types
+HOME_TAG: Final = "gluon-rig:results-home"  # "yes" while no result lies on this disk alone; "no" from a run's start
 HOST_KEY_TAG: Final = "gluon-rig:host-key"  # "ssh-ed25519 AAAA...", taken from the console output
 SSH_PORT_TAG: Final = "gluon-rig:ssh-port"  # only the rehearsal cloud sets it; absent means 22
 

@@ -23,6 +23,7 @@ from infra.names import DEADLINE_TAG, IDLE_TAG
 from infra.story.entry import refresh_entry
 from infra.story.image import wants_gpu
 from infra.story.plan import Choice, Plan
+from infra.story.power import disarm
 from infra.story.rig import Rig, open_host
 
 
@@ -33,6 +34,9 @@ def launch(rig: Rig, plan: Plan, clock: Clock = REAL) -> tuple[Instance, Facts]:
     """
     choices = affordable(plan)
     with undone_on_failure(rig.tell) as undo:
+        if plan.survey.instance is None:
+            # First in, last out: the guards go after the machine that they watch.
+            undo.later("its guards", lambda: disarm(rig))
         order = _order(rig, plan, choices, undo)
         resting = _resting(plan.survey.instance)
         if resting:  # before it starts: the schedule of its last deadline may be about to fire

@@ -16,7 +16,7 @@ from infra.aws.prices import rates
 from infra.aws.quota import Quota, quota_of
 from infra.aws.survey import Survey, survey
 from infra.budget import Price, Promise
-from infra.names import DEADLINE_TAG, GPUS_TAG, MOST_PRICE_TAG, PRICE_TAG
+from infra.names import DEADLINE_TAG, GPUS_TAG, HOME_TAG, MOST_PRICE_TAG, PRICE_TAG
 from infra.settings import Settings
 from infra.story.rig import Rig
 
@@ -41,6 +41,7 @@ class Choice:
             tags={
                 DEADLINE_TAG: budget.tag(self.promise.deadline),
                 GPUS_TAG: str(gpu.count if gpu else 0),
+                HOME_TAG: "yes",
                 MOST_PRICE_TAG: f"{self.price.usd_most_per_hour:.5f}",
                 PRICE_TAG: f"{self.price.usd_per_hour:.5f}",
             },

@@ -8,15 +8,16 @@ from datetime import timedelta
 from infra import budget
 from infra.aws import lifecycle, rings
 from infra.aws.ending import end_rig
-from infra.aws.instance import Instance, find
+from infra.aws.instance import Instance, find, sight
 from infra.errors import ArtifactsMissing, HostUnreachable, NothingToDo, RigError, UserError
 from infra.host.connection import Host
 from infra.host.facts import Facts, ask_facts
 from infra.job import artifacts, run
-from infra.names import DEADLINE_TAG
+from infra.names import DEADLINE_TAG, HOME_TAG
 from infra.story.entry import remove_entry
 from infra.story.rig import Rig, open_host, running_instance
 from infra.story.status import Standing, standing_of
+from infra.story.train import mark_home
 
 
 def stop(rig: Rig) -> Instance:
@@ -25,19 +26,21 @@ def stop(rig: Rig) -> Instance:
     if instance.state == "running":
         try:
             bring_all_home(rig, instance)
+            mark_home(rig, instance, home=True)
         except RigError as error:
             # Money first: results on a stopped disk are safe, a running machine is not free.
             rig.tell(
                 f"Not everything is home: {error.cause} It stays on the disk; `rig start` and `rig pull` fetch it."
             )
     done = lifecycle.stop(rig.session, instance, rig.tell)
-    _disarm(rig, instance)
+    disarm(rig)
     return done
 
 
-def _disarm(rig: Rig, instance: Instance) -> None:
-    """Last: as long as the instance may run, its guards stay."""
-    for reason in rings.disarm(rig.session, instance.id):
+def disarm(rig: Rig) -> None:
+    """Last: as long as an instance may run, its guards stay. Those of ended ones too, which a killed verb left."""
+    reasons = [reason for one in sight(rig.session, rig.name) for reason in rings.disarm(rig.session, one.id)]
+    for reason in reasons:
         rig.tell(f"A guard could not be taken off, which does no harm: {reason}")
 
 
@@ -63,14 +66,13 @@ def terminate(rig: Rig, *, lose_results: bool) -> list[str]:
     Raises UserError, having deleted nothing, when results would be lost and *lose_results* does not allow it.
     """
     instance = find(rig.session, rig.name)
-    if instance is None:  # finish what a killed terminate began, or say that nothing is left
-        return end_rig(rig.session, rig.name, rig.tell)
-    if not lose_results:
+    if instance is not None and not lose_results:
         _require_home(rig, instance)
-    removed = end_rig(rig.session, rig.name, rig.tell)
-    _disarm(rig, instance)
-    remove_entry(rig)
-    return removed
+    try:
+        return end_rig(rig.session, rig.name, rig.tell)
+    finally:
+        disarm(rig)  # also when nothing else was left to remove
+        remove_entry(rig)
 
 
 def _existing(rig: Rig) -> Instance:
@@ -83,9 +85,11 @@ def _existing(rig: Rig) -> Instance:
 def _require_home(rig: Rig, instance: Instance) -> None:
     way_out = "or give the results up: `rig terminate --lose-results`"
     if instance.state != "running":
+        if instance.tags.get(HOME_TAG) == "yes":
+            return
         raise UserError(
-            f"{instance.id} is {instance.state}, so it cannot be seen whether results lie on its disk; deleting it "
-            "deletes the disk.",
+            f"{instance.id} is {instance.state}, and its disk may hold results that are not home; deleting it deletes "
+            "them.",
             f"`rig start`, then `rig terminate` again\n{way_out}",
         )
     try:

@@ -7,19 +7,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from infra.aws.instance import Instance
+from infra.aws.instance import Instance, write_tags
 from infra.errors import NothingToDo, UserError, WorldError
 from infra.host.connection import Host
 from infra.host.facts import Facts, RunFacts, ask_facts
 from infra.host.patience import persistently
 from infra.host.sync import push_code, push_data
-from infra.job import artifacts, run
+from infra.job import artifacts, copies, run
 from infra.job.container import Container, container_name
 from infra.job.spec import Job, new_run_name
 from infra.job.verdict import judge
-from infra.names import CODE_DIR, DATA_DIR, PRICE_TAG
+from infra.names import CODE_DIR, DATA_DIR, HOME_TAG, PRICE_TAG
 from infra.story.image import Show, ensure_images, images_for, wants_gpu
 from infra.story.rig import Rig, open_host, running_instance
+
+_EVERY_S, _REHEARSED_S = 60.0, 1.0  # between two copies to the bucket
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,15 +40,24 @@ class Outcome:
 def start_training(rig: Rig, job: Job, show: Show) -> str:
     """Start *job* on the instance and return the run's name. Once that is told, the laptop may go."""
     instance = running_instance(rig)
-    images = images_for(rig, instance, job.requirements)
     with open_host(rig, instance) as host, host.target.one_at_a_time():
-        facts = facts_of(rig, host, images=images)
-        send_code(rig, host, facts)
-        ensure_images(rig, host, facts, images, job.requirements, show)
-        name = new_run_name(job, rig.now())
-        container = container_for(rig, instance, facts, job, name, images[-1])
-        rig.tell(f"Starting run {name} in container {container_name(name)}")
-        run.start(host, container, tell=rig.tell)
+        return begin(rig, host, instance, job, new_run_name(job, rig.now()), show)
+
+
+def begin(rig: Rig, host: Host, instance: Instance, job: Job, name: str, show: Show) -> str:
+    """Code, image, durable copies, container: in this order, so that nothing starts that would lack one of them."""
+    images = images_for(rig, instance, job.requirements)
+    facts = facts_of(rig, host, images=images)
+    send_code(rig, host, facts)
+    ensure_images(rig, host, facts, images, job.requirements, show)
+    if rig.settings.bucket:
+        bucket = copies.require_bucket(rig.settings.bucket)
+        rig.tell(f"The instance copies its runs to {bucket} every minute")
+        copies.arm(host, facts, bucket, every_s=_REHEARSED_S if rig.rehearsing else _EVERY_S)
+    container = container_for(rig, instance, facts, job, name, images[-1])
+    rig.tell(f"Starting run {name} in container {container_name(name)}")
+    mark_home(rig, instance, home=False)
+    run.start(host, container, tell=rig.tell)
     return name
 
 
@@ -131,6 +142,8 @@ def fetch_run(rig: Rig, host: Host, instance: Instance, name: str) -> Outcome:
     facts = facts_of(rig, host)
     one = find_run(facts.runs, name)
     outcome = bring_home(rig, host, instance, facts, one)
+    if one.state != "running" and {other.name for other in facts.unfetched} <= {one.name}:
+        mark_home(rig, instance, home=True)
     if one.state != "running":
         judge(one, facts.ended)
         if artifacts.ending(outcome.folder).get("results") != "optional":
@@ -153,6 +166,11 @@ def bring_home(rig: Rig, host: Host, instance: Instance, facts: Facts, one: RunF
         instance_type=instance.type,
         pretended=rig.rehearsing,
     )
+
+
+def mark_home(rig: Rig, instance: Instance, *, home: bool) -> None:
+    """Let the cloud remember whether the disk holds results that are nowhere else: a stopped one cannot be asked."""
+    write_tags(rig.session, instance, {HOME_TAG: "yes" if home else "no"})
 
 
 def find_run(runs: Sequence[RunFacts], name: str) -> RunFacts:

@@ -168,9 +168,20 @@ class TestBackstop:
         self, machine: Machine, uptime_s: float, off_at: str | None, fires: bool
     ) -> None:
         machine.boot(hours=8.0)
+        self.run(machine, uptime_s=0.0, off_at=off_at)
+        assert not machine.off, "its first look, at boot, ends nothing"
+
         self.run(machine, uptime_s=uptime_s, off_at=off_at)
 
         assert machine.off is fires
+
+    def test_a_clock_that_began_long_before_the_boot_ends_nothing_at_once(self, machine: Machine) -> None:
+        """As in a rehearsal, whose instances see the uptime of the computer they are played on."""
+        machine.boot(hours=8.0)
+
+        self.run(machine, uptime_s=1_000_000.0, off_at=None)
+
+        assert not machine.off
 
     def test_it_presses_the_kernels_button_when_systemd_does_not_answer(self, machine: Machine) -> None:
         machine.boot()

@@ -49,8 +49,10 @@ def test_launch_train_status_logs_pull_stop_start_terminate(person: Person) -> N
     assert again["port"] != standing["port"], "a started instance has a new address"
     assert "train" in person.types("runs"), "the disk, and the runs on it, stayed"
 
-    person.types("terminate")
+    person.types("stop")
+    person.types("terminate")  # all is home, so a stopped one may go as well
     assert person.living() == []
+    assert person.aws("cloudwatch", "describe-alarms")["MetricAlarms"] == []
     person.types("terminate")
     assert "nothing of rig" in person.said
 
@@ -63,6 +65,21 @@ def test_a_job_that_fails_says_so_comes_home_and_its_machine_is_given_back(perso
     assert "failed with exit code 3" in person.said
     assert (newest(person) / "train.log").read_text() == "some words\n"
     assert [one["state"] for one in person.status()] == ["stopped"]
+
+
+def test_a_machine_that_stopped_with_results_on_its_disk_is_not_deleted(person: Person) -> None:
+    person.types("launch")
+    person.types("train", "remote", "--cmd", "echo precious", "--detach")
+    (instance,) = person.living()
+    person.aws("ec2", "stop-instances", "--instance-ids", instance["InstanceId"])
+    eventually(lambda: person.status()[0]["state"] == "stopped", "the stop")
+
+    person.types("terminate", code=2)
+    assert "its disk may hold results that are not home" in person.said
+    assert len(person.living()) == 1
+
+    person.types("terminate", "--lose-results")
+    assert person.living() == []
 
 
 def test_a_script_that_leaves_nothing_has_failed_and_a_command_that_leaves_nothing_has_not(person: Person) -> None:

@@ -1,0 +1,73 @@
+"""A spot instance is taken away while nobody looks: its copies are in the bucket, and another one goes on from them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from person import Person, eventually
+
+# Saves after every step, and goes on from what it finds; the tenth step is the last.
+STEPS = """\
+import os, pathlib, sys, time
+out = pathlib.Path(os.environ["RIG_RUN_DIR"])
+saved = out / "checkpoints" / "step"
+begin = int(saved.read_text()) if saved.exists() else 0
+print("begin at", begin, flush=True)
+for step in range(begin + 1, 11):
+    saved.parent.mkdir(exist_ok=True)
+    saved.write_text(str(step))
+    if step == 5 and begin == 0:
+        time.sleep(600)
+(out / "best.params").write_text("weights")
+"""
+
+
+def test_a_machine_that_vanishes_takes_nothing_with_it(person: Person) -> None:
+    (person.folder / "steps.py").write_text(STEPS)
+    person.types("launch")
+    person.aws("s3api", "create-bucket", "--bucket", "copies")
+    name = person.types("train", "remote", "--script", "steps.py", "--bucket", "s3://copies/rig", "--detach").strip()
+    person.types("train", "remote", "--resume", name, code=0)
+    assert "still going" in person.said
+
+    def copied() -> bool:
+        listed = person.aws("s3api", "list-objects-v2", "--bucket", "copies").get("Contents", [])
+        return f"rig/runs/{name}/checkpoints/step" in {one["Key"] for one in listed}
+
+    eventually(copied, "the copy of the checkpoint")
+    (instance,) = person.living()
+    person.aws("ec2", "terminate-instances", "--instance-ids", instance["InstanceId"])
+    eventually(lambda: person.living() == [], "the end of the machine")
+    assert not (person.folder / "runs" / name).exists(), "nothing of it was on the laptop"
+
+    person.types("train", "remote", "--recover", "--bucket", "s3://copies/rig")
+
+    home = Path(person.folder, "runs", name)
+    log = (home / "train.log").read_text().splitlines()
+    assert log[-1].startswith("begin at")
+    assert int(log[-1].split()[-1]) >= 1, "it did not begin anew"
+    assert (home / "best.params").read_text() == "weights"
+    assert person.living()[0]["InstanceId"] != instance["InstanceId"]
+
+
+def test_an_unfinished_run_goes_on_from_what_is_here_and_a_finished_one_is_left_alone(person: Person) -> None:
+    (person.folder / "steps.py").write_text(STEPS)
+    person.types("launch")
+    name = person.types("train", "remote", "--script", "steps.py", "--detach").strip()
+    eventually(lambda: "begin at 0" in person.types("runs") + _log(person), "the first steps")
+    person.types("cancel")
+    person.types("terminate")
+    person.types("launch")
+
+    person.types("train", "remote", "--resume", name)
+
+    assert "begin at 5" in person.said
+    assert (person.folder / "runs" / name / "best.params").exists()
+    person.types("train", "remote", "--recover")
+    assert "no unfinished run" in person.said
+    person.types("train", "remote", "--resume", "20200101-000000-none-0000", code=2)
+
+
+def _log(person: Person) -> str:
+    person.types("pull")
+    return "".join(path.read_text() for path in (person.folder / "runs").glob("*/train.log"))
