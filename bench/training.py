@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 BATCH = {"lenet": 128, "mlp": 256, "lstm": 256, "resnet": 128}
 SHAPE = {"lenet": (1, 28, 28), "mlp": (784,), "lstm": (50, 14), "resnet": (3, 32, 32)}
 STEPS = {"lenet": 200, "mlp": 800, "lstm": 150, "resnet": 9}
-WARM_UP = {"lenet": 20, "mlp": 100, "lstm": 15, "resnet": 3}
+WARM_UP = {"lenet": 50, "mlp": 50, "lstm": 50, "resnet": 3}  # also our log interval, in which the loss is read once
 ADAM = ("lstm",)
 THREADS = 2
 

@@ -70,7 +70,7 @@ def _file_size(arrays: Mapping[str, NDArray]) -> int:
     """
     head, of_names = 24, 8
     each = (24 + 8 * a.ndim + a.size * a.dtype(0).itemsize + 8 + len(name.encode()) for name, a in arrays.items())
-    return head + of_names + sum(each)
+    return head + of_names + int(sum(each))
 
 
 def replace_arrays(path: Path, arrays: Mapping[str, NDArray]) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from training import checkpoint
 from training.compat import NDArray, mx
+from training.config import differences
 from training.console import Console, duration, number
 from training.errors import BadCheckpoint
 from training.evaluate import predict
@@ -41,8 +43,9 @@ class Training:
         self.batch_size = batch_size(run.config, len(run.data.train))
         self.batches = steps_per_epoch(run.config, len(run.data.train))
         self.steps = self.batches * run.config.num_epochs
+        # Goes into every checkpoint: a run whose other files are lost can still be finished from its checkpoint.
+        self._best: dict[str, NDArray] = {}
         self._saved_at = time.monotonic()
-        self._steps_here = 0
         self._X, self._y = self._on_device(run.data.train.X), self._on_device(run.data.train.y)
 
     def _on_device(self, part: Any) -> Any:
@@ -59,6 +62,12 @@ class Training:
 
     def _take_over(self, path: Path) -> list[Row]:
         arrays, state = checkpoint.load(path)
+        changed = differences(self.config, state.get("config", {}))
+        if changed:
+            raise BadCheckpoint(
+                f"{path} is of a run with other settings:\n" + "\n".join(f"  - {line}" for line in changed),
+                "repeat the settings it was begun with, or take another --workdir",
+            )
         try:
             self.learner.load_weights(_of_kind(arrays, "weight"))
             self.learner.load_state(_of_kind(arrays, "state"), state["optimizer"])
@@ -69,6 +78,9 @@ class Training:
                 f"{path} does not fit the job {self.run.recipe.name} ({error}). It was left as it is.",
                 "take another --workdir",
             ) from error
+        self._best = _of_kind(arrays, "best")
+        if self._best:
+            self.run.save_best(self._best)
         self.losses = Losses(self.position.pending)
         self.metrics.cut_back(self.position.step)
         return self.metrics.rows()
@@ -103,7 +115,6 @@ class Training:
         self.losses.add(self.learner.step(X, y, lr))
         self.position.step += 1
         self.position.batch += 1
-        self._steps_here += 1
         if self.position.step % self.config.log_interval == 0:
             self._log(lr)
 
@@ -147,7 +158,8 @@ class Training:
             return False
         self.position.best_score, self.position.best_epoch = score, self.position.epoch + 1
         self.run.clock.switch("saving")
-        self.run.save_best()
+        self._best = {name: array.copyto(mx.cpu()) for name, array in self.learner.weights().items()}
+        self.run.save_best(self._best)
         return True
 
     def _save_is_due(self) -> bool:
@@ -161,9 +173,11 @@ class Training:
             "position": self.position.to_json(),
             "optimizer": self.learner.counts(),
             "seconds": self.run.clock.seconds(),
+            "config": asdict(self.config),
         }
         arrays = {f"weight/{name}": array for name, array in self.learner.weights().items()}
         arrays |= {f"state/{name}": array for name, array in self.learner.state().items()}
+        arrays |= {f"best/{name}": array for name, array in self._best.items()}
         checkpoint.save(self.checkpoints, self.position.step, arrays, state, keep=self.config.keep)
         self._saved_at = time.monotonic()
         self.run.clock.switch("training")

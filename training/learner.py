@@ -18,7 +18,7 @@ Transform = Callable[[NDArray], NDArray]
 
 def as_float(X: NDArray) -> NDArray:
     """The default `prepare`."""
-    return X.astype("float32")
+    return X.astype("float32", copy=False)
 
 
 class Learner(Protocol):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from training import checkpoint, hardware
 from training.clock import Clock
-from training.compat import mx, tuned
+from training.compat import NDArray, mx, tuned
 from training.config import JobConfig
 from training.console import Console, number
 from training.data.splits import Data
@@ -43,8 +44,8 @@ class Run:
     around: Surroundings
     clock: Clock
 
-    def save_best(self) -> None:
-        checkpoint.replace_arrays(self.workdir / BEST, self.learner.weights())
+    def save_best(self, weights: Mapping[str, NDArray]) -> None:
+        checkpoint.replace_arrays(self.workdir / BEST, weights)
 
     def load_best(self) -> None:
         self.learner.load_weights(mx.nd.load(str(self.workdir / BEST)))

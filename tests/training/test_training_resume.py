@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import pytest
 import small_job
 
 from training import checkpoint
+from training.errors import BadCheckpoint
 from training.metrics import MetricsFile
 from training.stop import StopRequest
 
@@ -110,6 +112,28 @@ def test_stopped_after_any_step_it_goes_on_with_the_same_bits(tmp_path: Path, fi
 
     assert (stopped.reason, stopped.steps, finished.reason) == ("interrupted", steps, "done")
     assert numbers(tmp_path) == numbers(finished_run)
+
+
+def test_a_run_of_which_only_the_checkpoints_survived_ends_with_the_same_bits(
+    tmp_path: Path, finished_run: Path
+) -> None:
+    """As when a machine is lost and a bucket holds copies of its checkpoints: the log of before is gone, no more."""
+    small_job.run(tmp_path / "lost", stop=_After(57))
+    shutil.copytree(tmp_path / "lost" / "checkpoints", tmp_path / "new" / "checkpoints")
+    small_job.run(tmp_path / "new")
+    ours, theirs = numbers(tmp_path / "new"), numbers(finished_run)
+
+    assert {**ours, "rows": []} == {**theirs, "rows": []}
+    assert ours["rows"] == [row for row in theirs["rows"] if row["step"] > 57]  # type: ignore[attr-defined]
+
+
+def test_a_checkpoint_of_other_settings_is_named_even_where_config_json_is_lost(tmp_path: Path) -> None:
+    small_job.run(tmp_path / "lost", stop=_After(23))
+    shutil.copytree(tmp_path / "lost" / "checkpoints", tmp_path / "new" / "checkpoints")
+
+    with pytest.raises(BadCheckpoint, match=r"is of a run with other settings:\n  - lr: 0\.003 then, 0\.1 now"):
+        small_job.run(tmp_path / "new", "lr=0.1")
+    assert not (tmp_path / "new" / "config.json").exists()
 
 
 def test_stopped_on_two_devices_it_goes_on_with_the_same_bits(tmp_path: Path) -> None:
