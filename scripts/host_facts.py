@@ -99,7 +99,7 @@ def containers_by_run(docker: list[str]) -> dict[str, dict[str, object]] | None:
 
 
 def run_folders(runs: Path) -> list[Path]:
-    return sorted(path for path in runs.iterdir() if path.is_dir()) if runs.is_dir() else []
+    return sorted(path for path in runs.iterdir() if path.is_dir() and path.name[0] != ".") if runs.is_dir() else []
 
 
 def run_facts(folder: Path, containers: dict[str, dict[str, object]] | None) -> dict[str, object]:

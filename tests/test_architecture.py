@@ -21,7 +21,7 @@ DOORS = {
     "asyncssh": "infra/rehearsal/",
 }
 # Programs that run on the instance stand alone; only the record they leave is known to the laptop.
-SCRIPTS_OPEN_TO = {"job": {"scripts.record"}}
+SCRIPTS_OPEN_TO = {"job": {"scripts.record", "scripts.copies"}}
 
 
 def modules(package: str) -> list[Path]:

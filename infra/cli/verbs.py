@@ -115,9 +115,11 @@ _ALL = [
             Option(name="script", help="a Python program of yours, below the code folder"),
             Option(name="cmd", help="any line of shell"),
             Option(name="args", help='more words: "num_epochs=3" for a job, "--epochs 3" for a script'),
+            Option(name="resume", help="go on with this run, from its last checkpoint"),
+            Option(name="recover", help="launch again if need be, and go on with the newest unfinished run", flag=True),
             Option(name="detach", help="start it and return at once", flag=True),
         ),
-        settings=(*WHERE_AM_I, "code", "data", "after", "bucket", "registry", "base_image"),
+        settings=(*WHERE_AM_I, *MACHINE, *LIMITS, "code", "data", "after", "bucket", "registry", "base_image"),
     ),
     Verb(
         name="logs",

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 
 def train(options: Namespace, settings: Settings) -> int:
+    if options.resume or options.recover:
+        return _resume(options, settings)
     job = _job(options, settings)
     return _train_there(options, settings, job) if options.where == "remote" else _train_here(options, settings, job)
 
@@ -79,6 +81,40 @@ def _train_there(options: Namespace, settings: Settings, job: Job) -> int:
     rig = open_rig(settings)
     with LogView() as show:
         name = start_training(rig, job, show)
+    return _stay(options, rig, name)
+
+
+def _resume(options: Namespace, settings: Settings) -> int:
+    from infra.cli.bar import LogView
+    from infra.cli.open import open_rig
+    from infra.story.resume import resume
+
+    if options.where != "remote":
+        raise BadSettings("resume and recover are about the instance.", "rig train remote --resume NAME")
+    rig = open_rig(settings)
+    if options.recover:
+        _launch_again(rig)
+    with LogView() as show:
+        name = resume(rig, options.resume, show)
+    return _stay(options, rig, name)
+
+
+def _launch_again(rig: Rig) -> None:
+    """After AWS took a spot instance back, or a guard stopped it: the same plan, with a new deadline."""
+    from infra.aws.instance import find
+    from infra.cli import screens
+    from infra.story.launch import launch
+    from infra.story.plan import make_plan
+
+    found = find(rig.session, rig.name)
+    if found is None or found.state != "running":
+        plan = make_plan(rig)
+        rig.tell(screens.plan(plan))
+        launch(rig, plan)
+
+
+def _stay(options: Namespace, rig: Rig, name: str) -> int:
+    """Follow the run that was just started, or with `detach` leave it to itself."""
     if options.detach:
         rig.tell("It goes on without this computer. `rig logs` follows it, `rig pull` brings its results home.")
         print(name)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import base64
+import contextlib
+import shutil
 import subprocess
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -35,6 +38,7 @@ class Host:
     def __init__(self, target: Target) -> None:
         self.target = target
         self._fabric: Any = None
+        self._coming: threading.Thread | None = None
 
     def __enter__(self) -> Host:
         return self
@@ -43,6 +47,8 @@ class Host:
         self.close()
 
     def close(self) -> None:
+        if self._coming is not None:
+            self._coming.join()
         if self._fabric is not None:
             self._fabric.close()
             self._fabric = None
@@ -83,7 +89,21 @@ class Host:
         """Start commands over OpenSSH, for what is long or large. Exit code DROPPED: the connection was lost."""
         return local_process(commands.ssh(self.target, *words_lists), **popen)
 
+    def get_ready(self) -> None:
+        """Begin to open Fabric's connection beside what OpenSSH does meanwhile; whoever asks first waits for it."""
+        if self._fabric is None and self._coming is None:
+            self._coming = threading.Thread(target=self._open_quietly, daemon=True)
+            self._coming.start()
+
+    def _open_quietly(self) -> None:
+        # A failure is met again, and explained, by the first who asks.
+        with contextlib.suppress(RigError), explained(self.target):
+            self._fabric = _connect(self.target)
+
     def _connection(self) -> Any:
+        if self._coming is not None:
+            self._coming.join()
+            self._coming = None
         if self._fabric is None or not self._fabric.is_connected:
             self._fabric = _connect(self.target)
         return self._fabric
@@ -199,6 +219,12 @@ def local_process(line: Sequence[str], **popen: Any) -> subprocess.Popen[bytes]:
         return subprocess.Popen(list(line), **popen)
     except FileNotFoundError:
         raise missing(line[0]) from None
+
+
+def require(program: str) -> None:
+    """Raises MissingProgram now rather than when money is spent already."""
+    if not shutil.which(program):
+        raise missing(program)
 
 
 def missing(program: str) -> MissingProgram:

@@ -16,7 +16,7 @@ from infra.host.commands import ssh
 from infra.host.connection import DROPPED, Host, local_process, lost
 from infra.names import CODE_DIR, DATA_DIR, FETCHED_DIR, KIT_DIR, RUNS_DIR, SNAPSHOTS_DIR
 
-PROGRAMS = ("record.py", "host_facts.py")
+PROGRAMS = ("record.py", "host_facts.py", "copies.py")
 _SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
 
 

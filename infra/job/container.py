@@ -117,6 +117,10 @@ def docker_start(docker: Sequence[str], run: str) -> list[str]:
     return [*docker, "start", container_name(run)]
 
 
+def docker_remove(docker: Sequence[str], run: str) -> list[str]:
+    return [*docker, "rm", container_name(run)]
+
+
 def docker_logs(docker: Sequence[str], run: str, *, since: str = "") -> list[str]:
     return [*docker, "logs", "--follow", "--timestamps", *(["--since", since] if since else []), container_name(run)]
 
@@ -135,5 +139,5 @@ def forget(docker: Sequence[str], home: str, run: str) -> tuple[list[str], ...]:
     return (
         ["touch", f"{home}/{FETCHED_DIR}/{run}"],
         ["rm", "-rf", snapshot],
-        [*docker, "rm", container_name(run)],
+        docker_remove(docker, run),
     )

@@ -13,10 +13,11 @@ from infra.aws.instance import Instance
 from infra.aws.keypair import local_key
 from infra.aws.launch import ensure_running, preflight
 from infra.aws.order import Order
-from infra.aws.quota import require
+from infra.aws.quota import require as require_quota
 from infra.aws.undo import Undo, undone_on_failure
 from infra.errors import AwsFailed, QuotaTooSmall
 from infra.guard.userdata import user_data
+from infra.host.connection import require
 from infra.host.facts import Facts
 from infra.host.ready import wait_until_ready
 from infra.names import DEADLINE_TAG, IDLE_TAG
@@ -33,6 +34,7 @@ def launch(rig: Rig, plan: Plan, clock: Clock = REAL) -> tuple[Instance, Facts]:
     Whatever fails on the way, Ctrl-C too: what this launch began is taken back, or named.
     """
     choices = affordable(plan)
+    require("ssh")
     with undone_on_failure(rig.tell) as undo:
         if plan.survey.instance is None:
             # First in, last out: the guards go after the machine that they watch.
@@ -71,7 +73,7 @@ def affordable(plan: Plan) -> tuple[Choice, ...]:
         return plan.choices
     allowed = tuple(choice for choice in plan.choices if choice.quota is None or choice.quota.enough is not False)
     if not allowed:
-        require(plan.best.quota)
+        require_quota(plan.best.quota)
         raise QuotaTooSmall("No quota allows any of these types.")
     return allowed
 

@@ -2,64 +2,26 @@
 
 from __future__ import annotations
 
-import dataclasses
 import getpass
-import os
-import shutil
-import signal
-import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sshserver import SSHD, Server, a_free_port, ssh_server
 
 from infra.host.connection import Host
 from infra.host.hostkeys import pin
 from infra.host.ready import wait_for_ssh
 from infra.host.target import Target
 
-SSHD = shutil.which("sshd") or "/usr/sbin/sshd"
-
-
-@dataclasses.dataclass
-class Server:
-    """*home* is where a login lands. *log* holds one line per command that was run."""
-
-    home: Path
-    port: int
-    host_key: str
-    client_key: Path
-    process: subprocess.Popen[bytes]
-
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     if not Path(SSHD).exists():
         pytest.skip("sshd is missing: sudo apt install openssh-server")
-    folder = tmp_path_factory.mktemp("sshd")
-    home = folder / "home"
-    home.mkdir()
-    (home / ".environment").touch()  # what every command there starts with
-    for name in ("host", "client key"):
-        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / name], check=True)
-    (folder / "authorized").write_text((folder / "client key.pub").read_text())
-    login = folder / "login"
-    login.write_text(
-        f'#!/bin/sh\ncd {home} && export HOME={home} && . ./.environment && exec sh -c "$SSH_ORIGINAL_COMMAND"\n'
-    )
-    login.chmod(0o755)
-    port = a_free_port()
-    (folder / "config").write_text(
-        f"ListenAddress 127.0.0.1:{port}\nHostKey {folder}/host\nAuthorizedKeysFile {folder}/authorized\n"
-        f"StrictModes no\nUsePAM no\nPasswordAuthentication no\nPidFile none\nForceCommand {login}\n"
-    )
-    if os.getuid() == 0:
-        Path("/run/sshd").mkdir(exist_ok=True)  # sshd's own wish when it is started as root
-    process = subprocess.Popen([SSHD, "-D", "-e", "-f", folder / "config"], stderr=(folder / "log").open("wb"))
-    yield Server(home, port, (folder / "host.pub").read_text(), folder / "client key", process)
-    process.send_signal(signal.SIGTERM)
-    process.wait()
+    with ssh_server(tmp_path_factory.mktemp("sshd")) as found:
+        yield found
 
 
 @pytest.fixture
@@ -89,9 +51,3 @@ def host(target: Target) -> Iterator[Host]:
 @pytest.fixture
 def free_port() -> int:
     return a_free_port()
-
-
-def a_free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
