@@ -10,6 +10,7 @@ import json
 import os
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -77,17 +78,21 @@ class Victim:
         processes.send(pids, number)
 
     def aws(self, service: str) -> Any:
-        return boto3.client(
-            service,
-            region_name="us-east-1",
-            endpoint_url=self.cloud.endpoint_url,
-            aws_access_key_id="rehearsal",
-            aws_secret_access_key="rehearsal",
-        )
+        return aws(self.cloud, service)
 
     def ended(self) -> dict[str, Any]:
         file = self.place / "root/var/lib/gluon-rig/ended.json"
         return dict(json.loads(file.read_text())) if file.exists() else {}
+
+
+def aws(cloud: client.Cloud, service: str) -> Any:
+    return boto3.client(
+        service,
+        region_name="us-east-1",
+        endpoint_url=cloud.endpoint_url,
+        aws_access_key_id="rehearsal",
+        aws_secret_access_key="rehearsal",
+    )
 
 
 def command(pid: int) -> str:
@@ -224,13 +229,17 @@ def victims(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Vict
     person = Person(folder, {**kept, **settings})
     person.types("setup-guard")
     cloud = person.cloud()
+    watch = Watch(cloud)
     try:
+        watch.start()
         with ThreadPoolExecutor(max_workers=3) as several:
             found = dict(several.map(lambda item: (item[0], begin(person, cloud, *item)), DEATHS.items()))
-        watch_until_off(found, cloud)
+        watch.until_all_are_off(found)
         print_table(found)
         yield found
     finally:
+        watch.done.set()
+        watch.join()
         for victim in processes.carrying(f"HOME={folder}"):
             processes.send([victim], signal.SIGCONT)  # a frozen process cannot end
         client.down(folder)
@@ -249,20 +258,34 @@ def begin(person: Person, cloud: client.Cloud, name: str, death: Death) -> Victi
     return victim
 
 
-def watch_until_off(victims: dict[str, Victim], cloud: client.Cloud) -> None:
-    by_id = {victim.id: victim for victim in victims.values()}
-    ec2 = next(iter(victims.values())).aws("ec2")
-    last = max(victims[name].deadline + death.late + SLOP for name, death in DEATHS.items())
-    while cloud.clock.now() < last + timedelta(minutes=5):
-        for reservation in ec2.describe_instances(InstanceIds=list(by_id))["Reservations"]:
-            for one in reservation["Instances"]:
-                victim = by_id[one["InstanceId"]]
-                victim.instance = one
-                if victim.off_at is None and one["State"]["Name"] in ("stopping", "stopped"):
-                    victim.off_at = cloud.clock.now()
-        if all(victim.instance["State"]["Name"] == "stopped" for victim in victims.values()):
-            return
-        time.sleep(0.2)
+class Watch(threading.Thread):
+    """Asks AWS all the time, from before the first launch on, and notes when each instance was first off."""
+
+    def __init__(self, cloud: client.Cloud) -> None:
+        super().__init__(daemon=True)
+        self.cloud = cloud
+        self.off_at: dict[str, datetime] = {}
+        self.last: dict[str, dict[str, Any]] = {}
+        self.done = threading.Event()
+
+    def run(self) -> None:
+        ec2 = aws(self.cloud, "ec2")
+        while not self.done.wait(0.2):
+            for reservation in ec2.describe_instances()["Reservations"]:
+                for one in reservation["Instances"]:
+                    self.last[one["InstanceId"]] = one
+                    if one["State"]["Name"] in ("stopping", "stopped"):
+                        self.off_at.setdefault(one["InstanceId"], self.cloud.clock.now())
+
+    def until_all_are_off(self, victims: dict[str, Victim]) -> None:
+        last = max(victims[name].deadline + death.late + SLOP for name, death in DEATHS.items())
+        while self.cloud.clock.now() < last + timedelta(minutes=5):
+            for victim in victims.values():
+                victim.instance = self.last[victim.id]
+                victim.off_at = self.off_at.get(victim.id)
+            if all(victim.instance["State"]["Name"] == "stopped" for victim in victims.values()):
+                return
+            time.sleep(0.2)
 
 
 def fired(victim: Victim) -> str:
