@@ -21,31 +21,38 @@ import shutil
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 RUN_LABEL = "gluon-rig.run"
+# Whether the AMI's login user is in the docker group is not documented, so both ways are tried.
+WAYS = (["docker"], ["sudo", "-n", "docker"])
 GUARD = Path(os.environ.get("RIG_ROOT", "") + "/run/gluon-rig/status.json")
 ENDED = Path(os.environ.get("RIG_ROOT", "") + "/var/lib/gluon-rig/ended.json")
 
 
 def main(images: list[str]) -> int:
     home = Path.home()
-    docker = engine()
-    containers = containers_by_run(docker) if docker else None
-    facts = {
-        "home": str(home),
-        "uid": os.getuid(),
-        "gid": os.getgid(),
-        "memory_bytes": memory_bytes(),
-        "disk_free_bytes": shutil.disk_usage(home).free,
-        "docker": docker,
-        "images": [image for image in images if docker and ask([*docker, "image", "inspect", image]) is not None],
-        "gpus": gpus(),
-        "rsync": shutil.which("rsync") is not None,
-        "runs": [run_facts(folder, containers) for folder in run_folders(home / "rig" / "runs")],
-        "guard_silent_s": age_s(GUARD),
-        "ended": read_json(ENDED),
-    }
+    with ThreadPoolExecutor() as side_by_side:  # each question to Docker takes as long as all the rest
+        cards = side_by_side.submit(gpus)
+        here = side_by_side.submit(images_here, images)
+        docker, states = engine()
+        runs = run_folders(home / "rig" / "runs")
+        containers = described(docker, states, runs) if states is not None else None
+        facts = {
+            "home": str(home),
+            "uid": os.getuid(),
+            "gid": os.getgid(),
+            "memory_bytes": memory_bytes(),
+            "disk_free_bytes": shutil.disk_usage(home).free,
+            "docker": docker,
+            "images": here.result(),
+            "gpus": cards.result(),
+            "rsync": shutil.which("rsync") is not None,
+            "runs": [run_facts(folder, containers) for folder in runs],
+            "guard_silent_s": age_s(GUARD),
+            "ended": read_json(ENDED),
+        }
     print(json.dumps(facts))
     return 0
 
@@ -59,12 +66,39 @@ def ask(words: list[str], timeout_s: float = 20) -> str | None:
     return done.stdout if done.returncode == 0 else None
 
 
-def engine() -> list[str]:
-    # Whether the AMI's login user is in the docker group is not documented, so both ways are tried.
-    for words in (["docker"], ["sudo", "-n", "docker"]):
-        if ask([*words, "info"]) is not None:
-            return words
+def engine() -> tuple[list[str], dict[str, str] | None]:
+    """The words that reach Docker, and the state of each run's container by its run; no words when it is silent."""
+    label = ["ps", "--all", "--filter", f"label={RUN_LABEL}", "--format", "{{.Names}} {{.State}}"]
+    for words in WAYS:
+        listed = ask([*words, *label])
+        if listed is not None:
+            rows = (line.split() for line in listed.splitlines() if line.startswith("rig-"))
+            return words, {name[len("rig-") :]: state for name, state in rows}
+    return [], None
+
+
+def images_here(asked: list[str]) -> list[str]:
+    """Those of the asked images that are here. Names and tags in one answer, for whichever way reaches Docker."""
+    if not asked:
+        return []
+    for words in WAYS:
+        listed = ask([*words, "image", "ls", "--format", "{{.Repository}}:{{.Tag}}"])
+        if listed is not None:
+            return [image for image in asked if image in listed.splitlines()]
     return []
+
+
+def described(docker: list[str], states: dict[str, str], runs: list[Path]) -> dict[str, dict[str, object]]:
+    """Docker's State of each run's container. Asked in full only where the run's own record does not say it all."""
+    found: dict[str, dict[str, object]] = {
+        run: {"Running": state in ("running", "paused", "restarting")} for run, state in states.items()
+    }
+    unclear = [run.name for run in runs if run.name in found and not (run / "exit.json").exists()]
+    for run in unclear:  # one by one: a container removed in this moment must not hide the others
+        text = ask([*docker, "inspect", "--format", "{{json .State}}", f"rig-{run}"])
+        if text:
+            found[run] = json.loads(text)
+    return found
 
 
 def age_s(path: Path) -> float | None:
@@ -83,19 +117,6 @@ def memory_bytes() -> int:
 
 def gpus() -> list[str]:
     return (ask(["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]) or "").splitlines()
-
-
-def containers_by_run(docker: list[str]) -> dict[str, dict[str, object]] | None:
-    """State of each run's container; None when the engine did not say, which is not the same as none."""
-    names = ask([*docker, "ps", "--all", "--filter", f"label={RUN_LABEL}", "--format", "{{.Names}}"])
-    if names is None:
-        return None
-    # One by one: a container removed in this moment must not hide the others.
-    described = [ask([*docker, "inspect", *names.split()])] if names.split() else []
-    if None in described:
-        described = [ask([*docker, "inspect", name]) for name in names.split()]
-    found = [container for text in described if text for container in json.loads(text)]
-    return {container["Config"]["Labels"][RUN_LABEL]: container["State"] for container in found}
 
 
 def run_folders(runs: Path) -> list[Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fnmatch
 import os
 import shutil
@@ -10,6 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from infra.errors import WorldError
 from infra.host.commands import LEFT_HERE, SECRETS
 
 RIGIGNORE = ".rigignore"
@@ -22,13 +24,22 @@ def ignored_paths(code: Path) -> list[str]:
     """
     if not shutil.which("git"):
         return []
-    if _git(code, "rev-parse", "--is-inside-work-tree").strip() == b"true":
+    with contextlib.suppress(_NotARepository):
         return _ask(code, environment=None)
     # Not a repository: an empty one elsewhere lends its rules, and the project is not touched.
     with tempfile.TemporaryDirectory() as folder:
         empty = {"GIT_DIR": f"{folder}/git", "GIT_WORK_TREE": str(code)}
         subprocess.run(["git", "init", "--quiet"], env={**os.environ, **empty}, check=True, stdout=subprocess.DEVNULL)
-        return _ask(code, environment=empty)
+        try:
+            return _ask(code, environment=empty)
+        except _NotARepository as error:
+            raise WorldError(
+                f"git cannot say what .gitignore leaves out, so nothing was sent: {error}", f"git -C {code} status"
+            ) from error
+
+
+class _NotARepository(Exception):
+    """git's exit code 128. Found out by the first question itself: each start of git is a part of what a sync takes."""
 
 
 def _ask(code: Path, environment: dict[str, str] | None) -> list[str]:
@@ -44,6 +55,8 @@ def _ask(code: Path, environment: dict[str, str] | None) -> list[str]:
 
 def _git(code: Path, *words: str, environment: dict[str, str] | None = None) -> bytes:
     done = subprocess.run(["git", *words], cwd=code, capture_output=True, env={**os.environ, **(environment or {})})
+    if done.returncode:
+        raise _NotARepository(done.stderr.decode(errors="replace"))
     return done.stdout
 
 

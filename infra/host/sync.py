@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import tarfile
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from infra.console import Tell
@@ -47,6 +48,7 @@ def pull(host: Host, source: str, destination: Path, *, rsync_there: bool) -> No
         _stream_down(host, source, destination)
 
 
+@cache
 def rsync_here() -> bool:
     """Whether this computer's rsync is the real one: macOS ships one that lacks what is needed."""
     if not shutil.which("rsync"):

@@ -46,6 +46,7 @@ def start_training(rig: Rig, job: Job, show: Show) -> str:
 
 def begin(rig: Rig, host: Host, instance: Instance, job: Job, name: str, show: Show) -> str:
     """Code, image, durable copies, container: in this order, so that nothing starts that would lack one of them."""
+    host.get_ready()
     images = images_for(rig, instance, job.requirements)
     facts = facts_of(rig, host, images=images)
     send_code(rig, host, facts)
@@ -112,6 +113,7 @@ def follow_home(rig: Rig, name: str, show: Show) -> Outcome:
     # Asked anew: after a drop the instance may have another address.
     instance = running_instance(rig)
     with open_host(rig, instance) as host:
+        host.get_ready()
         return fetch_run(rig, host, instance, name)
 
 
