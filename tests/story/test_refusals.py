@@ -39,7 +39,7 @@ REFUSALS = {
     "two wrong types at once": (
         [], ["launch", "--type", "g5g.xlarge,p5.48xlarge"], 2, ["instead of g5g.xlarge", "instead of p5.48xlarge"],
     ),
-    "nothing fits": ([], ["launch", "--gpu-mem", "4000"], 2, ["has 1 GPU(s) of 4000 GiB", "--any-region"]),
+    "nothing fits": ([], ["launch", "--gpu-mem", "4000"], 2, ["has 1 GPU(s) of 4000 GiB", "ANY_REGION=1"]),
     "a new account": (
         ["quota", "0"], ["launch"], 2,
         [
@@ -53,7 +53,7 @@ REFUSALS = {
         ["capacity"], ["launch", "--type", "g4dn.xlarge,g6.xlarge"], 1,
         ["no free machine", "g4dn.xlarge in us-east-1a", "g6.xlarge", "WAIT_MINUTES=30"],
     ),
-    "a budget for seconds": ([], ["launch", "--budget", "0.01"], 2, ["A budget of $0.01 is too small"]),
+    "a budget for seconds": ([], ["launch", "--budget", "0.01"], 2, ["A budget of $0.010 is too small", "BUDGET=0.14 or more"]),
     "an image that is not there": ([], ["launch", "--ami", "ami-0123456789abcdef0"], 2, ["ami-0123456789abcdef0"]),
     "nothing to follow": ([], ["logs"], 2, ["There is no instance of the rig 'rig'", "make launch"]),
     "nothing to train on": ([], ["train", "remote", "--cmd", "ls"], 2, ["There is no instance of the rig 'rig'"]),
