@@ -90,3 +90,9 @@ def test_the_shared_connection_is_of_this_user_alone_and_its_socket_name_is_shor
     assert control_folder().stat().st_uid == os.getuid()
     # OpenSSH appends 17 characters while it makes the socket; macOS takes 104 bytes in all.
     assert len(str(target.control_path)) + 17 <= 104
+
+
+def test_the_manual_lists_every_secret_that_never_leaves() -> None:
+    manual = (Path(__file__).parents[2] / "docs" / "host.md").read_text()
+
+    assert [pattern for pattern in commands.SECRETS if f"`{pattern}`" not in manual] == []
