@@ -125,7 +125,8 @@ def _axis_names(x_label: str, y_label: str) -> str:
     middle = (HEIGHT - BOTTOM + TOP) / 2
     return (
         f"<text class=name x={(LEFT + WIDTH - RIGHT) / 2} y={HEIGHT - 4} text-anchor=middle>{escape(x_label)}</text>"
-        f'<text class=name transform="translate(11 {middle}) rotate(-90)" text-anchor=middle>{escape(y_label)}</text>'
+        f'<text class="name upright" transform="translate(11 {middle}) rotate(-90)" text-anchor=middle>'
+        f"{escape(y_label)}</text>"
     )
 
 

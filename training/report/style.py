@@ -78,7 +78,7 @@ code{font:.86em ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}
 footer{margin-top:1.6rem;color:var(--muted);font-size:.82rem}
 @media(max-width:30rem){main{padding:1.1rem .8rem 3rem}
 section{padding:.9rem .9rem 1rem}.tiles{grid-template-columns:1fr 1fr;gap:.6rem}.tile b{font-size:1.3rem}
-  .tick,.name{font-size:17px}.facts th{white-space:normal;
+  .tick,.name{font-size:20px}.upright{display:none}.facts th{white-space:normal;
   width:34%}}
 @media print{section{break-inside:avoid;box-shadow:none}}
 """
