@@ -21,6 +21,8 @@ from infra.story.image import Show, ensure_images, images_for, wants_gpu
 from infra.story.rig import Rig, open_host, running_instance
 from infra.story.train import facts_of
 
+JUPYTER_TIMEOUT_S = 60.0
+
 
 def shell_line(rig: Rig) -> list[str]:
     """The ssh line of a login shell on the rig's instance."""
@@ -72,8 +74,8 @@ def _end_notebook(rig: Rig, host: Host, facts: Facts) -> None:
     persistently(lambda: pull(host, there, ours, rsync_there=facts.rsync), tell=rig.tell)
 
 
-def _wait_for_jupyter(host: Host, facts: Facts, number: int, timeout_s: float = 60) -> None:
-    deadline = time.monotonic() + timeout_s
+def _wait_for_jupyter(host: Host, facts: Facts, number: int) -> None:
+    deadline = time.monotonic() + JUPYTER_TIMEOUT_S
     while time.monotonic() < deadline:
         try:
             urllib.request.urlopen(f"http://127.0.0.1:{number}/api", timeout=5).close()
@@ -81,5 +83,5 @@ def _wait_for_jupyter(host: Host, facts: Facts, number: int, timeout_s: float = 
         except OSError:
             time.sleep(0.3)
     said = host.ask(notebook.log(facts.docker))
-    last = (said.out + said.err).strip().splitlines()[-1:] or ["it said nothing"]
+    last = (said.err + said.out).strip().splitlines()[-1:] or ["it said nothing"]
     raise WorldError(f"Jupyter did not start on the instance: {last[0]}", "`rig ssh` opens a shell there")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from infra.host.connection import Host
 from infra.host.hostkeys import pin
 from infra.host.ready import wait_for_ssh
 from infra.host.target import Target
+from infra.rehearsal.instance.disk import RUN_SHIM
 
 
 @pytest.fixture(scope="session")
@@ -46,6 +48,22 @@ def host(target: Target) -> Iterator[Host]:
         yield opened
     # The shared connection would live on for half a minute, past the server.
     subprocess.run(["ssh", "-o", f"ControlPath={target.control_path}", "-O", "exit", "x"], capture_output=True)
+
+
+@pytest.fixture
+def docker_as_processes(server: Server) -> Iterator[None]:
+    """The host's `docker` runs containers as processes, so that no engine is needed."""
+    docker = server.home / "bin" / "docker"
+    docker.parent.mkdir(exist_ok=True)
+    docker.write_text(f'#!/bin/sh\nexec {sys.executable} -ESs {RUN_SHIM} docker "$@"\n')
+    docker.chmod(0o755)
+    (server.home / "engine").write_text("process")
+    (server.home / ".environment").write_text(
+        f"export PATH={docker.parent}:$PATH RIG_ROOT={server.home}/root RIG_INSTANCE_ID=i-0test "
+        f"RIG_REHEARSAL_CLOUD={server.home}\n"
+    )
+    yield
+    (server.home / ".environment").write_text("")
 
 
 @pytest.fixture

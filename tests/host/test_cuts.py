@@ -9,7 +9,6 @@ import dataclasses
 import hashlib
 import os
 import random
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,7 +26,6 @@ from infra.job import artifacts, run
 from infra.job.container import Container
 from infra.job.verdict import judge
 from infra.names import CODE_DIR
-from infra.rehearsal.instance.disk import RUN_SHIM
 
 CUTS = int(os.environ.get("RIG_TEST_CUTS", "12"))
 PHASES = {"sync": 900_000, "follow": 25_000, "pull": 700_000}  # bytes that pass in each, about
@@ -51,23 +49,13 @@ def proxy(target: Target) -> Iterator[Proxy]:
 
 
 @pytest.fixture
-def far(target: Target, proxy: Proxy, server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:  # type: ignore[no-untyped-def]
-    """The host behind the proxy; its docker runs containers as processes, so that no engine is needed."""
+def far(target: Target, proxy: Proxy, docker_as_processes: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
+    """The host behind the proxy."""
     if not rsync_here():
         pytest.skip("rsync is missing: sudo apt install rsync")
-    docker = server.home / "bin" / "docker"
-    docker.parent.mkdir(exist_ok=True)
-    docker.write_text(f'#!/bin/sh\nexec {sys.executable} -ESs {RUN_SHIM} docker "$@"\n')
-    docker.chmod(0o755)
-    (server.home / "engine").write_text("process")
-    (server.home / ".environment").write_text(
-        f"export PATH={docker.parent}:$PATH RIG_ROOT={server.home}/root RIG_INSTANCE_ID=i-0test "
-        f"RIG_REHEARSAL_CLOUD={server.home}\n"
-    )
     monkeypatch.setattr(patience, "PAUSES_S", (0.01,) * 4)
     with Host(dataclasses.replace(target, port=proxy.port)) as opened:
         yield opened
-    (server.home / ".environment").write_text("")
 
 
 def digests(folder: Path) -> dict[str, str]:

@@ -1,0 +1,84 @@
+"""A notebook over a real SSH server: the folder goes there, Jupyter answers through the tunnel, all comes home."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+import urllib.request
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from sshserver import Server
+
+from infra.errors import WorldError
+from infra.host.connection import Host
+from infra.host.facts import ask_facts
+from infra.job import notebook
+from infra.story import shell
+
+# Stands for Jupyter: serves, and saves a notebook at each request.
+JUPYTER = """#!{python}
+import http.server, os, pathlib, sys
+class Page(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        before = pathlib.Path("mine.ipynb").read_text()
+        pathlib.Path("new.ipynb").write_text(before + " went there and back")
+        self.send_response(200); self.end_headers()
+        self.wfile.write(os.environ["JUPYTER_TOKEN"].encode())
+http.server.HTTPServer(("127.0.0.1", {port}), Page).serve_forever()
+"""
+
+
+@pytest.fixture
+def rig(host: Host, server: Server, docker_as_processes: None, tmp_path: Path, free_port: int, monkeypatch: Any) -> Any:
+    monkeypatch.setattr(notebook, "PORT", free_port)
+    for name, stand_in in {
+        "running_instance": lambda rig: None,
+        "open_host": lambda rig, instance: host,
+        "images_for": lambda *_: ("kit", "own"),
+        "ensure_images": lambda *_: None,
+        "wants_gpu": lambda *_: False,
+    }.items():
+        monkeypatch.setattr(shell, name, stand_in)
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "notebooks" / "mine.ipynb").write_text("it")
+    jupyter = server.home / "bin" / "jupyter"
+    jupyter.write_text(JUPYTER.format(python=sys.executable, port=free_port))
+    jupyter.chmod(0o755)
+    return SimpleNamespace(project=tmp_path, tell=print)
+
+
+def test_the_folder_goes_there_jupyter_answers_and_what_it_saved_comes_home(rig: Any, host: Host) -> None:
+    def person(address: str) -> None:
+        with urllib.request.urlopen(address) as page:
+            assert page.read().decode() == address.partition("token=")[2]
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        shell.run_notebook(rig, person, print)
+
+    assert (rig.project / "notebooks" / "new.ipynb").read_text() == "it went there and back"
+    assert host.run(["docker", "ps", "--all", "--quiet"]) == "", "nothing is left running"
+
+
+def test_jupyter_that_does_not_start_is_said_with_its_own_words(
+    rig: Any, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (server.home / "bin" / "jupyter").write_text("#!/bin/sh\necho no such kernel; sleep 60\n")
+    monkeypatch.setattr(shell, "JUPYTER_TIMEOUT_S", 0.5)
+
+    with pytest.raises(WorldError, match="Jupyter did not start on the instance: no such kernel"):
+        shell.run_notebook(rig, print, print)
+
+
+def test_the_container_is_no_run_and_shows_no_token_in_the_command(host: Host, docker_as_processes: None) -> None:
+    facts = ask_facts(host)
+    _, line = notebook.start(facts, "own", "secret", gpu=True)
+
+    assert "--label" not in line, "a forgotten notebook must not look like a run to the guard"
+    assert line[line.index("own") :] == [
+        "own", "jupyter", "lab", "--no-browser", "--ip=127.0.0.1", "--port=8888", "--port-retries=0",
+    ]  # fmt: skip
+    assert "--gpus all" in shlex.join(line)
