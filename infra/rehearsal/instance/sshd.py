@@ -177,7 +177,9 @@ class _HomeSftp(asyncssh.SFTPServer):
 def reserve_port(port: int) -> socket.socket:
     """A loopback port (0: any) that is ours but does not answer yet, as an instance whose sshd is not up yet."""
     sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if port:  # a known one, whose old connections may still be winding up
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    # Without that option for a free port: two sockets that both have it, and do not listen yet, may get the same one.
     sock.bind(("127.0.0.1", port))
     return sock
 
