@@ -52,6 +52,8 @@ class Sshd:
             # A loopback gains nothing from compression; OpenSSH asks for none by default either.
             compression_algs=None,
         )
+        # Its connections inherit this, so that a reboot can take the port again while old ones are winding up.
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
 
     def drop_connections(self) -> None:
         """Cut every open connection, as a lost network would."""
