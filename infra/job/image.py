@@ -79,10 +79,8 @@ def own_context(kit: str, requirements: str) -> bytes:
     return packed.getvalue()
 
 
-def docker_pull(docker: Sequence[str], registry: str, image: str) -> tuple[list[str], ...]:
-    """Fetch *image* from *registry* and give it the name under which a build would have left it."""
-    there = in_registry(registry, image)
-    return ([*docker, "pull", there], [*docker, "tag", there, image])
+def docker_pull(docker: Sequence[str], image: str) -> list[str]:
+    return [*docker, "pull", image]
 
 
 def in_registry(registry: str, image: str) -> str:

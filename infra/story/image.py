@@ -28,6 +28,8 @@ def flavour_for(rig: Rig, instance: Instance) -> str:
 def images_for(rig: Rig, instance: Instance, requirements: str = "") -> tuple[str, str]:
     """The kit's image and the run's: the same where the script brings no requirements of its own."""
     kit = image.tag(flavour_for(rig, instance), rig.settings.base_image)
+    if rig.settings.registry:
+        kit = image.in_registry(rig.settings.registry, kit)
     return kit, image.own_tag(kit, requirements)
 
 
@@ -46,26 +48,26 @@ def ensure_images(rig: Rig, host: Host, facts: Facts, names: tuple[str, str], re
 
 def _ensure_kit(rig: Rig, host: Host, docker: Sequence[str], kit: str, show: Show) -> None:
     if rig.settings.registry:
-        rig.tell(f"Pulling the training image {image.in_registry(rig.settings.registry, kit)}")
+        rig.tell(f"Pulling the training image {kit}")
         _pull(rig, host, docker, kit, show)
         return
     rig.tell(f"Building the training image {kit} on the instance (once; code changes never rebuild it)")
     base = {"BASE": rig.settings.base_image} if rig.settings.base_image else {}
-    line = image.docker_build(docker, kit, flavour=kit.partition(":")[2].partition("-")[0], build_args=base)
+    line = image.docker_build(docker, kit, flavour=kit.rpartition(":")[2].partition("-")[0], build_args=base)
     _make(rig, host, line, context=image.context(), show=show)
 
 
 def _pull(rig: Rig, host: Host, docker: Sequence[str], kit: str, show: Show) -> None:
-    lines = image.docker_pull(docker, rig.settings.registry, kit)
+    pull = image.docker_pull(docker, kit)
     registry_host = ecr_host(rig.settings.registry)
     if not registry_host:
-        _make(rig, host, *lines, show=show)
+        _make(rig, host, pull, show=show)
         return
     password = ecr_password(rig.session, rig.settings.registry)
     # On standard input, so that it stands in no process list; and forgotten there when the image is there.
     login = [*docker, "login", "--username", LOGIN_USER, "--password-stdin", registry_host]
     try:
-        _make(rig, host, login, *lines, context=password, show=show)
+        _make(rig, host, login, pull, context=password, show=show)
     finally:
         host.ask([*docker, "logout", registry_host])
 
