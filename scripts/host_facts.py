@@ -24,6 +24,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+BEGINNING_S = 120
 RUN_LABEL = "gluon-rig.run"
 # Whether the AMI's login user is in the docker group is not documented, so both ways are tried.
 WAYS = (["docker"], ["sudo", "-n", "docker"])
@@ -49,7 +50,7 @@ def main(images: list[str]) -> int:
             "images": here.result(),
             "gpus": cards.result(),
             "rsync": shutil.which("rsync") is not None,
-            "runs": [run_facts(folder, containers) for folder in runs],
+            "runs": [run_facts(folder, containers) for folder in runs if not just_beginning(folder, containers)],
             "guard_silent_s": age_s(GUARD),
             "ended": read_json(ENDED),
         }
@@ -138,6 +139,13 @@ def run_facts(folder: Path, containers: dict[str, dict[str, object]] | None) -> 
         "sealed": (folder / "MANIFEST.sha256").is_file(),
         "fetched": (folder.parent.parent / "fetched" / folder.name).exists(),
     }
+
+
+def just_beginning(folder: Path, containers: dict[str, dict[str, object]] | None) -> bool:
+    """Somebody has made the folder a moment ago and is about to start the container: nothing is lost yet."""
+    has_begun = (folder / "train.log").exists() or (folder / "exit.json").exists()
+    known = has_begun or containers is None or folder.name in containers
+    return not known and (age_s(folder) or 0) < BEGINNING_S
 
 
 def state_of(recorded: object, containers: dict[str, dict[str, object]] | None, run: str) -> str:

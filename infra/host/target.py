@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from infra.console import Tell
 from infra.errors import UserError
 
 
@@ -32,12 +33,16 @@ class Target:
         return control_folder() / mark
 
     @contextmanager
-    def one_at_a_time(self) -> Iterator[None]:
+    def one_at_a_time(self, tell: Tell) -> Iterator[None]:
         """While held, no other command of this computer changes the code on the host: two runs may be started at once,
         and each must get the code it was typed beside."""
         mark = hashlib.sha256(self.identity.encode()).hexdigest()[:16]
         with (control_folder() / f"{mark}.lock").open("w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                tell("Another command on this computer is sending code or data there; this one waits for it")
+                fcntl.flock(file, fcntl.LOCK_EX)
             yield
 
     def __str__(self) -> str:

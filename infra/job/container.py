@@ -61,6 +61,15 @@ def prepare(container: Container) -> tuple[list[str], ...]:
     )
 
 
+def undo(container: Container) -> tuple[list[str], ...]:
+    """Take back what a start that failed has made. A folder with something in it, of a resumed run, stays."""
+    return (
+        docker_remove(container.facts.docker, container.run),
+        ["rm", "-rf", container.code_dir],
+        ["rm", "-d", f"{container.run_dir}/out", container.run_dir],
+    )
+
+
 def docker_run(container: Container) -> list[str]:
     facts = container.facts
     volumes = [

@@ -9,10 +9,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from infra.console import Tell
-from infra.errors import AwsFailed, HostUnreachable
+from infra.errors import AwsFailed, HostUnreachable, WorldError
 from infra.host.connection import DROPPED, Host
 from infra.host.patience import persistently
-from infra.job.container import Container, docker_logs, docker_run, docker_start, docker_state, docker_stop, prepare
+from infra.job.container import (
+    Container,
+    docker_logs,
+    docker_run,
+    docker_start,
+    docker_state,
+    docker_stop,
+    prepare,
+    undo,
+)
 
 _HELLO = "gluon-rig: connected"
 _NO_SUCH = "o such container"  # "No such container" or "no such container": Docker's versions differ
@@ -21,11 +30,18 @@ Connect = Callable[[], Host]
 
 
 def start(host: Host, container: Container, *, tell: Tell) -> None:
-    """Start *container* detached; from here on it lives without us. A line that breaks starts nothing twice."""
+    """Start *container* detached; from here on it lives without us. A line that breaks starts nothing twice.
+
+    Raises WorldError with Docker's reason when it cannot be started; nothing of it stays then.
+    """
     try:
         host.run(*prepare(container), docker_run(container))
     except HostUnreachable:
         persistently(lambda: _start_again(host, container), tell=tell)
+    except WorldError:
+        for words in undo(container):  # one by one: each may have nothing to do
+            host.ask(words)
+        raise
 
 
 def _start_again(host: Host, container: Container) -> None:

@@ -25,7 +25,7 @@ def resume(rig: Rig, name: str, show: Show) -> str:
     is the program's own doing: `python -m training` does, from its last checkpoint.
     """
     instance = running_instance(rig)
-    with open_host(rig, instance) as host, host.target.one_at_a_time():
+    with open_host(rig, instance) as host, host.target.one_at_a_time(rig.tell):
         facts = facts_of(rig, host)
         name = name or _newest_unfinished(rig, host, facts)
         _ensure_there(rig, host, facts, name)

@@ -40,7 +40,7 @@ class Outcome:
 def start_training(rig: Rig, job: Job, show: Show) -> str:
     """Start *job* on the instance and return the run's name. Once that is told, the laptop may go."""
     instance = running_instance(rig)
-    with open_host(rig, instance) as host, host.target.one_at_a_time():
+    with open_host(rig, instance) as host, host.target.one_at_a_time(rig.tell):
         return begin(rig, host, instance, job, new_run_name(job, rig.now()), show)
 
 

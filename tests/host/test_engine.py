@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from infra.errors import JobFailed
+from infra.errors import JobFailed, WorldError
 from infra.host.connection import Host
 from infra.host.facts import Facts, ask_facts
 from infra.job import artifacts, image, run
@@ -239,3 +239,35 @@ def test_data_is_writable_and_the_same_path_inside_and_outside(
     lines, _ = through(host, launch("sh", "-c", "echo $RIG_DATA; cat $RIG_DATA/log.csv"), tmp_path)
 
     assert lines == [str(data), "1,2,3"]
+
+
+def test_a_container_that_docker_refuses_to_start_leaves_nothing_behind(
+    host: Host, engine: Facts, cpu_image: str, code: Path
+) -> None:
+    (code / "script.py").write_text("")
+    deaf = dataclasses.replace(engine, docker=("docker", "--host", "unix:///nobody"))
+    refused = Container(run="engine-test-refused", image=cpu_image, command=["true"], facts=deaf, gpu=False)
+
+    with pytest.raises(WorldError, match="failed with exit code"):
+        run.start(host, refused, tell=print)
+
+    assert not Path(refused.run_dir).exists()
+    assert not Path(refused.code_dir).exists()
+
+
+def test_two_runs_at_once_each_with_the_code_of_its_start(
+    host: Host, launch: Callable[..., Container], code: Path, tmp_path: Path
+) -> None:
+    wait = "while [ ! -e out/../go ]; do sleep 0.05; done; cat version"
+    (code / "version").write_text("one")
+    first = launch("sh", "-c", wait)
+    # As rsync does: a new file under the old name, never into the old one.
+    (code / "new").write_text("two")
+    (code / "new").replace(code / "version")
+    second = launch("sh", "-c", wait)
+
+    for container in (second, first):
+        (Path(container.run_dir) / "go").touch()
+
+    assert through(host, first, tmp_path / "runs")[0] == ["one"]
+    assert through(host, second, tmp_path / "runs")[0] == ["two"]

@@ -68,6 +68,8 @@ def test_each_run_is_what_its_record_and_its_container_say_together(ask: Ask, tm
     put(tmp_path, "hungry", container="exited", ending={"exit_code": 1, "oom_kills": 2})
     put(tmp_path, "power-cut", container="exited", Running=False, ExitCode=255)
     put(tmp_path, "vanished")
+    os.utime(tmp_path / "rig" / "runs" / "vanished", (1e9, 1e9))
+    put(tmp_path, "is-being-started")
     (tmp_path / "rig" / "runs" / ".restored.part").mkdir()
 
     facts = ask(docker=DOCKER)
