@@ -47,7 +47,7 @@ def port(options: Namespace, settings: Settings) -> int:
     from infra.console import tell
     from infra.story import shell as story
 
-    number = _port_number(options.number)
+    number = _port_number(options.which or options.number)
     with story.port(open_rig(settings), number) as tunnel:
         print(f"http://127.0.0.1:{tunnel.port}", flush=True)
         tell(f"leads to port {number} of the instance. Ctrl-C closes it.")
@@ -56,7 +56,7 @@ def port(options: Namespace, settings: Settings) -> int:
 
 def _port_number(text: str) -> int:
     if not text.isdigit() or not 0 < int(text) < 65536:
-        raise BadSettings(f"number = {text!r}: a port is a number from 1 to 65535.", "for example: rig port 8080")
+        raise BadSettings(f"{text!r} is no port: that is a number from 1 to 65535.", "for example: rig port 8080")
     return int(text)
 
 

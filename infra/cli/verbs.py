@@ -165,7 +165,8 @@ _ALL = [
         group=WORK,
         help="lead a port of the instance to this computer, until Ctrl-C: rig port 8080",
         run=later("shell:port"),
-        words=(Option(name="number", help="the port on the instance [8080]", default="8080"),),
+        words=(Option(name="which", help="the port on the instance [8080]"),),
+        options=(Option(name="number", help="the same, for `make port NUMBER=8080`", default="8080"),),
         settings=WHERE_AM_I,
     ),
     Verb(
