@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from argparse import Namespace
+from collections.abc import Callable
 from pathlib import Path
 
 from infra.errors import BadSettings, MissingProgram
@@ -60,7 +61,7 @@ def _port_number(text: str) -> int:
     return int(text)
 
 
-def _hold(hold) -> int:  # type: ignore[no-untyped-def]
+def _hold(hold: Callable[[], object]) -> int:
     from infra.console import tell
 
     try:
@@ -97,10 +98,13 @@ def board(options: Namespace, settings: Settings) -> int:
     number = free_port(6006)
     words = ["--logdir", "runs", "--host", "127.0.0.1", "--port", str(number)]
     print(f"http://127.0.0.1:{number}", flush=True)
-    process = local_process(
-        [sys.executable, "-m", "tensorboard.main", *words], env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
-    )
-    return _hold(process.wait)
+    quiet = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    process = local_process([sys.executable, "-m", "tensorboard.main", *words], env=quiet)
+    try:
+        return _hold(process.wait)
+    finally:
+        process.terminate()
+        process.wait()
 
 
 def image(options: Namespace, settings: Settings) -> int:

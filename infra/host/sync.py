@@ -17,6 +17,7 @@ from infra.host import commands
 from infra.host.connection import DROPPED, Host, dropped, local_process, lost
 from infra.host.ignored import as_rsync_rules, ignored_paths, kept_files
 
+_STDERR = 2
 # rsync(1), EXIT VALUES: the ways in which not the files but the connection is at fault.
 _CONNECTION_LOST = {10, 12, 20, 30, 35, DROPPED}
 
@@ -62,7 +63,7 @@ def _finish(host: Host, line: list[str], *, stdin: bytes | None = None, progress
     process = local_process(
         line,
         stdin=subprocess.PIPE if stdin is not None else subprocess.DEVNULL,
-        stdout=None if progress else subprocess.DEVNULL,
+        stdout=_STDERR if progress else subprocess.DEVNULL,  # progress is no product
         stderr=subprocess.PIPE,
     )
     _, said = process.communicate(stdin)
