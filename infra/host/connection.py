@@ -7,6 +7,7 @@ import contextlib
 import shutil
 import subprocess
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -60,17 +61,16 @@ class Host:
         """
         from invoke.exceptions import CommandTimedOut
 
+        line, began = commands.on_the_wire(*words_lists), time.monotonic()
         with explained(self.target):
             try:
-                result = self._connection().run(
-                    commands.on_the_wire(*words_lists), hide=True, warn=True, in_stream=False, timeout=timeout_s
-                )
+                result = self._connection().run(line, hide=True, warn=True, in_stream=False, timeout=timeout_s)
             except CommandTimedOut:
-                raise WorldError(
-                    f"{self.target} did not finish within {timeout_s:g} s: {commands.on_the_wire(*words_lists)}",
-                    "the machine may be out of memory or disk; look with `rig ssh`, or `rig stop`",
-                ) from None
+                raise hung(self.target, line, timeout_s) from None
         if result.exited == _NO_EXIT_STATUS:
+            # invoke may not have noticed yet that it was its own timer that closed the channel.
+            if time.monotonic() - began >= timeout_s:
+                raise hung(self.target, line, timeout_s)
             raise dropped(self.target, "the host did not say how the command ended")
         return Answer(result.exited, result.stdout, result.stderr)
 
@@ -211,6 +211,13 @@ def lost(target: Target, said: str) -> RigError:
         return changed(target.identity, target.known_hosts)
     last = said.strip().splitlines()[-1:] or ["ssh gave no reason"]
     return dropped(target, last[0])
+
+
+def hung(target: Target, line: str, timeout_s: float) -> WorldError:
+    return WorldError(
+        f"{target} did not finish within {timeout_s:g} s: {line}",
+        "the machine may be out of memory or disk; look with `rig ssh`, or `rig stop`",
+    )
 
 
 def local_process(line: Sequence[str], **popen: Any) -> subprocess.Popen[bytes]:

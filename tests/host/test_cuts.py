@@ -28,7 +28,7 @@ from infra.job.verdict import judge
 from infra.names import CODE_DIR
 
 CUTS = int(os.environ.get("RIG_TEST_CUTS", "12"))
-PHASES = {"sync": 900_000, "follow": 25_000, "pull": 700_000}  # bytes that pass in each, about
+PHASES = {"sync": 800_000, "follow": 12_000, "pull": 600_000}  # bytes that pass in each, about
 JOB = """
 import os, sys, time
 folder = os.environ["RIG_RUN_DIR"]
@@ -81,7 +81,7 @@ def test_cuts_at_random_moments_lose_nothing_start_nothing_twice_and_keep_the_ex
     for round_number in range(CUTS // 6):
         one_life(far, proxy, tmp_path, f"r{round_number}")
 
-    assert proxy.cuts >= CUTS * 2 // 3, "most of the cuts must have hit an open line"
+    assert proxy.cuts > CUTS // 2, "most of the cuts must have hit an open line"
 
 
 def one_life(far: Host, proxy: Proxy, tmp_path: Path, name: str) -> None:

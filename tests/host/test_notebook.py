@@ -60,13 +60,13 @@ def test_the_folder_goes_there_jupyter_answers_and_what_it_saved_comes_home(rig:
         shell.run_notebook(rig, person, print)
 
     assert (rig.project / "notebooks" / "new.ipynb").read_text() == "it went there and back"
-    assert host.run(["docker", "ps", "--all", "--quiet"]) == "", "nothing is left running"
+    assert not host.ask(["docker", "inspect", notebook.NAME]).ok, "nothing is left running"
 
 
 def test_jupyter_that_does_not_start_is_said_with_its_own_words(
     rig: Any, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (server.home / "bin" / "jupyter").write_text("#!/bin/sh\necho no such kernel; sleep 60\n")
+    (server.home / "bin" / "jupyter").write_text("#!/bin/sh\necho no such kernel; exec sleep 60\n")
     monkeypatch.setattr(shell, "JUPYTER_TIMEOUT_S", 0.5)
 
     with pytest.raises(WorldError, match="Jupyter did not start on the instance: no such kernel"):
