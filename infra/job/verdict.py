@@ -23,7 +23,10 @@ def judge(one: RunFacts, guard: Mapping[str, Any] | None = None) -> None:
     resume = f"what it had saved is home; `rig train remote --resume {one.name}` goes on from there"
     reason = guard_reason(one, guard)
     if reason:
-        raise JobFailed(f"Run {one.name} was ended by the guard: {reason}.", resume)
+        raise JobFailed(
+            f"Run {one.name} was ended by the guard: {reason.rstrip('.')}.",
+            f"what it had saved is home; `rig train remote --recover --resume {one.name}` launches again and goes on",
+        )
     if one.exit_code is None:
         raise JobFailed(f"Run {one.name} left no verdict: the machine went down under it.", resume)
     if one.exit_code == 0 and not one.signal:

@@ -56,4 +56,4 @@ def test_what_was_saved_before_the_end_is_offered_for_going_on() -> None:
     with pytest.raises(JobFailed) as failed:
         judge(run(exit_code=0, signal="SIGTERM"), GUARD)
 
-    assert "rig train remote --resume r1" in failed.value.hint
+    assert "rig train remote --recover --resume r1" in failed.value.hint
