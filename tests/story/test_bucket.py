@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from person import Person, eventually
@@ -71,3 +72,39 @@ def test_an_unfinished_run_goes_on_from_what_is_here_and_a_finished_one_is_left_
 def _log(person: Person) -> str:
     person.types("pull")
     return "".join(path.read_text() for path in (person.folder / "runs").glob("*/train.log"))
+
+
+# Saves only when it is told to end.
+LATE = """\
+import os, pathlib, signal, sys, time
+saved = pathlib.Path(os.environ["RIG_RUN_DIR"], "saved")
+def save(*_):
+    saved.write_text("in the last two minutes")
+    sys.exit(0)
+signal.signal(signal.SIGTERM, save)
+print("[ 10%] found", saved.read_text() if saved.exists() else "nothing", flush=True)
+while not saved.exists():
+    time.sleep(0.05)
+"""
+
+
+def test_a_spot_notice_saves_copies_and_is_told_and_another_machine_goes_on(person: Person) -> None:
+    (person.folder / "late.py").write_text(LATE)
+    person.types("launch", "--spot")
+    person.aws("s3api", "create-bucket", "--bucket", "copies")
+    follower = person.start("train", "remote", "--script", "late.py", "--bucket", "s3://copies")
+    assert follower.stderr is not None
+    told = iter(follower.stderr.readline, "")
+    assert any("found nothing" in line for line in told)
+
+    person.types("rehearsal", "fault", "spot-notice")
+    rest = "".join(told)
+
+    assert follower.wait(60) == 1
+    assert "was ended by the guard: AWS takes this spot instance back" in rest
+    eventually(lambda: person.living() == [], "the end of the machine")
+    shutil.rmtree(person.folder / "runs")  # as if the laptop had been off all the time
+
+    person.types("train", "remote", "--recover", "--spot", "--bucket", "s3://copies")
+
+    assert "found in the last two minutes" in person.said
