@@ -25,7 +25,7 @@ def test_launch_train_status_logs_pull_stop_start_terminate(person: Person) -> N
     assert "[100%] step 20" in person.said
     folder = newest(person)
     listed = dict(reversed(line.split("  ")) for line in (folder / "MANIFEST.sha256").read_text().splitlines())
-    assert {"best.params", "out/notes.txt", "train.log", "exit.json"} == set(listed)
+    assert {"best.params", "out/notes.txt", "train.log", "exit.json", "job.json"} == set(listed)
     assert all(hashlib.sha256((folder / name).read_bytes()).hexdigest() == digest for name, digest in listed.items())
 
     (standing,) = person.status()
