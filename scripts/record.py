@@ -51,6 +51,8 @@ def record(workdir: Path, command: list[str]) -> int:
     with (workdir / LOG).open("ab", buffering=0) as log:
         refusal = gpu_missing()
         exit_code = refuse(log, refusal) if refusal else child.run(command, log)
+        if exit_code and "Read-only file system" in last_words(workdir / LOG):
+            announce(log, "gluon-rig: the code is read-only here; write into ./out or below $RIG_RUN_DIR\n")
     end = ending(command, exit_code, started, signal_name=child.asked_to_end, killed=oom_kills() - killed_before)
     try:
         write_whole(workdir / EXIT, json.dumps(end, indent=2).encode() + b"\n")
@@ -79,6 +81,13 @@ def gpu_missing() -> str:
 def refuse(log: IO[bytes], why: str) -> int:
     announce(log, why)
     return 1
+
+
+def last_words(path: Path) -> str:
+    with contextlib.suppress(OSError), path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - 4096))
+        return file.read().decode(errors="replace")
+    return ""
 
 
 def announce(log: IO[bytes], text: str) -> None:

@@ -141,3 +141,11 @@ def test_a_resumed_run_does_not_wear_the_ending_of_its_first_part(tmp_path: Path
     assert json.loads((work / "exit.json").read_text())["exit_code"] == 0
     assert json.loads((work / "job.json").read_text()) == {"name": "lenet"}
     assert (work / "train.log").read_text().startswith("first\n")
+
+
+def test_a_script_that_writes_beside_itself_is_told_where_to_write(tmp_path: Path) -> None:
+    record(tmp_path / "run", "sh", "-c", "echo 'net.params: Read-only file system' >&2; exit 1")
+
+    assert (tmp_path / "run" / "train.log").read_text().splitlines()[-1] == (
+        "gluon-rig: the code is read-only here; write into ./out or below $RIG_RUN_DIR"
+    )
