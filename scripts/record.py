@@ -86,12 +86,13 @@ def refuse(log: IO[bytes], why: str) -> int:
 def last_words(path: Path) -> str:
     with contextlib.suppress(OSError), path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - 4096))
-        return file.read().decode(errors="replace")
+        return file.read(4096).decode(errors="replace")
     return ""
 
 
 def announce(log: IO[bytes], text: str) -> None:
-    log.write(text.encode())
+    with contextlib.suppress(OSError):  # a full disk: then at least Docker's log says it
+        log.write(text.encode())
     sys.stdout.write(text)
     sys.stdout.flush()
 
