@@ -158,8 +158,8 @@ def plain_trip(target: Target, code: Path, home: Path, name: str, wanted: str) -
     rsync = ["rsync", "--archive", "--rsh", shlex.join(["ssh", *alone])]
     at = ["ssh", *alone, target.address]
     call([*rsync, f"{code}/", f"{target.address}:plain-code/"])
-    call([*at, f"mkdir -p {there} && docker run -d --name {name} --user $(id -u):$(id -g) -v $HOME:$HOME -w $HOME/plain-code "
-          f"-e RIG_RUN_DIR=$HOME/{there} {wanted} python3 script.py"])  # fmt: skip
+    mounts = f"--user $(id -u):$(id -g) -v $HOME:$HOME -w $HOME/plain-code -e RIG_RUN_DIR=$HOME/{there}"
+    call([*at, f"mkdir -p {there} && docker run -d --name {name} {mounts} {wanted} python3 script.py"])
     assert call([*at, f"docker logs -f {name}"]) == "done\n"
     assert call([*at, f"docker wait {name}; docker rm {name} >/dev/null"]) == "0\n"
     call([*rsync, f"{target.address}:{there}/", f"{home}/"])
