@@ -25,6 +25,16 @@ def test_the_process_is_tuned_and_what_the_person_set_is_kept() -> None:
     assert tune({}).startswith(f"process tuned: OMP_NUM_THREADS={physical_cores()} ")
 
 
+def test_waiting_threads_sleep_only_where_other_programs_want_the_cores() -> None:
+    idle: dict[str, str] = {}
+    busy: dict[str, str] = {}
+    tune(idle, load=0.1)
+    tune(busy, load=64.0)
+
+    assert "OMP_WAIT_POLICY" not in idle
+    assert busy["OMP_WAIT_POLICY"] == "PASSIVE"
+
+
 def test_numpy_gets_back_what_it_lost_and_keeps_what_it_has() -> None:
     old = SimpleNamespace(
         all=np.all, any=np.any, prod=np.prod, cumprod=np.cumprod, round=np.round, isin=np.isin, trapezoid=sum,
