@@ -5,7 +5,7 @@
 .DEFAULT_GOAL := help
 
 # The verbs of `rig`; what each does stands beside its name further down.
-rig_verbs := demo doctor plan launch train logs watch pull runs cancel status extend stop start terminate \
+rig_verbs := demo doctor plan launch train logs watch pull runs compare cancel status extend stop start terminate \
              ssh ssh-config port notebook board image bake cost sweep settings rehearsal iam-policy setup-guard
 
 .PHONY: help set-up extra-ford extra-parquet test check acceptance lock clean remote $(rig_verbs)
@@ -47,6 +47,7 @@ start: ## start a stopped instance
 terminate: ## delete the instance and its disk
 ssh: ## a shell on the instance
 ssh-config: ## a Host entry for VS Code Remote-SSH, Emacs and vim
+compare: ## runs side by side: RUNS="A B"
 port: ## lead a port of the instance to this computer: NUMBER=8080
 notebook: ## Jupyter on the instance, in your browser
 board: ## TensorBoard over your runs, on this computer

@@ -1,7 +1,8 @@
 """Write the log of made-up gearboxes for docs/sensors.md: `python gearboxes.py FOLDER`.
 
-Forty machines send a row each hour until they fail or the log ends; four more, in later.csv, are for judging. Wear grows
-ever faster, at a pace of each machine's own; vibration and oil temperature follow it, load disturbs both, sensors drop out.
+Forty machines send a row each hour until they fail or the log ends; four more, in later.csv, are for judging. Wear
+grows ever faster, at a pace of each machine's own; vibration and oil temperature follow it, load disturbs both, and
+sensors drop out.
 """
 
 import csv

@@ -205,6 +205,14 @@ _ALL = [
         settings=WHERE_AM_I,
     ),
     Verb(
+        name="compare",
+        group=WORK,
+        help="runs side by side: rig compare RUN RUN",
+        run=later("work:compare"),
+        words=(Option(name="first", help="a run's name"), Option(name="second", help="another run's name")),
+        options=(Option(name="runs", help="the same, for `make compare RUNS=\"A B\"`"),),
+    ),
+    Verb(
         name="cancel",
         group=WORK,
         help="ask a run to save and end, then bring it home",

@@ -222,3 +222,22 @@ def watch(options: Namespace, settings: Settings) -> int:
                 time.sleep(2)
     finally:
         watcher.close()
+
+
+def compare(options: Namespace, settings: Settings) -> int:
+    """What `python -m training compare` shows, by the names of runs that are home."""
+    import subprocess
+    import sys
+
+    from infra.errors import BadSettings
+
+    names = [*filter(None, (options.first, options.second)), *options.runs.split()]
+    folders = [Path("runs") / name for name in names]
+    absent = [str(folder) for folder in folders if not folder.is_dir()]
+    if absent or len(folders) < 2:
+        raise BadSettings(
+            f"There is no {absent[0]}." if absent else "Two runs are needed.",
+            "`ls runs` shows those that are home: rig compare RUN RUN",
+        )
+    words = [sys.executable, "-m", "training", "compare", *(str(folder.resolve()) for folder in folders)]
+    return subprocess.run(words, cwd=Path(__file__).resolve().parents[2]).returncode

@@ -53,7 +53,9 @@ REFUSALS = {
         ["capacity"], ["launch", "--type", "g4dn.xlarge,g6.xlarge"], 1,
         ["no free machine", "g4dn.xlarge in us-east-1a", "g6.xlarge", "WAIT_MINUTES=30"],
     ),
-    "a budget for seconds": ([], ["launch", "--budget", "0.01"], 2, ["A budget of $0.010 is too small", "BUDGET=0.14 or more"]),
+    "a budget for seconds": (
+        [], ["launch", "--budget", "0.01"], 2, ["A budget of $0.010 is too small", "BUDGET=0.14 or more"],
+    ),
     "an image that is not there": ([], ["launch", "--ami", "ami-0123456789abcdef0"], 2, ["ami-0123456789abcdef0"]),
     "nothing to follow": ([], ["logs"], 2, ["There is no instance of the rig 'rig'", "make launch"]),
     "nothing to train on": ([], ["train", "remote", "--cmd", "ls"], 2, ["There is no instance of the rig 'rig'"]),
