@@ -11,6 +11,7 @@ from infra.rehearsal.clock import Clock
 from infra.rehearsal.cloud import server
 from infra.rehearsal.cloud.answers import Answer, as_json
 from infra.rehearsal.cloud.layer import Journal
+from infra.rehearsal.cloud.parts import ACCOUNT, Parts
 from infra.rehearsal.faults import Faults, UnknownFault
 from infra.rehearsal.instance.machine import Surroundings
 from infra.rehearsal.instance.room import Room
@@ -28,10 +29,10 @@ class World:
         self.faults = Faults()
         self.journal = Journal(place.calls, clock)
         self.room = Room(loop, Surroundings(place, clock, endpoint, self.faults, self._press))
-        self.application = server.build(server.Parts(place, clock, self.room, self.faults, self.journal, self.control))
+        self.application = server.build(Parts(place, clock, self.room, self.faults, self.journal, self.control))
         from infra.rehearsal.watch import Watch  # imports moto, which server.build has just done in the right way
 
-        self.watch = Watch(place, clock, self.room, server.ACCOUNT)
+        self.watch = Watch(place, clock, self.room, ACCOUNT)
         self._trouble = Trouble(self.room, clock, loop)
 
     def _press(self, instance_id: str, button: str) -> None:

@@ -31,7 +31,7 @@ from infra.rehearsal.cloud.groups import GroupsInUse
 from infra.rehearsal.cloud.launches import IdempotentLaunch, RootDisk
 from infra.rehearsal.cloud.layer import Mends
 from infra.rehearsal.cloud.lifecycle import LifeCycle
-from infra.rehearsal.cloud.server import ACCOUNT, Parts
+from infra.rehearsal.cloud.parts import ACCOUNT, Parts
 from infra.rehearsal.cloud.spot import SpotLaunch
 from infra.rehearsal.faults import Faults
 

@@ -4,31 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from infra.rehearsal.clock import Clock
 from infra.rehearsal.cloud import images
+from infra.rehearsal.cloud.parts import Parts
 from infra.rehearsal.place import Place
-
-if TYPE_CHECKING:
-    from infra.rehearsal.cloud.layer import Control, Journal
-    from infra.rehearsal.faults import Faults
-    from infra.rehearsal.instance.record import MachineRoom
-
-ACCOUNT = "123456789012"
-
-
-@dataclass(frozen=True)
-class Parts:
-    """What the AWS side is given by the rest of the process."""
-
-    place: Place
-    clock: Clock
-    room: MachineRoom
-    faults: Faults
-    journal: Journal
-    control: Control
 
 
 def configure_moto(place: Place) -> None:

@@ -15,14 +15,12 @@ import sys
 import termios
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import asyncssh
 
 from infra.rehearsal.instance.disk import RUN_SHIM
-
-if TYPE_CHECKING:
-    from infra.rehearsal.instance.sshd import Host
+from infra.rehearsal.instance.host import Host
 
 CHUNK = 1 << 16
 SHELL = "/bin/bash" if os.path.exists("/bin/bash") else "/bin/sh"

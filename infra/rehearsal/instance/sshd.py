@@ -7,29 +7,12 @@ import ipaddress
 import os
 import socket
 from contextlib import suppress
-from typing import Any, Protocol
+from typing import Any
 
 import asyncssh
 
 from infra.rehearsal.instance import sessions
-from infra.rehearsal.instance.disk import Disk
-
-
-class Host(Protocol):
-    """What the SSH server must know of the instance it runs on."""
-
-    @property
-    def disk(self) -> Disk: ...
-
-    @property
-    def login(self) -> str: ...
-
-    def environment(self) -> dict[str, str]: ...
-
-    def started(self, pid: int) -> None: ...
-
-    def delay_s(self) -> float:
-        """How much later than sent each byte from the client arrives."""
+from infra.rehearsal.instance.host import Host
 
 
 class Sshd:
