@@ -210,7 +210,7 @@ _ALL = [
         help="runs side by side: rig compare RUN RUN",
         run=later("work:compare"),
         words=(Option(name="first", help="a run's name"), Option(name="second", help="another run's name")),
-        options=(Option(name="runs", help="the same, for `make compare RUNS=\"A B\"`"),),
+        options=(Option(name="runs", help='the same, for `make compare RUNS="A B"`'),),
     ),
     Verb(
         name="cancel",

@@ -12,6 +12,7 @@ from typing import Any
 import asyncssh
 
 from infra.rehearsal.instance import sessions
+from infra.rehearsal.instance.disk import Disk
 from infra.rehearsal.instance.host import Host
 
 
