@@ -113,6 +113,9 @@ class Settings:
     code: str = setting(".", str, "the project folder that is copied to the instance")
     data: str = setting("", str, "a data folder that is copied to the instance once, and where jobs look for data sets")
     bucket: str = setting("", str, "s3://bucket/prefix for durable copies of checkpoints")
+    instance_profile: str = setting(
+        "", str, "IAM instance profile that the instance gets at launch, so that it may write to the bucket"
+    )
     registry: str = setting("", str, "pull the training image from this registry instead of building it")
     base_image: str = setting("", str, "base image of the Dockerfile; empty: the one written there")
     engine: str = setting(

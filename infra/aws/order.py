@@ -47,6 +47,7 @@ class Order:
     user_data: bytes
     tags: Mapping[str, str]
     wait_s: float = 0.0
+    instance_profile: str = ""
 
 
 @dataclass(frozen=True)
@@ -105,6 +106,7 @@ def request(order: Order, attempt: Attempt, token: str) -> dict[str, Any]:
         # What a power-off means, and with it what the guard's power-off means. EC2 cannot stop one-time spot.
         "InstanceInitiatedShutdownBehavior": "terminate" if attempt.offer.spot else "stop",
         **({"Placement": {"AvailabilityZone": attempt.zone}} if attempt.zone else {}),
+        **({"IamInstanceProfile": {"Name": order.instance_profile}} if order.instance_profile else {}),
         **({"InstanceMarketOptions": ONE_TIME_SPOT} if attempt.offer.spot else {}),
         # t3's own default bills bursts on top of the price; "standard" slows down instead.
         **({"CreditSpecification": {"CpuCredits": "standard"}} if re.match(r"t\d", attempt.offer.type) else {}),

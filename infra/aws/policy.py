@@ -159,6 +159,7 @@ def _guards() -> list[dict[str, Any]]:
     schedules = f"arn:aws:scheduler:*:*:schedule/default/{KIT}-*"
     aws_own = {"StringEquals": {"iam:AWSServiceName": ["events.amazonaws.com", "spot.amazonaws.com"]}}
     to_scheduler = {"StringEquals": {"iam:PassedToService": "scheduler.amazonaws.com"}}
+    to_ec2 = {"StringEquals": {"iam:PassedToService": "ec2.amazonaws.com"}}
     return [
         _allow("Ring2", "cloudwatch", ("DeleteAlarms", "PutMetricAlarm"), resource=alarms),
         _allow(
@@ -169,6 +170,8 @@ def _guards() -> list[dict[str, Any]]:
         ),
         _allow("Ring3Role", "iam", ("GetRole",), resource=ROLE_ARN),
         _allow("Ring3Use", "iam", ("PassRole",), resource=ROLE_ARN, condition=to_scheduler),
+        # INSTANCE_PROFILE=: roles of that name only, or anybody's role could be borrowed through an instance.
+        _allow("Lend", "iam", ("PassRole",), resource=f"arn:aws:iam::*:role/{KIT}-*", condition=to_ec2),
         _allow(
             "AwsOwnRoles",
             "iam",

@@ -36,6 +36,7 @@ MACHINE = (
     "spot",
     "on_demand_fallback",
     "wait_minutes",
+    "instance_profile",
 )
 LIMITS = ("hours", "budget", "idle")
 YES = Option(name="yes", help="do not ask before money is spent", flag=True)

@@ -104,6 +104,7 @@ def _asked(rig: Rig, plan: Plan, choices: tuple[Choice, ...], group_id: str, key
         user_data=_user_data(rig, plan.survey.image, best) if plan.survey.image else b"",
         tags={DEADLINE_TAG: budget.tag(best.promise.deadline), IDLE_TAG: str(settings.idle)},
         wait_s=settings.wait_minutes * 60,
+        instance_profile=settings.instance_profile,
     )
 
 

@@ -51,6 +51,15 @@ def test_an_on_demand_request_in_full():
     assert request(WANTED, Attempt(T4), "token") == ON_DEMAND_WORDS
 
 
+def test_a_role_for_the_bucket_is_given_at_birth():
+    lent = replace(WANTED, instance_profile="gluon-rig-results")
+
+    assert request(lent, Attempt(T4), "token") == {
+        **ON_DEMAND_WORDS,
+        "IamInstanceProfile": {"Name": "gluon-rig-results"},
+    }
+
+
 def test_a_pinned_spot_request_differs_only_where_spot_does():
     """Power-off ends it, because EC2 cannot stop it; never persistent, never with a price limit."""
     assert request(WANTED, Attempt(SPOT, "us-east-1a"), "token") == {

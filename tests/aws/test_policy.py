@@ -23,6 +23,7 @@ UNTAGGED = {
     "Ring2",
     "Ring3",
     "Ring3Role",
+    "Lend",
     "Ring3Use",
     "AwsOwnRoles",
 }
