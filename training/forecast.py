@@ -18,7 +18,7 @@ from training.config import JobConfig, option
 from training.data.description import Columns
 from training.data.scaling import Scaling, fit_scaling
 from training.data.splits import Data, Split
-from training.data.windows import UnitLog, carry_forward, split_units, stretched, targets, windows
+from training.data.windows import UnitLog, carry_forward, smoothed, split_units, stretched, targets, windows
 from training.errors import BadData
 from training.forecaster import Preparation
 from training.learner import GluonLearner, Learner
@@ -47,6 +47,7 @@ class ForecastConfig(JobConfig):
     optimizer: str = option("adam", "any optimizer MXNet knows by name: sgd, adam, ...")
     schedule: str = option("cosine", "how lr falls over the run", choices=("constant", "linear", "cosine"))
     window: int = option(50, "rows the net looks back", least=1)
+    smooth: float = option(1.0, "rows over which each channel's running mean reaches back; 1: as measured", least=1)
     stride: int = option(4, "every n-th row of a training unit ends a window: neighbours are nearly equal", least=1)
     thin: int = option(
         1, "of those with more life left than the cap only every n-th: they all teach one thing", least=1
@@ -85,9 +86,11 @@ def forecast_data(
         )
     scaling = fit_scaling(fitted)
     _fits_memory(config, fitted, len(scaling.kept))
-    prepared = Preparation(columns, scaling, window=config.window, horizon=config.horizon, cap=config.cap)
+    prepared = Preparation(
+        columns, scaling, smooth=config.smooth, window=config.window, horizon=config.horizon, cap=config.cap
+    )
     return Data(
-        train=cut(_at_other_paces(fitted, config), scaling, config, stride=config.stride, thin=config.thin),
+        train=cut(_at_other_paces(fitted, config, columns), scaling, config, stride=config.stride, thin=config.thin),
         valid=cut(held, scaling, config),
         test=cut(test or held, scaling, config),
         source=source,
@@ -96,9 +99,11 @@ def forecast_data(
     )
 
 
-def _at_other_paces(logs: Sequence[UnitLog], config: ForecastConfig) -> list[UnitLog]:
+def _at_other_paces(logs: Sequence[UnitLog], config: ForecastConfig, columns: Columns) -> list[UnitLog]:
     factors = [] if config.stretch == 1 else [1 / config.stretch, config.stretch]
-    copies = [stretched(log, factor, seed=config.seed) for factor in factors for log in logs if len(log.times) > 1]
+    clock = columns.channels.index(columns.time) if columns.time in columns.channels else None
+    more_than_a_point = [log for log in logs if len(log.times) > 1]
+    copies = [stretched(log, factor, seed=config.seed, clock=clock) for factor in factors for log in more_than_a_point]
     return [*logs, *copies]
 
 
@@ -117,7 +122,7 @@ def cut(logs: Sequence[UnitLog], scaling: Scaling, config: ForecastConfig, *, st
     parts = []
     for number, log in enumerate(logs):
         y = _asked(log, number, config)
-        rows = scaling.apply(carry_forward(log.values), log.conditions)
+        rows = smoothed(scaling.apply(carry_forward(log.values), log.conditions), over=config.smooth)
         taken = _taken(y, stride, thin)
         parts.append((windows(rows, length=config.window)[taken], y[taken]))
     return Split(np.concatenate([X for X, _ in parts]), np.concatenate([y for _, y in parts]))

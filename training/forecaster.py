@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from training.data.description import Columns
 from training.data.scaling import Scaling
 from training.data.table import Rows
-from training.data.windows import carry_forward, windows
+from training.data.windows import carry_forward, smoothed, windows
 from training.prognostics import probability
 
 Array = NDArray[np.floating]
@@ -32,6 +32,7 @@ class Preparation:
 
     columns: Columns
     scaling: Scaling
+    smooth: float
     window: int
     horizon: float
     cap: float
@@ -40,6 +41,7 @@ class Preparation:
         return {
             "columns": self.columns.as_json(),
             "scaling": self.scaling.as_json(),
+            "smooth": self.smooth,
             "window": self.window,
             "horizon": self.horizon,
             "cap": self.cap,
@@ -51,6 +53,7 @@ class Preparation:
         return cls(
             columns=Columns.from_json(data["columns"]),
             scaling=Scaling.from_json(data["scaling"]),
+            smooth=float(data.get("smooth", 1.0)),  # older runs did not smooth
             window=int(data["window"]),
             horizon=float(data["horizon"]),
             cap=float(data["cap"]),
@@ -67,10 +70,11 @@ class Forecast:
 
 @dataclass
 class _Past:
-    """What a unit's next row needs: its last values, missing ones filled, and its last scaled rows."""
+    """What a unit's next row needs: its last values, missing ones filled, its last window, and how many rows it had."""
 
     values: Array
     rows: Array
+    seen: int
 
 
 @dataclass
@@ -91,10 +95,12 @@ class Forecaster:
         """(rows, window, channels) for the new rows of one unit; remembers what the next ones will need."""
         past = self._past.get(unit)
         filled = carry_forward(values, last=past.values if past else None)
-        new = self.prepared.scaling.apply(filled, conditions)
+        scaled = self.prepared.scaling.apply(filled, conditions)
+        last, seen = (past.rows[-1], past.seen) if past else (None, 0)
+        new = smoothed(scaled, over=self.prepared.smooth, last=last, seen=seen)
         rows = np.concatenate([past.rows, new]) if past else new
         length = self.prepared.window
-        self._past[unit] = _Past(values=filled[-1], rows=rows[-(length - 1) :] if length > 1 else rows[:0])
+        self._past[unit] = _Past(values=filled[-1], rows=rows[-length:], seen=seen + len(new))
         return windows(rows, length=length)[len(rows) - len(new) :]
 
 

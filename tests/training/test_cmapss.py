@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from training.data.cmapss import WHERE_TO_GET_IT, read_logs, read_subset
+from training.data.cmapss import CHANNELS, WHERE_TO_GET_IT, read_logs, read_subset
 from training.errors import BadData
 
 PUBLISHED = Path(__file__).parents[3] / "shared" / "data" / "cmapss"
@@ -20,8 +20,12 @@ def test_fd001_has_its_published_shape():
     assert sum(len(log.times) for log in subset.test) == 13_096
     assert {log.remaining[-1] for log in subset.train} == {0.0}
     assert [log.remaining[-1] for log in subset.test[:3]] == [112.0, 98.0, 69.0]
-    assert subset.train[0].values.shape == (192, 21)
-    assert subset.train[0].values[0, 1] == np.float32(641.82)
+    assert subset.train[0].values.shape == (192, 22)
+    assert dict(zip(CHANNELS, subset.train[0].values[-1], strict=True)).items() >= {
+        ("cycle", 192.0),
+        ("sensor_02", np.float32(643.54)),
+        ("sensor_21", np.float32(22.9649)),
+    }
 
 
 def write(folder: Path, name: str, *lines: str) -> Path:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from training.data.description import Columns
 from training.data.scaling import fit_scaling
 from training.data.table import Rows
-from training.data.windows import UnitLog, carry_forward, windows
+from training.data.windows import UnitLog, carry_forward, smoothed, windows
 from training.forecaster import Forecaster, Preparation
 
 CHANNELS = 3
@@ -28,6 +28,7 @@ LOGS = [a_log("a", 23, 1), a_log("b", 40, 2)]
 PREPARED = Preparation(
     Columns(unit="unit", time="t", channels=("x", "y", "z"), conditions=("c",)),
     fit_scaling(LOGS),
+    smooth=5.0,
     window=7,
     horizon=30.0,
     cap=125.0,
@@ -78,7 +79,7 @@ def test_service_sees_the_windows_that_training_saw():
 
     for log in LOGS:
         scaled = PREPARED.scaling.apply(carry_forward(log.values), log.conditions)
-        trained = a_net(windows(scaled, length=7))
+        trained = a_net(windows(smoothed(scaled, over=5.0), length=7))
         here = [place for place, unit in enumerate(rows.units) if unit == log.unit]
         assert np.allclose(served.life[here], np.clip(trained[:, 0], 0, 125.0), atol=1e-4)
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from training.data.scaling import Scaling, fit_scaling
-from training.data.windows import UnitLog, carry_forward, split_units, stretched, targets, windows
+from training.data.windows import UnitLog, carry_forward, smoothed, split_units, stretched, targets, windows
 
 
 def a_log(unit="a", rows=20, *, channels=3, fails_at=np.nan, conditions=None, seed=0):
@@ -53,6 +53,14 @@ def test_the_future_of_a_unit_changes_none_of_its_windows():
     rows = np.random.RandomState(0).standard_normal((30, 2))
 
     assert np.array_equal(windows(rows, length=5)[:20], windows(rows[:20], length=5))
+
+
+def test_a_smoothed_row_is_the_mean_so_far_and_later_rows_count_most():
+    rows = np.array([[6.0], [0.0], [3.0], [12.0]], dtype=np.float32)
+
+    assert smoothed(rows, over=3.0).ravel().tolist() == [6.0, 3.0, 3.0, 6.0]
+    assert smoothed(rows, over=2.0).ravel().tolist() == [6.0, 3.0, 3.0, 7.5]
+    assert smoothed(rows, over=1.0) is rows
 
 
 def test_a_missing_value_is_the_last_known_one_and_never_a_later_one():
@@ -119,6 +127,17 @@ def test_a_stretched_unit_shows_its_own_rows_in_order_and_fails_later_by_the_fac
     assert np.abs(shown - places).max() <= 1
     assert slow.remaining[0] == pytest.approx(39 * factor)
     assert np.diff(slow.times) == pytest.approx(np.ones(len(shown) - 1))
+
+
+def test_a_channel_that_is_the_time_goes_on_as_the_times_of_the_stretched_unit_do():
+    log = a_log(rows=40, fails_at=40.0)
+    log.values[:, 1] = log.times
+
+    slow, plain = (stretched(log, 1.25, seed=3, clock=clock) for clock in (1, None))
+
+    assert slow.values[:, 1].tolist() == slow.times.tolist()
+    assert np.array_equal(slow.values[:, [0, 2]], plain.values[:, [0, 2]])
+    assert log.values[:, 1].tolist() == log.times.tolist()
 
 
 def test_constant_and_empty_channels_are_left_out_and_unknown_values_are_the_mean():

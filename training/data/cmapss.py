@@ -26,6 +26,8 @@ SUBSETS: Final = ("FD001", "FD002", "FD003", "FD004")
 SETTINGS: Final = tuple(f"setting_{number}" for number in (1, 2, 3))
 SENSORS: Final = tuple(f"sensor_{number:02d}" for number in range(1, 22))
 COLUMNS: Final = ("unit", "cycle", *SETTINGS, *SENSORS)
+CHANNELS: Final = ("cycle", *SENSORS)
+"""What a row's values are: the engine's age, which every record gives, and what was measured."""
 FIRST_SENSOR: Final = COLUMNS.index(SENSORS[0])
 
 PUBLISHED_SHA256: Final = {
@@ -79,7 +81,7 @@ def _log(rows: NDArray[np.float64]) -> UnitLog:
         unit=str(int(rows[0, 0])),
         times=rows[:, 1],
         conditions=rows[:, 2:FIRST_SENSOR].astype(np.float32),
-        values=rows[:, FIRST_SENSOR:].astype(np.float32),
+        values=rows[:, [COLUMNS.index(name) for name in CHANNELS]].astype(np.float32),
     )
 
 

@@ -87,8 +87,9 @@ def _drawn(group: NDArray[np.intp], share: float, random: np.random.RandomState)
     return [int(number) for number in random.permutation(group)[:count]]
 
 
-def stretched(log: UnitLog, factor: float, *, seed: int) -> UnitLog:
+def stretched(log: UnitLog, factor: float, *, seed: int, clock: int | None = None) -> UnitLog:
     """The unit as if it had worn *factor* times as slowly: rows are repeated (or left out) at random, none is made up.
+    The channel *clock*, where there is one, is the time, and goes on as the new times do.
 
     Units differ in pace, and there are few of them. On C-MAPSS FD001 copies stretched by 0.8 and 1.25 brought the
     cross-validated RMSE from 12.0 to 11.3 cycles; sixty engines instead of eighty had cost as much.
@@ -98,10 +99,14 @@ def stretched(log: UnitLog, factor: float, *, seed: int) -> UnitLog:
     random = np.random.RandomState(seed)
     rows = np.sort(np.minimum((places + random.rand(len(places))).astype(int), count - 1))
     begin = log.times[0]
+    times = begin + (np.interp(places, np.arange(count), log.times) - begin) * factor
+    values = log.values[rows]
+    if clock is not None:
+        values[:, clock] = times
     return UnitLog(
         unit=f"{log.unit} x {factor:g}",
-        times=begin + (np.interp(places, np.arange(count), log.times) - begin) * factor,
-        values=log.values[rows],
+        times=times,
+        values=values,
         conditions=log.conditions[rows],
         fails_at=begin + (log.fails_at - begin) * factor,
     )
@@ -116,6 +121,22 @@ def carry_forward(values: Array, *, last: Array | None = None) -> Array:
     known_at = np.maximum.accumulate(np.where(np.isnan(rows), 0, np.arange(len(rows))[:, None]), axis=0)
     filled: Array = np.take_along_axis(rows, known_at, axis=0)[1:]
     return filled
+
+
+def smoothed(rows: Array, *, over: float, last: Array | None = None, seen: int = 0) -> Array:
+    """Return (rows, channels): each row is the mean of its unit's rows so far, the latest of which count most.
+
+    The n-th row moves the mean by 1/n of the way to itself, later by 1/*over*: an exponential mean that begins as a
+    plain one and so owes nothing to the first row. *last* is the result for the row before, *seen* the rows before.
+    """
+    if over == 1:
+        return rows
+    mean = np.zeros(rows.shape[1], dtype=np.float32) if last is None else last
+    means = np.empty_like(rows)
+    for place, row in enumerate(rows):
+        mean = mean + (row - mean) / np.float32(min(over, seen + place + 1))
+        means[place] = mean
+    return means
 
 
 def windows(rows: Array, *, length: int) -> Array:

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from training.config import option
-from training.data.cmapss import COLUMNS, SENSORS, SETTINGS, SUBSETS, checksum, read_subset
+from training.data.cmapss import CHANNELS, COLUMNS, SETTINGS, SUBSETS, checksum, read_subset
 from training.data.description import Columns
 from training.data.splits import Data
 from training.environment import data_folder
@@ -32,7 +32,7 @@ LAYOUT = Columns(
     unit="unit",
     time="cycle",
     time_unit="cycles",
-    channels=SENSORS,
+    channels=CHANNELS,
     conditions=SETTINGS,
     separator="",
     header=COLUMNS,
@@ -42,6 +42,7 @@ LAYOUT = Columns(
 @dataclass(frozen=True, kw_only=True)
 class Config(ForecastConfig):
     subset: str = option("FD001", "one or six flight conditions, one or two kinds of fault", choices=SUBSETS)
+    smooth: float = option(20.0, "rows over which each channel's running mean reaches back; 1: as measured", least=1)
 
 
 def data(config: Config) -> Data:
