@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import cached_property
 from pathlib import Path
 
+from infra.aws.access import Group, admit_only, find_group, my_address
 from infra.aws.hostkey import host_key
 from infra.aws.instance import Instance, find
 from infra.aws.session import Session
 from infra.console import Tell
-from infra.errors import UserError
+from infra.errors import AwsFailed, UserError
 from infra.host.connection import Host
 from infra.host.hostkeys import pin, pinned_key
 from infra.host.target import Target
@@ -85,8 +87,32 @@ class Rig:
 
 
 def running_instance(rig: Rig) -> Instance:
-    """The rig's instance, running. Raises UserError saying how to get one."""
-    instance = find(rig.session, rig.name)
+    """The rig's instance, running, and open to where we are now. Raises UserError saying how to get one."""
+    with ThreadPoolExecutor(max_workers=3) as side_by_side:
+        found = side_by_side.submit(find, rig.session, rig.name)
+        group = side_by_side.submit(find_group, rig.session, rig.name)
+        source = side_by_side.submit(_source, rig)
+    instance = _running(rig, found.result())
+    _let_me_in(rig, group.result(), source.result())
+    return instance
+
+
+def _source(rig: Rig) -> str:
+    """Our address as AWS sees it; empty when nobody tells, which the connection itself will then show."""
+    try:
+        return my_address(rig.session)
+    except AwsFailed:
+        return ""
+
+
+def _let_me_in(rig: Rig, group: Group | None, source: str) -> None:
+    """A laptop that moved is let in before its first connection has to time out."""
+    if group and source and source not in {rule[3] for rule in group.rules}:
+        rig.tell(f"Your address has changed; it is {source} now")
+        admit_only(rig.session, group, source, rig.tell)
+
+
+def _running(rig: Rig, instance: Instance | None) -> Instance:
     if instance is None:
         raise UserError(f"There is no instance of the rig {rig.name!r}.", "`make launch` rents one")
     if instance.state != "running":

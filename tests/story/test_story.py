@@ -91,6 +91,22 @@ def test_a_script_that_leaves_nothing_has_failed_and_a_command_that_leaves_nothi
     person.types("train", "remote", "--cmd", "echo this is my result")
 
 
+def test_a_laptop_that_moved_is_let_in_before_it_is_missed(person: Person) -> None:
+    person.types("launch")
+    (group,) = person.aws("ec2", "describe-security-groups", "--filters", "Name=tag-key,Values=gluon-rig:owner")[
+        "SecurityGroups"
+    ]
+    there = ["--group-id", group["GroupId"], "--protocol", "tcp", "--port", "22", "--cidr"]
+    person.aws("ec2", "authorize-security-group-ingress", *there, "198.51.100.7/32")
+    person.aws("ec2", "revoke-security-group-ingress", *there, "127.0.0.1/32")
+
+    person.types("runs")
+
+    assert "Your address has changed; it is 127.0.0.1/32 now" in person.said
+    (group,) = person.aws("ec2", "describe-security-groups", "--group-ids", group["GroupId"])["SecurityGroups"]
+    assert [source["CidrIp"] for rule in group["IpPermissions"] for source in rule["IpRanges"]] == ["127.0.0.1/32"]
+
+
 def test_ctrl_c_detaches_and_the_run_goes_on(person: Person) -> None:
     person.types("launch")
     process = person.start("train", "remote", "--script", "train.py", "--args", "60 0.05")
