@@ -213,6 +213,8 @@ DEATHS = {
     "rebooted": Death(rebooted, saved=False),
     "all-frozen": Death(all_frozen, rings=("alarms", "schedule"), saved=False),
     "frozen-without-alarms": Death(all_frozen_without_alarms, rings=("schedule",), saved=False),
+    "no-alarms": Death(alarms_gone),
+    "no-schedule": Death(schedule_gone),
     "only-the-guard": Death(only_the_guard),
     "only-the-schedule": Death(only_the_schedule, rings=("schedule",), saved=False),
     "only-the-alarms": Death(only_the_alarms, rings=("alarms",), saved=False, late=HOUR_OF_SILENCE),
@@ -250,12 +252,15 @@ def begin(person: Person, cloud: client.Cloud, name: str, death: Death) -> Victi
     mine.types("launch", "--hours", str(HOURS))
     mine.types("train", "remote", "--script", "work.py", "--args", " ".join(death.job), "--detach")
     (instance,) = [one for one in person.living() if {"Key": "gluon-rig:name", "Value": name} in one["Tags"]]
-    tags = {tag["Key"]: tag["Value"] for tag in instance["Tags"]}
-    deadline = datetime.fromisoformat(tags["gluon-rig:deadline"].replace("Z", "+00:00"))
-    victim = Victim(name, instance, deadline, cloud, person.folder)
+    victim = Victim(name, instance, deadline_of(instance), cloud, person.folder)
     eventually(lambda: list(victim.place.glob("home/rig/runs/*/begun")), f"the job of {name}")
     death.arrange(victim)
     return victim
+
+
+def deadline_of(instance: dict[str, Any]) -> datetime:
+    tags = {tag["Key"]: tag["Value"] for tag in instance["Tags"]}
+    return datetime.fromisoformat(tags["gluon-rig:deadline"].replace("Z", "+00:00"))
 
 
 class Watch(threading.Thread):
@@ -344,10 +349,39 @@ def test_what_the_run_wrote_is_on_the_disk_and_a_gentle_end_saved_a_checkpoint(
     assert not (run / "checkpoint").exists() or (run / "checkpoint").read_text() == "saved"
 
 
-def test_a_laptop_killed_in_the_middle_of_a_launch_leaves_a_machine_that_ends_itself(tmp_path: Path) -> None:
+def somebody(folder: Path) -> Person:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("RIG_", "AWS_"))}
-    settings = {"RIG_CLOUD": "rehearsal", "RIG_ENGINE": "process", "RIG_REHEARSAL_CLOCK": "30x", "HOME": str(tmp_path)}
-    person = Person(tmp_path, {**kept, **settings})
+    settings = {"RIG_CLOUD": "rehearsal", "RIG_ENGINE": "process", "RIG_REHEARSAL_CLOCK": "30x", "HOME": str(folder)}
+    return Person(folder, {**kept, **settings})
+
+
+def test_a_full_disk_and_a_cut_network_keep_no_machine_alive_and_the_run_whole(tmp_path: Path) -> None:
+    """What the job wrote before is whole; what could not be written any more is absent, never half there."""
+    person = somebody(tmp_path)
+    (tmp_path / "work.py").write_text(WORK)
+    try:
+        person.types("launch", "--hours", "0.4")
+        person.types("train", "remote", "--script", "work.py", "--detach")
+        (instance,) = person.living()
+        victim = Victim("full", instance, person.cloud().clock.now(), person.cloud(), tmp_path)
+        eventually(lambda: list(victim.place.glob("home/rig/runs/*/begun")), "the job")
+        person.types("rehearsal", "fault", "disk-full")
+        person.types("rehearsal", "fault", "drop-ssh")
+
+        eventually(lambda: [one["State"]["Name"] for one in person.living()] == ["stopped"], "the end of the machine")
+
+        (run,) = victim.place.glob("home/rig/runs/*")
+        assert (run / "begun").read_text() == "begun"
+        assert not (run / "checkpoint").exists() or (run / "checkpoint").read_text() == "saved"
+        # Its console is a file on the same full disk here, so the time is the witness: neither early nor late.
+        off_at, slack = person.cloud().clock.now(), timedelta(minutes=3)
+        assert deadline_of(instance) - slack <= off_at <= deadline_of(instance) + WINDING_DOWN + slack
+    finally:
+        client.down(tmp_path)
+
+
+def test_a_laptop_killed_in_the_middle_of_a_launch_leaves_a_machine_that_ends_itself(tmp_path: Path) -> None:
+    person = somebody(tmp_path)
     process = person.start("launch", "--hours", "0.2", stderr=subprocess.PIPE)
     assert process.stderr is not None
     for line in iter(process.stderr.readline, ""):
