@@ -11,7 +11,7 @@ convolutional net 12.6 / 12.6 (Li 2018).
 The settings were chosen by five-fold cross-validation over the training engines of FD001, cut off as test records are:
 from cycle 31 on, 7 to 145 cycles before the failure, each engine counting alike. There a net that sees the sensors as
 measured reaches 12.9, with their running mean over 10 rows 12.6, with the engine's age (its cycle, which every record
-gives) 11.5, and with both 10.8; over 20 rows 10.4. So much of the score is owed to the age, and to engines that are
+gives) 11.5, and with both 10.8; over 20 rows 10.5. So much of the score is owed to the age, and to engines that are
 alike: where yours are not, try the sensors alone. A test of 100 engines is coarse: the standard error of its RMSE is
 about 11 / sqrt(200) = 0.8 cycles.
 
