@@ -21,7 +21,7 @@ def test_every_fault_stands_in_the_documentation_and_no_other() -> None:
 def test_every_file_the_page_names_is_there_and_every_mend_is_named() -> None:
     mended = PAGE.split("## What is mended in moto")[1].split("\n## ")[0]
     named = set(re.findall(r"`(cloud/\w+\.py|watch\.py)`", mended))
-    plumbing = {"__init__", "answers", "backends", "calls", "layer", "server"}
+    plumbing = {"__init__", "answers", "backends", "calls", "layer", "parts", "server"}
 
     there = {path.stem for path in (PROJECT / "infra/rehearsal/cloud").glob("*.py")}
 
