@@ -91,3 +91,22 @@ def test_the_readme_lists_every_job_in_the_words_of_its_card() -> None:
     ]  # type: ignore[union-attr]
 
     assert "\n".join(rows) in README
+
+
+def test_the_readme_shows_the_demo_as_it_ends() -> None:
+    shown = README.partition("<!-- demo -->")[2].partition("<!-- /demo -->")[0]
+    labels = re.findall(r"^  (\w+)  ", shown, flags=re.MULTILINE)
+
+    assert labels == [
+        "run",
+        "accuracy",
+        "speed",
+        "time",
+        "cost",
+        "results",
+        "report",
+        "curves",
+        "weights",
+        "onnx",
+        "log",
+    ]
