@@ -74,7 +74,7 @@ class Layer:
             return refused(call, refusal)
         except ServiceException as error:  # a check asked moto, and moto itself says no
             return refused(call, Refusal(error.code, error.message))
-        except Exception as error:
+        except Exception as error:  # a fault of ours must reach the caller as AWS would say it, not as a cut line
             log.exception("%s:%s crashed", call.service, call.operation)
             return refused(call, Refusal("InternalError", f"the rehearsal failed: {error!r}; its log tells more", 500))
 
