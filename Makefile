@@ -76,7 +76,7 @@ extra-ford: .venv/.ready-extra-ford ## add the FordA and FordB data (77 MB), for
 extra-parquet: .venv/.ready-extra-parquet ## add pyarrow (170 MB), for sensor logs in Parquet
 
 # --- For those who change the kit ------------------------------------------------------------------------------------
-test: .venv/.ready-test ## the tests; TESTS=tests/infra or TESTS="-k budget" for some of them
+test: .venv/.ready-test ## the tests; TESTS=tests/aws or TESTS="-k budget" for some of them
 	@.venv/bin/python -m pytest $(TESTS)
 
 check: test ## the tests, and ruff, mypy, shellcheck and the documents
