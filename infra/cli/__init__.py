@@ -73,9 +73,10 @@ def remembered(path: Path) -> dict[str, Any]:
     else:
         import tomli as tomllib
     try:
-        return tomllib.loads(path.read_text())
+        found: dict[str, Any] = tomllib.loads(path.read_text())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BadSettings(f"{path} is not readable as TOML: {error}", "rig.toml.example shows the form") from None
+    return found
 
 
 def version() -> str:
