@@ -45,7 +45,7 @@ def _wanted(facts: Facts, name: str) -> tuple[RunFacts, ...]:
         return (find_run(facts.runs, name),)
     find_run(facts.runs, "")  # says so when there is no run at all
     if not facts.unfetched:
-        raise NothingToDo(f"All {len(facts.runs)} runs are home and verified already, in runs/.")
+        raise NothingToDo("Every run on the instance is home and verified already, in runs/.")
     return facts.unfetched
 
 
