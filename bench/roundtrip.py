@@ -29,19 +29,19 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(PROJECT), str(PROJECT / "tests" / "host")]
 
-from cutting import Proxy  # noqa: E402
-from sshserver import Server, ssh_server  # noqa: E402
+from cutting import Proxy
+from sshserver import Server, ssh_server
 
-from infra.host import commands  # noqa: E402
-from infra.host.connection import Host  # noqa: E402
-from infra.host.facts import ask_facts  # noqa: E402
-from infra.host.hostkeys import pin  # noqa: E402
-from infra.host.ready import wait_for_ssh  # noqa: E402
-from infra.host.sync import push_code  # noqa: E402
-from infra.host.target import Target  # noqa: E402
-from infra.job import artifacts, image, run  # noqa: E402
-from infra.job.container import Container  # noqa: E402
-from infra.job.verdict import judge  # noqa: E402
+from infra.host import commands
+from infra.host.connection import Host
+from infra.host.facts import ask_facts
+from infra.host.hostkeys import pin
+from infra.host.ready import wait_for_ssh
+from infra.host.sync import push_code
+from infra.host.target import Target
+from infra.job import artifacts, image, run
+from infra.job.container import Container
+from infra.job.verdict import judge
 
 LINE_S = 0.080  # there and back
 SCRIPT = "import os; open(os.environ['RIG_RUN_DIR'] + '/weights', 'w').write('learned'); print('done')\n"

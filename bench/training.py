@@ -51,7 +51,7 @@ def mxnet_net(name: str) -> Any:
     from training.nets.mlp import mlp
     from training.nets.resnet import resnet
 
-    class LastOfLstm(mx.gluon.HybridBlock):  # type: ignore[misc]
+    class LastOfLstm(mx.gluon.HybridBlock):
         def __init__(self) -> None:
             super().__init__()
             self.lstm = mx.gluon.rnn.LSTM(64, layout="NTC")
@@ -132,8 +132,8 @@ def by_hand(name: str) -> float:
 
 def pytorch(name: str) -> float:
     """PyTorch, eager, as its tutorials write it. Runs in the Python given with --torch."""
-    import torch  # type: ignore[import-not-found]
-    from torch import nn  # type: ignore[import-not-found]
+    import torch
+    from torch import nn
 
     torch.set_num_threads(THREADS)
     net = _torch_net(name, nn, torch)

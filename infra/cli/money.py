@@ -99,9 +99,14 @@ def iam_policy(options: Namespace, settings: Settings) -> int:
 
 
 def setup_guard(options: Namespace, settings: Settings) -> int:
-    from infra.aws.schedules import setup_guard as make_role
+    from infra.aws import schedules
 
-    role = make_role(open_rig(settings).session)
+    session = open_rig(settings).session
+    if options.remove:
+        schedules.remove_role(session)
+        print("The role of ring 3 is gone; launches from now on are held by rings 1 and 2.")
+        return 0
+    role = schedules.setup_guard(session)
     tell(f"The role of ring 3 {'is made' if role.created else 'was there and is as it should be'}: {role.arn}")
     tell("Who may use it, and what it may do:")
     _print_json({"trust": role.trust, "permissions": role.permissions})

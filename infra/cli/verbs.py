@@ -261,6 +261,7 @@ _ALL = [
         group=MONEY,
         help="once per account: make the role that lets AWS itself stop instances at their deadline",
         run=later("money:setup_guard"),
+        options=(Option(name="remove", help="remove that role again", flag=True),),
         settings=("cloud", "profile"),
     ),
     Verb(

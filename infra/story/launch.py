@@ -15,7 +15,7 @@ from infra.aws.launch import ensure_running, preflight
 from infra.aws.order import Order
 from infra.aws.quota import require as require_quota
 from infra.aws.undo import Undo, undone_on_failure
-from infra.errors import AwsFailed, QuotaTooSmall
+from infra.errors import AwsFailed
 from infra.guard.userdata import user_data
 from infra.host.connection import require
 from infra.host.facts import Facts
@@ -74,7 +74,6 @@ def affordable(plan: Plan) -> tuple[Choice, ...]:
     allowed = tuple(choice for choice in plan.choices if choice.quota is None or choice.quota.enough is not False)
     if not allowed:
         require_quota(plan.best.quota)
-        raise QuotaTooSmall("No quota allows any of these types.")
     return allowed
 
 
