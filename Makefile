@@ -24,7 +24,12 @@ MAKEOVERRIDES =
 rig_place = $(if $(filter train,$@),$(filter remote,$(MAKECMDGOALS)))
 
 $(rig_verbs): .venv/.ready
-	@.venv/bin/rig $@ $(rig_place) $(rig_options)
+	@GLUON_RIG_CALLED_BY=make .venv/bin/rig $@ $(rig_place) $(rig_options)
+
+# A slip, such as `make lanch`: rig knows the nearest word.
+.DEFAULT:
+	@test -x .venv/bin/rig || { echo 'There is no `make $@`; `make` alone lists all words.' >&2; exit 2; }
+	@GLUON_RIG_CALLED_BY=make .venv/bin/rig $@
 
 # --- What `make` alone prints ----------------------------------------------------------------------------------------
 help: ## this list
@@ -56,7 +61,7 @@ bake: ## make an image (AMI) of the prepared instance: the next launch is ready 
 cost: ## what each run and instance cost
 sweep: ## all regions: everything the kit made and its cost; DELETE=1 removes it after asking
 settings: ## every setting, its meaning and its value here
-rehearsal: ## the pretend cloud of this folder: is it up, and what is in it
+rehearsal: ## the pretend cloud of this folder: is it up, and where; DO=down ends it, DO=up begins it
 iam-policy: ## the least permissions the kit needs, as an IAM policy
 setup-guard: ## once per account: let AWS itself stop an instance at its deadline
 

@@ -136,11 +136,11 @@ def tag(deadline: datetime) -> str:
 
 
 def hours_in(text: str) -> float:
-    """ "2h", "90m", "1h30m", or plain hours: "1.5". Raises UserError for anything else and for nothing."""
+    """ "2h", "90m", "1h30m". Raises UserError for anything else: a plain "20" may mean hours or minutes."""
     said = text.strip().lower().replace(" ", "")
     match = re.fullmatch(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+)m(?:in)?)?", said)
-    plain = re.fullmatch(r"\d+(?:\.\d+)?", said)
-    hours = float(said) if plain else float(match[1] or 0) + float(match[2] or 0) / 60 if match else 0.0
+    hours = float(match[1] or 0) + float(match[2] or 0) / 60 if match else 0.0
     if hours <= 0:
-        raise UserError(f"{text!r} is not a time.", "say for instance 2h, 90m or 1h30m")
+        unit = f"{said}h or {said}m" if said.isdigit() and int(said) else "for instance 2h, 90m or 1h30m"
+        raise UserError(f"{text!r} is not a time.", f"say {unit}")
     return hours

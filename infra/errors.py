@@ -20,6 +20,8 @@ RigError                exit 1
     └── ArtifactsMissing
 """
 
+INTERRUPTED = 130  # the exit code after Ctrl-C, as shells have it
+
 
 class RigError(Exception):
     """*cause* says what happened to which thing; *hint* says what to do next, one line per step."""

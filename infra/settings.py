@@ -32,7 +32,10 @@ def yes_or_no(text: str) -> bool:
 
 def at_least(minimum: float, number: Callable[[str], Any]) -> Callable[[str], Any]:
     def parse(text: str) -> Any:
-        value = number(text)
+        try:
+            value = number(text)
+        except ValueError:
+            raise ValueError(f"not a {'whole ' if number is int else ''}number") from None
         # `not >=` also refuses "nan", which compares false with everything.
         if not value >= minimum or value == float("inf"):
             raise ValueError(f"must be at least {minimum:g}")

@@ -32,7 +32,7 @@ STORY: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("which guards are armed", ("status",)),
     ("what the machine has", ("train", "remote", "--cmd", "nvidia-smi || lscpu", "--after", "keep")),
     ("one epoch, results home", ("train", "remote", "--job", "lenet", "--args", "num_epochs=1", "--after", "keep")),
-    ("every guard moves", ("extend", "--by", "10m")),
+    ("every guard moves", ("extend", "--yes", "--by", "10m")),
     ("stop", ("stop",)),
     ("start again, new address, same host key, six minutes", ("start", "--yes", "--hours", SHORT_HOURS)),
 )

@@ -2,7 +2,7 @@
 
 python3 host_facts.py [IMAGE...]
 
-home, uid, gid, memory_bytes, disk_free_bytes   of the login user and the machine
+home, uid, gid, memory_bytes   of the login user and the machine
 docker      the words that reach the engine: ["docker"], ["sudo", "docker"], or [] when neither answers
 images      those of the asked images that are here
 gpus        names, as nvidia-smi gives them
@@ -45,7 +45,6 @@ def main(images: list[str]) -> int:
             "uid": os.getuid(),
             "gid": os.getgid(),
             "memory_bytes": memory_bytes(),
-            "disk_free_bytes": shutil.disk_usage(home).free,
             "docker": docker,
             "images": here.result(),
             "gpus": cards.result(),

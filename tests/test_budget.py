@@ -131,12 +131,18 @@ def test_time_left_is_rounded_down(seconds: float, text: str) -> None:
     assert budget.duration(seconds) == text
 
 
-@pytest.mark.parametrize(("text", "hours"), [("2h", 2), ("90m", 1.5), ("1h30m", 1.5), ("1.5", 1.5), ("15 min", 0.25)])
+@pytest.mark.parametrize(("text", "hours"), [("2h", 2), ("90m", 1.5), ("1h30m", 1.5), ("1.5h", 1.5), ("15 min", 0.25)])
 def test_a_time_is_read_as_people_write_it(text: str, hours: float) -> None:
     assert budget.hours_in(text) == hours
 
 
-@pytest.mark.parametrize("text", ["", "h", "0h", "-2h", "two hours", "inf"])
+@pytest.mark.parametrize("text", ["", "h", "0h", "-2h", "two hours", "inf", "1.5"])
 def test_what_is_no_time_is_refused(text: str) -> None:
     with pytest.raises(UserError):
         budget.hours_in(text)
+
+
+def test_a_plain_number_may_be_hours_or_minutes_so_it_is_asked_for() -> None:
+    with pytest.raises(UserError) as refused:
+        budget.hours_in("20")
+    assert str(refused.value) == "'20' is not a time.\n  -> say 20h or 20m"

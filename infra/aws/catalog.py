@@ -37,14 +37,8 @@ class MachineType:
     architectures: tuple[str, ...]
     gpu: Gpu | None = None
     other_accelerator: bool = False
-    nvme_gb: int = 0
     spot: bool = True
     zones: tuple[str, ...] = ()
-
-    @property
-    def gpu_memory_gib(self) -> float:
-        """GPU memory of the whole machine."""
-        return self.gpu.memory_gib * max(self.gpu.count, 1) if self.gpu else 0.0
 
     def __str__(self) -> str:
         gpu = f"{self.gpu.count or 'part of'} x {self.gpu.name} {self.gpu.memory_gib:g} GiB, " if self.gpu else ""
@@ -99,7 +93,6 @@ def type_of(answer: Mapping[str, Any]) -> MachineType:
         architectures=tuple(answer["ProcessorInfo"]["SupportedArchitectures"]),
         gpu=_gpu_of(gpus[0]) if gpus else None,
         other_accelerator=any(answer.get(kind) for kind in OTHER_ACCELERATORS),
-        nvme_gb=answer.get("InstanceStorageInfo", {}).get("TotalSizeInGB", 0),
         spot="spot" in answer.get("SupportedUsageClasses", ()),
     )
 

@@ -194,7 +194,7 @@ BY_EXCEPTION: Mapping[str, Explanation] = {
     "NoCredentialsError": Explanation(
         NoCredentials,
         "Cannot {action}: there are no AWS credentials on this computer",
-        "`aws configure` (keys) or `aws configure sso` (single sign-on), then `rig doctor`\n"
+        "`aws configure` (keys; with single sign-on: `aws configure sso` of the AWS CLI 2), then `rig doctor`\n"
         "to try everything without an account first: CLOUD=rehearsal",
     ),
     "PartialCredentialsError": Explanation(

@@ -11,17 +11,17 @@ from typing import Any
 from infra.cli import screens
 from infra.cli.parser import Request, parse
 from infra.console import tell
-from infra.errors import BadSettings, RigError, WorldError
+from infra.errors import INTERRUPTED, BadSettings, RigError, WorldError
 from infra.settings import Settings, load
-
-INTERRUPTED = 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb. 0 done or nothing to do, 1 the world failed, 2 the person can mend it, 130 interrupted."""
+    from infra.cli.hints import theirs
     from infra.cli.verbs import VERBS
 
     words = list(sys.argv[1:] if argv is None else argv)
+    settings = None
     try:
         if not words or words[0] in ("-h", "--help", "help"):
             print(screens.overview(VERBS))
@@ -30,11 +30,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(f"gluon-rig {version()}")
             return 0
         request = parse(words, VERBS)
-        code = request.verb.run(request.options, _settings(request))
+        settings = _settings(request)
+        code = request.verb.run(request.options, settings)
         sys.stdout.flush()
         return code
     except RigError as error:
-        print(screens.error(error), file=sys.stderr)
+        print(theirs(screens.error(error), settings), file=sys.stderr)
         return error.exit_code
     except BrokenPipeError:  # `rig status | head`: the reader has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more at its end
@@ -43,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         tell("\nInterrupted.")
         return INTERRUPTED
     except Exception:  # noqa: BLE001 - a fault of ours: a person gets a sentence, and whoever mends it gets the traceback
-        print(screens.error(_crashed(words)), file=sys.stderr)
+        print(theirs(screens.error(_crashed(words)), settings), file=sys.stderr)
         return 1
 
 

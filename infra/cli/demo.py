@@ -9,6 +9,7 @@ from pathlib import Path
 
 from infra.cli import screens
 from infra.cli.bar import LogView
+from infra.cli.hints import theirs
 from infra.cli.open import open_rig
 from infra.console import tell
 from infra.job.spec import training_job
@@ -36,9 +37,10 @@ def demo(options: Namespace, settings: Settings) -> int:
         launch(rig, plan)
         _chapter("2. train", "copy the code over SSH, start a container, follow its log")
         with LogView() as show:
-            done = follow_home(rig, start_training(rig, training_job("lenet"), show), show)
+            done = follow_home(rig, start_training(rig, training_job("lenet", KIT), show), show)
         _chapter("3. stop", "the results are home, so the instance may go")
-        tell(screens.stopped(power.stopped(rig)))
+        over = power.stopped(rig)
+        tell(screens.stopped_in_demo(over) if ours else theirs(screens.stopped(over), rig.settings))
     finally:
         if ours:
             client.down(Path.cwd())

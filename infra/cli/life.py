@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import json
-import sys
 from argparse import Namespace
 from typing import TYPE_CHECKING
 
 from infra.cli import screens
+from infra.cli.ask import confirm
+from infra.cli.hints import show
 from infra.cli.open import open_rig
 from infra.errors import UserError
 from infra.settings import Settings
 
 if TYPE_CHECKING:
-    from infra.story.plan import Plan
     from infra.story.rig import Rig
 
 
 def plan(options: Namespace, settings: Settings) -> int:
     from infra.story.plan import make_plan
 
-    print(screens.plan(make_plan(_there(open_rig(settings)))))
+    show(screens.plan(make_plan(_there(open_rig(settings)))), settings)
     return 0
 
 
@@ -30,14 +30,19 @@ def launch(options: Namespace, settings: Settings) -> int:
 
     rig = _there(open_rig(settings))
     plan = make_plan(rig)
-    print(screens.plan(plan), file=sys.stderr)
+    rig.tell(screens.plan(plan))
     if options.dry_run:
         story.dry_run(rig, plan)
         print("\nAWS would permit it. Nothing was made.")
         return 0
-    _confirm(options, rig, plan)
+    if not (options.yes or rig.rehearsing or plan.running):
+        confirm(
+            f"Go ahead? This launch can cost {screens.usd(plan.usd_worst)} at most.",
+            otherwise="Nothing was made.",
+            beforehand="`rig launch --yes` does not ask",
+        )
     instance, facts = story.launch(rig, plan)
-    print(screens.ready(instance, facts))
+    show(screens.ready(instance, facts, pretended=rig.rehearsing), settings)
     return 0
 
 
@@ -50,15 +55,6 @@ def _there(rig: Rig) -> Rig:
     return in_cheapest_region(rig)
 
 
-def _confirm(options: Namespace, rig: Rig, plan: Plan) -> None:
-    """Ask before money is spent; a pipe and a rehearsal are not asked, and `yes` answers beforehand."""
-    if options.yes or rig.rehearsing or not plan.changes or not sys.stdin.isatty():
-        return
-    print(f"\nGo ahead? This launch can cost {screens.usd(plan.usd_worst)} at most. [y/N] ", end="", file=sys.stderr)
-    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-        raise UserError("Nothing was made.", "`rig launch --yes` does not ask")
-
-
 def status(options: Namespace, settings: Settings) -> int:
     from infra.story.status import standings
 
@@ -67,7 +63,7 @@ def status(options: Namespace, settings: Settings) -> int:
     if options.json:
         print(json.dumps([screens.standing_json(one) for one in found], indent=2))
     else:
-        print(screens.standings(found, region=rig.session.region))
+        show(screens.standings(found, region=rig.session.region), settings)
     return 0
 
 
@@ -84,7 +80,7 @@ def start(options: Namespace, settings: Settings) -> int:
 def stop(options: Namespace, settings: Settings) -> int:
     from infra.story import power
 
-    print(screens.stopped(power.stopped(open_rig(settings))))
+    show(screens.stopped(power.stopped(open_rig(settings))), settings)
     return 0
 
 
@@ -99,13 +95,19 @@ def terminate(options: Namespace, settings: Settings) -> int:
 def extend(options: Namespace, settings: Settings) -> int:
     from infra import budget
     from infra.story import power
-    from infra.story.status import standing_of
+    from infra.story.rig import running_instance
+    from infra.story.status import standing_of, worst_of
 
+    by_hours = budget.hours_in(options.time or options.by)
     rig = open_rig(settings)
-    print(
-        screens.standings(
-            [standing_of(rig, power.extend(rig, budget.hours_in(options.time or options.by)))],
-            region=rig.session.region,
+    instance = running_instance(rig)
+    if not (options.yes or rig.rehearsing):
+        before, then = worst_of(instance), worst_of(power.extended(rig, instance, by_hours))
+        confirm(
+            f"The most it can cost rises from {screens.usd(before or 0)} to {screens.usd(then or 0)}. Go ahead?",
+            otherwise="The deadline stays as it is.",
+            beforehand="`rig extend --yes` does not ask",
         )
-    )
+    standing = standing_of(rig, power.extend(rig, instance, by_hours))
+    show(screens.standings([standing], region=rig.session.region), settings)
     return 0

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import sys
 from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from infra.cli import screens
+from infra.cli.ask import confirm
+from infra.cli.hints import show
 from infra.cli.laptop import laptop_checks
 from infra.cli.open import open_rig
 from infra.console import tell
-from infra.errors import UserError
 from infra.settings import Settings
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def doctor(options: Namespace, settings: Settings) -> int:
     if options.json:
         _print_json([dataclasses.asdict(check) for check in checks])
     else:
-        print(screens.checks(checks))
+        show(screens.checks(checks), settings)
     return 2 if any(check.ok is False for check in checks) else 0
 
 
@@ -64,21 +64,16 @@ def sweep(options: Namespace, settings: Settings) -> int:
     if options.json:
         _print_json({"things": [_plain(thing) for thing in found.things], "unseen": dict(found.unseen)})
     else:
-        print(screens.swept(found))
+        show(screens.swept(found), settings)
     if not options.delete or not found.things:
         return 0
-    _confirm(options, found)
+    if not options.yes:  # what is deleted is gone, disks and results with it: so even a rehearsal asks
+        confirm(
+            f"Delete all {len(found.things)} for good, results on their disks too?",
+            otherwise="Nothing was deleted.",
+            beforehand="`rig sweep --delete --yes` does not ask",
+        )
     return _remove(rig, found)
-
-
-def _confirm(options: Namespace, found: Found) -> None:
-    """What is deleted is gone, disks and results with it: so even a rehearsal asks, and a pipe must say yes."""
-    if options.yes:
-        return
-    print(f"\nDelete all {len(found.things)} for good, results on their disks too? [y/N] ", end="", file=sys.stderr)
-    sys.stderr.flush()
-    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-        raise UserError("Nothing was deleted.", "`rig sweep --delete --yes` does not ask")
 
 
 def _remove(rig: Rig, found: Found) -> int:

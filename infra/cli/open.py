@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from infra.console import tell
+from infra.cli.hints import theirs
+from infra.console import Tell, tell
 from infra.settings import Settings
 from infra.story.rig import Rig
 
@@ -17,7 +18,11 @@ def open_rig(settings: Settings) -> Rig:
     from infra.aws.session import Session, default_region
 
     session = Session(region=settings.region or default_region(settings.profile), profile=settings.profile)
-    return Rig(settings=settings, session=session, project=project, tell=tell)
+    return Rig(settings=settings, session=session, project=project, tell=_tell(settings))
+
+
+def _tell(settings: Settings) -> Tell:
+    return lambda line: tell(theirs(line, settings))
 
 
 def data_folder(settings: Settings) -> Path:
@@ -33,4 +38,4 @@ def _rehearsing(settings: Settings, project: Path) -> Rig:
 
     cloud = ensure_running(project, tell, engine=settings.engine)
     session = Session(region=settings.region or FALLBACK_REGION, endpoint_url=cloud.endpoint_url)
-    return Rig(settings=settings, session=session, project=project, tell=tell, now=cloud.clock.now)
+    return Rig(settings=settings, session=session, project=project, tell=_tell(settings), now=cloud.clock.now)

@@ -54,7 +54,8 @@ def parse(argv: Sequence[str], verbs: Mapping[str, Verb]) -> Request:
     """Raises UserError for an unknown verb; prints help and raises SystemExit(0) for --help."""
     verb = _verb(argv[0], verbs)
     parser = _parser(verb)
-    given, rest = parser.parse_known_args(argv[1:])
+    # `make launch HELP=1` arrives as --help=1, and argparse's own --help takes no value.
+    given, rest = parser.parse_known_args(["--help" if word == "--help=1" else word for word in argv[1:]])
     settings = {f.name: getattr(given, f"setting_{f.name}") for f in fields(Settings)}
     return Request(
         verb=verb,
@@ -69,7 +70,7 @@ def _verb(name: str, verbs: Mapping[str, Verb]) -> Verb:
         return verbs[name]
     near = difflib.get_close_matches(name, verbs, n=1)
     guess = f"did you mean `rig {near[0]}`?\n" if near else ""
-    raise UserError(f"There is no verb {name!r}.", f"{guess}`rig --help` lists all verbs")
+    raise UserError(f"There is no verb {name!r}.", f"{guess}`rig --help` or `make` alone lists all verbs")
 
 
 class _Parser(argparse.ArgumentParser):

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from infra.aws.cost import InstanceCost, RunCost
     from infra.aws.doctor import Check
     from infra.aws.instance import Instance
+    from infra.aws.quota import Quota
     from infra.aws.sweep import Found
     from infra.cli.parser import Verb
     from infra.guard.ring import Ring
@@ -159,17 +160,37 @@ def plan(made: Plan) -> str:
         rows.append(("type" if not number else "  or", _choice(choice)))
     rows += [
         ("zones", ", ".join(best.candidate.zones) + " (AWS chooses; then each in turn)"),
-        *([("quota", str(best.quota))] if best.quota else []),
+        *([("quota", _quota(best.quota))] if best.quota else []),
         ("price", f"{budget.rate(best.price.usd_per_hour)} with its disk and address; {best.candidate.price}"),
     ]
-    if made.changes:
+    if there and made.running:
+        rows += _as_launched(there)
+    else:
         rows += [
             ("off by", f"{budget.clock(best.promise.deadline)} (set by {best.promise.limit})"),
-            ("at most", f"{budget.usd(made.usd_worst)}: {budget.INCLUDED}"),
+            ("at most", f"{budget.usd(made.usd_worst)}{_why_dearer(made)}: {budget.INCLUDED}"),
             ("", f"not included: {budget.NOT_INCLUDED}"),
         ]
     steps = "\n".join(f"  {number}. {step}" for number, step in enumerate(made.changes, 1))
     return f"{table(rows)}\n\nChanges to your account:\n{steps or '  none: it runs already'}"
+
+
+def _as_launched(instance: Instance) -> list[tuple[str, str]]:
+    """What was asked for at its start holds; what is asked for now changes nothing of it, and that must be said."""
+    rows = [("off by", f"{budget.clock(instance.deadline)}, as it was launched")] if instance.deadline else []
+    return [*rows, ("", "TYPE, HOURS and BUDGET count at a start, not now: `rig extend --by 2h` moves the deadline")]
+
+
+def _why_dearer(made: Plan) -> str:
+    """The most is that of the dearest choice at its full price, which the price line may not show."""
+    dearest = made.dearest
+    if dearest.candidate.machine != made.best.candidate.machine:
+        return f" (if it becomes {dearest.candidate.machine.name})"
+    return " (at the full price, which spot cannot pass)" if dearest.spot else ""
+
+
+def _quota(quota: Quota) -> str:
+    return f"{quota}{'; TOO SMALL: `rig doctor` says how to ask for more' if quota.enough is False else ''}"
 
 
 def _choice(choice: Choice) -> str:
@@ -179,13 +200,13 @@ def _choice(choice: Choice) -> str:
 usd = budget.usd
 
 
-def ready(instance: Instance, facts: Facts) -> str:
-    gpu = ", ".join(facts.gpus) or "none"
+def ready(instance: Instance, facts: Facts, *, pretended: bool) -> str:
+    gpu = ", ".join(facts.gpus) or ("none: it is a rehearsal" if pretended else "none")
     rows = [
         ("ready", f"{instance.id} ({instance.type}, {instance.zone}) at {instance.address}"),
         ("GPU", gpu),
         ("off by", budget.clock(instance.deadline) if instance.deadline else "no deadline!"),
-        ("next", "make train remote JOB=lenet"),
+        ("next", "`make train remote JOB=lenet`"),
     ]
     last = endings(facts.ended)
     if last:
@@ -256,6 +277,13 @@ def stopped(one: Standing) -> str:
     return (
         f"{one.instance.id} is {one.instance.state}. Its disk still costs {budget.per_month(one.usd_disk_per_month)}; "
         "`make start` brings it back, `make terminate` deletes it."
+    )
+
+
+def stopped_in_demo(one: Standing) -> str:
+    return (
+        f"{one.instance.id} is {one.instance.state}. On AWS its disk would still cost "
+        f"{budget.per_month(one.usd_disk_per_month)} until `make terminate`; here the pretend cloud ends with the demo."
     )
 
 

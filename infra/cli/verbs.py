@@ -99,10 +99,10 @@ _ALL = [
     Verb(
         name="extend",
         group=MONEY,
-        help="move every guard's deadline",
+        help="move every guard's deadline, after saying what that can cost",
         run=later("life:extend"),
         words=(Option(name="time", help="how much longer: 2h, 90m, 1h30m [1h]"),),
-        options=(Option(name="by", help="the same, for `make extend BY=2h`", default="1h"),),
+        options=(Option(name="by", help="the same, for `make extend BY=2h`", default="1h"), YES),
         settings=WHERE_AM_I,
     ),
     Verb(
@@ -273,6 +273,7 @@ _ALL = [
             Option(name="what", help="what to do", default="status", choices=("up", "down", "status", "env", "fault")),
             Option(name="words", help="for fault: what goes wrong, in quotes: 'capacity --zone us-east-1a'"),
         ),
+        options=(Option(name="do", help="the same as the first word, for `make rehearsal DO=down`"),),
         settings=("engine",),
         epilog="docs/rehearsal.md lists the faults.",
     ),

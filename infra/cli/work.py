@@ -6,7 +6,7 @@ from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from infra.errors import BadSettings
+from infra.errors import INTERRUPTED, BadSettings
 from infra.settings import Settings
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def _job(options: Namespace, settings: Settings) -> Job:
         return command_job(options.cmd)
     if options.script:
         return script_job(options.script, Path(settings.code), options.args)
-    return training_job(options.job, options.args)
+    return training_job(options.job, Path(settings.code), options.args)
 
 
 def _train_here(options: Namespace, settings: Settings, job: Job) -> int:
@@ -49,7 +49,7 @@ def _train_here(options: Namespace, settings: Settings, job: Job) -> int:
     with LogView() as show:
         code = run_here(job, name, runs=Path("runs"), code=Path(settings.code), data=data_folder(settings), show=show)
     if code == 2:
-        raise UserError(f"{job.name} did not start: its settings are wrong (see above).", "python -m training --help")
+        raise UserError(f"{job.name} did not start, for the reason above.")
     return _show_home(Path("runs") / name, name, code)
 
 
@@ -139,8 +139,11 @@ def _follow(rig: Rig, name: str) -> int:
         with LogView() as show:
             done = follow_home(rig, name, show)
     except KeyboardInterrupt:
-        rig.tell(f"\nDetached. Run {name} goes on; `rig logs` follows it again, `rig cancel` ends it.")
-        raise
+        rig.tell(
+            f"\nDetached. Run {name} goes on, and so does the machine; `rig logs` follows the run again, `rig cancel` "
+            "ends it, `rig status` says when the machine goes off."
+        )
+        return INTERRUPTED
     except JobFailed:
         after(rig)  # a failed run is home too, and a machine that waits for nothing costs the same
         raise

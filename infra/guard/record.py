@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any, Final
 
-ENDED_FILE: Final = "/var/lib/gluon-rig/ended.json"  # below ${RIG_ROOT}
 STATUS_FILE: Final = "/run/gluon-rig/status.json"  # below ${RIG_ROOT}; renewed every 5 s
 CONSOLE_MARK: Final = "gluon-rig guard: switching off: "
 BACKSTOP_MARK: Final = "gluon-rig backstop: "
@@ -37,7 +36,6 @@ class Watch:
     idle_s: float
     idle_minutes: float
     busy: tuple[str, ...]
-    tags_readable: bool
 
     def alive(self, now: datetime) -> bool:
         return abs((now - self.beat).total_seconds()) < STALE_AFTER_S
@@ -81,7 +79,6 @@ def watch(text: str) -> Watch | None:
             idle_s=float(said["idle_s"]),
             idle_minutes=float(said["idle_minutes"]),
             busy=tuple(map(str, said["busy"])),
-            tags_readable=bool(said["tags_readable"]),
         )
     except (ValueError, TypeError, KeyError):
         return None

@@ -45,6 +45,6 @@ def story(after: str) -> Ring:
 def guard(deadline: datetime | None, idle_minutes: str) -> Ring:
     """Ring 1 as the tags promise it. Whether the guard really runs, only the machine can tell (`record.watch`)."""
     if deadline is None:
-        return Ring(GUARD, armed=False, note="the instance has no deadline tag; `rig extend 1h` sets one")
+        return Ring(GUARD, armed=False, note="the instance has no deadline tag; `rig extend --by 1h` sets one")
     idle = f"or after {idle_minutes} idle minutes" if idle_minutes not in ("", "0") else "never for idleness"
     return Ring(GUARD, armed=True, fires_at=deadline, note=idle)

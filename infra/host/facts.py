@@ -49,7 +49,6 @@ class Facts:
     uid: int
     gid: int
     memory_bytes: int
-    disk_free_bytes: int
     docker: tuple[str, ...]
     images: tuple[str, ...]
     gpus: tuple[str, ...]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
+import difflib
 import json
 import secrets
 import shlex
@@ -45,9 +47,27 @@ RUN_DIR = "<run folder>"
 DATA_OPTION = "<data folder>"
 
 
-def training_job(name: str, args: str = "") -> Job:
+def training_job(name: str, code: Path, args: str = "") -> Job:
+    """A job of the kit. Raises BadSettings for a name that is not in the table of *code*: now, not on a machine that
+    costs money while it finds out."""
+    known = jobs_in(code)
+    if known and name not in known:
+        near = difflib.get_close_matches(name, known, n=1)
+        guess = f"; did you mean {near[0]}?" if near else ""
+        raise BadSettings(f"job = {name!r}: there is no such job{guess}", "jobs: " + " ".join(known))
     command = ("python3", "-m", "training", name, "--workdir", RUN_DIR, DATA_OPTION, *_split(args))
     return Job(name=name, command=command)
+
+
+def jobs_in(code: Path) -> tuple[str, ...]:
+    """The names in the table JOBS of training/jobs, which is read and not run: it would load MXNet. Empty: no table."""
+    table = code / "training" / "jobs" / "__init__.py"
+    if not table.is_file():
+        return ()
+    for statement in ast.parse(table.read_text()).body:
+        if isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == "JOBS":
+            return tuple(ast.literal_eval(statement.value))
+    return ()
 
 
 def script_job(script: str, code: Path, args: str = "") -> Job:

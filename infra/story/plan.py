@@ -63,8 +63,17 @@ class Plan:
         return self.choices[0]
 
     @property
+    def dearest(self) -> Choice:
+        return max(self.choices, key=lambda choice: choice.promise.usd_worst)
+
+    @property
     def usd_worst(self) -> float:
-        return max(choice.promise.usd_worst for choice in self.choices)
+        return self.dearest.promise.usd_worst
+
+    @property
+    def running(self) -> bool:
+        """The rig runs already: no new money is spent, and its deadline stays."""
+        return self.survey.instance is not None and self.survey.instance.state in ("pending", "running")
 
 
 def make_plan(rig: Rig) -> Plan:

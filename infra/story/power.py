@@ -15,7 +15,7 @@ from infra.host.facts import Facts, ask_facts
 from infra.job import artifacts, run
 from infra.names import DEADLINE_TAG, HOME_TAG
 from infra.story.entry import remove_entry
-from infra.story.rig import Rig, open_host, running_instance
+from infra.story.rig import Rig, open_host
 from infra.story.status import Standing, standing_of
 from infra.story.train import mark_home
 
@@ -49,15 +49,19 @@ def stopped(rig: Rig) -> Standing:
     return standing_of(rig, stop(rig))
 
 
-def extend(rig: Rig, by_hours: float) -> Instance:
-    """Move every armed deadline of the running instance, and return the instance with its new one."""
-    instance = running_instance(rig)
-    before = instance.deadline or rig.now()
-    for ring in rings.extend(rig.session, instance, before + timedelta(hours=by_hours)):
+def extended(rig: Rig, instance: Instance, by_hours: float) -> Instance:
+    """*instance* as it would be with a later deadline; changes nothing."""
+    then = (instance.deadline or rig.now()) + timedelta(hours=by_hours)
+    return dataclasses.replace(instance, tags={**instance.tags, DEADLINE_TAG: budget.tag(then)})
+
+
+def extend(rig: Rig, instance: Instance, by_hours: float) -> Instance:
+    """Move every armed deadline of the running *instance*, and return it with its new one."""
+    later = extended(rig, instance, by_hours)
+    assert later.deadline is not None
+    for ring in rings.extend(rig.session, instance, later.deadline):
         rig.tell(str(ring))
-    return dataclasses.replace(
-        instance, tags={**instance.tags, DEADLINE_TAG: budget.tag(before + timedelta(hours=by_hours))}
-    )
+    return later
 
 
 def terminate(rig: Rig, *, lose_results: bool) -> list[str]:

@@ -66,7 +66,7 @@ def _standing(rig: Rig, instance: Instance, gib: int, now: datetime) -> Standing
         running_s=(now - began).total_seconds() if up else 0.0,
         usd_per_hour=usd_per_hour,
         usd_spent=budget.usd_spent(usd_per_hour, started_at=began, now=now) if up else 0.0,
-        usd_worst=_worst(instance) if up else None,
+        usd_worst=worst_of(instance) if up else None,
         usd_disk_per_month=rates(rig.session.region).disk_usd_per_month(gib),
         last_words=_last_words(rig, instance) if instance.state == "stopped" else "",
         rings=(story(rig.settings.after), *rings(rig.session, instance)) if up else (),
@@ -83,7 +83,8 @@ def _last_words(rig: Rig, instance: Instance) -> str:
     return said
 
 
-def _worst(instance: Instance) -> float | None:
+def worst_of(instance: Instance) -> float | None:
+    """US dollars from its start to its deadline; None without one."""
     if instance.deadline is None:
         return None
     usd_per_hour = float(instance.tags.get(MOST_PRICE_TAG, instance.tags.get(PRICE_TAG, "0")))

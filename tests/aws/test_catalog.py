@@ -10,7 +10,6 @@ def test_what_a_type_holds_is_read_from_aws(aws):
         memory_gib=16,
         architectures=("x86_64",),
         gpu=Gpu("T4", "NVIDIA", count=1, memory_gib=16),
-        nvme_gb=125,
     )
     assert t3 == MachineType(name="t3.micro", vcpus=2, memory_gib=1, architectures=("x86_64",))
 

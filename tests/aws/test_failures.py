@@ -178,7 +178,7 @@ EXCEPTIONS = [
         botocore.exceptions.NoCredentialsError(),
         NoCredentials,
         "Cannot launch rig: there are no AWS credentials on this computer\n"
-        "  -> `aws configure` (keys) or `aws configure sso` (single sign-on), then `rig doctor`\n"
+        "  -> `aws configure` (keys; with single sign-on: `aws configure sso` of the AWS CLI 2), then `rig doctor`\n"
         "  -> to try everything without an account first: CLOUD=rehearsal",
     ),
     (

@@ -58,7 +58,7 @@ def test_an_account_without_credentials_is_told_the_two_ways_to_get_them(monkeyp
 
     assert str(raised.value) == (
         "Cannot find rig: there are no AWS credentials on this computer\n"
-        "  -> `aws configure` (keys) or `aws configure sso` (single sign-on), then `rig doctor`\n"
+        "  -> `aws configure` (keys; with single sign-on: `aws configure sso` of the AWS CLI 2), then `rig doctor`\n"
         "  -> to try everything without an account first: CLOUD=rehearsal"
     )
 

@@ -19,7 +19,6 @@ FACTS = Facts(
     uid=1000,
     gid=1001,
     memory_bytes=16 << 30,
-    disk_free_bytes=50 << 30,
     docker=("docker",),
     images=(),
     gpus=("Tesla T4",),
@@ -28,12 +27,13 @@ FACTS = Facts(
     guard_silent_s=1.0,
     ended=None,
 )
+PROJECT = Path(__file__).parents[2]
 RUN = "20261120-155301-lenet-3f2a"
 
 
 @pytest.fixture
 def lenet() -> Container:
-    job = training_job("lenet", "num_epochs=3 note='a b'")
+    job = training_job("lenet", PROJECT, "num_epochs=3 note='a b'")
     return Container(
         run=RUN,
         image="gluon-rig:gpu-0123456789ab",
@@ -161,7 +161,8 @@ def test_a_script_anywhere_below_the_code_folder_runs_with_its_arguments(tmp_pat
     [
         (lambda code: script_job("no.py", code), "no such file"),
         (lambda code: script_job("/etc/hostname", code), "outside the code folder"),
-        (lambda code: training_job("lenet", "note='open"), "No closing quotation"),
+        (lambda code: training_job("lenet", code, "note='open"), "No closing quotation"),
+        (lambda code: training_job("lanet", PROJECT), "there is no such job; did you mean lenet?"),
         (lambda code: command_job("  "), "cmd is empty"),
     ],
 )

@@ -57,7 +57,7 @@ REFUSALS = {
         [], ["launch", "--budget", "0.01"], 2, ["A budget of $0.010 is too small", "BUDGET=0.14 or more"],
     ),
     "an image that is not there": ([], ["launch", "--ami", "ami-0123456789abcdef0"], 2, ["ami-0123456789abcdef0"]),
-    "nothing to follow": ([], ["logs"], 2, ["There is no instance of the rig 'rig'", "make launch"]),
+    "nothing to follow": ([], ["logs"], 2, ["There is no instance of the rig 'rig'", "`rig launch` rents one"]),
     "nothing to train on": ([], ["train", "remote", "--cmd", "ls"], 2, ["There is no instance of the rig 'rig'"]),
     "nothing to start": ([], ["start"], 2, ["There is no instance of the rig 'rig'"]),
     "nothing to stop": ([], ["stop"], 0, ["nothing costs money"]),

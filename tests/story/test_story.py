@@ -18,7 +18,11 @@ def newest(person: Person) -> Path:
 
 
 def test_launch_train_status_logs_pull_stop_start_terminate(person: Person) -> None:
-    assert "next   make train remote" in re.sub(" +", " ", person.types("launch")).replace("next ", "next   ")
+    assert "next `rig train remote --job lenet" in re.sub(" +", " ", person.types("launch"))
+    deadline = person.status()[0]["deadline"]
+    person.types("launch", "--budget", "1")
+    assert "TYPE, HOURS and BUDGET count at a start, not now: `rig extend --by 2h` moves the deadline" in person.said
+    assert person.status()[0]["deadline"] == deadline
 
     out = person.types("train", "remote", "--script", "train.py", "--args", "20 0.01")
     assert "runs/" in out
@@ -119,7 +123,7 @@ def test_ctrl_c_detaches_and_the_run_goes_on(person: Person) -> None:
 
     _, rest = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "goes on; `rig logs` follows it again" in said + rest
+    assert "goes on, and so does the machine; `rig logs` follows the run again" in said + rest
     person.types("logs")
     assert "[100%] step 60" in person.said
     assert (newest(person) / "best.params").exists()

@@ -15,8 +15,6 @@ from infra.rehearsal.cloud.calls import Call
 from infra.rehearsal.cloud.capacity import zones_of
 from infra.rehearsal.cloud.prices import usd_per_hour
 
-NOTICE_S: Final = 120.0
-TAKEN_BACK: Final = ("Server.SpotInstanceTermination", "Spot instance termination")
 TYPICAL_SHARE: Final = 0.35  # of the on-demand price; g6.xlarge was at 0.29 of it in Seoul in August 2026
 
 

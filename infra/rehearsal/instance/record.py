@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-Power = Literal["poweroff", "reboot", "halt"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Birth:
