@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -33,13 +35,23 @@ def _onnx(path: Path) -> Net:
         raise BadInput("onnxruntime is not installed", "pip install onnxruntime, or take --engine mxnet") from error
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1  # serving shares its machine with others; the net is too small to gain from more
-    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    # Its errors have nothing in common but Exception.
+    with _damage_named(path, Exception, hint="--engine mxnet takes the run's other files"):
+        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     name = session.get_inputs()[0].name
 
     def net(X: Array) -> Array:
         return np.asarray(session.run(None, {name: X})[0])
 
     return net
+
+
+@contextmanager
+def _damage_named(path: Path, *errors: type[Exception], hint: str) -> Iterator[None]:
+    try:
+        yield
+    except errors as error:
+        raise BadInput(f"{path} is damaged or cut short", f"pull or copy the run again\n{hint}") from error
 
 
 def _mxnet(run: Path) -> Net:
@@ -51,7 +63,10 @@ def _mxnet(run: Path) -> Net:
         raise BadInput("mxnet is not installed", "take --engine onnx: it needs onnxruntime only")
     from training.compat import mx
 
-    with warnings.catch_warnings():
+    errors = (mx.MXNetError, ValueError, AssertionError)
+    with _damage_named(symbol, *errors, hint="--engine onnx takes the run's model.onnx"):
+        mx.sym.load(str(symbol))
+    with _damage_named(weights, *errors, hint="--engine onnx takes the run's model.onnx"), warnings.catch_warnings():
         # It warns that it cannot tell the type of the input; the first batch tells it.
         warnings.simplefilter("ignore", UserWarning)
         block = mx.gluon.SymbolBlock.imports(str(symbol), ["data"], str(weights))

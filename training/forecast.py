@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from training.compat import mx
 from training.config import JobConfig, option
 from training.data.description import Columns
+from training.data.memory import fits_memory
 from training.data.scaling import Scaling, fit_scaling
 from training.data.splits import Data, Split
 from training.data.windows import UnitLog, carry_forward, smoothed, split_units, stretched, targets, windows
@@ -33,8 +34,6 @@ REMAINING, REMAINING_KNOWN, FAILS, FAILS_KNOWN, CAP, UNIT, LAST = range(7)
 
 LIFE, LOG_ODDS = range(2)
 """Columns of what the net says."""
-
-MOST_BYTES: Final = 4 << 30
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +56,10 @@ class ForecastConfig(JobConfig):
     hidden: int = option(50, "size of the recurrent layer", least=1)
     dropout: float = option(0.1, "share of features left out at random while training", least=0, below=1)
     stretch: float = option(
-        1.25, "training units are also shown as if they had lived so many times longer, and shorter; 1: not", least=1
+        1.25,
+        "training units are also shown as if they had lived so many times longer, and shorter; 1: not",
+        least=1,
+        below=10,  # a machine that lasts ten times as long is another kind of machine, and its rows fill the memory
     )
     jitter: float = option(
         0.2, "while training each window's channels are shifted, each by up to about this many spreads", least=0
@@ -85,7 +87,7 @@ def forecast_data(
             "At least two units are needed; held_out=0.2 sets the share for validation.",
         )
     scaling = fit_scaling(fitted)
-    _fits_memory(config, fitted, len(scaling.kept))
+    fits_memory(config, fitted, [*held, *(test or held)], channels=len(scaling.kept))
     prepared = Preparation(
         columns, scaling, smooth=config.smooth, window=config.window, horizon=config.horizon, cap=config.cap
     )
@@ -105,16 +107,6 @@ def _at_other_paces(logs: Sequence[UnitLog], config: ForecastConfig, columns: Co
     more_than_a_point = [log for log in logs if len(log.times) > 1]
     copies = [stretched(log, factor, seed=config.seed, clock=clock) for factor in factors for log in more_than_a_point]
     return [*logs, *copies]
-
-
-def _fits_memory(config: ForecastConfig, logs: Sequence[UnitLog], channels: int) -> None:
-    copies = 1 if config.stretch == 1 else 3
-    count = copies * sum(len(log.times) for log in logs) // config.stride
-    if count * config.window * channels * 4 > MOST_BYTES:
-        raise BadData(
-            f"{count:,} windows of {config.window} rows and {channels} channels do not fit into {MOST_BYTES >> 30} GiB",
-            "A larger stride=N takes every N-th row only; neighbouring windows are nearly equal.",
-        )
 
 
 def cut(logs: Sequence[UnitLog], scaling: Scaling, config: ForecastConfig, *, stride: int = 1, thin: int = 1) -> Split:

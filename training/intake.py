@@ -1,10 +1,14 @@
-"""Rows of a log as they arrive in service: from lines to numbers. A row that cannot be read is said and left out."""
+"""Rows of a log as they arrive in service: from lines to numbers. A row that cannot be used is said and left out."""
 
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
 
 from training.data.description import Columns
 from training.data.table import Layout, Rows
@@ -14,6 +18,7 @@ from training.following import Piece
 ROWS_AT_ONCE = 4096
 Cells = tuple[list[str], list[list[str]], list[int]]
 """(header, rows, line numbers), as training.data.table.read_cells yields them."""
+Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -24,43 +29,145 @@ class Arrived:
     times: list[str]
 
 
-def cells_of(pieces: Iterable[Piece], columns: Columns) -> Iterator[Cells]:
-    """Split lines into cells. Where *columns* names no header, line 1 is the header, also of a file begun anew."""
+def cells_of(pieces: Iterable[Piece], columns: Columns, *, file: str, say: Say) -> Iterator[Cells]:
+    """Split lines into cells. Where *columns* names no header, line 1 is the header, also of a file begun anew.
+
+    Raises BadData where the header cannot be split: then no row of the log can be read.
+    """
     header = list(columns.header)
     for piece in pieces:
         numbered = [(line, piece.number + place) for place, line in enumerate(piece.lines) if line.strip()]
         if not columns.header and numbered and numbered[0][1] == 1:
-            header = [name.strip() for name in _split([numbered.pop(0)[0].lstrip("\ufeff")], columns)[0]]
+            header = _header(numbered.pop(0)[0], columns, file)
         for start in range(0, len(numbered), ROWS_AT_ONCE):
-            lines, numbers = zip(*numbered[start : start + ROWS_AT_ONCE], strict=True)
-            yield header, _split(lines, columns), list(numbers)
+            rows, numbers = _readable(numbered[start : start + ROWS_AT_ONCE], columns, file, say)
+            if rows:
+                yield header, rows, numbers
+
+
+def _header(line: str, columns: Columns, file: str) -> list[str]:
+    try:
+        return [name.strip() for name in _split([line.lstrip("\ufeff")], columns)[0]]
+    except _Unsplit as error:
+        raise BadData(f"{file} line 1: {error}", "Save the log as text in UTF-8, one row to a line.") from error
+
+
+def _readable(
+    numbered: Sequence[tuple[str, int]], columns: Columns, file: str, say: Say
+) -> tuple[list[list[str]], list[int]]:
+    try:
+        return _split([line for line, _ in numbered], columns), [number for _, number in numbered]
+    except _Unsplit as error:
+        if len(numbered) == 1:
+            say(f"{file} line {numbered[0][1]}: {error}: left out")
+            return [], []
+    middle = len(numbered) // 2
+    halves = [_readable(half, columns, file, say) for half in (numbered[:middle], numbered[middle:])]
+    return [row for rows, _ in halves for row in rows], [number for _, numbers in halves for number in numbers]
+
+
+class _Unsplit(Exception):
+    """A line among these is no row of cells; the message says why."""
 
 
 def _split(lines: Sequence[str], columns: Columns) -> list[list[str]]:
+    if any("\0" in line for line in lines):  # Python 3.10 refuses it, newer ones take it for a letter
+        raise _Unsplit("a zero byte: is this UTF-16?")
     if not columns.separator:
         return [line.split() for line in lines]
-    return list(csv.reader(lines, delimiter=columns.separator))
+    try:
+        # An open quote swallows the lines after it. The empty line at the end shows one that no line is left to follow.
+        rows = list(csv.reader([*lines, ""], delimiter=columns.separator))
+    except csv.Error as error:
+        # Of a carriage return Python says more, about how the file was opened.
+        within = any("\r" in line for line in lines)
+        raise _Unsplit("a carriage return within the line" if within else str(error)) from error
+    if len(rows) != len(lines) + 1:
+        raise _Unsplit("a quote is opened and not closed")
+    return rows[:-1]
 
 
-def read_arriving(
-    cells: Iterable[Cells], columns: Columns, *, file: str, say: Callable[[str], None]
-) -> Iterator[Arrived]:
+def read_arriving(cells: Iterable[Cells], columns: Columns, *, file: str, say: Say) -> Iterator[Arrived]:
     """Raises BadData where a column is missing: then no row of the log can be read."""
     layout, known = None, None
-    for header, rows, lines in cells:
-        if layout is None or header != known:
-            layout, known = Layout(columns, header, file=file), header
-        yield from _arrived(layout, rows, lines, say)
+    order = _Order(columns, file, say)
+    try:
+        for header, rows, lines in cells:
+            if layout is None or header != known:
+                layout, known = Layout(columns, header, file=file), header
+            for arrived in _arrived(layout, rows, lines, say):
+                yield from order.kept(arrived)
+    finally:
+        order.sum_up()
 
 
-def _arrived(
-    layout: Layout, rows: Sequence[Sequence[str]], lines: Sequence[int], say: Callable[[str], None]
-) -> Iterator[Arrived]:
+def _arrived(layout: Layout, rows: Sequence[Sequence[str]], lines: Sequence[int], say: Say) -> Iterator[Arrived]:
     try:
         yield Arrived(layout.read(rows, lines), layout.words(rows, layout.columns.time))
     except BadData as error:
         if len(rows) == 1:
             say(f"{error.cause}: left out")
             return
-        for row, line in zip(rows, lines, strict=True):
-            yield from _arrived(layout, [row], [line], say)
+        middle = len(rows) // 2
+        yield from _arrived(layout, rows[:middle], lines[:middle], say)
+        yield from _arrived(layout, rows[middle:], lines[middle:], say)
+
+
+class _Order:
+    """Lets through the rows that training would take: with a time, and one that comes after the unit's last.
+
+    Late rows are named once per unit: a log sent twice would name each of its rows.
+    """
+
+    def __init__(self, columns: Columns, file: str, say: Say) -> None:
+        self._time, self._file, self._say = columns.time, file, say
+        self._last: dict[str, float] = {}
+        self._late: dict[str, int] = {}
+
+    def kept(self, arrived: Arrived) -> Iterator[Arrived]:
+        pairs = zip(arrived.rows.units, arrived.rows.times.tolist(), strict=True)
+        taken = [self._taken(unit, moment) for unit, moment in pairs]
+        if all(taken):
+            yield arrived
+            return
+        for place in np.flatnonzero(np.logical_not(taken)):
+            self._leave_out(arrived, place)
+        if any(taken):
+            yield _picked(arrived, np.flatnonzero(taken))
+
+    def _taken(self, unit: str, moment: float) -> bool:
+        # False also where the time is missing: NaN compares with nothing.
+        rises = moment > self._last.get(unit, -math.inf)
+        if rises:
+            self._last[unit] = moment
+        return rises
+
+    def _leave_out(self, arrived: Arrived, place: int) -> None:
+        unit, where = arrived.rows.units[place], f"{self._file} line {arrived.rows.lines[place]}"
+        if math.isnan(arrived.rows.times[place]):
+            self._say(f"{where}: {self._time}: the time is missing: left out")
+            return
+        self._late[unit] = self._late.get(unit, 0) + 1
+        if self._late[unit] == 1:
+            late = f"{self._time}: {arrived.times[place]} of unit '{unit}' does not come after the rows before it"
+            self._say(f"{where}: {late}: left out (more are counted at the end)")
+
+    def sum_up(self) -> None:
+        """Tell what was not named row by row."""
+        rows, units = sum(self._late.values()), len(self._late)
+        if rows > units:
+            self._say(f"{self._file}: {rows:,} rows ({units:,} units) left out: their time does not rise")
+
+
+def _picked(arrived: Arrived, places: NDArray[np.intp]) -> Arrived:
+    rows = arrived.rows
+    return Arrived(
+        Rows(
+            units=[rows.units[place] for place in places],
+            times=rows.times[places],
+            values=rows.values[places],
+            conditions=rows.conditions[places],
+            lines=rows.lines[places],
+        ),
+        [arrived.times[place] for place in places],
+    )

@@ -5,7 +5,8 @@
     tail -f gearbox.csv | python -m training predict --run runs/gearboxes
 
 Prints `unit,time,probability,life` as CSV: the probability that the unit fails within the run's horizon, and the
-remaining life up to the run's cap. Rows that cannot be read are named on standard error and left out.
+remaining life up to the run's cap. Rows that cannot be read, name no unit, or whose time does not rise within their
+unit are named on standard error and left out.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import csv
 import json
 import os
 import signal
+import stat
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -34,6 +36,7 @@ STDIN = "-"
 def main(words: Sequence[str]) -> int:
     """Exit code 0 at the end of the log, 130 after Ctrl-C. Raises TrainingError."""
     asked = _parser().parse_args(words)
+    _check_log(asked.file, follow_it=asked.follow)
     # A blocked read would go on after a handler that only takes a note.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -45,9 +48,6 @@ def main(words: Sequence[str]) -> int:
         print(f"{count:,} rows, {count / (time.monotonic() - begun):,.0f} a second", file=sys.stderr)
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:
-        # Whoever read our output has gone (`| head`). Python would complain once more when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
 
@@ -79,27 +79,61 @@ def read_preparation(run: Path) -> Preparation:
         ) from error
 
 
+def _check_log(file: str, *, follow_it: bool) -> None:
+    """Raises BadInput where *file* cannot be read, or not in the way asked for."""
+    grows = file != STDIN and not _is_parquet(file)
+    if follow_it and not grows:
+        what = "standard input is read until it ends" if file == STDIN else f"{file} is Parquet, which does not grow"
+        raise BadInput(f"--follow goes with a file of lines; {what}", "name a CSV file, or leave --follow away")
+    if file == STDIN:
+        return
+    kind = _kind(file)
+    if stat.S_ISDIR(kind):
+        raise BadInput(f"{file} is a folder", "name one log in it")
+    if not stat.S_ISREG(kind) and (follow_it or not (stat.S_ISFIFO(kind) or stat.S_ISCHR(kind))):
+        raise BadInput(
+            f"{file} is no file" + (" that --follow could go on reading" if follow_it else " and no pipe"),
+            "a pipe is read until it ends, without --follow; so is standard input, without a name",
+        )
+
+
+def _kind(file: str) -> int:
+    try:
+        kind = os.stat(file).st_mode
+    except FileNotFoundError as error:
+        raise BadInput(f"{file} is not there", "the log to read; - stands for standard input") from error
+    except OSError as error:
+        raise BadInput(f"{file} cannot be read: {error.strerror}", "- stands for standard input") from error
+    if not os.access(file, os.R_OK):
+        raise BadInput(f"{file} may not be read by you", f"ls -l {file} shows who may")
+    return kind
+
+
+def _is_parquet(file: str) -> bool:
+    return file.endswith(".parquet")
+
+
 def _arriving(asked: argparse.Namespace, prepared: Preparation) -> Iterator[Arrived]:
-    columns = prepared.columns
-    if asked.file.endswith(".parquet"):
+    columns, name = prepared.columns, "standard input" if asked.file == STDIN else asked.file
+    if _is_parquet(asked.file):
         cells = read_cells(Path(asked.file), columns.separator)
     else:
-        cells = cells_of(_lines(asked.file, follow_it=asked.follow), columns)
-    name = "standard input" if asked.file == STDIN else asked.file
-    return read_arriving(cells, columns, file=name, say=lambda line: print(line, file=sys.stderr, flush=True))
+        cells = cells_of(_lines(asked.file, follow_it=asked.follow), columns, file=name, say=_say)
+    return read_arriving(cells, columns, file=name, say=_say)
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 def _lines(file: str, *, follow_it: bool) -> Iterator[Piece]:
     if file == STDIN:
         yield from read_whole(sys.stdin.fileno())
         return
-    path = Path(file)
-    if not path.is_file():
-        raise BadInput(f"{file} is not there", "the log to read; - stands for standard input")
     if follow_it:
-        yield from follow(path)
+        yield from follow(Path(file))
         return
-    with path.open("rb") as log:
+    with Path(file).open("rb") as log:
         yield from read_whole(log.fileno())
 
 

@@ -1,5 +1,6 @@
 """The C-MAPSS reader against the published files, and against damaged ones."""
 
+import gzip
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +54,10 @@ def test_engines_are_told_apart_and_their_failure_is_known(tmp_path):
     [
         (row(1, 2, cells=23), "train_FD001.txt line 2: 25 columns instead of 26"),
         (row(1, 2, cells=23) + " n/a", "train_FD001.txt line 2: 'n/a' is not a number"),
+        (row(1, 2, cells=23) + " nan", "train_FD001.txt line 2: 'nan' is not a number"),
+        (row(1, 1), "train_FD001.txt line 2: engine 1: cycle 1 comes after 1"),
+        ("\n" + row(1, 4), "train_FD001.txt line 4: engine 1: cycle 3 comes after 4"),
+        (row(2, 1), "train_FD001.txt line 3: engine 1: its rows are not together"),
     ],
 )
 def test_a_damaged_row_is_named_by_file_and_line(tmp_path, bad, said):
@@ -62,6 +67,17 @@ def test_a_damaged_row_is_named_by_file_and_line(tmp_path, bad, said):
         read_logs(path)
 
     assert caught.value.cause == said
+
+
+@pytest.mark.parametrize("damaged", [lambda raw: raw[:-9], lambda raw: raw[1:], lambda raw: raw[:10] + raw[14:]])
+def test_a_damaged_gz_is_named(tmp_path, damaged):
+    packed = gzip.compress("\n".join(row(1, cycle) for cycle in range(1, 99)).encode())
+    (tmp_path / "train_FD001.txt.gz").write_bytes(damaged(packed))
+
+    with pytest.raises(
+        BadData, match=r"train_FD001\.txt\.gz cannot be unpacked .*\n  -> It is damaged: fetch it again"
+    ):
+        read_logs(tmp_path / "train_FD001.txt")
 
 
 def test_a_missing_file_says_where_to_get_the_data(tmp_path):

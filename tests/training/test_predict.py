@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -26,7 +27,7 @@ from training.forecaster import Forecaster
 from training.intake import cells_of, read_arriving
 from training.jobs import train_and_evaluate, turbofan
 from training.nets.sequence import LifeNet
-from training.predict import read_preparation, serve
+from training.predict import main, read_preparation, serve
 
 PROJECT = Path(__file__).parents[2]
 DEADLINE_S = 60.0
@@ -73,7 +74,8 @@ def test_forecasts_give_back_the_score_the_run_was_judged_by(home, engine):
     summary = json.loads((home / "run" / "summary.json").read_text())
     pieces = [Piece((home / "cmapss" / "test_FD001.txt").read_text().splitlines(), 1)]
     prepared, out = read_preparation(home / "run"), io.StringIO()
-    arriving = read_arriving(cells_of(pieces, prepared.columns), prepared.columns, file="test", say=pytest.fail)
+    cells = cells_of(pieces, prepared.columns, file="test", say=pytest.fail)
+    arriving = read_arriving(cells, prepared.columns, file="test", say=pytest.fail)
 
     serve(Forecaster(prepared, open_net(home / "run", engine)), arriving, out)
 
@@ -101,8 +103,9 @@ def test_rows_of_a_growing_log_are_forecast_as_they_arrive(home, tmp_path):
     assert (process.returncode, rest) == (130, "")
 
 
-def test_a_pipe_is_not_read_ahead_of_what_has_come(home):
-    process = predicting(home, stdin=subprocess.PIPE)
+@pytest.mark.parametrize("words", [[], ["-"], ["/dev/stdin"]])
+def test_a_pipe_is_not_read_ahead_of_what_has_come(home, words):
+    process = predicting(home, *words, stdin=subprocess.PIPE)
     answers = [process.stdout.readline()]
 
     for row in made_up_rows(2, 2):
@@ -144,11 +147,12 @@ def test_one_core_forecasts_five_thousand_rows_in_a_second(net_of_default_size, 
     run, prepared = net_of_default_size
     records = [made_up_rows(machine, 250) for machine in range(1, 21)]
     pieces = [Piece([row for moment in zip(*records, strict=True) for row in moment], 1)]
-    forecaster = Forecaster(prepared, open_net(run, engine))
+    net = open_net(run, engine)
 
     def forecast_all() -> int:
-        arriving = read_arriving(cells_of(pieces, prepared.columns), prepared.columns, file="", say=pytest.fail)
-        return serve(forecaster, arriving, io.StringIO())
+        forecaster = Forecaster(prepared, net)
+        cells = cells_of(pieces, prepared.columns, file="", say=pytest.fail)
+        return serve(forecaster, read_arriving(cells, prepared.columns, file="", say=pytest.fail), io.StringIO())
 
     forecast_all()
     begun = time.process_time()
@@ -164,3 +168,44 @@ def test_a_folder_that_is_no_such_run_is_refused(tmp_path):
     (tmp_path / "data.json").write_text('{"keep": {}}')
     with pytest.raises(BadInput, match="not a run that forecasts failure"):
         read_preparation(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (["missing.csv"], "missing.csv is not there"),
+        (["missing.parquet"], "missing.parquet is not there"),
+        (["logs"], "logs is a folder"),
+        (["log.csv/part"], "log.csv/part cannot be read: Not a directory"),
+        (["--follow"], "--follow goes with a file of lines; standard input is read until it ends"),
+        (
+            ["--follow", "log.parquet"],
+            "--follow goes with a file of lines; log.parquet is Parquet, which does not grow",
+        ),
+        (["--follow", "pipe"], "pipe is no file that --follow could go on reading"),
+    ],
+)
+def test_a_log_that_cannot_be_read_so_is_refused(tmp_path, monkeypatch, words, why):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "log.csv").touch()
+    os.mkfifo(tmp_path / "pipe")
+
+    with pytest.raises(BadInput) as refused:
+        main(["--run", "run", *words])
+
+    assert refused.value.cause == why
+
+
+@pytest.mark.parametrize(
+    ("engine", "name"), [("onnx", "model.onnx"), ("mxnet", "model-0000.params"), ("mxnet", "model-symbol.json")]
+)
+@pytest.mark.parametrize("part", [0.0, 0.6])
+def test_a_net_that_was_cut_short_is_named(home, tmp_path, engine, name, part):
+    run = tmp_path / "run"
+    shutil.copytree(home / "run", run)
+    whole = (run / name).read_bytes()
+    (run / name).write_bytes(whole[: int(len(whole) * part)])
+
+    with pytest.raises(BadInput, match=f"{name} is damaged or cut short"):
+        open_net(run, engine)

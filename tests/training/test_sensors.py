@@ -15,11 +15,15 @@ pytest.importorskip("training.compat", reason="MXNet is not installed")
 
 from training.config import parse
 from training.data.description import Columns
+from training.data.memory import fits_memory
 from training.data.scaling import fit_scaling
+from training.data.splits import Data
 from training.data.windows import UnitLog, split_units
-from training.errors import BadData
+from training.errors import BadData, BadInput
 from training.forecast import ForecastConfig, forecast_data
-from training.jobs import sensors
+from training.jobs import sensors, turbofan
+from training.recipe import Predictions, Result
+from training.report.forecasts import life_section, reliability_section
 
 PROJECT = Path(__file__).parents[2]
 PAGE = (PROJECT / "docs" / "sensors.md").read_text()
@@ -129,3 +133,71 @@ def test_a_log_without_failures_is_refused(tmp_path):
 
     with pytest.raises(BadData, match="1 of 3 units failed"):
         sensors.data(parse(sensors.Config, [f"table={tmp_path / 'log.toml'}"]))
+
+
+def data_of(folder: Path, rows: list[str], *, channels: str = '["x", "y"]', more: str = "", words=()) -> Data:
+    (folder / "log.csv").write_text("\n".join(["u,t,x,y,rpm", *rows]) + "\n")
+    (folder / "log.toml").write_text(
+        f'files = ["log.csv"]\nunit = "u"\ntime = "t"\nchannels = {channels}\nruns_to_failure = true\n{more}'
+    )
+    return sensors.data(parse(sensors.Config, [f"table={folder / 'log.toml'}", *words]))
+
+
+def some_rows(x: str = "{t}", y: str = "{t}", rpm: str = "{t}") -> list[str]:
+    return [f"u{unit},{t},{x},{y},{rpm}".format(t=t) for unit in range(4) for t in range(1, 31)]
+
+
+def test_channels_that_all_tell_nothing_are_named_with_the_reason(tmp_path):
+    with pytest.raises(BadData) as caught:
+        data_of(tmp_path, some_rows(x="3", y=""))
+
+    assert caught.value.cause.splitlines()[1:] == ["  - x: always 3", "  - y: never measured"]
+    assert "no channel tells anything about the 3 training units" in caught.value.cause
+
+
+def test_a_condition_that_takes_any_value_is_named(tmp_path):
+    with pytest.raises(BadData, match=r"the conditions \(rpm\) have 30 different values in 90 rows"):
+        data_of(tmp_path, some_rows(), more='conditions = ["rpm"]\n')
+
+
+@pytest.mark.parametrize("job", [sensors, turbofan])
+@pytest.mark.parametrize("stretch", ["1e300", "1e8", "10", "0.5"])
+def test_no_unit_is_stretched_beyond_all_likeness(job, stretch):
+    with pytest.raises(BadInput, match=f"stretch={stretch}: must be"):
+        parse(job.Config, [f"stretch={stretch}"])
+
+
+def a_long_log(rows: int) -> UnitLog:
+    times = np.arange(1.0, rows + 1)
+    return UnitLog("long", times, np.zeros((rows, 1), np.float32), np.zeros((rows, 0), np.float32), float(rows))
+
+
+def test_the_memory_is_reckoned_with_the_stretched_units():
+    # 1 + 1/9 + 9 = 10.1 and 1 + 1/10 + 10 = 11.1 windows a row, of 50 rows, 10 channels and 4 bytes: 3.8 and 4.1 GiB
+    log = a_long_log(200_000)
+    fits_memory(ForecastConfig(stride=1, stretch=9.0), [log], [], channels=10)
+
+    with pytest.raises(BadData, match=r"2,220,000 windows of 50 rows and 10 channels .* do not fit into 4 GiB"):
+        fits_memory(ForecastConfig(stride=1, stretch=10.0), [log], [], channels=10)
+
+
+def test_the_memory_is_reckoned_with_the_windows_that_judge_which_no_stride_thins():
+    few, many = a_long_log(1000), a_long_log(3_000_000)
+    fits_memory(ForecastConfig(stride=100, stretch=1.0), [many], [few], channels=10)
+
+    with pytest.raises(BadData, match=r"3,000,010 windows .*\(3,000,000 of them for validation and test\)"):
+        fits_memory(ForecastConfig(stride=100, stretch=1.0), [few], [many], channels=10)
+
+
+@pytest.mark.parametrize("with_test", [True, False])
+def test_without_test_files_the_report_says_that_validation_units_stand_in(tmp_path, with_test):
+    (tmp_path / "later.csv").write_text("\n".join(["u,t,x,y,rpm", *(f"v,{t},{t},{t},1" for t in range(1, 41))]) + "\n")
+
+    data = data_of(tmp_path, some_rows(), more='test = ["later.csv"]\n' if with_test else "")
+    valid, test = (Predictions(np.zeros((len(split), 2)), split.y) for split in (data.valid, data.test))
+    result = Result(config=ForecastConfig(), data=data, valid=valid, test=test, rows=(), scores={}, best_epoch=1)
+    page = reliability_section(result).html + life_section(result).html
+
+    assert ("the validation units stand in" in data.source) is not with_test
+    assert ("There are no test files" in page) is not with_test
+    assert f"unit 1 of the {'test' if with_test else 'validation'} units" in page

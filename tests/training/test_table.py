@@ -100,6 +100,8 @@ def test_parquet_holds_the_same_log_as_csv(tmp_path):
         (["a,2024-03-01,1,1,"], "log.csv line 2: hour: '2024-03-01' is a date: say time_unit = one of seconds,"),
         (["a,1,1,1,", "b,1,1,1,", "a,1,1,1,"], "log.csv line 4: time 1 of unit 'a' does not come after 1 (line 2)"),
         (["a,,1,1,"], "log.csv line 2: the time is missing"),
+        (["a,1,1,1,", ",2,1,1,", " ,3,1,1,"], "log.csv line 3: machine: names no unit\nlog.csv line 4: machine:"),
+        (["a,1,1,1,", f'a,2,"{"1" * 131_073}",1,'], "log.csv line 3: field larger than field limit (131072)"),
         (["a,1,1,1,7", "a,2,1,1,8"], "log.csv line 3: a second time of failure (8 after 7) for one unit"),
         (["a,5,1,1,2"], "log.csv: unit 'a' failed before its first row"),
         ([], "log.csv has no rows"),
@@ -107,6 +109,17 @@ def test_parquet_holds_the_same_log_as_csv(tmp_path):
 )
 def test_a_wrong_row_is_named_by_file_line_and_column(tmp_path, rows, said):
     assert refusal(tmp_path, *rows).startswith(said)
+
+
+@pytest.mark.parametrize(("encoding", "line"), [("latin-1", 3), ("utf-16", 1)])
+def test_a_file_that_is_not_utf8_is_named_with_its_line_and_how_to_save_it(tmp_path, encoding, line):
+    (tmp_path / "log.csv").write_bytes(f"{HEADER}\na,1,1,1,\nMühle,2,1,1,\n".encode(encoding))
+
+    with pytest.raises(BadData) as caught:
+        units(tmp_path)
+
+    assert caught.value.cause == f"{tmp_path / 'log.csv'} line {line} is not UTF-8 text"
+    assert caught.value.hint == "Save it as CSV UTF-8."
 
 
 def test_many_wrong_cells_are_one_message_with_the_first_five(tmp_path):
@@ -142,3 +155,42 @@ def test_everything_wrong_with_a_description_is_said_at_once(tmp_path):
         "say exactly one of fails_at, label, runs_to_failure, not fails_at and label",
         f"no-*.csv: there is no such file in {tmp_path}",
     ]
+
+
+@pytest.mark.parametrize(
+    ("said", "problem"),
+    [
+        (
+            'channels = ["heat", "failed_at"]',
+            "channels: 'failed_at' is the fails_at column, which the net must not see",
+        ),
+        ('channels = ["heat", "machine"]', "channels: 'machine' is the unit column, which the net must not see"),
+        ('channels = ["heat", "heat"]', "channels: 'heat' is listed twice"),
+        ('channels = [""]', "channels: a name is empty"),
+        ('channels = ["heat"]\nconditions = ["failed_at"]', "conditions: 'failed_at' is the fails_at column, which"),
+    ],
+)
+def test_columns_the_net_must_not_see_and_columns_named_twice_are_refused(tmp_path, said, problem):
+    (tmp_path / "log.csv").write_text(f"{HEADER}\na,1,1,1,\n")
+    (tmp_path / "log.toml").write_text(DESCRIPTION.replace('channels = ["heat", "noise"]', said))
+
+    with pytest.raises(BadData, match=problem):
+        read_description(tmp_path / "log.toml")
+
+
+def test_the_time_may_be_a_channel_for_age_is_a_sign_of_wear(tmp_path):
+    aged = DESCRIPTION.replace('["heat", "noise"]', '["heat", "hour"]')
+
+    (log,) = units(tmp_path, aged, log=f"{HEADER}\na,1,7,1,\na,2,7,1,\n")
+
+    assert log.values.tolist() == [[7, 1], [7, 2]]
+
+
+def test_patterns_that_find_no_file_are_all_named(tmp_path):
+    (tmp_path / "log.toml").write_text(DESCRIPTION.replace('"*.csv"', '".", "", "**a.csv"'))
+
+    with pytest.raises(BadData) as caught:
+        read_description(tmp_path / "log.toml")
+
+    problems = [line.strip(" -") for line in caught.value.cause.splitlines()[1:]]
+    assert problems == [f"{one}: there is no such file in {tmp_path}" for one in (".", "(empty)", "**a.csv")]

@@ -10,6 +10,7 @@ from training.data import cifar10, fashion, idx, mnist
 from training.data.splits import Data, Split, split_off
 from training.environment import data_folder
 from training.errors import BadData
+from training.report.images import png
 
 NOWHERE = Path("/nowhere")
 
@@ -44,6 +45,47 @@ def test_a_file_that_is_not_the_published_one_is_named(tmp_path: Path) -> None:
 
     with pytest.raises(BadData, match=r"train-images-idx3-ubyte is not the published file: MD5 \w{32}, not f4a8712d"):
         fashion.load(tmp_path, seed=0)
+
+
+def test_a_damaged_gz_is_named(tmp_path: Path) -> None:
+    whole = gzip.compress(bytes(1000) + bytes(range(256)))
+    for number, damaged in enumerate((whole[:-9], whole[1:], whole[:10] + whole[14:])):
+        path = tmp_path / f"{number}.gz"
+        path.write_bytes(damaged)
+
+        with pytest.raises(BadData, match=rf"{number}\.gz cannot be read .*\n  -> fetch it again"):
+            idx.read_checked({"train-images": path}, fashion.MD5)
+
+
+def test_a_cut_off_or_broken_cifar_file_is_named(tmp_path: Path) -> None:
+    pytest.importorskip("PIL", reason="Pillow reads the npm package's pictures")
+    folder = tmp_path / "cifar-10"
+    folder.mkdir()
+    for part in cifar10.TRAIN:
+        (folder / f"{part}.bin").write_bytes(bytes(3073 * 10 + 1))
+    (folder / "test_batch.bin").write_bytes(b"")
+    with pytest.raises(
+        BadData, match=r"data_batch_1\.bin has 30,731 bytes instead of 30,730,000\.\n  -> fetch it again"
+    ):
+        cifar10.load(tmp_path, seed=0)
+
+    for damaged in (
+        b"",
+        b"\x89PNG\r\n\x1a\n",
+        png(np.zeros((3, 2, 2), np.uint8)),
+        png(np.zeros((3, 9, 9), np.uint8))[:50],
+    ):
+        (tmp_path / "x.png").write_bytes(damaged)
+        with pytest.raises(BadData, match=r"x\.png cannot be read .*\n  -> fetch it again"):
+            cifar10._picture_rows(tmp_path / "x.png")
+
+
+def test_labels_that_do_not_fit_the_pictures_are_named(tmp_path: Path) -> None:
+    for text in ("[1, 2", "[1, 2]", '{"a": 1}'):
+        (tmp_path / "labels.json").write_text(text)
+
+        with pytest.raises(BadData, match=r"labels\.json does not hold 3 labels"):
+            cifar10._labels(tmp_path / "labels.json", 3)
 
 
 def test_missing_data_says_where_to_get_it(tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from training.data.scaling import Scaling, fit_scaling
-from training.data.windows import UnitLog, carry_forward, smoothed, split_units, stretched, targets, windows
+from training.data.windows import UnitLog, carry_forward, how_many, smoothed, split_units, stretched, targets, windows
+from training.errors import BadData
 
 
 def a_log(unit="a", rows=20, *, channels=3, fails_at=np.nan, conditions=None, seed=0):
@@ -150,6 +151,38 @@ def test_constant_and_empty_channels_are_left_out_and_unknown_values_are_the_mea
 
     assert scaling.kept == (0, 3)
     assert scaling.apply(log.values, log.conditions)[3, 0] == 0.0
+
+
+def test_six_flight_conditions_are_told_apart_though_their_columns_are_noisy():
+    random = np.random.RandomState(0)
+    six = np.array([[0, 0, 100], [10, 0.25, 100], [20, 0.7, 100], [25, 0.62, 60], [35, 0.84, 100], [42, 0.84, 100]])
+    flown = six[random.randint(0, 6, 600)] + random.uniform(-0.003, 0.003, (600, 3))
+
+    scaling = fit_scaling([a_log(rows=600, conditions=flown.astype(np.float32))])
+
+    assert scaling.centres[:, 0].tolist() == [0, 10, 20, 25, 35, 42]
+
+
+def test_a_condition_that_takes_any_value_is_refused_and_named():
+    rpm = np.random.RandomState(0).uniform(800, 6000, (4000, 1)).astype(np.float32)
+
+    with pytest.raises(BadData, match=r"the conditions \(rpm\) have 2,792 different values in 4,000 rows") as caught:
+        fit_scaling([a_log(rows=4000, conditions=rpm)], conditions=["rpm"])
+
+    assert "under channels instead" in caught.value.hint
+
+
+@given(st.floats(1.0, 3.0), st.integers(1, 6), st.integers(1, 4), st.booleans())
+@settings(deadline=None)
+def test_windows_are_counted_before_they_are_cut(pace, stride, thin, failed):
+    log = a_log(rows=200, fails_at=200.0 if failed else np.nan)
+    asked = targets(stretched(log, pace, seed=0), cap=30.0, horizon=10.0)
+    known = asked.remaining_known + asked.fails_known > 0
+    beyond = known & (asked.remaining > 30.0)
+    every = np.where(beyond, stride * thin, stride)
+    cut = np.sum(known & (np.arange(len(known))[::-1] % every == 0))
+
+    assert how_many(log, cap=30.0, horizon=10.0, pace=pace, stride=stride, thin=thin) == pytest.approx(cut, abs=5)
 
 
 def test_scaling_survives_json_to_the_bit():

@@ -20,6 +20,7 @@ CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "hors
 TRAIN = tuple(f"data_batch_{i}" for i in range(1, 6))
 TEST = ("test_batch",)
 ROWS = 10_000
+ROW_BYTES = 1 + 3 * 32 * 32
 VALIDATION = 5000
 # SHA-256 over the pixels (uint8, picture by picture, row by row, RGB together).
 SHA256 = {
@@ -61,22 +62,39 @@ def _read(place: Path, part: str, names: tuple[str, ...]) -> Split:
 
 def _from_binary(place: Path, names: tuple[str, ...]) -> Split:
     """Each row is a label byte and 3x32x32 pixel bytes."""
-    rows = np.concatenate([np.fromfile(_existing(place / f"{name}.bin"), np.uint8).reshape(-1, 3073) for name in names])
+    rows = np.concatenate([_binary_rows(_existing(place / f"{name}.bin")) for name in names])
     return Split(rows[:, 1:].reshape(-1, 3, 32, 32), rows[:, 0].astype(np.int32))
+
+
+def _binary_rows(path: Path) -> Array:
+    content = np.fromfile(path, np.uint8)
+    if content.size != ROWS * ROW_BYTES:
+        raise BadData(f"{path} has {content.size:,} bytes instead of {ROWS * ROW_BYTES:,}.", "fetch it again")
+    return content.reshape(ROWS, ROW_BYTES)
 
 
 def _from_pictures(place: Path, part: str, names: tuple[str, ...]) -> Split:
     X = np.concatenate([_picture_rows(_existing(place / f"{name}.png")) for name in names])
-    labels = json.loads(_existing(place / f"{part}_lables.json").read_text())  # the package spells it so
-    return Split(np.ascontiguousarray(X.transpose(0, 3, 1, 2)), np.array(labels, np.int32))
+    labels = _labels(_existing(place / f"{part}_lables.json"), len(X))  # the package spells it so
+    return Split(np.ascontiguousarray(X.transpose(0, 3, 1, 2)), labels)
+
+
+def _labels(path: Path, count: int) -> Array:
+    try:
+        return np.array(json.loads(path.read_text()), np.int32).reshape(count)
+    except (ValueError, TypeError) as error:
+        raise BadData(f"{path} does not hold {count:,} labels ({error}).", "fetch it again") from error
 
 
 def _picture_rows(path: Path) -> Array:
     from PIL import Image
 
     # 10,000 rows of 1,024 pixels: near Pillow's default limit against decompression bombs, and ours by checksum.
-    with Image.open(path) as image:
-        return np.asarray(image.convert("RGB")).reshape(ROWS, 32, 32, 3)
+    try:
+        with Image.open(path) as image:
+            return np.asarray(image.convert("RGB")).reshape(ROWS, 32, 32, 3)
+    except (OSError, SyntaxError, ValueError) as error:  # Pillow's SyntaxError: a broken chunk
+        raise BadData(f"{path} cannot be read ({error}).", "fetch it again") from error
 
 
 def _existing(path: Path) -> Path:

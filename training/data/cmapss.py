@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import math
+import zlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -40,6 +42,8 @@ WHERE_TO_GET_IT: Final = (
     "Get C-MAPSS (12 MB) from https://data.nasa.gov/dataset/cmapss-jet-engine-simulated-data\n"
     "and put its train_*.txt, test_*.txt and RUL_*.txt (or .txt.gz) into the folder cmapss of data=DIR."
 )
+
+AGAIN: Final = "Unpack the data set again: this file is damaged."
 
 
 @dataclass(frozen=True)
@@ -70,10 +74,31 @@ def checksum(folder: Path, subset: str) -> str:
 
 
 def read_logs(path: Path) -> list[UnitLog]:
-    """Read the engines of one file, in the order of their numbers, without knowing when they fail."""
+    """Read the engines of one file, in the order of their numbers, without knowing when they fail.
+
+    Raises BadData where an engine's rows are not together, or its cycles do not rise.
+    """
     rows = _read_numbers(path, columns=len(COLUMNS))
     starts = np.flatnonzero(np.diff(rows[:, 0], prepend=np.nan) != 0)
+    _in_order(path, rows, starts)
     return [_log(part) for part in np.split(rows, starts[1:])]
+
+
+def _in_order(path: Path, rows: NDArray[np.float64], starts: NDArray[np.intp]) -> None:
+    _, first = np.unique(rows[starts, 0], return_index=True)
+    again = np.setdiff1d(starts, starts[first])
+    falls = np.setdiff1d(np.flatnonzero(np.diff(rows[:, 1]) <= 0) + 1, starts)
+    if not len(again) and not len(falls):
+        return
+    place = min(*again[:1], *falls[:1], len(rows))
+    engine, cycle = (f"{number:g}" for number in rows[place, :2])
+    wrong = f"cycle {cycle} comes after {rows[place - 1, 1]:g}" if place in falls else "its rows are not together"
+    raise BadData(f"{path.name} line {_line_of(path, place)}: engine {engine}: {wrong}", AGAIN)
+
+
+def _line_of(path: Path, row: int) -> int:
+    lines = _content(path).decode("ascii", errors="replace").splitlines()
+    return [number for number, line in enumerate(lines, start=1) if line.strip()][row]
 
 
 def _log(rows: NDArray[np.float64]) -> UnitLog:
@@ -88,11 +113,11 @@ def _log(rows: NDArray[np.float64]) -> UnitLog:
 def _read_numbers(path: Path, *, columns: int) -> NDArray[np.float64]:
     text = _content(path).decode("ascii", errors="replace")
     try:
-        rows = np.loadtxt(text.splitlines(), dtype=np.float64, ndmin=2)
+        rows = np.loadtxt(text.splitlines(), dtype=np.float64, ndmin=2, comments=None)
     except ValueError:
         rows = np.empty((0, 0))
-    if rows.shape[1] != columns:
-        raise BadData(_first_bad_line(path.name, text, columns), "Unpack the data set again: this file is damaged.")
+    if rows.shape[1] != columns or not np.isfinite(rows).all():
+        raise BadData(_first_bad_line(path.name, text, columns), AGAIN)
     return rows
 
 
@@ -101,8 +126,15 @@ def _content(path: Path) -> bytes:
     if path.is_file():
         return path.read_bytes()
     if packed.is_file():
-        return gzip.decompress(packed.read_bytes())
+        return _unpacked(packed)
     raise BadData(f"{path} is not there", WHERE_TO_GET_IT)
+
+
+def _unpacked(path: Path) -> bytes:
+    try:
+        return gzip.decompress(path.read_bytes())
+    except (OSError, EOFError, zlib.error) as error:
+        raise BadData(f"{path} cannot be unpacked ({error})", "It is damaged: fetch it again.") from error
 
 
 def _first_bad_line(name: str, text: str, columns: int) -> str:
@@ -118,7 +150,6 @@ def _first_bad_line(name: str, text: str, columns: int) -> str:
 
 def _is_number(word: str) -> bool:
     try:
-        float(word)
+        return math.isfinite(float(word))
     except ValueError:
         return False
-    return True

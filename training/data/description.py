@@ -122,6 +122,23 @@ def _problems(given: Mapping[str, Any]) -> list[str]:
         found.append(f"say exactly one of {', '.join(WAYS_TO_FAIL)}" + (f", not {' and '.join(ways)}" if ways else ""))
     if isinstance(given.get("separator"), str) and len(given["separator"]) != 1:
         found.append("separator: must be one character")
+    return found + _wrong_columns(given)
+
+
+def _wrong_columns(given: Mapping[str, Any]) -> list[str]:
+    """Columns that must not be seen by the net, and columns that are named twice or not at all."""
+    # The time may be a channel: where it counts from new, age is a sign of wear.
+    hidden = {given[key]: key for key in ("unit", "fails_at", "label") if isinstance(given.get(key), str)}
+    found = []
+    for key in ("channels", "conditions"):
+        names = _list(given, key)
+        found += [f"{key}: a name is empty" for name in dict.fromkeys(names) if not name.strip()]
+        found += [f"{key}: '{name}' is listed twice" for name in dict.fromkeys(names) if names.count(name) > 1]
+        found += [
+            f"{key}: '{name}' is the {hidden[name]} column, which the net must not see"
+            for name in dict.fromkeys(names)
+            if name.strip() and name in hidden
+        ]
     return found
 
 
@@ -133,12 +150,19 @@ def _expand(folder: Path, patterns: list[str], problems: list[str]) -> tuple[Pat
     """Files in the order of their names. A pattern that finds nothing is a problem, not an empty list."""
     found: list[Path] = []
     for pattern in patterns:
-        matches = [Path(pattern)] if Path(pattern).is_absolute() else sorted(folder.glob(pattern))
-        files = [match for match in matches if match.is_file()]
+        files = _matches(folder, pattern)
         if not files:
-            problems.append(f"{pattern}: there is no such file in {folder.resolve()}")
+            problems.append(f"{pattern or '(empty)'}: there is no such file in {folder.resolve()}")
         found += files
     return tuple(dict.fromkeys(found))
+
+
+def _matches(folder: Path, pattern: str) -> list[Path]:
+    try:
+        matches = [Path(pattern)] if Path(pattern).is_absolute() else sorted(folder.glob(pattern))
+        return [match for match in matches if match.is_file()]
+    except (ValueError, IndexError):  # how pathlib refuses "", "**a.csv" and "."
+        return []
 
 
 def names_in(table: Columns) -> list[str]:

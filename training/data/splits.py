@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -55,6 +56,14 @@ class Data:
                 raise BadData(
                     f"{self.source}: a label of the {name} split is not one of the {len(self.classes)} classes"
                 )
+
+    def identity(self) -> dict[str, str]:
+        """What a resumed run must find again: the sizes of the splits, and a checksum of what it learns from."""
+        learned_from = zlib.crc32(np.ascontiguousarray(self.train.y), zlib.crc32(np.ascontiguousarray(self.train.X)))
+        return {
+            "examples": f"{len(self.train):,} + {len(self.valid):,} + {len(self.test):,}",
+            "training set": f"crc32 {learned_from:08x}",
+        }
 
     def limited(self, examples: int) -> Data:
         """Only the first *examples* of the training split; 0 means all."""

@@ -22,6 +22,7 @@ from training.errors import BadData
 
 MISSING: Final = frozenset({"", "na", "n/a", "nan", "null", "none", "-"})
 ROWS_AT_ONCE: Final = 50_000
+MEND: Final = "Mend these rows or take them out; an empty cell means: not measured."
 SHOWN: Final = 5
 """How many wrong cells one message lists."""
 
@@ -54,12 +55,24 @@ class Layout:
         columns = self.columns
         numbers = {name: self.numbers(rows, lines, name) for name in (*columns.channels, *columns.conditions)}
         return Rows(
-            units=self.words(rows, columns.unit) if columns.unit else [Path(self.file).stem] * len(rows),
+            units=self.units(rows, lines),
             times=self.moments(rows, lines, columns.time),
             values=_stacked([numbers[name] for name in columns.channels], len(rows)),
             conditions=_stacked([numbers[name] for name in columns.conditions], len(rows)),
             lines=np.asarray(lines, dtype=np.int64),
         )
+
+    def units(self, rows: Sequence[Sequence[str]], lines: Sequence[int]) -> list[str]:
+        if not self.columns.unit:
+            return [Path(self.file).stem] * len(rows)
+        named = self.words(rows, self.columns.unit)
+        nameless = [
+            (line, self.columns.unit, "names no unit") for unit, line in zip(named, lines, strict=True) if not unit
+        ]
+        if nameless:
+            # As one unit named "" the rows of different machines would be taken for one machine's.
+            self._refuse(nameless, "Name the unit in every row; leave out `unit` where each file is one unit.")
+        return named
 
     def words(self, rows: Sequence[Sequence[str]], name: str) -> list[str]:
         place = self._place[name]
@@ -103,10 +116,10 @@ class Layout:
         if wrong:
             self._refuse([(line, "", f"{width} cells, but the log has {self.width} columns") for line, width in wrong])
 
-    def _refuse(self, wrong: Sequence[tuple[int, str, str]]) -> None:
+    def _refuse(self, wrong: Sequence[tuple[int, str, str]], hint: str = MEND) -> None:
         shown = [f"{self.file} line {line}: {name + ': ' if name else ''}{what}" for line, name, what in wrong[:SHOWN]]
         more = [f"... and {len(wrong) - SHOWN} more"] if len(wrong) > SHOWN else []
-        raise BadData("\n".join(shown + more), "Mend these rows or take them out; an empty cell means: not measured.")
+        raise BadData("\n".join(shown + more), hint)
 
 
 def read_cells(path: Path, separator: str) -> Iterator[tuple[list[str], list[list[str]], list[int]]]:
@@ -116,13 +129,41 @@ def read_cells(path: Path, separator: str) -> Iterator[tuple[list[str], list[lis
         return
     # utf-8-sig: spreadsheets write a byte-order mark that would become part of the first column's name.
     with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.reader(file, delimiter=separator)
-        header = [name.strip() for name in next(reader, [])]
+        numbered = _numbered(path, csv.reader(file, delimiter=separator))
+        header = [name.strip() for name in next(numbered, ([], 0))[0]]
         if not header:
             raise BadData(f"{path} is empty", "The first line must name the columns.")
-        numbered = ((row, reader.line_num) for row in reader if row)
         while piece := list(islice(numbered, ROWS_AT_ONCE)):
             yield header, [row for row, _ in piece], [line for _, line in piece]
+
+
+def _numbered(path: Path, reader: Any) -> Iterator[tuple[list[str], int]]:
+    """Each row of *reader*, blank lines left out, and the number of its line."""
+    try:
+        for row in reader:
+            if row or reader.line_num == 1:
+                yield row, reader.line_num
+    except UnicodeDecodeError as error:
+        raise BadData(f"{path} line {_not_utf8(path)} is not UTF-8 text", "Save it as CSV UTF-8.") from error
+    except csv.Error as error:
+        raise BadData(
+            f"{path} line {reader.line_num}: {error}",
+            "Is a quotation mark left open there? Mend it, and save it as CSV UTF-8.",
+        ) from error
+
+
+def _not_utf8(path: Path) -> int:
+    """Number of the first line that is not UTF-8: the decoder reads ahead, so its own place is not the reader's."""
+    with path.open("rb") as file:
+        return next(number for number, line in enumerate(file, start=1) if not _is_utf8(line))
+
+
+def _is_utf8(line: bytes) -> bool:
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _parquet_cells(path: Path) -> Iterator[tuple[list[str], list[list[str]], list[int]]]:

@@ -8,7 +8,7 @@ learnt from data (the scaling) is learnt from the training units alone.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,6 +85,17 @@ def split_units(logs: Sequence[UnitLog], *, held_out: float, seed: int) -> tuple
 def _drawn(group: NDArray[np.intp], share: float, random: np.random.RandomState) -> list[int]:
     count = min(max(1, round(share * len(group))), len(group) - 1) if len(group) > 1 else 0
     return [int(number) for number in random.permutation(group)[:count]]
+
+
+def how_many(log: UnitLog, *, cap: float, horizon: float, pace: float = 1.0, stride: int = 1, thin: int = 1) -> float:
+    """About how many windows end in *log* stretched by *pace*: every *stride*-th of the rows with a known answer, and
+    of those beyond the cap every *thin*-th of these.
+    """
+    times, fails_at = (log.times - log.times[0]) * pace, (log.fails_at - log.times[0]) * pace
+    asked = targets(replace(log, times=times, fails_at=fails_at), cap=cap, horizon=horizon)
+    known = asked.remaining_known + asked.fails_known > 0
+    beyond = known & (asked.remaining > cap)
+    return float(pace * (known.sum() - beyond.sum() * (1 - 1 / thin)) / stride)
 
 
 def stretched(log: UnitLog, factor: float, *, seed: int, clock: int | None = None) -> UnitLog:

@@ -17,14 +17,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from training.config import option
-from training.data.description import Description, read_description
+from training.data.description import Columns, Description, read_description
 from training.data.logs import read_units
+from training.data.scaling import fit_scaling, silent_channels
 from training.data.splits import Data
-from training.data.windows import UnitLog
+from training.data.windows import UnitLog, split_units
 from training.errors import BadData
 from training.forecast import ForecastConfig, forecast_data, forecast_learner, forecast_scores
 from training.recipe import Recipe
 from training.report.forecasts import life_section, reliability_section
+
+NO_TEST = "; no test files: the validation units stand in for the test"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,12 +43,13 @@ def data(config: Config) -> Data:
     test = read_units(description, description.test)
     _apart(train, test)
     _some_failed(train, config.table)
+    _can_be_cut(config, train, description.columns)
     return forecast_data(
         config,
         train,
         test,
         columns=description.columns,
-        source=f"{config.table} ({len(description.files)} files, {len(train)} units)",
+        source=f"{config.table} ({len(description.files)} files, {len(train)} units{'' if test else NO_TEST})",
         checksum=checksum(description),
     )
 
@@ -65,6 +69,18 @@ def _some_failed(train: Sequence[UnitLog], table: str) -> None:
         raise BadData(
             f"{table}: {failed} of {len(train)} units failed",
             "At least two failures are needed, one to learn from and one to judge by; better some dozens.",
+        )
+
+
+def _can_be_cut(config: Config, train: Sequence[UnitLog], columns: Columns) -> None:
+    """What only the log itself can show to be wrong: its conditions, its channels."""
+    fitted, _ = split_units(train, held_out=config.held_out, seed=config.seed)
+    scaling = fit_scaling(fitted, conditions=columns.conditions)
+    if not scaling.kept:
+        raise BadData(
+            f"{config.table}: no channel tells anything about the {len(fitted)} training units:\n"
+            + "\n".join(f"  - {one}" for one in silent_channels(fitted, columns.channels)),
+            "List columns under channels that change while a unit wears.",
         )
 
 

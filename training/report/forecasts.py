@@ -10,15 +10,24 @@ from training.recipe import Array, Result, Section
 from training.report.charts import Series, line_chart
 
 SHOWN_UNITS = 4
+STAND_IN = (
+    "<p>There are no test files: every score called test on this page is that of the validation units, which stand in "
+    "for them, and is a little too good.</p>"
+)
+
+
+def _judging(result: Result) -> str:
+    """Which units the report tells of: where the log has no test files, those of the validation stand in."""
+    return "validation" if np.array_equal(result.valid.y, result.test.y) else "test"
 
 
 def reliability_section(result: Result) -> Section:
     """Of all rows to which the net gave about 30 %, did 30 % fail within the horizon?"""
     known = result.test.y[:, FAILS_KNOWN] > 0
     said, happened = probability(result.test.outputs[known, LOG_ODDS]), result.test.y[known, FAILS]
-    curve = reliability(said, happened)
+    curve, split = reliability(said, happened), _judging(result)
     chart = line_chart(
-        [Series("test rows", [(one.said, one.happened) for one in curve], "both")],
+        [Series(f"{split} rows", [(one.said, one.happened) for one in curve], "both")],
         x_label="probability said",
         y_label="share that failed in time",
         logarithmic=False,
@@ -26,10 +35,10 @@ def reliability_section(result: Result) -> Section:
         y_range=(0.0, 1.0),
     )
     text = (
-        f"<p>On the dashed line, what was said is what happened. {len(said):,} test rows; mean distance from the line "
-        f"{calibration_error(curve):.4f}. Brier score <b>{brier(said, happened):.4f}</b>; always saying the base rate "
-        f"has {_base_rate(happened):.4f}, so the skill is {brier_skill(said, happened):.2f}. Rows of one unit resemble "
-        "each other: the middle bins rest on few units.</p>"
+        f"<p>On the dashed line, what was said is what happened. {len(said):,} {split} rows; mean distance from the "
+        f"line {calibration_error(curve):.4f}. Brier score <b>{brier(said, happened):.4f}</b>; always saying the base "
+        f"rate has {_base_rate(happened):.4f}, so the skill is {brier_skill(said, happened):.2f}. Rows of one unit "
+        "resemble each other: the middle bins rest on few units.</p>" + ("" if split == "test" else STAND_IN)
     )
     title = f"Probability of failure within {result.config.horizon:g}: is it to be trusted?"
     return Section(title, f"{text}<div class=two>{chart}{_bins(curve)}</div>")
@@ -51,8 +60,8 @@ def life_section(result: Result) -> Section:
     """Remaining life of a few test units, told and true, from their first row to their last."""
     charts = "".join(_life_chart(result, unit) for unit in _told(result.test.y))
     text = (
-        "<p>Some test units, from the one whose record ends nearest to its failure to the one whose record ends "
-        f"farthest from it. Both lines end at the last row; life is told up to {result.config.cap:g}.</p>"
+        f"<p>Some {_judging(result)} units, from the one whose record ends nearest to its failure to the one whose "
+        f"record ends farthest from it. Both lines end at the last row; life is told up to {result.config.cap:g}.</p>"
     )
     return Section("Remaining life, told and true", f"{text}<div class=two>{charts}</div>")
 
@@ -75,7 +84,7 @@ def _life_chart(result: Result, unit: int) -> str:
             Series("told", list(zip(since.tolist(), life.tolist(), strict=True))),
             Series("true", list(zip(since.tolist(), true.tolist(), strict=True))),
         ],
-        x_label=f"time since the first row, unit {unit + 1} of the test files",
+        x_label=f"time since the first row, unit {unit + 1} of the {_judging(result)} units",
         y_label="remaining life",
         logarithmic=False,
         y_range=(0.0, float(y[0, CAP])),
