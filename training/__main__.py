@@ -6,6 +6,7 @@ Exit codes: 0 done, or stopped by SIGTERM with a checkpoint saved; 1 the run fai
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,10 +25,19 @@ def main(words: Sequence[str]) -> int:
     from training.errors import TrainingError
 
     try:
-        return _dispatch(list(words), stop)
+        code = _dispatch(list(words), stop)
+        sys.stdout.flush()
+        return code
     except TrainingError as error:
         print(error, file=sys.stderr)
         return error.exit_code
+    except BrokenPipeError:
+        # Whoever read our output has gone (`| head`). Python would complain once more when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:  # the file system: no permission, a folder in the place of a file, ...
+        print(f"{error.filename or 'A file'}: {error.strerror or error}.", file=sys.stderr)
+        return 1
 
 
 def _dispatch(words: list[str], stop: StopRequest) -> int:

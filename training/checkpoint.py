@@ -12,6 +12,7 @@ import errno
 import json
 import os
 import re
+import shutil
 import tempfile
 import zipfile
 from collections.abc import Mapping
@@ -80,6 +81,12 @@ def replace_arrays(path: Path, arrays: Mapping[str, NDArray]) -> None:
         save_arrays(whole, arrays)
         whole.replace(path)
         _flush_folder(path.parent)
+
+
+def clear_aside(folder: Path) -> None:
+    """Remove what a killed run was writing; it has no name of its own yet, so nothing refers to it."""
+    for left in folder.glob(".aside-*"):
+        shutil.rmtree(left, ignore_errors=True)
 
 
 def newest(folder: Path) -> Path | None:

@@ -43,7 +43,9 @@ class JobConfig:
     momentum: float = option(0.0, "momentum of sgd", least=0, below=1)
     schedule: str = option("constant", "how lr falls over the run", choices=("constant", "linear", "cosine"))
     clip: float = option(0.0, "clip each gradient element to this absolute value; 0: do not", least=0)
-    seed: int = option(0, "start of all random numbers; the same seed gives the same run on the CPU", least=0)
+    seed: int = option(
+        0, "start of all random numbers; the same seed gives the same run on the CPU", least=0, below=2**32
+    )
     device: str = option(
         "auto", "auto (measures and explains), cpu, gpu, or cpu:2 (two pretended devices)", movable=True
     )

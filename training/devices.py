@@ -43,23 +43,35 @@ def choose(config: JobConfig, *, gpu_required: bool, seconds_per_step: Callable[
         if not visible:
             raise BadInput("device=gpu, but MXNet sees no GPU.", "device=auto or device=cpu trains without one")
         return Choice(_gpus(config, visible), "asked for")
-    return Choice(_cpus(config.device), "asked for")
+    return Choice(_cpus(config), "asked for")
 
 
 def _gpus(config: JobConfig, visible: int) -> tuple[Any, ...]:
-    if config.gpus != "all" and not config.gpus.isdigit():
+    if config.gpus != "all" and not config.gpus.isdecimal():
         raise BadInput(f"gpus={config.gpus}: say a number, or all.")
     count = visible if config.gpus == "all" else max(1, int(config.gpus))
     if count > visible:
         raise BadInput(f"gpus={count}, but MXNet sees {visible}.", "gpus=all takes what there is")
+    _shared(config, count)
     return tuple(mx.gpu(i) for i in range(count))
 
 
-def _cpus(device: str) -> tuple[Any, ...]:
-    kind, _, count = device.partition(":")
-    if kind != "cpu" or (count and not count.isdigit()):
-        raise BadInput(f"device={device}: say auto, cpu, gpu, or cpu:2 for two pretended devices.")
+def _cpus(config: JobConfig) -> tuple[Any, ...]:
+    kind, _, count = config.device.partition(":")
+    if kind != "cpu" or (count and not count.isdecimal()):
+        raise BadInput(f"device={config.device}: say auto, cpu, gpu, or cpu:2 for two pretended devices.")
+    _shared(config, int(count or 1))
     return tuple(mx.cpu(i) for i in range(max(1, int(count or 1))))
+
+
+def _shared(config: JobConfig, devices: int) -> None:
+    """Raises BadInput where a batch has no example for some device."""
+    batch = min(config.batch_size, config.limit or config.batch_size)
+    if batch < devices:
+        raise BadInput(
+            f"A batch of {batch} cannot be shared among {devices} devices.",
+            "take fewer devices, or a larger batch_size (and limit)",
+        )
 
 
 def _faster(gpus: tuple[Any, ...], seconds_per_step: Callable[[tuple[Any, ...]], float]) -> Choice:

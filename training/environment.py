@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from training.errors import BadInput
 
 
 @dataclass(frozen=True)
@@ -22,13 +25,24 @@ class Surroundings:
 
     @classmethod
     def read(cls, environ: Mapping[str, str] = os.environ) -> Surroundings:
+        """Raises BadInput where RIG_USD_PER_HOUR is no price."""
         return cls(
-            usd_per_hour=float(environ.get("RIG_USD_PER_HOUR") or 0),
+            usd_per_hour=_price(environ.get("RIG_USD_PER_HOUR") or "0"),
             instance_type=environ.get("RIG_INSTANCE_TYPE", ""),
             run=environ.get("RIG_RUN", ""),
             git_commit=environ.get("RIG_GIT_COMMIT", "") or _git_commit(),
             gpu_required=environ.get("RIG_REQUIRE_GPU", "") == "1",
         )
+
+
+def _price(word: str) -> float:
+    try:
+        price = float(word)
+    except ValueError:
+        price = math.nan
+    if not 0 <= price < math.inf:
+        raise BadInput(f"RIG_USD_PER_HOUR={word}: not a price.", "say dollars such as 0.526, or leave it away")
+    return price
 
 
 def data_folder(given: str, environ: Mapping[str, str] = os.environ) -> Path:
@@ -42,5 +56,8 @@ def _git_commit() -> str:
         return ""
     here = Path(__file__).resolve().parent
     line = [git, "-C", str(here), "describe", "--always", "--dirty", "--abbrev=12"]
-    answer = subprocess.run(line, capture_output=True, text=True, timeout=20, check=False)
+    try:
+        answer = subprocess.run(line, capture_output=True, text=True, timeout=20, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
     return answer.stdout.strip() if answer.returncode == 0 else ""

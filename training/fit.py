@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
@@ -13,12 +14,22 @@ from training import checkpoint
 from training.compat import NDArray, mx
 from training.config import differences
 from training.console import Console, duration, number
-from training.errors import BadCheckpoint
+from training.errors import BadCheckpoint, NonFiniteLoss
 from training.evaluate import predict
 from training.events import EventLog
 from training.leave import Run
 from training.metrics import MetricsFile, Row
-from training.progress import Losses, Position, batch_size, epoch_order, learning_rate, reseed, steps_per_epoch
+from training.progress import (
+    NOT_FINITE_HINT,
+    Lead,
+    Losses,
+    Position,
+    batch_size,
+    epoch_order,
+    learning_rate,
+    reseed,
+    steps_per_epoch,
+)
 from training.recipe import Scores
 from training.stop import StopRequest
 from training.summary import Summary
@@ -27,6 +38,17 @@ from training.summary import Summary
 def _of_kind(arrays: Mapping[str, NDArray], kind: str) -> dict[str, NDArray]:
     """The arrays named "*kind*/name", by name."""
     return {name.partition("/")[2]: array for name, array in arrays.items() if name.startswith(kind + "/")}
+
+
+def _require_same_data(path: Path, then: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    changed = [
+        f"{name}: {then[name]} then, {now[name]} now" for name in now if name in then and then[name] != now[name]
+    ]
+    if changed:
+        raise BadCheckpoint(
+            f"{path} is of a run on other data:\n" + "\n".join(f"  - {line}" for line in changed),
+            "bring the data of then back, or take another --workdir",
+        )
 
 
 class Training:
@@ -39,7 +61,9 @@ class Training:
         self.metrics = MetricsFile(run.workdir / "metrics.jsonl")
         self.events = EventLog(run.workdir / "tb")
         self.position = Position()
+        self.data_identity = run.data.identity()
         self.losses = Losses([])
+        self.lead = Lead()
         self.batch_size = batch_size(run.config, len(run.data.train))
         self.batches = steps_per_epoch(run.config, len(run.data.train))
         self.steps = self.batches * run.config.num_epochs
@@ -54,13 +78,15 @@ class Training:
     def resume(self) -> None:
         """Go to the newest checkpoint, if there is one. Raises BadCheckpoint."""
         path = checkpoint.newest(self.checkpoints)
-        rows = []
         if path is not None:
-            rows = self._take_over(path)
+            self._take_over(path)
             self.console.say(f"going on from {path.name}: epoch {self.position.epoch + 1}, batch {self.position.batch}")
-        self.events.begin(rows)
+        for folder in (self.run.workdir, self.checkpoints):
+            checkpoint.clear_aside(folder)
+        self.metrics.cut_back(self.position.step)
+        self.events.begin(self.metrics.rows())
 
-    def _take_over(self, path: Path) -> list[Row]:
+    def _take_over(self, path: Path) -> None:
         arrays, state = checkpoint.load(path)
         changed = differences(self.config, state.get("config", {}))
         if changed:
@@ -68,12 +94,13 @@ class Training:
                 f"{path} is of a run with other settings:\n" + "\n".join(f"  - {line}" for line in changed),
                 "repeat the settings it was begun with, or take another --workdir",
             )
+        _require_same_data(path, state.get("data", {}), self.data_identity)
         try:
             self.learner.load_weights(_of_kind(arrays, "weight"))
             self.learner.load_state(_of_kind(arrays, "state"), state["optimizer"])
             self.position = Position.from_json(state["position"])
             self.run.clock.add(state["seconds"])
-        except (KeyError, TypeError, mx.base.MXNetError) as error:
+        except (KeyError, TypeError, ValueError, AssertionError, mx.base.MXNetError) as error:
             raise BadCheckpoint(
                 f"{path} does not fit the job {self.run.recipe.name} ({error}). It was left as it is.",
                 "take another --workdir",
@@ -82,8 +109,6 @@ class Training:
         if self._best:
             self.run.save_best(self._best)
         self.losses = Losses(self.position.pending)
-        self.metrics.cut_back(self.position.step)
-        return self.metrics.rows()
 
     def fit(self, stop: StopRequest) -> bool:
         """Train to the end (True), or save a checkpoint and leave off when *stop* is asked for (False)."""
@@ -115,16 +140,23 @@ class Training:
         self.losses.add(self.learner.step(X, y, lr))
         self.position.step += 1
         self.position.batch += 1
-        if self.position.step % self.config.log_interval == 0:
-            self._log(lr)
+        if self.lead.due():
+            self.losses.settle(self.lead.stride)
+            self.lead.waited()
+            self._log()
 
-    def _log(self, lr: float) -> None:
-        values = self.losses.take(self.position.step)
+    def _log(self) -> None:
+        """Write the rows that are due; say the newest."""
+        rows = [self._log_row(*due) for due in self.losses.take_due(self.position.step, self.config.log_interval)]
+        if rows:
+            self.console.progress(self._fraction(), f"{self._epoch_name()}  loss {rows[-1]:.4g}  {self._pace()}")
+
+    def _log_row(self, step: int, values: Sequence[float]) -> float:
         self.position.epoch_loss += sum(values)
         loss = sum(values) / len(values) / self.batch_size
-        row = {"step": self.position.step, "epoch": self.position.epoch + 1, "loss": loss, "lr": lr}
-        self._record(row)
-        self.console.progress(self._fraction(), f"{self._epoch_name()}  loss {loss:.4g}  {self._pace()}")
+        lr = learning_rate(self.config, step - 1, self.steps)
+        self._record({"step": step, "epoch": self.position.epoch + 1, "loss": loss, "lr": lr})
+        return loss
 
     def _record(self, row: Row) -> None:
         row = {**row, "seconds": round(self.run.clock.total(), 3)}
@@ -132,8 +164,11 @@ class Training:
         self.events.add(row)
 
     def _end_epoch(self) -> None:
-        if len(self.losses):
-            self._log(learning_rate(self.config, self.position.step - 1, self.steps))
+        self.losses.settle()
+        self._log()
+        if rest := self.losses.rest(self.position.step):
+            self._log_row(self.position.step, rest)
+            self.losses.clear()
         train_loss = self.position.epoch_loss / (self.batches * self.batch_size)
         self.run.clock.switch("evaluating")
         scores = self._evaluate()
@@ -143,11 +178,14 @@ class Training:
         )
         best = self._keep_best(scores[self.run.recipe.best])
         said = "  ".join(f"{name} {number(value)}" for name, value in scores.items())
-        text = f"{self._epoch_name()}  train loss {train_loss:.4g}  valid {said}{'  best so far' if best else ''}"
+        text = f"{self._epoch_name()}  train loss {train_loss:.4g}  valid {said}{self._praise() if best else ''}"
         self.console.progress(self._fraction(), text, always=True)
         self.position.epoch += 1
         self.position.batch, self.position.epoch_loss = 0, 0.0
         self._save()
+
+    def _praise(self) -> str:
+        return "" if self.run.recipe.last_is_best else "  best so far"
 
     def _evaluate(self) -> Scores:
         found = predict(self.learner, self.run.data.valid, self.batch_size)
@@ -167,20 +205,36 @@ class Training:
 
     def _save(self) -> None:
         """A checkpoint of this very step. The losses are read first: what is not finite is never saved."""
-        self.position.pending = list(self.losses.read(self.position.step))
+        self.losses.settle()
+        self._log()
+        self.position.pending = self.losses.rest(self.position.step)
         self.run.clock.switch("saving")
+        weights = self.learner.weights()
+        self._require_finite(weights)
         state = {
             "position": self.position.to_json(),
             "optimizer": self.learner.counts(),
             "seconds": self.run.clock.seconds(),
             "config": asdict(self.config),
+            "data": self.data_identity,
         }
-        arrays = {f"weight/{name}": array for name, array in self.learner.weights().items()}
+        arrays = {f"weight/{name}": array for name, array in weights.items()}
         arrays |= {f"state/{name}": array for name, array in self.learner.state().items()}
         arrays |= {f"best/{name}": array for name, array in self._best.items()}
         checkpoint.save(self.checkpoints, self.position.step, arrays, state, keep=self.config.keep)
         self._saved_at = time.monotonic()
         self.run.clock.switch("training")
+        self.lead.begin()
+
+    def _require_finite(self, weights: Mapping[str, NDArray]) -> None:
+        """A loss may be finite and the update after it not. Raises NonFiniteLoss; nothing is saved then."""
+        sums = {name: array.astype("float32").sum() for name, array in weights.items()}
+        bad = [name for name, value in sums.items() if not math.isfinite(value.asscalar())]
+        if bad:
+            raise NonFiniteLoss(
+                f"The weights {', '.join(bad[:3])} are no finite numbers any more after step {self.position.step}.",
+                NOT_FINITE_HINT,
+            )
 
     def summary(self, reason: str, message: str = "") -> Summary:
         seconds = self.run.clock.seconds()

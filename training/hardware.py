@@ -46,5 +46,8 @@ def _gpus() -> str:
     if nvidia_smi is None:
         return ""
     line = [nvidia_smi, "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader"]
-    answer = subprocess.run(line, capture_output=True, text=True, timeout=20, check=False)
+    try:
+        answer = subprocess.run(line, capture_output=True, text=True, timeout=20, check=False)
+    except (OSError, subprocess.TimeoutExpired):  # it hangs where a driver is broken; a report is not worth a run
+        return ""
     return "; ".join(answer.stdout.split("\n")).strip("; ") if answer.returncode == 0 else ""

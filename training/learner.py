@@ -32,7 +32,7 @@ class Learner(Protocol):
     """Whether a step draws random numbers (dropout, augmentation): then the loop reseeds before each step."""
 
     def step(self, X: NDArray, y: NDArray, lr: float) -> NDArray:
-        """Learn from one batch; return the sum of its losses, shape (1,) or ()."""
+        """Learn from one batch; return the sum of its losses, shape (1,)."""
 
     def predict(self, X: NDArray) -> NDArray:
         """Outputs for one batch."""
@@ -88,14 +88,17 @@ class GluonLearner:
         self.net, self.devices, self.prepare, self.augment = net, list(devices), prepare, augment
         # Several devices: batches are cut in host memory and each device is sent its share.
         self.home = self.devices[0] if len(self.devices) == 1 else mx.cpu()
-        self.draws = augment is not None or _has_dropout(net)
+        # sgld adds noise to each update.
+        self.draws = augment is not None or _has_dropout(net) or config.optimizer == "sgld"
         mx.random.seed(config.seed)
         net.initialize(initializer or mx.init.Xavier(), ctx=self.devices)
         self._whole = _NetWithLoss(net, loss)
         self._whole.hybridize(static_alloc=True, static_shape=True)
         for device in self.devices:
             net(prepare(example.as_in_context(device)))
-        self.update = update(net.collect_params(), config, self.devices)
+        # In the order of the net. By name Gluon would sort "dense9_weight" behind "dense10_weight", and names count
+        # every block ever made: a resumed run would give the optimizer's state to other weights.
+        self.update = update(list(dict.fromkeys(self._parameters().values())), config, self.devices)
 
     def step(self, X: NDArray, y: NDArray, lr: float) -> NDArray:
         shares = zip(self._split(X), self._split(y), strict=True)

@@ -74,7 +74,8 @@ def leave(run: Run, summary: Summary, console: Console) -> Summary:
     _write(run.workdir / "report.html", page(_report(run, result, summary)))
     summary.write(run.workdir)
     said = "  ".join(f"{name} {number(value)}" for name, value in summary.scores.items())
-    console.progress(1.0, f"test {said}  best epoch {summary.best_epoch}", always=True)
+    kept = "the last epoch's weights" if run.recipe.last_is_best else f"best epoch {summary.best_epoch}"
+    console.progress(1.0, f"test {said}  {kept}", always=True)
     console.say(f"report: {run.workdir / 'report.html'}")
     return summary
 

@@ -7,6 +7,7 @@ of an unbroken one.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -59,12 +60,12 @@ def train_and_evaluate(
 
 def _to_the_end(run: Run, training: Training, console: Console, stop: StopRequest) -> Summary:
     try:
-        finished = training.fit(stop)
+        if training.fit(stop):
+            return leave(run, training.summary(DONE), console)
     except TrainingError as error:
-        training.summary(FAILED, message=error.cause).write(run.workdir)
+        with suppress(TrainingError):  # a full disk takes this file too, and the first reason is the one to hear
+            training.summary(FAILED, message=error.cause).write(run.workdir)
         raise
-    if finished:
-        return leave(run, training.summary(DONE), console)
     summary = training.summary(INTERRUPTED, message=stop.signal_name)
     summary.write(run.workdir)
     console.say(f"stopped by {stop.signal_name} after step {summary.steps}; the same command goes on from there")
@@ -72,6 +73,8 @@ def _to_the_end(run: Run, training: Training, console: Console, stop: StopReques
 
 
 def _check_workdir(workdir: Path, recipe: Recipe, config: JobConfig) -> None:
+    if workdir.exists() and not workdir.is_dir():
+        raise BadInput(f"{workdir} is a file.", "say a folder: --workdir runs/mine")
     recorded = read_recorded(workdir)
     if not recorded:
         return
@@ -90,8 +93,10 @@ def _check_workdir(workdir: Path, recipe: Recipe, config: JobConfig) -> None:
 def _write_config(workdir: Path, recipe: Recipe, config: JobConfig) -> None:
     workdir.mkdir(parents=True, exist_ok=True)
     path = workdir / "config.json"
+    aside = path.with_suffix(".aside")
     with disk_full_named(path, "the settings"):
-        path.write_text(to_json(recipe.name, config))
+        aside.write_text(to_json(recipe.name, config))
+        aside.replace(path)
 
 
 def _choose(recipe: Recipe, config: JobConfig, data: Data, *, gpu_required: bool) -> devices.Choice:

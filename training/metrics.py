@@ -29,6 +29,8 @@ class MetricsFile:
 
     def cut_back(self, step: int) -> None:
         """Drop what was written after *step*: the resumed run writes it again."""
+        if not self.path.exists():
+            return
         kept = [row for row in self.rows() if row["step"] <= step]
         aside = self.path.with_suffix(".aside")
         with disk_full_named(self.path, "the metrics"):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -13,6 +15,10 @@ from training.compat import NDArray, mx
 from training.config import JobConfig
 from training.errors import NonFiniteLoss
 from training.recipe import Array
+
+NOT_FINITE_HINT = (
+    "take a smaller lr, or clip=1, and another --workdir; the checkpoints from before the trouble stay where they are"
+)
 
 
 @dataclass
@@ -41,37 +47,87 @@ class Position:
 
 
 class Losses:
-    """Losses of the steps since the last log row. They stay on the device until they are read, all at once."""
+    """Losses of the steps since the last log row, each of shape (1,); on the device until they are settled."""
 
     def __init__(self, pending: list[float]) -> None:
         self._read: list[float] = list(pending)
-        self._unread: list[NDArray] = []
+        self._unread: deque[NDArray] = deque()
 
     def add(self, loss: NDArray) -> None:
         self._unread.append(loss)
 
-    def __len__(self) -> int:
-        return len(self._read) + len(self._unread)
+    def settle(self, in_flight: int = 0) -> None:
+        """Wait for all but the newest *in_flight* steps, and read their losses.
 
-    def read(self, step: int) -> list[float]:
-        """All of them; *step* is the run's step now. Raises NonFiniteLoss naming the first bad step."""
-        if self._unread:
-            together = mx.nd.concat(*(loss.reshape((1,)) for loss in self._unread), dim=0)
-            self._read += [float(value) for value in together.asnumpy()]
-            self._unread = []
-        bad = [step - len(self._read) + 1 + i for i, value in enumerate(self._read) if not np.isfinite(value)]
-        if bad:
-            raise NonFiniteLoss(
-                f"The loss became {self._read[bad[0] - step - 1]} at step {bad[0]} (noticed at step {step}).",
-                "a smaller lr, or clip=1, is the usual cure; checkpoints from before are kept",
-            )
-        return self._read
+        One by one: measured on the CPU, 8 microseconds each, where an operator that joins them costs 55 each.
+        """
+        while len(self._unread) > in_flight:
+            self._read.append(float(self._unread.popleft().asscalar()))
 
-    def take(self, step: int) -> list[float]:
-        """Read, and begin a new list."""
-        taken = self.read(step)
+    def take_due(self, step: int, interval: int) -> Iterator[tuple[int, list[float]]]:
+        """What belongs to each multiple of *interval* that is settled; *step*: the run's step now.
+
+        Raises NonFiniteLoss naming the first bad step, after what came before it was given.
+        """
+        settled = step - len(self._unread)
+        done = settled - len(self._read)
+        while (end := (done // interval + 1) * interval) <= settled:
+            _check(self._read[: end - done], end, step)
+            taken, self._read = self._read[: end - done], self._read[end - done :]
+            yield end, taken
+            done = end
+
+    def rest(self, step: int) -> list[float]:
+        """Settle, and give those that no row has yet. Raises NonFiniteLoss."""
+        self.settle()
+        _check(self._read, step, step)
+        return list(self._read)
+
+    def clear(self) -> None:
         self._read = []
-        return taken
+        self._unread.clear()
+
+
+class Lead:
+    """How far Python runs ahead of the device: far enough to keep it busy, never longer than a moment.
+
+    Too short, and a small net loses a tenth of its speed to the waiting; without a limit, a wish to stop or a loss that
+    is not finite would be noticed when minutes of queued steps are done. So the stride, in steps, is fitted to the time
+    that its steps take.
+    """
+
+    LEAST_S, MOST_S = 0.1, 0.4
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self.stride = 1
+        self._now = now
+        self.begin()
+
+    def begin(self) -> None:
+        self._steps, self._since = 0, self._now()
+
+    def due(self) -> bool:
+        """Once per step: whether the steps of the stride before this one are to be waited for now."""
+        self._steps += 1
+        return self._steps >= self.stride
+
+    def waited(self) -> None:
+        took = self._now() - self._since
+        if took < self.LEAST_S:
+            self.stride *= 2
+        elif took > self.MOST_S:
+            self.stride = max(1, self.stride // 2)
+        self.begin()
+
+
+def _check(values: Sequence[float], last: int, now: int) -> None:
+    """*values*: losses of the steps that end with *last*."""
+    for step, value in enumerate(values, last - len(values) + 1):
+        if not math.isfinite(value):
+            raise NonFiniteLoss(
+                f"The loss became {value} at step {step} (noticed at step {now}).",
+                NOT_FINITE_HINT,
+            )
 
 
 def batch_size(config: JobConfig, examples: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -81,7 +82,9 @@ class Recipe:
     card: str = field(default="", compare=False)
 
     def better(self, score: float, than: float | None) -> bool:
-        return self.last_is_best or than is None or (score > than if self.higher_is_better else score < than)
+        if self.last_is_best or than is None or math.isnan(than):
+            return True
+        return score > than if self.higher_is_better else score < than
 
 
 def first_batch(data: Data, config: JobConfig) -> NDArray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from importlib import import_module
@@ -29,10 +30,10 @@ class Update(Protocol):
 class TrainerUpdate:
     """gluon.Trainer. Several devices: gradients are summed among them (kvstore "device"), each updates its copy."""
 
-    def __init__(self, parameters: Any, config: JobConfig, devices: Sequence[Any]) -> None:
+    def __init__(self, parameters: Sequence[Any], config: JobConfig, devices: Sequence[Any]) -> None:
         self.devices = devices
         self.trainer = mx.gluon.Trainer(
-            parameters,
+            list(parameters),
             config.optimizer,
             _optimizer_options(config),
             kvstore="device" if len(devices) > 1 else None,
@@ -53,11 +54,15 @@ class TrainerUpdate:
 
     def counts(self) -> dict[str, Any]:
         optimizer = self.trainer.optimizer
-        return {"num_update": optimizer.num_update, "of_weight": optimizer._all_index_update_counts}
+        counts = {"num_update": optimizer.num_update, "of_weight": optimizer._all_index_update_counts}
+        # Nadam's warming schedule is a number of its own, beside the arrays.
+        return {**counts, "m_schedule": optimizer.m_schedule} if hasattr(optimizer, "m_schedule") else counts
 
     def load(self, state: Mapping[str, NDArray], counts: Mapping[str, Any]) -> None:
         optimizer = self.trainer.optimizer
         optimizer.num_update = counts["num_update"]
+        if "m_schedule" in counts:
+            optimizer.m_schedule = counts["m_schedule"]
         # Adam corrects by the number of updates of each weight, which is counted on each device.
         for device_id, by_weight in counts["of_weight"].items():
             here = optimizer._all_index_update_counts.setdefault(int(device_id), {})
@@ -83,7 +88,7 @@ def _optimizer_options(config: JobConfig) -> dict[str, Any]:
     if config.optimizer not in known:
         raise BadInput(f"optimizer={config.optimizer}: there is no such optimizer" + nearest(config.optimizer, known))
     options: dict[str, Any] = {"learning_rate": config.lr, "wd": config.wd}
-    if config.optimizer == "sgd":
+    if "momentum" in inspect.signature(known[config.optimizer].__init__).parameters:
         options["momentum"] = config.momentum
     if config.clip:
         options["clip_gradient"] = config.clip
@@ -100,13 +105,13 @@ def _flat(state: Any) -> list[NDArray]:
 class ManualUpdate:
     """Stochastic gradient descent written out: v = momentum v - lr (gradient / batch + wd w); w = w + v."""
 
-    def __init__(self, parameters: Any, config: JobConfig, devices: Sequence[Any]) -> None:
+    def __init__(self, parameters: Sequence[Any], config: JobConfig, devices: Sequence[Any]) -> None:
         if config.optimizer != "sgd" or config.clip or len(devices) > 1:
             raise BadInput(
                 "update=manual is written for optimizer=sgd without clip on one device.", "take update=trainer"
             )
         self.config = config
-        self.weights = [p for p in parameters.values() if p.grad_req != "null"]
+        self.weights = [p for p in parameters if p.grad_req != "null"]
         self.velocities = [mx.nd.zeros_like(p.data()) for p in self.weights]
 
     def apply(self, batch_size: int, lr: float) -> None:
@@ -144,7 +149,7 @@ class MixedPrecisionUpdate(TrainerUpdate):
         # float16 has no operators on the CPU; bfloat16 needs a GPU newer than MXNet 1.9.
         _amp().init(target_dtype="float16" if on_gpu else "bfloat16")
 
-    def __init__(self, parameters: Any, config: JobConfig, devices: Sequence[Any]) -> None:
+    def __init__(self, parameters: Sequence[Any], config: JobConfig, devices: Sequence[Any]) -> None:
         super().__init__(parameters, config, devices)
         _amp().init_trainer(self.trainer)
 

@@ -43,6 +43,8 @@ def test_a_job_trains_from_the_command_line(tmp_path: Path) -> None:
         (["lenet", "--workdir"], "--workdir is missing."),
         (["lenet", "--workdir", "x", "learning_rate=1", "speed"], "  - 'speed': write it as key=value"),
         (["resnet", "--workdir", "x", "data=/nowhere"], "CIFAR-10 is not in /nowhere/cifar-10.\n  -> mkdir"),
+        (["mlp", "--workdir", "x", "hidden=256,0"], "hidden=256,0: write it as 256 or 256,128."),
+        (["linear", "--workdir", "/dev/null"], "/dev/null is a file."),
         (["linear", "--workdir", "x", "device=tpu"], "device=tpu: say auto, cpu, gpu, or cpu:2"),
         (["linear", "--workdir", "x", "device=gpu"], "MXNet sees no GPU.\n  -> device=auto"),
         (["compare", "/nowhere"], "/nowhere is not the folder of a run"),
@@ -70,3 +72,13 @@ def test_help_shows_the_recipe_card_and_every_key(
     assert "update=trainer" in shown
     assert main([]) == 0
     assert "  resnet           ResNet-20 on CIFAR-10" in capsys.readouterr().out
+
+
+def test_a_reader_that_has_seen_enough_is_no_error() -> None:
+    line = [sys.executable, "-m", "training", "lenet", "--help"]
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    done = subprocess.run(line, cwd=PROJECT, stdout=write_end, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(write_end)
+
+    assert (done.returncode, done.stderr) == (1, "")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from training.clock import Clock
-from training.compat import PARALLEL_SIZE, mend_numpy, physical_cores, tune
+from training.compat import PARALLEL_SIZE, SPIN_COUNT, mend_numpy, physical_cores, tune
 from training.config import JobConfig
 from training.console import Console, duration, number
 from training.environment import Surroundings
@@ -25,14 +25,14 @@ def test_the_process_is_tuned_and_what_the_person_set_is_kept() -> None:
     assert tune({}).startswith(f"process tuned: OMP_NUM_THREADS={physical_cores()} ")
 
 
-def test_waiting_threads_sleep_only_where_other_programs_want_the_cores() -> None:
-    idle: dict[str, str] = {}
-    busy: dict[str, str] = {}
-    tune(idle, load=0.1)
-    tune(busy, load=64.0)
+def test_waiting_threads_spin_for_a_moment_unless_the_person_chose_how_they_wait() -> None:
+    free: dict[str, str] = {}
+    chosen = {"OMP_WAIT_POLICY": "PASSIVE"}
+    tune(free)
+    tune(chosen)
 
-    assert "OMP_WAIT_POLICY" not in idle
-    assert busy["OMP_WAIT_POLICY"] == "PASSIVE"
+    assert free["GOMP_SPINCOUNT"] == SPIN_COUNT
+    assert "GOMP_SPINCOUNT" not in chosen
 
 
 def test_numpy_gets_back_what_it_lost_and_keeps_what_it_has() -> None:

@@ -36,10 +36,10 @@ class Config(JobConfig):
 
 
 def hidden_sizes(config: Config) -> list[int]:
-    try:
-        return [int(size) for size in config.hidden.split(",")]
-    except ValueError:
-        raise BadInput(f"hidden={config.hidden}: write it as 256 or 256,128.") from None
+    sizes = config.hidden.split(",")
+    if not all(size.isdecimal() and int(size) for size in sizes):
+        raise BadInput(f"hidden={config.hidden}: write it as 256 or 256,128.")
+    return [int(size) for size in sizes]
 
 
 def data(config: Config) -> Data:

@@ -4,8 +4,9 @@
     python -m training resnet --workdir runs/resnet8 device=gpu gpus=all batch_size=1024 lr=0.8
     python -m training resnet --workdir runs/try num_epochs=1 limit=5000           to see it work on a CPU
 
-Minutes: 110 for 100 epochs on two CPU cores (about 700 images/s), not run to the end here; no GPU was at hand either.
-Expect about 0.91 test accuracy: He et al. report 0.9125 after 164 epochs.
+Minutes: 60 on two CPU cores that other programs used too (540 images/s; alone about 900); no GPU was at hand.
+Expect 0.90 test accuracy: 0.9028 was reached. He et al. report 0.9125, after 164 epochs and on all 50,000 images; here
+5,000 are held back to choose the epoch.
 """
 
 from __future__ import annotations
@@ -35,10 +36,10 @@ SHIFT = 4
 
 @dataclass(frozen=True, kw_only=True)
 class Config(JobConfig):
-    num_epochs: int = option(100, "times the training set is seen", least=1)
+    num_epochs: int = option(40, "times the training set is seen", least=1)
     lr: float = option(0.1, "learning rate at the start", least=0)
     momentum: float = option(0.9, "momentum of sgd", least=0, below=1)
-    wd: float = option(1e-4, "weight decay (L2)", least=0)
+    wd: float = option(5e-4, "weight decay (L2)", least=0)
     schedule: str = option("cosine", "how lr falls over the run", choices=("constant", "linear", "cosine"))
     amp: bool = option(False, "mixed precision: float16 on a GPU, bfloat16 on the CPU")
     blocks: int = option(3, "residual blocks per stage: 3 is ResNet-20, 9 is ResNet-56", least=1)

@@ -21,7 +21,7 @@ def draw(path: Path, rows: Sequence[Row], *, metric: str, best_epoch: int, steps
         left.plot(*_points(rows, key, steps_per_epoch), style, label=name, markersize=4)
     left.set(xlabel="epoch", ylabel="loss", yscale=_scale(rows))
     right.plot(*_points(rows, f"valid_{metric}", steps_per_epoch), "o-", markersize=4, label=f"validation {metric}")
-    right.axvline(best_epoch, color="grey", linestyle=":", label=f"best epoch: {best_epoch}")
+    right.axvline(best_epoch, color="grey", linestyle=":", label=f"epoch kept: {best_epoch}")
     right.set(xlabel="epoch", ylabel=metric)
     for axes in (left, right):
         axes.grid(alpha=0.3)

@@ -66,7 +66,7 @@ def _tiles(report: Report) -> str:
     others = [(name, value) for name, value in s.scores.items() if name != s.metric]
     tiles += [(_number(value), f"test {name.replace('_', ' ')}", "") for name, value in others[:4]]
     tiles += [
-        (f"{s.best_epoch} <small class=muted>of {s.epochs}</small>", "best epoch", ""),
+        (f"{s.best_epoch} <small class=muted>of {s.epochs}</small>", "epoch kept", ""),
         (duration(s.seconds), "minutes in all" if s.seconds < 3600 else "hours in all", ""),
         (f"{s.samples_per_s:,.0f}", f"samples/s on {s.device}", ""),
     ]
