@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 LINUX = Path("/proc/self/environ").exists()
+STATE, END_CODE, ENV_START, ENV_END = 3, 27, 50, 51  # the fields of /proc/PID/stat, counted as in proc_pid_stat(5)
 
 
 def carrying(mark: str) -> list[int]:
@@ -27,9 +28,22 @@ def _carrying_proc(mark: bytes) -> Iterator[int]:
 def _environment(pid: str) -> list[bytes]:
     """Empty for one that is gone, that has ended and waits for its parent, or that is another person's."""
     try:
-        return Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+        while not (text := Path(f"/proc/{pid}/environ").read_bytes()) and not _was_given_none(pid):
+            time.sleep(0.001)
+        return text.split(b"\0")
     except OSError:
         return []
+
+
+def _was_given_none(pid: str) -> bool:
+    """Else it was caught between two programs (execve): Linux tells the new environment's place before the program's.
+
+    https://github.com/torvalds/linux/blob/master/fs/binfmt_elf.c, load_elf_binary
+    """
+    os.readlink(f"/proc/{pid}/exe")  # OSError: a process of the kernel, or one that has ended; neither will have one
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    program_end, start, end = (fields[number - STATE] for number in (END_CODE, ENV_START, ENV_END))
+    return program_end != "0" and start == end
 
 
 def _carrying_ps(mark: str) -> Iterator[int]:
