@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import io
+import os
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import numpy as np
@@ -33,6 +36,28 @@ def test_waiting_threads_spin_for_a_moment_unless_the_person_chose_how_they_wait
 
     assert free["GOMP_SPINCOUNT"] == SPIN_COUNT
     assert "GOMP_SPINCOUNT" not in chosen
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads are counted in /proc")
+def test_reading_weights_starts_no_second_team_of_threads() -> None:
+    script = """if True:
+        import os
+        from training.compat import mx
+        net = mx.gluon.nn.Conv2D(16, 5, in_channels=8)
+        net.initialize()
+        net.hybridize(static_alloc=True, static_shape=True)
+        X = mx.nd.ones((64, 8, 12, 12))
+        for _ in range(3):  # the engine's own team is there, and the weights are in oneDNN's layout
+            net(X).wait_to_read()
+        before = os.listdir("/proc/self/task")
+        net.weight.data().asnumpy(), net(X).asnumpy()
+        print(len(os.listdir("/proc/self/task")) - len(before))
+    """
+    environ = {**os.environ, "OMP_NUM_THREADS": "2"}  # one core alone would need no team
+
+    said = subprocess.run([sys.executable, "-c", script], env=environ, capture_output=True, text=True, check=True)
+
+    assert said.stdout == "0\n"
 
 
 def test_numpy_gets_back_what_it_lost_and_keeps_what_it_has() -> None:
