@@ -8,6 +8,7 @@ import difflib
 import json
 import secrets
 import shlex
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path, PurePosixPath
@@ -60,13 +61,21 @@ def training_job(name: str, code: Path, args: str = "") -> Job:
 
 
 def jobs_in(code: Path) -> tuple[str, ...]:
-    """The names in the table JOBS of training/jobs, which is read and not run: it would load MXNet. Empty: no table."""
+    """The names in the table JOBS of training/jobs, which is read and not run: it would load MXNet.
+
+    Empty where there is no table, or none of plain words. Raises BadSettings for one that is no Python.
+    """
     table = code / "training" / "jobs" / "__init__.py"
     if not table.is_file():
         return ()
-    for statement in ast.parse(table.read_text()).body:
+    try:
+        statements = ast.parse(table.read_text(encoding="utf-8")).body
+    except (SyntaxError, ValueError) as error:  # ValueError: not UTF-8, or a zero byte
+        raise BadSettings(f"{table} is no Python: {error}", "mend it, and try again") from error
+    for statement in statements:
         if isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == "JOBS":
-            return tuple(ast.literal_eval(statement.value))
+            with suppress(ValueError):
+                return tuple(ast.literal_eval(statement.value))
     return ()
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import shlex
+from contextlib import nullcontext
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -154,6 +155,26 @@ def test_a_script_anywhere_below_the_code_folder_runs_with_its_arguments(tmp_pat
 
     assert job.command_in("/run", "/data") == ["python3", "my work/train car.py", "--note", "x y"]
     assert new_run_name(job, datetime(2026, 1, 1)).startswith("20260101-000000-train-car-")
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        (b"JOBS = {", "is no Python: '{' was never closed"),
+        (b"JOBS = '\xff'", "is no Python: "),
+        (b"JOBS = find_jobs()", ""),
+        (b"JOBS = {'mine': 'x:y'}", "there is no such job"),
+    ],
+)
+def test_a_table_of_jobs_that_cannot_be_read_is_named_and_one_made_at_run_time_is_left_to_the_instance(
+    table: bytes, said: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "training" / "jobs" / "__init__.py"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(table)
+
+    with pytest.raises(BadSettings, match=said) if said else nullcontext():
+        training_job("lenet", tmp_path)
 
 
 @pytest.mark.parametrize(
