@@ -16,7 +16,7 @@ from infra.settings import Settings
 def rehearsal(options: Namespace, settings: Settings) -> int:
     words = shlex.split(options.do) if options.do else [options.what, *shlex.split(options.words)]
     doings = {"up": _up, "down": _down, "status": _status, "env": _env, "fault": _fault}
-    if words[0] not in doings:
+    if not words or words[0] not in doings:
         raise UserError(f"do = {options.do!r}: one of {', '.join(doings)}", "`rig rehearsal --help` says more")
     return doings[words[0]](settings, words[1:])
 
