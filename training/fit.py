@@ -151,6 +151,12 @@ class Training:
         if rows:
             self.console.progress(self._fraction(), f"{self._epoch_name()}  loss {rows[-1]:.4g}  {self._pace()}")
 
+    def _rest(self) -> list[float]:
+        """Wait for every step, write the rows that are due, and give the losses that no row has yet."""
+        self.losses.settle()
+        self._log()
+        return self.losses.rest(self.position.step)
+
     def _log_row(self, step: int, values: Sequence[float]) -> float:
         self.position.epoch_loss += sum(values)
         loss = sum(values) / len(values) / self.batch_size
@@ -164,9 +170,7 @@ class Training:
         self.events.add(row)
 
     def _end_epoch(self) -> None:
-        self.losses.settle()
-        self._log()
-        if rest := self.losses.rest(self.position.step):
+        if rest := self._rest():
             self._log_row(self.position.step, rest)
             self.losses.clear()
         train_loss = self.position.epoch_loss / (self.batches * self.batch_size)
@@ -205,9 +209,7 @@ class Training:
 
     def _save(self) -> None:
         """A checkpoint of this very step. The losses are read first: what is not finite is never saved."""
-        self.losses.settle()
-        self._log()
-        self.position.pending = self.losses.rest(self.position.step)
+        self.position.pending = self._rest()
         self.run.clock.switch("saving")
         weights = self.learner.weights()
         self._require_finite(weights)

@@ -78,8 +78,7 @@ class Losses:
             done = end
 
     def rest(self, step: int) -> list[float]:
-        """Settle, and give those that no row has yet. Raises NonFiniteLoss."""
-        self.settle()
+        """Those that are settled and that no row has yet; *step*: the last one settled. Raises NonFiniteLoss."""
         _check(self._read, step, step)
         return list(self._read)
 
