@@ -130,7 +130,7 @@ def _keep_openmp_to_the_engine() -> None:
     """
     if os.environ.get("MXNET_ENGINE_TYPE") == "NaiveEngine":
         return  # there, Python's thread is the one that computes
-    with suppress(OSError):  # macOS has no such library, and its wheel no OpenMP
+    with suppress(OSError):  # no libgomp, as on macOS: none of its teams either
         ctypes.CDLL("libgomp.so.1").omp_set_num_threads(1)
 
 

@@ -38,7 +38,7 @@ def test_waiting_threads_spin_for_a_moment_unless_the_person_chose_how_they_wait
     assert "GOMP_SPINCOUNT" not in chosen
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="threads are counted in /proc")
+@pytest.mark.skipif(sys.platform != "linux", reason="threads are counted in /proc")  # macOS has no list of native ones
 def test_reading_weights_starts_no_second_team_of_threads() -> None:
     script = """if True:
         import os

@@ -74,9 +74,7 @@ class Layer:
             return refused(call, refusal)
         except ServiceException as error:  # a check asked moto, and moto itself says no
             return refused(call, Refusal(error.code, error.message))
-        # The edge of the server: moto and the mends may fail in any way. Let through, it would cut the connection, and
-        # boto3 would try again as after a fault of the network. The caller gets AWS's word for it, the log the rest.
-        except Exception as error:
+        except Exception as error:  # the server's edge: let through, it would cut the connection, and boto3 try again
             log.exception("%s:%s crashed", call.service, call.operation)
             return refused(call, Refusal("InternalError", f"the rehearsal failed: {error!r}; its log tells more", 500))
 
