@@ -5,7 +5,8 @@
     python bench/training.py --torch PATH/bin/python  a Python that has PyTorch (else it is left out, by name)
 
 Each measurement is a process of its own, and the contenders take turns, so that a busy machine is unfair to all alike.
-Quote the ratios, not the absolute figures. Same data, net, batch, optimizer and two threads for everybody.
+Quote the ratios, not the absolute figures. Same data, net, batch, optimizer and two threads for everybody; whole epochs
+are timed, from shuffling the set to the end of the last step, after one epoch to warm up.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,17 +26,17 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 BATCH = {"lenet": 128, "mlp": 256, "lstm": 256, "resnet": 128}
 SHAPE = {"lenet": (1, 28, 28), "mlp": (784,), "lstm": (50, 14), "resnet": (3, 32, 32)}
-STEPS = {"lenet": 200, "mlp": 800, "lstm": 150, "resnet": 9}
-WARM_UP = {"lenet": 50, "mlp": 50, "lstm": 50, "resnet": 3}  # also our log interval, in which the loss is read once
+STEPS = {"lenet": 400, "mlp": 800, "lstm": 150, "resnet": 6}  # in an epoch
+EPOCHS = 6
 ADAM = ("lstm",)
 THREADS = 2
 
 
 def examples(net: str) -> tuple[Any, Any]:
-    """Made-up floats and labels for all steps."""
+    """Made-up floats and labels for an epoch."""
     import numpy as np
 
-    count = BATCH[net] * (STEPS[net] + WARM_UP[net])
+    count = BATCH[net] * STEPS[net]
     random = np.random.RandomState(0)
     X = random.uniform(0, 1, (count, *SHAPE[net])).astype(np.float32)
     return X, (
@@ -70,18 +71,26 @@ def mxnet_loss(name: str) -> Any:
 
 
 def ours(name: str) -> float:
-    """The product's loop, by its own metrics: from the end of the warm-up to the last row of the epoch."""
+    """The product's loop as it is, with its log; evaluation and checkpoints between two epochs are left out."""
+    from training.compat import mx
     from training.config import JobConfig, parse
     from training.console import Console
     from training.data.splits import Data, Split
     from training.learner import GluonLearner
     from training.loop import train_and_evaluate
-    from training.metrics import MetricsFile
-    from training.recipe import Recipe, first_batch
+    from training.recipe import Recipe, first_batch, in_order
     from training.stop import StopRequest
 
     X, y = examples(name)
     data = Data(Split(X, y), Split(X[:256], y[:256]), Split(X[:256], y[:256]), "made up", "none")
+    seconds = []
+
+    def timed(*args: Any) -> Iterator[Any]:
+        started = time.perf_counter()
+        yield from in_order(*args)
+        mx.nd.waitall()
+        seconds.append(time.perf_counter() - started)
+
     recipe = Recipe(
         config=JobConfig,
         data=lambda _: data,
@@ -91,20 +100,18 @@ def ours(name: str) -> float:
         metrics=lambda outputs, y: {"loss": 0.0},
         best="loss",
         name=name,
+        minibatches=timed,
     )
     optimizer = "adam" if name in ADAM else "sgd"
-    words = [f"batch_size={BATCH[name]}", "num_epochs=1", "device=cpu", f"log_interval={WARM_UP[name]}", "lr=0.001"]
+    words = [f"batch_size={BATCH[name]}", f"num_epochs={EPOCHS}", "device=cpu", "lr=0.001", f"optimizer={optimizer}"]
     with tempfile.TemporaryDirectory() as folder, open("/dev/null", "w") as quiet:
-        config = parse(JobConfig, [*words, f"optimizer={optimizer}"])
-        train_and_evaluate(recipe, config, Path(folder), console=Console(quiet), stop=StopRequest())
-        rows = [row for row in MetricsFile(Path(folder) / "metrics.jsonl").rows() if "loss" in row]
-    first, last = rows[0], [row for row in rows if row["step"] % WARM_UP[name] == 0][-1]
-    return float((last["step"] - first["step"]) * BATCH[name] / (last["seconds"] - first["seconds"]))
+        train_and_evaluate(recipe, parse(JobConfig, words), Path(folder), console=Console(quiet), stop=StopRequest())
+    return _speed(name, seconds)
 
 
 def by_hand(name: str) -> float:
-    """The best loop one would write: net and loss compiled together, the set shuffled once and sliced, losses read at
-    the end."""
+    """The best loop one would write: net and loss compiled together, the set shuffled once an epoch and sliced, losses
+    read at the end."""
     from training.compat import mx
 
     class NetAndLoss(mx.gluon.HybridBlock):
@@ -120,23 +127,23 @@ def by_hand(name: str) -> float:
     whole = NetAndLoss()
     whole.hybridize(static_alloc=True, static_shape=True)
     X, y = (mx.nd.array(part, dtype=part.dtype) for part in examples(name))
-    order = mx.nd.array(mx.nd.random.shuffle(mx.nd.arange(len(X))).asnumpy(), dtype="int32")
-    X, y = mx.nd.take(X, order), mx.nd.take(y, order)
     net(X[: BATCH[name]])
     optimizer = "adam" if name in ADAM else "sgd"
     trainer = mx.gluon.Trainer(net.collect_params(), optimizer, {"learning_rate": 0.001}, kvstore=None)
-    total = mx.nd.zeros(1)
 
-    def step(i: int) -> None:
-        nonlocal total
-        batch = slice(i * BATCH[name], (i + 1) * BATCH[name])
-        with mx.autograd.record():
-            value = whole(X[batch], y[batch])
-        value.backward()
-        trainer.step(BATCH[name])
-        total = total + value
+    def epoch() -> None:
+        order = mx.nd.array(mx.nd.random.shuffle(mx.nd.arange(len(X))).asnumpy(), dtype="int32")
+        shuffled_X, shuffled_y = mx.nd.take(X, order), mx.nd.take(y, order)
+        total = mx.nd.zeros(1)
+        for batch in _slices(name):
+            with mx.autograd.record():
+                value = whole(shuffled_X[batch], shuffled_y[batch])
+            value.backward()
+            trainer.step(BATCH[name])
+            total = total + value
+        mx.nd.waitall()
 
-    return _timed(name, step, mx.nd.waitall)
+    return _speed(name, [_seconds(epoch) for _ in range(EPOCHS)])
 
 
 def pytorch(name: str) -> float:
@@ -150,21 +157,20 @@ def pytorch(name: str) -> float:
     optimizer = (torch.optim.Adam if name in ADAM else torch.optim.SGD)(net.parameters(), lr=0.001)
     X, y = (torch.from_numpy(part) for part in examples(name))
     y = y if name in ADAM else y.long()
-    order = torch.randperm(len(X))
-    X, y = X[order], y[order]
-    total = torch.zeros(())
 
-    def step(i: int) -> None:
-        nonlocal total
-        batch = slice(i * BATCH[name], (i + 1) * BATCH[name])
-        optimizer.zero_grad()
-        output = net(X[batch])
-        value = loss(output.squeeze(-1) if name in ADAM else output, y[batch])
-        value.backward()
-        optimizer.step()
-        total = total + value.detach()
+    def epoch() -> None:
+        order = torch.randperm(len(X))
+        shuffled_X, shuffled_y = X[order], y[order]
+        total = torch.zeros(())
+        for batch in _slices(name):
+            optimizer.zero_grad()
+            output = net(shuffled_X[batch])
+            value = loss(output.squeeze(-1) if name in ADAM else output, shuffled_y[batch])
+            value.backward()
+            optimizer.step()
+            total = total + value.detach()
 
-    return _timed(name, step, lambda: None)
+    return _speed(name, [_seconds(epoch) for _ in range(EPOCHS)])
 
 
 def _torch_net(name: str, nn: Any, torch: Any) -> Any:
@@ -211,15 +217,20 @@ def _torch_net(name: str, nn: Any, torch: Any) -> Any:
     return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, 10))
 
 
-def _timed(name: str, step: Callable[[int], None], wait: Callable[[], None]) -> float:
-    for i in range(WARM_UP[name]):
-        step(i)
-    wait()
+def _slices(name: str) -> list[slice]:
+    return [slice(i * BATCH[name], (i + 1) * BATCH[name]) for i in range(STEPS[name])]
+
+
+def _seconds(epoch: Callable[[], None]) -> float:
     started = time.perf_counter()
-    for i in range(WARM_UP[name], WARM_UP[name] + STEPS[name]):
-        step(i)
-    wait()
-    return STEPS[name] * BATCH[name] / (time.perf_counter() - started)
+    epoch()
+    return time.perf_counter() - started
+
+
+def _speed(name: str, seconds: Sequence[float]) -> float:
+    """Samples per second of the middle one of all epochs but the first."""
+    _, *measured = seconds
+    return STEPS[name] * BATCH[name] / statistics.median(measured)
 
 
 CONTENDERS = {"ours": ours, "by hand": by_hand, "PyTorch": pytorch}
@@ -244,17 +255,24 @@ def compare(nets: Sequence[str], rounds: int, torch_python: str) -> None:
         print(
             f"PyTorch is left out: {torch_python} has none. Make a venv with `pip install torch numpy` and say --torch."
         )
-    print(f"{'net':<8} {'ours, samples/s':>16}" + "".join(f" {'/ ' + name:>10}" for name in pythons if name != "ours"))
+    others = [name for name in pythons if name != "ours"]
+    print(f"{'net':<8} {'ours, samples/s':>16}" + "".join(f" {'/ ' + name + ' (range)':>22}" for name in others))
     for net in nets:
         found: dict[str, list[float]] = {name: [] for name in pythons}
         for _ in range(rounds):
             for name, python in pythons.items():
                 found[name].append(measure(name, net, python))
-        middle = {name: statistics.median(values) for name, values in found.items()}
-        ratios = {name: middle["ours"] / value for name, value in middle.items() if name != "ours"}
+        cells = [_ratio(found["ours"], found[name]) for name in others]
         print(
-            f"{net:<8} {middle['ours']:>16,.0f}" + "".join(f" {ratio:>10.2f}" for ratio in ratios.values()), flush=True
+            f"{net:<8} {statistics.median(found['ours']):>16,.0f}" + "".join(f" {cell:>22}" for cell in cells),
+            flush=True,
         )
+
+
+def _ratio(ours: Sequence[float], other: Sequence[float]) -> str:
+    """The median of the rounds' ratios, each of two runs one after the other, and how far apart the rounds were."""
+    ratios = [a / b for a, b in zip(ours, other, strict=True)]
+    return f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
 
 
 def main() -> None:

@@ -141,8 +141,7 @@ class Training:
         self.position.step += 1
         self.position.batch += 1
         if self.lead.due():
-            self.losses.settle(self.lead.stride)
-            self.lead.waited()
+            self.lead.waited(self.losses.settle(self.lead.stride))
             self._log()
 
     def _log(self) -> None:

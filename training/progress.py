@@ -56,13 +56,17 @@ class Losses:
     def add(self, loss: NDArray) -> None:
         self._unread.append(loss)
 
-    def settle(self, in_flight: int = 0) -> None:
-        """Wait for all but the newest *in_flight* steps, and read their losses.
+    def settle(self, in_flight: int = 0) -> int:
+        """Wait for all but the newest *in_flight* steps, read their losses, and return how many those were.
 
-        One by one: measured on the CPU, 8 microseconds each, where an operator that joins them costs 55 each.
+        Waiting for the last of them wakes Python once, not once for each. They are read one by one: measured on the
+        CPU, 8 microseconds each, where an operator that joins them costs 55 each.
         """
-        while len(self._unread) > in_flight:
-            self._read.append(float(self._unread.popleft().asscalar()))
+        ready = max(0, len(self._unread) - in_flight)
+        if ready:
+            self._unread[ready - 1].wait_to_read()
+        self._read += [float(self._unread.popleft().asscalar()) for _ in range(ready)]
+        return ready
 
     def take_due(self, step: int, interval: int) -> Iterator[tuple[int, list[float]]]:
         """What belongs to each multiple of *interval* that is settled; *step*: the run's step now.
@@ -90,12 +94,12 @@ class Losses:
 class Lead:
     """How far Python runs ahead of the device: far enough to keep it busy, never longer than a moment.
 
-    Too short, and a small net loses a tenth of its speed to the waiting; without a limit, a wish to stop or a loss that
-    is not finite would be noticed when minutes of queued steps are done. So the stride, in steps, is fitted to the time
-    that its steps take.
+    On the CPU each wait costs about 10 ms, however many steps it is for: Python comes back to cores that are all taken.
+    Without a limit, a wish to stop or a loss that is not finite would be noticed when minutes of queued steps are done.
+    So the stride, in steps, is fitted to the time that its steps take (docs/decisions/0006-waiting.md).
     """
 
-    LEAST_S, MOST_S = 0.1, 0.4
+    LEAST_S, MOST_S = 0.5, 1.5
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self.stride = 1
@@ -110,12 +114,14 @@ class Lead:
         self._steps += 1
         return self._steps >= self.stride
 
-    def waited(self) -> None:
-        took = self._now() - self._since
-        if took < self.LEAST_S:
-            self.stride *= 2
-        elif took > self.MOST_S:
-            self.stride = max(1, self.stride // 2)
+    def waited(self, steps: int) -> None:
+        """*steps* were waited for: another number than the stride, where the stride was changed before them."""
+        if steps:
+            stride_s = (self._now() - self._since) * self.stride / steps
+            if stride_s < self.LEAST_S:
+                self.stride *= 2
+            elif stride_s > self.MOST_S:
+                self.stride = max(1, self.stride // 2)
         self.begin()
 
 
