@@ -24,10 +24,13 @@ class Choice:
         return ", ".join(map(str, self.devices))
 
 
-def choose(config: JobConfig, *, gpu_required: bool, seconds_per_step: Callable[[tuple[Any, ...]], float]) -> Choice:
-    """Settle key `device`. *seconds_per_step* measures the job on given devices; only `auto` with a GPU calls it.
+def choose(
+    config: JobConfig, *, batch: int, gpu_required: bool, seconds_per_step: Callable[[tuple[Any, ...]], float]
+) -> Choice:
+    """Settle key `device`. *batch*: examples in a step, which the devices share. *seconds_per_step* measures the job on
+    given devices; only `auto` with a GPU calls it.
 
-    Raises BadInput when a GPU is asked for and none is visible.
+    Raises BadInput when a GPU is asked for and none is visible, and where a device would have no example.
     """
     visible = mx.context.num_gpus()
     if gpu_required and not visible:
@@ -38,39 +41,37 @@ def choose(config: JobConfig, *, gpu_required: bool, seconds_per_step: Callable[
     if config.device == "auto":
         if not visible:
             return Choice((mx.cpu(),), "no GPU is visible to MXNet")
-        return _faster(_gpus(config, visible), seconds_per_step)
+        return _faster(_gpus(config, batch, visible), seconds_per_step)
     if config.device == "gpu":
         if not visible:
             raise BadInput("device=gpu, but MXNet sees no GPU.", "device=auto or device=cpu trains without one")
-        return Choice(_gpus(config, visible), "asked for")
-    return Choice(_cpus(config), "asked for")
+        return Choice(_gpus(config, batch, visible), "asked for")
+    return Choice(_cpus(config, batch), "asked for")
 
 
-def _gpus(config: JobConfig, visible: int) -> tuple[Any, ...]:
+def _gpus(config: JobConfig, batch: int, visible: int) -> tuple[Any, ...]:
     if config.gpus != "all" and not config.gpus.isdecimal():
         raise BadInput(f"gpus={config.gpus}: say a number, or all.")
     count = visible if config.gpus == "all" else max(1, int(config.gpus))
     if count > visible:
         raise BadInput(f"gpus={count}, but MXNet sees {visible}.", "gpus=all takes what there is")
-    _shared(config, count)
+    _require_share_for_each(count, batch)
     return tuple(mx.gpu(i) for i in range(count))
 
 
-def _cpus(config: JobConfig) -> tuple[Any, ...]:
+def _cpus(config: JobConfig, batch: int) -> tuple[Any, ...]:
     kind, _, count = config.device.partition(":")
     if kind != "cpu" or (count and not count.isdecimal()):
         raise BadInput(f"device={config.device}: say auto, cpu, gpu, or cpu:2 for two pretended devices.")
-    _shared(config, int(count or 1))
+    _require_share_for_each(int(count or 1), batch)
     return tuple(mx.cpu(i) for i in range(max(1, int(count or 1))))
 
 
-def _shared(config: JobConfig, devices: int) -> None:
-    """Raises BadInput where a batch has no example for some device."""
-    batch = min(config.batch_size, config.limit or config.batch_size)
+def _require_share_for_each(devices: int, batch: int) -> None:
     if batch < devices:
         raise BadInput(
             f"A batch of {batch} cannot be shared among {devices} devices.",
-            "take fewer devices, or a larger batch_size (and limit)",
+            "take fewer devices, a larger batch_size, or more examples",
         )
 
 

@@ -6,6 +6,7 @@ import csv
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -113,6 +114,20 @@ def _arrived(layout: Layout, rows: Sequence[Sequence[str]], lines: Sequence[int]
         yield from _arrived(layout, rows[middle:], lines[middle:], say)
 
 
+class _Moment(NamedTuple):
+    """When a row was written: its time, the same as its log has it, and its line."""
+
+    time: float
+    written: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.written} (line {self.line})"
+
+
+_BEFORE_ALL = _Moment(-math.inf, "", 0)
+
+
 class _Order:
     """Lets through the rows that training would take: with a time, and one that comes after the unit's last.
 
@@ -121,35 +136,36 @@ class _Order:
 
     def __init__(self, columns: Columns, file: str, say: Say) -> None:
         self._time, self._file, self._say = columns.time, file, say
-        self._last: dict[str, float] = {}
+        self._last: dict[str, _Moment] = {}
         self._late: dict[str, int] = {}
 
     def kept(self, arrived: Arrived) -> Iterator[Arrived]:
-        pairs = zip(arrived.rows.units, arrived.rows.times.tolist(), strict=True)
-        taken = [self._taken(unit, moment) for unit, moment in pairs]
+        rows = arrived.rows
+        moments = map(_Moment, rows.times.tolist(), arrived.times, rows.lines.tolist())
+        taken = [self._takes(unit, moment) for unit, moment in zip(rows.units, moments, strict=True)]
         if all(taken):
             yield arrived
-            return
-        for place in np.flatnonzero(np.logical_not(taken)):
-            self._leave_out(arrived, place)
-        if any(taken):
+        elif any(taken):
             yield _picked(arrived, np.flatnonzero(taken))
 
-    def _taken(self, unit: str, moment: float) -> bool:
+    def _takes(self, unit: str, moment: _Moment) -> bool:
+        last = self._last.get(unit, _BEFORE_ALL)
         # False also where the time is missing: NaN compares with nothing.
-        rises = moment > self._last.get(unit, -math.inf)
+        rises = moment.time > last.time
         if rises:
             self._last[unit] = moment
+        else:
+            self._leave_out(unit, moment, last)
         return rises
 
-    def _leave_out(self, arrived: Arrived, place: int) -> None:
-        unit, where = arrived.rows.units[place], f"{self._file} line {arrived.rows.lines[place]}"
-        if math.isnan(arrived.rows.times[place]):
-            self._say(f"{where}: {self._time}: the time is missing: left out")
+    def _leave_out(self, unit: str, moment: _Moment, last: _Moment) -> None:
+        where = f"{self._file} line {moment.line}: {self._time}"
+        if math.isnan(moment.time):
+            self._say(f"{where}: the time is missing: left out")
             return
         self._late[unit] = self._late.get(unit, 0) + 1
         if self._late[unit] == 1:
-            late = f"{self._time}: {arrived.times[place]} of unit '{unit}' does not come after the rows before it"
+            late = f"{moment.written} of unit '{unit}' does not come after {last}"
             self._say(f"{where}: {late}: left out (more are counted at the end)")
 
     def sum_up(self) -> None:

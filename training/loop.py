@@ -21,6 +21,7 @@ from training.environment import Surroundings
 from training.errors import BadCheckpoint, BadInput, TrainingError, disk_full_named
 from training.fit import Training
 from training.leave import Run, leave
+from training.progress import batch_size
 from training.recipe import Recipe
 from training.stop import StopRequest
 from training.summary import DONE, FAILED, INTERRUPTED, Summary, is_done
@@ -106,4 +107,5 @@ def _choose(recipe: Recipe, config: JobConfig, data: Data, *, gpu_required: bool
         y = mx.nd.array(data.train.y[: config.batch_size], dtype=data.train.y.dtype, ctx=learner.home)
         return devices.time_steps(lambda: learner.step(X, y, config.lr))
 
-    return devices.choose(config, gpu_required=gpu_required, seconds_per_step=seconds_per_step)
+    batch = batch_size(config, len(data.train))
+    return devices.choose(config, batch=batch, gpu_required=gpu_required, seconds_per_step=seconds_per_step)

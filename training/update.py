@@ -87,6 +87,8 @@ def _optimizer_options(config: JobConfig) -> dict[str, Any]:
     known = mx.optimizer.Optimizer.opt_registry
     if config.optimizer not in known:
         raise BadInput(f"optimizer={config.optimizer}: there is no such optimizer" + nearest(config.optimizer, known))
+    if config.optimizer == "groupadagrad":
+        raise BadInput("optimizer=groupadagrad takes tables of embeddings only, and no biases.", "take adagrad")
     options: dict[str, Any] = {"learning_rate": config.lr, "wd": config.wd}
     if "momentum" in inspect.signature(known[config.optimizer].__init__).parameters:
         options["momentum"] = config.momentum

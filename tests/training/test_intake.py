@@ -101,10 +101,10 @@ def test_rows_whose_time_does_not_rise_are_left_out_and_named_once_per_unit() ->
     taken, said = arriving(lines, lines[1:])
 
     assert taken == [("a", "2"), ("b", "1"), ("b", "2"), ("a", "3")]
-    late = "does not come after the rows before it: left out (more are counted at the end)"
+    more = "left out (more are counted at the end)"
     assert said == [
-        f"log.csv line 4: hour: 1 of unit 'a' {late}",
-        f"log.csv line 9: hour: 1 of unit 'b' {late}",
+        f"log.csv line 4: hour: 1 of unit 'a' does not come after 2 (line 2): {more}",
+        f"log.csv line 9: hour: 1 of unit 'b' does not come after 2 (line 6): {more}",
         "log.csv: 8 rows (2 units) left out: their time does not rise",
     ]
 

@@ -14,7 +14,7 @@ import pytest
 pytest.importorskip("training.compat", reason="MXNet is not installed")
 
 from training.config import parse
-from training.data.description import Columns
+from training.data.description import Columns, read_description
 from training.data.memory import fits_memory
 from training.data.scaling import fit_scaling
 from training.data.splits import Data
@@ -133,6 +133,14 @@ def test_a_log_without_failures_is_refused(tmp_path):
 
     with pytest.raises(BadData, match="1 of 3 units failed"):
         sensors.data(parse(sensors.Config, [f"table={tmp_path / 'log.toml'}"]))
+
+
+def test_a_description_saved_by_a_windows_editor_is_read(tmp_path):
+    text = 'files = ["log.csv"]\r\ntime = "t"\r\nchannels = ["x"]\r\nruns_to_failure = true\r\n'
+    (tmp_path / "log.csv").touch()
+    (tmp_path / "log.toml").write_bytes(text.encode("utf-8-sig"))
+
+    assert read_description(tmp_path / "log.toml").columns == Columns(time="t", channels=("x",))
 
 
 def data_of(folder: Path, rows: list[str], *, channels: str = '["x", "y"]', more: str = "", words=()) -> Data:

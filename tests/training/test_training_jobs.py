@@ -127,6 +127,8 @@ def test_settings_a_job_would_not_obey_are_refused(tmp_path: Path) -> None:
         run("lenet", tmp_path, "update=manual", "clip=1", made_up=lambda _: pictures())
     with pytest.raises(BadInput, match=r"optimizer=adan: there is no such optimizer; did you mean adam\?"):
         run("linear", tmp_path, "optimizer=adan")
+    with pytest.raises(BadInput, match="optimizer=groupadagrad takes tables of embeddings only"):
+        run("linear", tmp_path, "optimizer=groupadagrad")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -151,7 +153,9 @@ def test_device_auto_takes_what_it_measured_to_be_faster(monkeypatch: pytest.Mon
     seconds = {"gpu": 0.002, "cpu": 0.001}
 
     def choose() -> devices.Choice:
-        return devices.choose(config, gpu_required=False, seconds_per_step=lambda on: seconds[on[0].device_type])
+        return devices.choose(
+            config, batch=128, gpu_required=False, seconds_per_step=lambda on: seconds[on[0].device_type]
+        )
 
     assert str(choose()) == "cpu(0)"
     assert choose().why == (
@@ -165,7 +169,7 @@ def test_a_gpu_that_must_be_there_and_is_not_ends_the_run_before_it_starts() -> 
     config = parse(load("lenet").config, [])
 
     with pytest.raises(BadInput, match="must have a GPU"):
-        devices.choose(config, gpu_required=True, seconds_per_step=lambda _: 0)
+        devices.choose(config, batch=128, gpu_required=True, seconds_per_step=lambda _: 0)
 
 
 def test_each_epoch_sees_every_example_at_most_once_and_in_whole_batches() -> None:

@@ -74,7 +74,7 @@ class Description:
 def read_description(path: Path) -> Description:
     """Read and check *path*. Raises BadData, which lists everything that is wrong with it."""
     try:
-        given = tomllib.loads(path.read_text(encoding="utf-8"))
+        given = tomllib.loads(path.read_text(encoding="utf-8-sig"))  # Windows editors begin with a mark
     except OSError as error:
         raise BadData(f"{path} cannot be read: {error.strerror}", "table=FILE.toml describes your log") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
