@@ -74,7 +74,7 @@ class Layer:
             return refused(call, refusal)
         except ServiceException as error:  # a check asked moto, and moto itself says no
             return refused(call, Refusal(error.code, error.message))
-        except Exception as error:  # the server's edge: let through, it would cut the connection, and boto3 try again
+        except Exception as error:  # werkzeug's answer would be a page of HTML, which boto3 cannot read as EC2's XML
             log.exception("%s:%s crashed", call.service, call.operation)
             return refused(call, Refusal("InternalError", f"the rehearsal failed: {error!r}; its log tells more", 500))
 
