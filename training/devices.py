@@ -38,41 +38,36 @@ def choose(
             "This run must have a GPU (RIG_REQUIRE_GPU=1) and MXNet sees none.",
             "is the NVIDIA driver loaded (nvidia-smi), the container started with --gpus all, and the GPU image used?",
         )
-    if config.device == "auto":
-        if not visible:
-            return Choice((mx.cpu(),), "no GPU is visible to MXNet")
-        return _faster(_gpus(config, batch, visible), seconds_per_step)
-    if config.device == "gpu":
-        if not visible:
-            raise BadInput("device=gpu, but MXNet sees no GPU.", "device=auto or device=cpu trains without one")
-        return Choice(_gpus(config, batch, visible), "asked for")
-    return Choice(_cpus(config, batch), "asked for")
+    if config.device == "auto" and not visible:
+        return Choice((mx.cpu(),), "no GPU is visible to MXNet")
+    if config.device == "gpu" and not visible:
+        raise BadInput("device=gpu, but MXNet sees no GPU.", "device=auto or device=cpu trains without one")
+    kind, count = (
+        (mx.gpu, _gpu_count(config, visible)) if config.device in ("auto", "gpu") else (mx.cpu, _cpu_count(config))
+    )
+    if batch < count:
+        raise BadInput(
+            f"A batch of {batch} cannot be shared among {count} devices.",
+            "take fewer devices, a larger batch_size, or more examples",
+        )
+    asked_for = tuple(map(kind, range(count)))
+    return _faster(asked_for, seconds_per_step) if config.device == "auto" else Choice(asked_for, "asked for")
 
 
-def _gpus(config: JobConfig, batch: int, visible: int) -> tuple[Any, ...]:
+def _gpu_count(config: JobConfig, visible: int) -> int:
     if config.gpus != "all" and not config.gpus.isdecimal():
         raise BadInput(f"gpus={config.gpus}: say a number, or all.")
     count = visible if config.gpus == "all" else max(1, int(config.gpus))
     if count > visible:
         raise BadInput(f"gpus={count}, but MXNet sees {visible}.", "gpus=all takes what there is")
-    _require_share_for_each(count, batch)
-    return tuple(mx.gpu(i) for i in range(count))
+    return count
 
 
-def _cpus(config: JobConfig, batch: int) -> tuple[Any, ...]:
+def _cpu_count(config: JobConfig) -> int:
     kind, _, count = config.device.partition(":")
     if kind != "cpu" or (count and not count.isdecimal()):
         raise BadInput(f"device={config.device}: say auto, cpu, gpu, or cpu:2 for two pretended devices.")
-    _require_share_for_each(int(count or 1), batch)
-    return tuple(mx.cpu(i) for i in range(max(1, int(count or 1))))
-
-
-def _require_share_for_each(devices: int, batch: int) -> None:
-    if batch < devices:
-        raise BadInput(
-            f"A batch of {batch} cannot be shared among {devices} devices.",
-            "take fewer devices, a larger batch_size, or more examples",
-        )
+    return max(1, int(count or 1))
 
 
 def _faster(gpus: tuple[Any, ...], seconds_per_step: Callable[[tuple[Any, ...]], float]) -> Choice:

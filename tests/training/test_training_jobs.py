@@ -93,6 +93,13 @@ def test_a_batch_split_over_two_devices_teaches_the_same(tmp_path: Path) -> None
     assert losses(tmp_path / "two") == pytest.approx(losses(tmp_path / "one"), rel=1e-4)
 
 
+@pytest.mark.parametrize(("word", "examples"), [("limit=1", 384), ("batch_size=1", 384), ("limit=0", 1)])
+def test_a_batch_that_has_no_example_for_some_device_is_refused(word: str, examples: int, tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="A batch of 1 cannot be shared among 2 devices"):
+        run("lenet", tmp_path, "device=cpu:2", word, made_up=lambda _: pictures(examples=examples))
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_resnet_learns_and_exports(tmp_path: Path) -> None:
     words = ("num_epochs=4", "batch_size=16", "blocks=1", "log_interval=4", "lr=0.05", "limit=64")
     summary = run("resnet", tmp_path, *words, made_up=lambda _: pictures(3, 32, 64))
