@@ -4,6 +4,7 @@ import io
 import os
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -15,6 +16,8 @@ from training.config import JobConfig
 from training.console import Console, duration, number
 from training.environment import Surroundings
 from training.progress import epoch_order, learning_rate
+
+THREADS = Path("/proc/self/task")  # Linux
 
 
 def test_the_process_is_tuned_and_what_the_person_set_is_kept() -> None:
@@ -38,9 +41,9 @@ def test_waiting_threads_spin_for_a_moment_unless_the_person_chose_how_they_wait
     assert "GOMP_SPINCOUNT" not in chosen
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="threads are counted in /proc")  # macOS has no list of native ones
+@pytest.mark.skipif(not THREADS.is_dir(), reason=f"no {THREADS}: Python sees only its own threads, not the engine's")
 def test_reading_weights_starts_no_second_team_of_threads() -> None:
-    script = """if True:
+    script = f"""if True:
         import os
         from training.compat import mx
         net = mx.gluon.nn.Conv2D(16, 5, in_channels=8)
@@ -49,9 +52,9 @@ def test_reading_weights_starts_no_second_team_of_threads() -> None:
         X = mx.nd.ones((64, 8, 12, 12))
         for _ in range(3):  # the engine's own team is there, and the weights are in oneDNN's layout
             net(X).wait_to_read()
-        before = os.listdir("/proc/self/task")
+        before = os.listdir("{THREADS}")
         net.weight.data().asnumpy(), net(X).asnumpy()
-        print(len(os.listdir("/proc/self/task")) - len(before))
+        print(len(os.listdir("{THREADS}")) - len(before))
     """
     environ = {**os.environ, "OMP_NUM_THREADS": "2"}  # one core alone would need no team
 
