@@ -74,7 +74,7 @@ def jobs_in(code: Path) -> tuple[str, ...]:
         raise BadSettings(f"{table} is no Python: {error}", "mend it, and try again") from error
     for statement in statements:
         if isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == "JOBS":
-            with suppress(ValueError):
+            with suppress(ValueError, TypeError):  # TypeError: a plain number
                 return tuple(ast.literal_eval(statement.value))
     return ()
 

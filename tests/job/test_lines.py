@@ -163,6 +163,7 @@ def test_a_script_anywhere_below_the_code_folder_runs_with_its_arguments(tmp_pat
         (b"JOBS = {", "is no Python: '{' was never closed"),
         (b"JOBS = '\xff'", "is no Python: "),
         (b"JOBS = find_jobs()", ""),
+        (b"JOBS = 5", ""),
         (b"JOBS = {'mine': 'x:y'}", "there is no such job"),
     ],
 )
