@@ -143,7 +143,7 @@ def by_hand(name: str) -> float:
             total = total + value
         mx.nd.waitall()
 
-    return _speed(name, [_seconds(epoch) for _ in range(EPOCHS)])
+    return _timed(name, epoch)
 
 
 def pytorch(name: str) -> float:
@@ -170,7 +170,7 @@ def pytorch(name: str) -> float:
             optimizer.step()
             total = total + value.detach()
 
-    return _speed(name, [_seconds(epoch) for _ in range(EPOCHS)])
+    return _timed(name, epoch)
 
 
 def _torch_net(name: str, nn: Any, torch: Any) -> Any:
@@ -221,10 +221,13 @@ def _slices(name: str) -> list[slice]:
     return [slice(i * BATCH[name], (i + 1) * BATCH[name]) for i in range(STEPS[name])]
 
 
-def _seconds(epoch: Callable[[], None]) -> float:
-    started = time.perf_counter()
-    epoch()
-    return time.perf_counter() - started
+def _timed(name: str, epoch: Callable[[], None]) -> float:
+    seconds = []
+    for _ in range(EPOCHS):
+        started = time.perf_counter()
+        epoch()
+        seconds.append(time.perf_counter() - started)
+    return _speed(name, seconds)
 
 
 def _speed(name: str, seconds: Sequence[float]) -> float:
@@ -270,7 +273,7 @@ def compare(nets: Sequence[str], rounds: int, torch_python: str) -> None:
 
 
 def _ratio(ours: Sequence[float], other: Sequence[float]) -> str:
-    """The median of the rounds' ratios, each of two runs one after the other, and how far apart the rounds were."""
+    """The median of the rounds' ratios, each of two runs of one round, and how far apart the rounds were."""
     ratios = [a / b for a, b in zip(ours, other, strict=True)]
     return f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
 

@@ -92,7 +92,7 @@ class Losses:
 
 
 class Lead:
-    """How far Python runs ahead of the device: far enough to keep it busy, never longer than a moment.
+    """How far Python runs ahead of the device: far enough to keep it busy, never more than some seconds.
 
     On the CPU each wait costs about 10 ms, however many steps it is for: Python comes back to cores that are all taken.
     Without a limit, a wish to stop or a loss that is not finite would be noticed when minutes of queued steps are done.
