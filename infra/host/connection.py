@@ -165,7 +165,8 @@ def explained(target: Target) -> Iterator[None]:
     except paramiko.BadHostKeyException as error:
         raise changed(target.identity, target.known_hosts) from error
     except paramiko.AuthenticationException as error:
-        raise denied(target) from error
+        # paramiko says the same of a line that was cut before the host had answered about the key.
+        raise (dropped(target, str(error)) if "transport shut down" in str(error) else denied(target)) from error
     except TimeoutError as error:
         raise timed_out(target) from error
     except (paramiko.ssh_exception.NoValidConnectionsError, ConnectionRefusedError) as error:

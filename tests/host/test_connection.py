@@ -4,11 +4,12 @@ import dataclasses
 import subprocess
 from pathlib import Path
 
+import paramiko
 import pytest
 
-from infra.errors import HostKeyChanged, HostUnreachable, MissingProgram, WorldError
+from infra.errors import HostKeyChanged, HostUnreachable, KeyRefused, MissingProgram, WorldError
 from infra.host import commands
-from infra.host.connection import Host, local_process
+from infra.host.connection import Host, explained, local_process
 from infra.host.hostkeys import pin, pinned_key
 from infra.host.ready import wait_for_ssh
 from infra.host.target import Target
@@ -81,6 +82,18 @@ def test_a_silent_network_is_a_timeout(target: Target, monkeypatch: pytest.Monke
 
     with pytest.raises(HostUnreachable, match="timed out"):
         wait_for_ssh(target, timeout_s=0)
+
+
+def test_a_line_cut_before_the_host_answers_about_the_key_is_a_broken_line(target: Target) -> None:
+    """Found by a cut at a random moment; these are paramiko's words for it."""
+    cut = paramiko.AuthenticationException("Authentication failed: transport shut down or saw EOF")
+
+    with (
+        pytest.raises(HostUnreachable, match="broke: Authentication failed: transport shut down") as caught,
+        explained(target),
+    ):
+        raise cut
+    assert not isinstance(caught.value, KeyRefused)
 
 
 def test_a_key_the_server_does_not_take_is_denied(target: Target, tmp_path: Path) -> None:
