@@ -15,10 +15,10 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 NOT_THERE = 3
@@ -65,7 +65,7 @@ def main(words: list[str]) -> int:
 
 def copy_all(bucket: str) -> int:
     """Copy every run that is not there yet in its last form; the worst exit code."""
-    folders = sorted(path for path in (RIG / "runs").iterdir() if path.is_dir() and path.name[0] != ".")
+    folders = sorted(path for path in (RIG / "runs").glob("*") if path.is_dir() and path.name[0] != ".")
     return max((copy(folder, bucket) for folder in folders), default=0)
 
 
@@ -76,8 +76,9 @@ def copy(folder: Path, bucket: str) -> int:
         return 0
     code = subprocess.call([*SYNC, *HALF_WRITTEN, str(folder), f"{bucket}/runs/{folder.name}"])
     if seal and code == 0:
-        mark.parent.mkdir(exist_ok=True)
-        mark.write_text(f"{bucket} {seal}")
+        with suppress(OSError):  # the last copy is root's, and so is its mark; without a mark it is copied once more
+            mark.parent.mkdir(exist_ok=True)
+            mark.write_text(f"{bucket} {seal}")
     return code
 
 
@@ -111,21 +112,22 @@ def newest(bucket: str) -> int:
 
 
 def install(bucket: str, every_s: float) -> int:
-    """Arm the copies, after one look whether this machine may write there. Says on stderr what is missing."""
-    CONFIG.write_text(json.dumps({"bucket": bucket, "every_s": every_s}))
-    probe = RIG / "kit" / "copies.json"
+    """Arm the copies, after one look whether this machine may write there. Says on stderr what is missing.
+
+    From CONFIG on the service copies there, and the hook that user-data wrote (before-off) does before power off.
+    """
+    probe = CONFIG.with_suffix(".new")  # put in its place whole, and only if it works: the service reads it meanwhile
+    probe.write_text(json.dumps({"bucket": bucket, "every_s": every_s}))
     asked = subprocess.run(["aws", "s3", "cp", "--only-show-errors", str(probe), f"{bucket}/.gluon-rig"],
                            capture_output=True, text=True)  # fmt: skip
     if asked.returncode:
         print(asked.stderr.strip(), file=sys.stderr)
         return asked.returncode
+    probe.replace(CONFIG)
     root = Path(os.environ.get("RIG_ROOT", "") + "/")
     unit = UNIT.format(user=os.environ.get("USER", "ubuntu"), python=sys.executable, program=Path(__file__).resolve(),
                        home=Path.home())  # fmt: skip
-    program = shlex.join(["env", f"HOME={Path.home()}", sys.executable, str(Path(__file__).resolve()), "--once"])
-    hook = f"#!/bin/sh\nexec {program}\n"
     as_root(root / "etc" / "systemd" / "system" / "gluon-rig-copies.service", unit, "644")
-    as_root(root / "etc" / "gluon-rig" / "before-off", hook, "755")
     for words in (["daemon-reload"], ["enable", "gluon-rig-copies"], ["restart", "gluon-rig-copies"]):
         code = subprocess.call(["sudo", "-n", "systemctl", *words])
         if code:

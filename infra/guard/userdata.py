@@ -13,7 +13,8 @@ from datetime import datetime
 from importlib.resources import files
 from typing import Final
 
-from infra.names import DEADLINE_TAG, IDLE_TAG, RUN_LABEL, RUNS_DIR
+from infra.guard.program.ending import NOTHING_TO_COPY
+from infra.names import DEADLINE_TAG, IDLE_TAG, KIT_DIR, RUN_LABEL, RUNS_DIR
 
 # https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/user-data.html
 MOST_BYTES: Final = 16384
@@ -76,11 +77,14 @@ def _written(path: str, text: str) -> str:
 
 
 def _hook(bucket: str) -> str:
-    """What the guard runs before it switches off, if results are to be copied away."""
-    if not bucket:
-        return 'rm -f "$etc/before-off"'
-    target = shlex.quote(f"{bucket.rstrip('/')}/runs")
-    hook = f'#!/bin/sh\nexec aws s3 sync --only-show-errors "$RIG_HOME/{RUNS_DIR}" {target}\n'
+    """What the guard runs before it switches off: the last copy of the results, if a bucket is known by then."""
+    hook = _filled(
+        _file("before-off.sh"),
+        KIT_DIR=KIT_DIR,
+        RUNS_DIR=RUNS_DIR,
+        NOTHING_TO_COPY=str(NOTHING_TO_COPY),
+        BUCKET=shlex.quote(bucket.rstrip("/")),
+    )
     return _written("$etc/before-off", hook) + '\nchmod 755 "$etc/before-off"'
 
 

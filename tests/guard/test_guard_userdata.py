@@ -16,6 +16,7 @@ import pytest
 from guard_machine import Machine
 
 from infra import guard
+from infra.guard.program.ending import NOTHING_TO_COPY
 from infra.guard.userdata import MOST_BYTES, UNITS, user_data
 
 LAUNCH: dict[str, Any] = {
@@ -24,6 +25,7 @@ LAUNCH: dict[str, Any] = {
     "launched_at": datetime(2026, 11, 20, 10, tzinfo=timezone.utc),
 }
 FULL = {**LAUNCH, "login_user": "ec2-user", "keep_results": True, "bucket": "s3://a-bucket/with 'quotes' $HOME"}
+COPIES = Path(guard.__file__).parents[2] / "scripts" / "copies.py"
 PROGRAM = sorted((Path(guard.__file__).parent / "program").glob("*.py"))
 
 
@@ -90,11 +92,53 @@ def test_the_instance_gets_the_program_as_it_stands_here(machine: Machine) -> No
     }
 
 
+def before_off(machine: Machine) -> int:
+    """Run what the guard runs before it switches off, as its unit's environment has it."""
+    hook = machine.root / "etc/gluon-rig/before-off"
+    return subprocess.run([hook], env={**machine.environ, "RIG_HOME": str(machine.home)}, timeout=30).returncode
+
+
 def test_the_bucket_can_be_taken_away_again(machine: Machine) -> None:
+    machine.program("aws")
     machine.boot(**FULL)
     machine.boot(**LAUNCH)
 
-    assert not (machine.root / "etc/gluon-rig/before-off").exists()
+    assert before_off(machine) == NOTHING_TO_COPY
+    assert [line for line in machine.log if line.startswith("aws")] == []
+
+
+@pytest.mark.parametrize("launched_for", ["", "s3://of-the-launch"])
+def test_the_last_copy_goes_where_train_said_also_after_stop_and_start(machine: Machine, launched_for: str) -> None:
+    """User-data runs again at each boot, and must not take away what `train BUCKET=` has set."""
+    machine.program("aws")
+    machine.program("sudo", 'shift\nexec "$@"\n')
+    (machine.fakes / "bin/python3").symlink_to(sys.executable)  # pyenv's own would put its programs first on PATH
+    kit = machine.home / "rig/kit"
+    kit.mkdir(parents=True)
+    (machine.home / "rig/runs/a-run").mkdir(parents=True)
+    shutil.copy(COPIES, kit)
+    machine.boot(**LAUNCH, bucket=launched_for)
+    install = [sys.executable, str(kit / "copies.py"), "--install", "s3://of-train", "60"]
+    subprocess.run(install, env=machine.environ, check=True, timeout=30)
+
+    for _ in range(2):
+        machine.boot(**LAUNCH, bucket=launched_for)
+        assert before_off(machine) == 0
+
+    copy = f"aws s3 sync --only-show-errors --exclude *.part --exclude *.aside-* {machine.home}/rig/runs/a-run"
+    copied = [line for line in machine.log if line.startswith("aws s3 sync")]
+    assert copied == [f"{copy} s3://of-train/runs/a-run"] * 2
+
+
+def test_a_bucket_that_train_could_not_write_to_replaces_none(machine: Machine) -> None:
+    machine.program("aws", "exit 1\n")
+    kit = machine.home / "rig/kit"
+    kit.mkdir(parents=True)
+    shutil.copy(COPIES, kit)
+    install = [sys.executable, str(kit / "copies.py"), "--install", "s3://shut", "60"]
+
+    assert subprocess.run(install, env=machine.environ, timeout=30, capture_output=True).returncode == 1
+    assert not (kit / "copies.json").exists()
 
 
 def test_units_restart_the_guard_for_ever_and_notice_a_frozen_one(machine: Machine) -> None:
