@@ -6,6 +6,7 @@ Exit codes: 0 done, or stopped by SIGTERM with a checkpoint saved; 1 the run fai
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -22,21 +23,25 @@ USAGE = """usage: python -m training JOB --workdir DIR [key=value ...]
 
 def main(words: Sequence[str]) -> int:
     stop = StopRequest().listen()  # before MXNet's import, which takes a second or two
+    from training.console import plain
     from training.errors import TrainingError
+
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # LANG=C: a name with an accent must not end a run
 
     try:
         code = _dispatch(list(words), stop)
         sys.stdout.flush()
         return code
     except TrainingError as error:
-        print(error, file=sys.stderr)
+        print(plain(str(error)), file=sys.stderr)
         return error.exit_code
     except BrokenPipeError:
         # Whoever read our output has gone (`| head`). Python would complain once more when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except OSError as error:  # the file system: no permission, a folder in the place of a file, ...
-        print(f"{error.filename or 'A file'}: {error.strerror or error}.", file=sys.stderr)
+        print(plain(f"{error.filename or 'A file'}: {error.strerror or error}."), file=sys.stderr)
         return 1
 
 

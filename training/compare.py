@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from training.console import plain
 from training.errors import BadInput
 
 SHOWN = (
@@ -28,7 +29,7 @@ def main(words: Sequence[str]) -> int:
     if not words or "--help" in words:
         print(__doc__)
         return 0
-    print(table([Path(word) for word in words]))
+    print(plain(table([Path(word) for word in words])))
     return 0
 
 

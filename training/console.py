@@ -5,11 +5,20 @@ A line that begins with "[ 42%] " moves the progress bar of whoever follows the 
 
 from __future__ import annotations
 
+import re
 import sys
 import time
-from typing import TextIO
+from typing import Final, TextIO
 
 QUIET_S = 1.0
+# What a terminal would obey, not show: controls but tab and newline, line separators, what turns the order of letters
+# round, and halves of surrogate pairs. A column's name or a file's may hold any of them.
+_NOT_TEXT: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def plain(text: str) -> str:
+    """*text* as a terminal may be given it."""
+    return _NOT_TEXT.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 class Console:
@@ -31,7 +40,7 @@ class Console:
 
     def _write(self, text: str, *, moving: bool) -> None:
         over = "\r\033[K" if self._moving else ""
-        self.out.write(over + text + ("" if moving else "\n"))
+        self.out.write(over + plain(text) + ("" if moving else "\n"))
         self.out.flush()
         self._moving = moving
 

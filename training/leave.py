@@ -160,4 +160,4 @@ def _data_card(run: Run) -> dict[str, Any]:
 
 def _write(path: Path, text: str) -> None:
     with disk_full_named(path, path.name):
-        path.write_text(text)
+        path.write_text(text, encoding="utf-8")

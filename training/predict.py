@@ -23,6 +23,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TextIO
 
+from training.console import plain
 from training.data.table import read_cells
 from training.engines import ENGINES, open_net
 from training.errors import BadInput
@@ -123,7 +124,7 @@ def _arriving(asked: argparse.Namespace, prepared: Preparation) -> Iterator[Arri
 
 
 def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+    print(plain(line), file=sys.stderr, flush=True)
 
 
 def _lines(file: str, *, follow_it: bool) -> Iterator[Piece]:

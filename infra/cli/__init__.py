@@ -4,61 +4,88 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import MutableMapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from infra.cli import screens
 from infra.cli.parser import Request, parse
-from infra.console import tell
+from infra.console import deliver, delivered, open_standard_streams, tell
 from infra.errors import INTERRUPTED, BadSettings, RigError, WorldError
 from infra.settings import Settings, load
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb. 0 done or nothing to do, 1 the world failed, 2 the person can mend it, 130 interrupted."""
+    open_standard_streams()
+    _leave_out_empty(os.environ)
+    code = _run(list(sys.argv[1:] if argv is None else argv))
+    return code if delivered() else code or 1
+
+
+def _leave_out_empty(environ: MutableMapping[str, str]) -> None:
+    """`AWS_PROFILE= rig status` means none, as `unset` does; botocore would look for a profile without a name."""
+    for name in [name for name, value in environ.items() if name.startswith("AWS_") and not value.strip()]:
+        del environ[name]
+
+
+def _run(words: list[str]) -> int:
     from infra.cli.hints import theirs
     from infra.cli.verbs import VERBS
 
-    words = list(sys.argv[1:] if argv is None else argv)
     settings = None
     try:
         if not words or words[0] in ("-h", "--help", "help"):
-            print(screens.overview(VERBS))
+            deliver(screens.overview(VERBS))
             return 0
         if words[0] == "--version":
-            print(f"gluon-rig {version()}")
+            deliver(f"gluon-rig {version()}")
             return 0
         request = parse(words, VERBS)
         settings = _settings(request)
-        code = request.verb.run(request.options, settings)
-        sys.stdout.flush()
-        return code
+        return request.verb.run(request.options, settings)
     except RigError as error:
-        print(theirs(screens.error(error), settings), file=sys.stderr)
+        tell(theirs(screens.error(error), settings))
         return error.exit_code
-    except BrokenPipeError:  # `rig status | head`: the reader has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more at its end
-        return 1
     except KeyboardInterrupt:
         tell("\nInterrupted.")
         return INTERRUPTED
-    except Exception:  # noqa: BLE001 - a fault of ours: a person gets a sentence, and whoever mends it gets the traceback
-        print(theirs(screens.error(_crashed(words)), settings), file=sys.stderr)
+    except OSError as error:  # a folder in a file's place, a full disk, a program that is not there: no fault of ours
+        tell(theirs(screens.error(_refused(error, words)), settings))
         return 1
+    except Exception:  # noqa: BLE001 - a fault of ours: a person gets a sentence, and whoever mends it gets the traceback
+        tell(theirs(screens.error(_crashed(words)), settings))
+        return 1
+
+
+STILL_RUNNING = "an instance may be running: `rig status` shows it, `rig stop` stops it"
+
+
+def _refused(error: OSError, words: Sequence[str]) -> WorldError:
+    what = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else "This computer"
+    return WorldError(f"{what}: {error.strerror or error}", f"the details: {_keep_traceback(words)}\n{STILL_RUNNING}")
 
 
 def _crashed(words: Sequence[str]) -> WorldError:
     import traceback
 
-    log = Path(".rig") / "crash.log"
-    log.parent.mkdir(exist_ok=True)
-    log.write_text(f"rig {' '.join(words)}\n\n{traceback.format_exc()}")
     last = traceback.format_exc().strip().splitlines()[-1]
     return WorldError(
-        f"This is a fault in rig itself: {last}",
-        f"please report it, with {log}\nan instance may be running: `rig status` shows it, `rig stop` stops it",
+        f"This is a fault in rig itself: {last}", f"please report it, with {_keep_traceback(words)}\n{STILL_RUNNING}"
     )
+
+
+def _keep_traceback(words: Sequence[str]) -> str:
+    """Write it into this folder; where it lies."""
+    import traceback
+
+    log = Path(".rig") / "crash.log"
+    try:
+        log.parent.mkdir(exist_ok=True)
+        log.write_text(f"rig {' '.join(words)}\n\n{traceback.format_exc()}", "utf-8", "backslashreplace")
+    except OSError as error:
+        return f"what was typed ({log} could not be written: {error.strerror})"
+    return str(log)
 
 
 def _settings(request: Request) -> Settings:
@@ -74,8 +101,8 @@ def remembered(path: Path) -> dict[str, Any]:
     else:
         import tomli as tomllib
     try:
-        found: dict[str, Any] = tomllib.loads(path.read_text())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        found: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8-sig"))  # Windows editors begin with a mark
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError, OSError) as error:
         raise BadSettings(f"{path} is not readable as TOML: {error}", "rig.toml.example shows the form") from None
     return found
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from argparse import Namespace
 
+from infra.console import deliver
 from infra.settings import Settings, example
 
 
@@ -12,7 +12,7 @@ def show_settings(options: Namespace, settings: Settings) -> int:
     from infra.cli import screens
 
     if options.example:
-        sys.stdout.write(example())
+        deliver(example().rstrip("\n"))
     else:
-        print(screens.settings(settings))
+        deliver(screens.settings(settings))
     return 0

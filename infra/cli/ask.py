@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import sys
 
+from infra.console import ask, tell
 from infra.errors import UserError
 
 
 def confirm(question: str, *, otherwise: str, beforehand: str) -> None:
     """Return for a yes. Raises UserError, saying *otherwise*, for anything else; for no answer at all (cron, a closed
     pipe) also how to agree *beforehand*."""
-    print(f"\n{question} [y/N] ", end="", file=sys.stderr, flush=True)
-    answer = sys.stdin.readline()
+    ask(f"\n{question} [y/N]")
+    answer = _typed()
     if not answer:
-        print(file=sys.stderr)
+        tell("")
         raise UserError(f"{otherwise} Nobody was there to answer.", beforehand)
     if answer.strip().lower() not in ("y", "yes"):
         raise UserError(otherwise)
+
+
+def _typed() -> str:
+    """A line of standard input; empty when there is none to be had."""
+    try:
+        return sys.stdin.readline() if sys.stdin else ""
+    except (OSError, ValueError):  # closed, a folder, no text
+        return ""

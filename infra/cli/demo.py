@@ -11,7 +11,7 @@ from infra.cli import screens
 from infra.cli.bar import LogView
 from infra.cli.hints import theirs
 from infra.cli.open import open_rig
-from infra.console import tell
+from infra.console import deliver, tell
 from infra.job.spec import training_job
 from infra.settings import Settings
 
@@ -44,7 +44,9 @@ def demo(options: Namespace, settings: Settings) -> int:
     finally:
         if ours:
             client.down(Path.cwd())
-    print(screens.demo(done, seconds=time.monotonic() - began, here=Path.cwd(), summary=artifacts.summary(done.folder)))
+    deliver(
+        screens.demo(done, seconds=time.monotonic() - began, here=Path.cwd(), summary=artifacts.summary(done.folder))
+    )
     return 0
 
 

@@ -15,6 +15,7 @@ from typing import Final
 
 from infra.cli.parser import Verb
 from infra.cli.verbs import VERBS
+from infra.console import deliver
 from infra.settings import ENVIRONMENT_PREFIX, Settings
 
 CALLED_BY: Final = "GLUON_RIG_CALLED_BY"  # the Makefile says "make"
@@ -32,7 +33,7 @@ def theirs(text: str, settings: Settings | None) -> str:
 
 def show(text: str, settings: Settings) -> None:
     """Print the product of a verb."""
-    print(theirs(text, settings))
+    deliver(theirs(text, settings))
 
 
 def _repeated(settings: Settings) -> dict[str, str]:

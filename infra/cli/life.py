@@ -10,6 +10,7 @@ from infra.cli import screens
 from infra.cli.ask import confirm
 from infra.cli.hints import show
 from infra.cli.open import open_rig
+from infra.console import deliver
 from infra.errors import UserError
 from infra.settings import Settings
 
@@ -33,7 +34,7 @@ def launch(options: Namespace, settings: Settings) -> int:
     rig.tell(screens.plan(plan))
     if options.dry_run:
         story.dry_run(rig, plan)
-        print("\nAWS would permit it. Nothing was made.")
+        deliver("\nAWS would permit it. Nothing was made.")
         return 0
     if not (options.yes or rig.rehearsing or plan.running):
         confirm(
@@ -61,7 +62,7 @@ def status(options: Namespace, settings: Settings) -> int:
     rig = open_rig(settings)
     found = standings(rig)
     if options.json:
-        print(json.dumps([screens.standing_json(one) for one in found], indent=2))
+        deliver(json.dumps([screens.standing_json(one) for one in found], indent=2))
     else:
         show(screens.standings(found, region=rig.session.region), settings)
     return 0
@@ -88,7 +89,7 @@ def terminate(options: Namespace, settings: Settings) -> int:
     from infra.story import power
 
     for thing in power.terminate(open_rig(settings), lose_results=options.lose_results):
-        print(f"removed: {thing}")
+        deliver(f"removed: {thing}")
     return 0
 
 

@@ -13,7 +13,7 @@ from infra.cli.ask import confirm
 from infra.cli.hints import show
 from infra.cli.laptop import laptop_checks
 from infra.cli.open import open_rig
-from infra.console import tell
+from infra.console import deliver, tell
 from infra.settings import Settings
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def cost(options: Namespace, settings: Settings) -> int:
     if options.json:
         _print_json({"instances": [_plain(one) for one in instances], "runs": [_plain(one) for one in runs]})
     else:
-        print(screens.costs(instances, runs))
+        deliver(screens.costs(instances, runs))
     return 0
 
 
@@ -81,8 +81,8 @@ def _remove(rig: Rig, found: Found) -> int:
 
     left = sweeping.remove(rig.session, found.things, tell=tell)
     for one in left:
-        print(f"still there: {one.thing}: {one.reason}")
-    print(f"{len(found.things) - len(left)} removed.")
+        deliver(f"still there: {one.thing}: {one.reason}")
+    deliver(f"{len(found.things) - len(left)} removed.")
     return 1 if left else 0
 
 
@@ -99,7 +99,7 @@ def setup_guard(options: Namespace, settings: Settings) -> int:
     session = open_rig(settings).session
     if options.remove:
         schedules.remove_role(session)
-        print("The role of ring 3 is gone; launches from now on are held by rings 1 and 2.")
+        deliver("The role of ring 3 is gone; launches from now on are held by rings 1 and 2.")
         return 0
     role = schedules.setup_guard(session)
     tell(f"The role of ring 3 {'is made' if role.created else 'was there and is as it should be'}: {role.arn}")
@@ -115,4 +115,4 @@ def _plain(value: Any) -> dict[str, Any]:
 
 
 def _print_json(value: Any) -> None:
-    print(json.dumps(value, indent=2))
+    deliver(json.dumps(value, indent=2))

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from infra.console import deliver
 from infra.errors import UserError
 from infra.settings import Settings, option_name
 
@@ -55,7 +56,9 @@ def parse(argv: Sequence[str], verbs: Mapping[str, Verb]) -> Request:
     verb = _verb(argv[0], verbs)
     parser = _parser(verb)
     # `make launch HELP=1` arrives as --help=1, and argparse's own --help takes no value.
-    given, rest = parser.parse_known_args(["--help" if word == "--help=1" else word for word in argv[1:]])
+    given, rest = parser.parse_known_args(["--help" if word == "--help=1" else _kept(word) for word in argv[1:]])
+    for name, value in vars(given).items():
+        setattr(given, name, _as_typed(value))
     settings = {f.name: getattr(given, f"setting_{f.name}") for f in fields(Settings)}
     return Request(
         verb=verb,
@@ -63,6 +66,19 @@ def parse(argv: Sequence[str], verbs: Mapping[str, Verb]) -> Request:
         settings={name: text for name, text in settings.items() if text is not None},
         foreign=_foreign(rest),
     )
+
+
+# argparse takes "--" for the end of options even where it is an option's value: `--args=--`.
+_TWO_DASHES = "\ue000--"
+
+
+def _kept(word: str) -> str:
+    name, equals, value = word.partition("=")
+    return name + equals + _TWO_DASHES if name.startswith("--") and value == "--" else word
+
+
+def _as_typed(value: Any) -> Any:
+    return value.replace(_TWO_DASHES, "--") if isinstance(value, str) else value
 
 
 def _verb(name: str, verbs: Mapping[str, Verb]) -> Verb:
@@ -74,8 +90,11 @@ def _verb(name: str, verbs: Mapping[str, Verb]) -> Verb:
 
 
 class _Parser(argparse.ArgumentParser):
+    def _print_message(self, message: str, file: Any = None) -> None:
+        deliver(message.rstrip("\n"))
+
     def error(self, message: str) -> Any:
-        raise UserError(f"{self.prog}: {message}", f"`{self.prog} --help` shows what it takes")
+        raise UserError(f"{self.prog}: {_as_typed(message)}", f"`{self.prog} --help` shows what it takes")
 
 
 def _parser(verb: Verb) -> _Parser:
@@ -129,7 +148,7 @@ def _default(value: Any) -> str:
 def _foreign(rest: Sequence[str]) -> dict[str, str]:
     """Unknown options by name; a stray word that belongs to none is reported as it stands."""
     unknown = {}
-    for word in rest:
+    for word in map(_as_typed, rest):
         name, _, value = word.partition("=")
         if name.startswith("--"):
             unknown[name[2:].replace("-", "_")] = value

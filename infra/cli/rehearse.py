@@ -7,7 +7,7 @@ from argparse import Namespace
 from pathlib import Path
 
 from infra.cli import screens
-from infra.console import tell
+from infra.console import deliver, tell
 from infra.errors import UserError
 from infra.rehearsal import client
 from infra.settings import Settings
@@ -28,16 +28,16 @@ def _up(settings: Settings, _: list[str]) -> int:
 
 def _down(_: Settings, __: list[str]) -> int:
     client.down(Path.cwd())
-    print("The rehearsal cloud is gone, and its instances with it.")
+    deliver("The rehearsal cloud is gone, and its instances with it.")
     return 0
 
 
 def _status(_: Settings, __: list[str]) -> int:
     found = client.find(Path.cwd())
     if found is None:
-        print("No rehearsal cloud is running here.")
+        deliver("No rehearsal cloud is running here.")
     else:
-        print(screens.table([("endpoint", found.endpoint_url), ("process", str(found.pid)), ("log", str(found.log))]))
+        deliver(screens.table([("endpoint", found.endpoint_url), ("process", str(found.pid)), ("log", str(found.log))]))
     return 0
 
 
@@ -52,10 +52,10 @@ def _env(_: Settings, __: list[str]) -> int:
         "AWS_SECRET_ACCESS_KEY": "rehearsal",
         "AWS_DEFAULT_REGION": "us-east-1",
     }
-    print("\n".join(f"export {name}={shlex.quote(value)}" for name, value in values.items()))
+    deliver("\n".join(f"export {name}={shlex.quote(value)}" for name, value in values.items()))
     return 0
 
 
 def _fault(_: Settings, words: list[str]) -> int:
-    print(client.fault(Path.cwd(), words))
+    deliver(client.fault(Path.cwd(), words))
     return 0

@@ -8,6 +8,7 @@ from argparse import Namespace
 from collections.abc import Callable
 from pathlib import Path
 
+from infra.console import deliver, tell
 from infra.errors import BadSettings, MissingProgram
 from infra.settings import Settings
 
@@ -29,7 +30,6 @@ def ssh(options: Namespace, settings: Settings) -> int:
 
 def ssh_config(options: Namespace, settings: Settings) -> int:
     from infra.cli.open import open_rig
-    from infra.console import tell
     from infra.host.sshconfig import install_include
     from infra.story.entry import write_entry
 
@@ -39,18 +39,17 @@ def ssh_config(options: Namespace, settings: Settings) -> int:
     if options.install:
         new = install_include(Path.home() / ".ssh" / "config", entry.path.parent)
         tell("Done." if new else "It stands there already.")
-    print(entry.include)
+    deliver(entry.include)
     return 0
 
 
 def port(options: Namespace, settings: Settings) -> int:
     from infra.cli.open import open_rig
-    from infra.console import tell
     from infra.story import shell as story
 
     number = _port_number(options.which or options.number)
     with story.port(open_rig(settings), number) as tunnel:
-        print(f"http://127.0.0.1:{tunnel.port}", flush=True)
+        deliver(f"http://127.0.0.1:{tunnel.port}")
         tell(f"leads to port {number} of the instance. Ctrl-C closes it.")
         return _hold(tunnel.hold)
 
@@ -62,7 +61,6 @@ def _port_number(text: str) -> int:
 
 
 def _hold(hold: Callable[[], object]) -> int:
-    from infra.console import tell
 
     try:
         hold()
@@ -74,11 +72,10 @@ def _hold(hold: Callable[[], object]) -> int:
 def notebook(options: Namespace, settings: Settings) -> int:
     from infra.cli.bar import LogView
     from infra.cli.open import open_rig
-    from infra.console import tell
     from infra.story.shell import run_notebook
 
     def ready(address: str) -> None:
-        print(address, flush=True)
+        deliver(address)
         tell("Open it in your browser. Ctrl-C ends Jupyter and brings notebooks/ home.")
 
     rig = open_rig(settings)
@@ -97,7 +94,7 @@ def board(options: Namespace, settings: Settings) -> int:
         raise MissingProgram("TensorBoard is not installed here.", f"{sys.executable} -m pip install tensorboard")
     number = free_port(6006)
     words = ["--logdir", "runs", "--host", "127.0.0.1", "--port", str(number)]
-    print(f"http://127.0.0.1:{number}", flush=True)
+    deliver(f"http://127.0.0.1:{number}")
     quiet = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
     process = local_process([sys.executable, "-m", "tensorboard.main", *words], env=quiet)
     try:
@@ -114,7 +111,7 @@ def image(options: Namespace, settings: Settings) -> int:
 
     rig = open_rig(settings)
     with LogView() as show:
-        print(prepare(rig, show))
+        deliver(prepare(rig, show))
     return 0
 
 
@@ -122,7 +119,6 @@ def bake(options: Namespace, settings: Settings) -> int:
     from infra import budget
     from infra.cli.bar import LogView
     from infra.cli.open import open_rig
-    from infra.console import tell
     from infra.story.bake import bake as story
 
     rig = open_rig(settings)
@@ -132,5 +128,5 @@ def bake(options: Namespace, settings: Settings) -> int:
         f"Its snapshot costs {budget.per_month(baked.usd_per_month)} at most while it exists; `rig sweep` shows it.\n"
         f'The next launch is ready at boot with: rig launch --ami {baked.id}  (or ami = "{baked.id}" in rig.toml)'
     )
-    print(baked.id)
+    deliver(baked.id)
     return 0

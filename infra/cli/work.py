@@ -6,6 +6,7 @@ from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from infra.console import deliver, plain, tell
 from infra.errors import INTERRUPTED, BadSettings
 from infra.settings import Settings
 
@@ -39,7 +40,6 @@ def _train_here(options: Namespace, settings: Settings, job: Job) -> int:
 
     from infra.cli.bar import LogView
     from infra.cli.open import data_folder
-    from infra.console import tell
     from infra.errors import UserError
     from infra.job.here import run_here
     from infra.job.spec import new_run_name
@@ -69,7 +69,7 @@ def _show_home(folder: Path, name: str, code: int) -> int:
         instance_type="",
         pretended=False,
     )
-    print(screens.outcome(done, artifacts.summary(folder), here=Path.cwd()))
+    deliver(screens.outcome(done, artifacts.summary(folder), here=Path.cwd()))
     return 0
 
 
@@ -117,7 +117,7 @@ def _stay(options: Namespace, rig: Rig, name: str) -> int:
     """Follow the run that was just started, or with `detach` leave it to itself."""
     if options.detach:
         rig.tell("It goes on without this computer. `rig logs` follows it, `rig pull` brings its results home.")
-        print(name)
+        deliver(name)
         return 0
     return _follow(rig, name)
 
@@ -147,8 +147,10 @@ def _follow(rig: Rig, name: str) -> int:
     except JobFailed:
         after(rig)  # a failed run is home too, and a machine that waits for nothing costs the same
         raise
-    _print_outcome(done)
-    after(rig)
+    try:
+        after(rig)  # first: nothing that is told may stand before the money
+    finally:
+        _print_outcome(done)
     return 0
 
 
@@ -166,7 +168,7 @@ def _print_outcome(done: Outcome) -> None:
     from infra.cli import screens
     from infra.job import artifacts
 
-    print(screens.outcome(done, artifacts.summary(done.folder), here=Path.cwd()))
+    deliver(screens.outcome(done, artifacts.summary(done.folder), here=Path.cwd()))
 
 
 def pull(options: Namespace, settings: Settings) -> int:
@@ -188,9 +190,9 @@ def runs(options: Namespace, settings: Settings) -> int:
 
     found = list_runs(open_rig(settings))
     if options.json:
-        print(json.dumps([dataclasses.asdict(one) for one in found], indent=2))
+        deliver(json.dumps([dataclasses.asdict(one) for one in found], indent=2))
     else:
-        print(screens.runs(found))
+        deliver(screens.runs(found))
     return 0
 
 
@@ -219,7 +221,7 @@ def watch(options: Namespace, settings: Settings) -> int:
         with Live(console=Console(stderr=True), auto_refresh=False) as live:
             while True:
                 # Text, not markup: a log line may hold square brackets.
-                live.update(Text(screens.glance(watcher.look(), watcher.standing())), refresh=True)
+                live.update(Text(plain(screens.glance(watcher.look(), watcher.standing()))), refresh=True)
                 if options.once or watcher.ended():
                     return 0
                 time.sleep(2)

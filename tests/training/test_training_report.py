@@ -12,11 +12,14 @@ import numpy as np
 import pytest
 
 from training.compat import mx
+from training.console import plain
 from training.export import run_onnx
 from training.metrics import MetricsFile
-from training.recipe import Predictions
+from training.recipe import Predictions, Section
 from training.report.charts import Series, line_chart
 from training.report.images import confusion_counts, png
+from training.report.page import Report, page
+from training.summary import Summary
 
 
 class Page(HTMLParser):
@@ -170,3 +173,31 @@ def test_the_pictures_in_the_report_are_the_ones_the_net_got_wrong(finished_run:
     assert wrong == round(100 * (1 - accuracy))
     assert len(re.findall(r"<img ", text)) == min(wrong, 24)
     assert all(base64.b64decode(b)[1:4] == b"PNG" for b in re.findall(r'base64,([^"]+)"', text))
+
+
+def test_names_from_a_log_or_a_host_are_text_on_the_page_and_in_the_terminal() -> None:
+    evil = "<script>alert(1)</script>\"'&\x1b]52;c;eA==\x07\u202e"
+    summary = Summary(
+        job=evil, reason="done", metric=evil, score=1.0, higher_is_better=True, scores={evil: 1.0, "x" + evil: 0.5},
+        device=evil, samples_per_s=1.0,
+    )  # fmt: skip
+    facts = {evil: evil}
+    rows = [{"step": 1, "epoch": 1, "loss": 1.0, "valid_loss": 1.0, f"valid_{evil}": 0.5}]
+    text = page(
+        Report(
+            card=evil,
+            summary=summary,
+            rows=rows,
+            steps_per_epoch=1,
+            seconds={evil: 1.0},
+            settings=facts,
+            origin=facts,
+            hardware=facts,
+            sections=[Section(evil, "")],
+            usd_per_hour=0.0,
+        )
+    )
+
+    assert "script" not in Page(text).tags
+    assert not {"\x1b", "\x07", "\u202e"} & set(text)
+    assert plain(evil) == "<script>alert(1)</script>\"'&\ufffd]52;c;eA==\ufffd\ufffd"

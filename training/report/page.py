@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from html import escape
 
-from training.console import duration, number
+from training.console import duration, number, plain
 from training.metrics import Row
 from training.recipe import Section
 from training.report.charts import Series, line_chart
@@ -47,7 +47,7 @@ def page(report: Report) -> str:
         "</div>",
         "<footer>Made by Gluon Rig. This file is complete in itself.</footer>",
     ]
-    return (
+    return plain(
         "<!doctype html><html lang=en><head><meta charset=utf-8>"
         '<meta name=viewport content="width=device-width, initial-scale=1">'
         f"<title>{escape(title)}</title><style>{CSS}</style></head><body><main>{''.join(parts)}</main></body></html>\n"
