@@ -62,6 +62,8 @@ def as_json(value: Mapping[str, Any]) -> Answer:
 def send(answer: Answer, start_response: Callable[..., Any]) -> Iterable[bytes]:
     """*answer* as WSGI takes it."""
     kept = [(name, value) for name, value in answer.headers if name.lower() != "content-length"]
-    head = [("Content-Type", answer.content_type), ("Content-Length", str(len(answer.body))), *kept]
+    said = next((value for name, value in answer.headers if name.lower() == "content-length"), "0")
+    length = str(len(answer.body)) if answer.body else said  # HEAD: the length of a body that is not sent
+    head = [("Content-Type", answer.content_type), ("Content-Length", length), *kept]
     start_response(f"{answer.status} {'OK' if answer.status < 400 else 'Error'}", head)
     return [answer.body]
