@@ -132,36 +132,21 @@ def logs(options: Namespace, settings: Settings) -> int:
 
 def _follow(rig: Rig, name: str) -> int:
     from infra.cli.bar import LogView
-    from infra.errors import JobFailed
-    from infra.story.train import follow_home
+    from infra.story.power import afterwards
+    from infra.story.train import bring_run_home, follow_run
 
     try:
         with LogView() as show:
-            done = follow_home(rig, name, show)
+            follow_run(rig, name, show)
     except KeyboardInterrupt:
         rig.tell(
             f"\nDetached. Run {name} goes on, and so does the machine; `rig logs` follows the run again, `rig cancel` "
             "ends it, `rig status` says when the machine goes off."
         )
         return INTERRUPTED
-    except JobFailed:
-        after(rig)  # a failed run is home too, and a machine that waits for nothing costs the same
-        raise
-    try:
-        after(rig)  # first: nothing that is told may stand before the money
-    finally:
-        _print_outcome(done)
+    with afterwards(rig):
+        _print_outcome(bring_run_home(rig, name))
     return 0
-
-
-def after(rig: Rig) -> None:
-    """Ring 0: the results are home and verified; now the wish `after` may end the bill."""
-    from infra.story import power
-
-    if rig.settings.after == "stop":
-        power.stop(rig)
-    elif rig.settings.after == "terminate":
-        power.terminate(rig, lose_results=False)
 
 
 def _print_outcome(done: Outcome) -> None:

@@ -98,20 +98,18 @@ def container_for(rig: Rig, instance: Instance, facts: Facts, job: Job, name: st
     return dataclasses.replace(container, command=job.command_in(container.run_dir, container.data_dir))
 
 
-def follow_home(rig: Rig, name: str, show: Show) -> Outcome:
-    """Follow run *name* to its end, bring its results home, and judge it. Raises JobFailed, ArtifactsMissing.
-
-    Nothing here is needed by the run itself: it may be interrupted and called again at any time.
-    """
-
-    instance = running_instance(rig)
-    with open_host(rig, instance) as host:
+def follow_run(rig: Rig, name: str, show: Show) -> None:
+    """Show the log of run *name* until it has ended. The run needs none of this: stop it and call it again at will."""
+    with open_host(rig, running_instance(rig)) as host:
         facts = facts_of(rig, host)
         one = find_run(facts.runs, name)
         if one.state in ("running", "unknown") or not one.fetched:
             run.follow(_Way(rig, host, name), facts.docker or ("docker",), name, show, tell=rig.tell)
-    # Asked anew: after a drop the instance may have another address.
-    instance = running_instance(rig)
+
+
+def bring_run_home(rig: Rig, name: str) -> Outcome:
+    """Bring the results of run *name* home, and judge it. Raises JobFailed, ArtifactsMissing."""
+    instance = running_instance(rig)  # asked anew: after a drop it may have another address
     with open_host(rig, instance) as host:
         host.get_ready()
         return fetch_run(rig, host, instance, name)
