@@ -26,6 +26,7 @@ import time
 from pathlib import Path
 from typing import IO
 
+MARK = "gluon-rig"  # a program may write files of these names too; ours say so
 LOG, EXIT, MANIFEST, JOB = "train.log", "exit.json", "MANIFEST.sha256", "job.json"
 # What a job gets to save and end. Less than `docker stop` waits (job/container.py): then we are killed with it, and
 # nobody is left to write how it ended.
@@ -47,6 +48,7 @@ def main(argv: list[str]) -> int:
 def record(workdir: Path, command: list[str]) -> int:
     """Run *command*, write its record into *workdir*, return its exit code (128 + signal if a signal ended it)."""
     workdir.mkdir(parents=True, exist_ok=True)
+    seconds_before = seconds_of(workdir / EXIT)
     for leftover in (MANIFEST, EXIT):  # of an earlier part of a run that is resumed
         (workdir / leftover).unlink(missing_ok=True)
     if os.environ.get("RIG_JOB"):
@@ -59,7 +61,10 @@ def record(workdir: Path, command: list[str]) -> int:
         exit_code = refuse(log, refusal) if refusal else child.run(command, log)
         if exit_code and "Read-only file system" in last_words(workdir / LOG):
             announce(log, "gluon-rig: the code is read-only here; write into ./out or below $RIG_RUN_DIR\n")
-    end = ending(command, exit_code, started, signal_name=child.asked_to_end, killed=oom_kills() - killed_before)
+    end = {
+        **ending(command, exit_code, started, signal_name=child.asked_to_end, killed=oom_kills() - killed_before),
+        "seconds_before": seconds_before,
+    }
     try:
         write_whole(workdir / EXIT, json.dumps(end, indent=2).encode() + b"\n")
         seal(workdir)
@@ -203,8 +208,9 @@ class Shown:
                 return b""
             whole, self._open = self._open, b""
             return whole
-        ends = self._open[len(state) :][:1]
-        self._open = b"\r" + newest(state) + ends  # its earlier states are in the log
+        before, _, last = self._open.rpartition(b"\r")
+        # Earlier states are in the log; the last may have begun with no more than blanks yet.
+        self._open = b"\r" + (b"" if last.strip() else newest(before) + b"\r") + last
         if now - self._moved_at < LIVE_EVERY_S:
             return b""
         self._moved_at = now
@@ -229,9 +235,19 @@ def oom_kills() -> int:
     return 0
 
 
+def seconds_of(path: Path) -> float:
+    """How long the earlier parts of a run took that is resumed in its folder; 0 for none."""
+    try:
+        earlier = json.loads(path.read_text())
+        return float(earlier["seconds"]) + float(earlier["seconds_before"]) if earlier["by"] == MARK else 0.0
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return 0.0
+
+
 def ending(command: list[str], exit_code: int, started: float, *, signal_name: str, killed: int) -> dict[str, object]:
     ended = time.time()
     return {
+        "by": MARK,
         "command": command,
         "exit_code": exit_code,
         "signal": signal_name,  # what we were asked to end by, if we were
@@ -241,6 +257,7 @@ def ending(command: list[str], exit_code: int, started: float, *, signal_name: s
         "seconds": round(ended - started, 3),
         "instance_type": os.environ.get("RIG_INSTANCE_TYPE", ""),
         "usd_per_hour": float(os.environ.get("RIG_USD_PER_HOUR") or 0),
+        "pretended": os.environ.get("RIG_PRETENDED") == "1",  # in a rehearsal: it would have cost that
         "results": os.environ.get("RIG_RESULTS", "required"),  # "optional": what it printed is its result
     }
 

@@ -17,11 +17,18 @@ _OF_A_REAL_ACCOUNT = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_REGION", "AWS_IGN
 
 
 def rehearsal(options: Namespace, settings: Settings) -> int:
-    words = shlex.split(options.do) if options.do else [options.what, *shlex.split(options.words)]
+    words = _split(options.do) if options.do else [options.what, *_split(options.words)]
     doings = {"up": _up, "down": _down, "status": _status, "env": _env, "fault": _fault}
     if not words or words[0] not in doings:
         raise UserError(f"do = {options.do!r}: one of {', '.join(doings)}", "`rig rehearsal --help` says more")
     return doings[words[0]](settings, words[1:])
+
+
+def _split(text: str) -> list[str]:
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        raise UserError(f"{text!r} cannot be taken apart: {error}", "quote it as you would in a shell") from None
 
 
 def _up(settings: Settings, _: list[str]) -> int:

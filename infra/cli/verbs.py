@@ -200,7 +200,7 @@ _ALL = [
     Verb(
         name="runs",
         group=WORK,
-        help="the runs on the instance",
+        help="the runs on the instance and at home",
         run=later("work:runs"),
         options=(JSON,),
         settings=WHERE_AM_I,

@@ -16,6 +16,7 @@ from infra.errors import NothingToDo, RigError, UserError, WorldError
 from infra.host.connection import Host
 from infra.host.facts import Facts, RunFacts, ask_facts
 from infra.job import artifacts, run
+from infra.job.home import point_latest
 from infra.names import DEADLINE_TAG, HOME_TAG
 from infra.story.ctrl_c import CtrlC, tamed_ctrl_c
 from infra.story.entry import remove_entry
@@ -225,4 +226,5 @@ def _end_run(rig: Rig, host: Host, facts: Facts, one: RunFacts) -> None:
 
 def _fetch(rig: Rig, host: Host, facts: Facts, one: RunFacts) -> None:
     rig.tell(f"Bringing the results of {one.name} home")
-    rig.point_latest_at(artifacts.fetch(host, facts, one, rig.runs, tell=rig.tell))
+    artifacts.fetch(host, facts, one, rig.runs, tell=rig.tell)
+    point_latest(rig.runs)
