@@ -26,8 +26,8 @@ NAMES = [
 ]  # fmt: skip
 # Of the right names, with a mark or without, or nothing like it.
 SHAPES = some.one_of(
-    some.dictionaries(some.sampled_from(NAMES), ANY),
-    some.dictionaries(some.sampled_from(NAMES), ANY).map(lambda found: {**found, "by": "gluon-rig"}),
+    some.dictionaries(some.sampled_from(NAMES), ANY, max_size=5),
+    some.dictionaries(some.sampled_from(NAMES), ANY, max_size=5).map(lambda found: {**found, "by": "gluon-rig"}),
     ANY,
 )
 CONTENTS = some.one_of(
@@ -37,7 +37,7 @@ CONTENTS = some.one_of(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(summary=CONTENTS, ending=CONTENTS, metrics=CONTENTS)
 def test_files_of_any_shape_are_shown_or_left_out(
     tmp_path: Path, summary: bytes, ending: bytes, metrics: bytes

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from infra.job.container import STOP_TIMEOUT_S
@@ -194,6 +194,7 @@ def test_a_line_that_is_written_over_is_seen_before_it_ends_and_is_in_the_log_by
 PRINTED = some.lists(some.sampled_from([b"a", b"b", b"\r", b"\n", b"\r\n", b"\xff", b" "]), max_size=30)
 
 
+@settings(deadline=None)
 @given(PRINTED, some.sampled_from([0.0, LIVE_EVERY_S]))
 def test_however_output_is_cut_its_whole_lines_are_shown_once_and_in_order(pieces: list[bytes], every_s: float) -> None:
     shown = Shown()
