@@ -17,7 +17,7 @@ _OF_A_REAL_ACCOUNT = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_REGION", "AWS_IGN
 
 
 def rehearsal(options: Namespace, settings: Settings) -> int:
-    words = _split(options.do) if options.do else [options.what, *_split(options.words)]
+    words = [*(_split(options.do) if options.do else [options.what]), *options.rest]
     doings = {"up": _up, "down": _down, "status": _status, "env": _env, "fault": _fault}
     if not words or words[0] not in doings:
         raise UserError(f"do = {options.do!r}: one of {', '.join(doings)}", "`rig rehearsal --help` says more")
@@ -72,5 +72,6 @@ def _env(settings: Settings, __: list[str]) -> int:
 
 
 def _fault(_: Settings, words: list[str]) -> int:
-    deliver(client.fault(Path.cwd(), words))
+    # In quotes, all in one word, is understood too.
+    deliver(client.fault(Path.cwd(), _split(words[0]) if len(words) == 1 else words))
     return 0
