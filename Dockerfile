@@ -1,6 +1,7 @@
 # The training image. `docker build .` makes the GPU image, `docker build --target cpu .` the one without CUDA.
-# It holds Python, MXNet and what training imports, never code: the project is mounted read-only when a job runs.
-# Layers stand in the order of how seldom they change: Debian, then MXNet and CUDA, then the Python packages.
+# It holds Python, MXNet and what programs import, never the program: each run brings a copy of its code.
+# Layers stand in the order of how seldom they change: Debian, then MXNet and CUDA, then the Python packages, and what
+# makes MXNet's downloads find the pictures that are here.
 ARG BASE=debian:bookworm-slim
 
 # MXNet 1.9.1 runs on x86_64 only: its wheel for ARM asks for Arm's own libraries, which no package brings. A Mac with
@@ -9,11 +10,12 @@ FROM --platform=linux/amd64 ${BASE} AS python
 # libgomp1 and libquadmath0 are what MXNet's wheel (OpenMP) and the OpenBLAS in it link against.
 RUN apt-get update \
     && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends \
-        ca-certificates libgomp1 libquadmath0 python3 python3-venv \
+        ca-certificates dataset-fashion-mnist libgomp1 libquadmath0 python3 python3-venv \
     && rm -rf /var/lib/apt/lists/* /var/cache/apt/* \
     && python3 -m venv /opt/venv \
     && useradd --create-home --uid 1000 trainer
-# The log is followed live; the code is mounted read-only; the job runs as the caller's user id, at home nowhere here.
+# The log is followed live; caches beside the code are no results; the job runs as the caller's user id, at home nowhere
+# here.
 ENV PATH=/opt/venv/bin:$PATH \
     PIP_DISABLE_PIP_VERSION_CHECK=1 \
     PYTHONUNBUFFERED=1 \
@@ -25,6 +27,8 @@ COPY requirements/image-cpu.txt /opt/requirements/
 RUN pip install --no-cache-dir --no-compile --no-deps --require-hashes -r /opt/requirements/image-cpu.txt
 COPY requirements/image-python.txt /opt/requirements/
 RUN pip install --no-cache-dir --no-compile --no-deps --require-hashes -r /opt/requirements/image-python.txt
+COPY training/mxnet_hook /opt/venv/lib/python3.11/site-packages/gluon_rig_mxnet_hook
+COPY training/mxnet_hook/gluon_rig_mxnet_hook.pth /opt/venv/lib/python3.11/site-packages/
 USER trainer
 CMD ["python"]
 
@@ -38,6 +42,8 @@ RUN pip install --no-cache-dir --no-compile --no-deps --require-hashes -r /opt/r
     && ldconfig
 COPY requirements/image-python.txt /opt/requirements/
 RUN pip install --no-cache-dir --no-compile --no-deps --require-hashes -r /opt/requirements/image-python.txt
+COPY training/mxnet_hook /opt/venv/lib/python3.11/site-packages/gluon_rig_mxnet_hook
+COPY training/mxnet_hook/gluon_rig_mxnet_hook.pth /opt/venv/lib/python3.11/site-packages/
 # What NVIDIA's container toolkit brings in from the host: the driver (compute) and nvidia-smi (utility).
 ENV NVIDIA_VISIBLE_DEVICES=all \
     NVIDIA_DRIVER_CAPABILITIES=compute,utility

@@ -43,7 +43,7 @@ train: ## train JOB=lenet on this CPU; `make train remote JOB=lenet` on the inst
 logs: ## follow a run again
 watch: ## live view of a run: step, loss, samples per second, GPU use, money
 pull: ## fetch a run's results, also while it trains
-runs: ## the runs on the instance and at home
+runs: ## the runs on the instance
 cancel: ## end a run: RUN=name
 status: ## every rig in the region: state, cost so far, when each guard stops it
 extend: ## move every guard's deadline: BY=2h
@@ -71,7 +71,7 @@ remote:
 # --- Set-up: done when the stamp is newer than the locks --------------------------------------------------------------
 set-up: .venv/.ready ## install what the kit needs into .venv (every other target does it by itself)
 
-.venv/.ready: requirements/laptop.txt pyproject.toml scripts/set-up
+.venv/.ready: requirements/laptop.txt pyproject.toml scripts/set-up $(wildcard training/mxnet_hook/*.p*)
 	@PYTHON='$(PYTHON)' scripts/set-up laptop
 
 .venv/.ready-%: requirements/%.txt .venv/.ready

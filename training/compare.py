@@ -20,6 +20,7 @@ SHOWN = (
     "seconds",
     "samples_per_s",
     "device",
+    "usd",
     "onnx_difference",
 )
 

@@ -1,8 +1,8 @@
 """The one door to MXNet 1.9.1: mends what newer NumPy and Python took away, tunes the process, then imports it.
 
-MXNet 1.9.1 was written for NumPy 1.x and Python with distutils; with the few names below it runs on NumPy 1.23 to 2.x
-and Python 3.10 to 3.13. On the CPU the process environment decides a factor of two, and it is read once, when the
-shared library is loaded: so everybody imports `mx` from here, never from `mxnet`.
+MXNet 1.9.1 was written for NumPy 1.x and Python with distutils; with the names of `mxnet_hook` it runs on NumPy 1.23 to
+2.x and Python 3.10 to 3.13. On the CPU the process environment decides a factor of two, and it is read once, when the
+shared library is loaded: so everybody here imports `mx` from this module, never from `mxnet`.
 """
 
 from __future__ import annotations
@@ -10,13 +10,12 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
-from collections.abc import Callable, MutableMapping
+from collections.abc import MutableMapping
 from contextlib import suppress
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from training.mxnet_hook.numpy_names import mend_distutils, mend_numpy
 
 # MXNet's own element-wise loops start an OpenMP team for each small array and fight with oneDNN's team for the cores.
 # An array must be bigger than this before they do; measured: up to twice the samples per second.
@@ -28,28 +27,6 @@ PARALLEL_SIZE = "2000000000"
 # program 16,400 / 8,500 / 2,100; LSTM alone 11,300 / 26,700 / 27,700.
 # https://gcc.gnu.org/onlinedocs/libgomp/GOMP_005fSPINCOUNT.html
 SPIN_COUNT = "1000"
-
-_RENAMED = {
-    "alltrue": "all",
-    "sometrue": "any",
-    "product": "prod",
-    "cumproduct": "cumprod",
-    "round_": "round",
-    "in1d": "isin",
-    "trapz": "trapezoid",
-}
-_CONSTANTS = {
-    "PINF": np.inf,
-    "NINF": -np.inf,
-    "NaN": np.nan,
-    "NAN": np.nan,
-    "Inf": np.inf,
-    "Infinity": np.inf,
-    "infty": np.inf,
-    "PZERO": 0.0,
-    "NZERO": -0.0,
-}
-_FINANCE = ("mirr", "npv", "pmt", "ppmt", "pv", "rate")
 
 
 def physical_cores() -> int:
@@ -91,36 +68,6 @@ def tune(environ: MutableMapping[str, str]) -> str:
     return "process tuned: " + " ".join(said)
 
 
-def mend_numpy(numpy: Any) -> None:
-    """Give NumPy back the names that MXNet 1.9.1 still uses. Names that exist are left alone."""
-    _restore(numpy, "bool", bool)
-    for name, value in _CONSTANTS.items():
-        _restore(numpy, name, value)
-    for name, now in _RENAMED.items():
-        _restore(numpy, name, getattr(numpy, now, None) or getattr(numpy, name))
-    _restore(numpy, "msort", lambda a: numpy.sort(a, axis=0))
-    for name in _FINANCE:
-        _restore(numpy, name, _gone(name))
-
-
-def _restore(numpy: Any, name: str, value: Any) -> None:
-    if name not in numpy.__dict__:
-        setattr(numpy, name, value)
-
-
-def _gone(name: str) -> Callable[..., Any]:
-    def missing(*_: Any, **__: Any) -> Any:
-        raise AttributeError(f"numpy.{name} was removed in NumPy 1.20; see the numpy-financial package")
-
-    return missing
-
-
-def _mend_distutils() -> None:
-    """Python 3.12 dropped distutils, which MXNet imports; setuptools brings it along."""
-    if find_spec("distutils") is None:
-        import setuptools  # noqa: F401  importing it installs the substitute
-
-
 def _keep_openmp_to_the_engine() -> None:
     """Python's own thread gets no OpenMP team: reading a weight out of oneDNN's layout would start one there.
 
@@ -138,8 +85,8 @@ def _import_mxnet() -> tuple[Any, str]:
     if "mxnet" in sys.modules:
         return sys.modules["mxnet"], "process not tuned: MXNet was imported before training.compat"
     said = tune(os.environ)
-    mend_numpy(np)
-    _mend_distutils()
+    mend_numpy()
+    mend_distutils()
     import mxnet
 
     _keep_openmp_to_the_engine()

@@ -18,8 +18,9 @@ PROJECT = Path(__file__).resolve().parents[2]
 
 
 def ingredients(project: Path = PROJECT) -> list[Path]:
-    """The files that decide the image: code is mounted, never copied, so a change of code builds nothing."""
-    return [project / "Dockerfile", *sorted((project / "requirements").glob("image-*.txt"))]
+    """The files that decide the image: a run brings its code along, so a change of code builds nothing."""
+    hook = sorted(path for path in (project / "training" / "mxnet_hook").glob("*.p*") if path.is_file())
+    return [project / "Dockerfile", *sorted((project / "requirements").glob("image-*.txt")), *hook]
 
 
 def tag(flavour: str, base_image: str = "", project: Path = PROJECT) -> str:

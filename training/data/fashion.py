@@ -13,24 +13,19 @@ import numpy as np
 from training.data import idx
 from training.data.splits import Data, Split, split_off
 from training.errors import BadData
+from training.mxnet_hook.published import DEBIAN_FASHION_MNIST, FASHION_MNIST
 
-MD5 = {
-    "train-images": "f4a8712d7a061bf5bd6d2ca38dc4d50a",
-    "train-labels": "9018921c3c673c538a1fc5bad174d6f9",
-    "t10k-images": "8181f5470baa50b63fa0f6fddb340f0a",
-    "t10k-labels": "15d484375f8d13e6eb1aabb0c3f46965",
-}
+MD5 = FASHION_MNIST.md5
 CLASSES = ("T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot")
-DEBIAN = Path("/usr/share/datasets/fashion-mnist")
 VALIDATION = 5000
 
 
 def load(folder: Path, seed: int) -> Data:
     """55,000 / 5,000 / 10,000 images (n, 1, 28, 28) uint8. Raises BadData."""
-    files = idx.find([folder / "fashion-mnist", folder / "FashionMNIST" / "raw", DEBIAN])
+    files = idx.find([folder / "fashion-mnist", folder / "FashionMNIST" / "raw", DEBIAN_FASHION_MNIST])
     if files is None:
         raise BadData(
-            f"Fashion-MNIST is neither in {folder / 'fashion-mnist'} nor in {DEBIAN}.",
+            f"Fashion-MNIST is neither in {folder / 'fashion-mnist'} nor in {DEBIAN_FASHION_MNIST}.",
             "Debian and Ubuntu: apt install dataset-fashion-mnist\n"
             f"or put the four idx files (plain or .gz) into {folder / 'fashion-mnist'};\n"
             "they are at https://github.com/zalandoresearch/fashion-mnist",

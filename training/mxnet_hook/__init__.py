@@ -1,0 +1,53 @@
+"""Makes a plain `import mxnet` work in every Python that this package is installed in.
+
+Installed as `gluon_rig_mxnet_hook` in the laptop's .venv and in the training image, with a `.pth` file that Python
+reads as it starts (https://docs.python.org/3/library/site.html). It puts one object into `sys.meta_path`; nothing else
+is imported before somebody imports MXNet. Then NumPy gets back the names that MXNet misses, and MXNet's downloads,
+whose addresses are gone, find the data sets this computer has.
+"""
+
+import sys
+
+TYPE_CHECKING = False  # no other import here: every start of Python pays for it
+if TYPE_CHECKING:
+    from importlib.machinery import ModuleSpec
+    from types import ModuleType
+    from typing import Any
+
+
+class BeforeMxnet:
+    """A finder that finds nothing itself: it sees that MXNet is wanted, mends, and lets Python go on."""
+
+    def find_spec(self, name: str, path: "Any" = None, target: "Any" = None) -> "ModuleSpec | None":
+        if name != "mxnet":
+            return None
+        if self in sys.meta_path:
+            sys.meta_path.remove(self)
+        from importlib.util import find_spec
+
+        spec = find_spec(name)
+        if spec is None or spec.loader is None:
+            return None  # MXNet is not here: Python says so
+        from .numpy_names import mend_distutils, mend_numpy
+
+        mend_distutils()
+        mend_numpy()
+        _then_mend_downloads(spec.loader)
+        return spec
+
+
+def _then_mend_downloads(loader: "Any") -> None:
+    execute = loader.exec_module
+
+    def exec_module(module: "ModuleType") -> None:
+        execute(module)
+        from .downloads import use_local_data
+
+        use_local_data(module)
+
+    loader.exec_module = exec_module
+
+
+def install() -> None:
+    if "mxnet" not in sys.modules and not any(type(finder).__name__ == "BeforeMxnet" for finder in sys.meta_path):
+        sys.meta_path.insert(0, BeforeMxnet())  # type: ignore[arg-type]
