@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any, Final
 
-from infra.aws.instance import Instance
+from infra.aws.instance import Instance, find_all
 from infra.aws.session import Session
 from infra.errors import AwsFailed, NotAllowed
 from infra.guard.ring import SCHEDULE, Ring
@@ -24,6 +24,7 @@ POLICY: Final = f"{KIT}-switch-off"
 AFTER_DEADLINE: Final = timedelta(minutes=10)
 AT: Final = "at(%Y-%m-%dT%H:%M:%S)"
 NO_ROLE: Final = "needs a role that does not exist yet: `rig setup-guard` makes it, once per account"
+NO_SCHEDULE: Final = "no schedule yet; `rig launch` again sets it, and changes nothing else"
 
 
 def name(instance_id: str) -> str:
@@ -115,6 +116,12 @@ def _write(session: Session, wanted: dict[str, Any]) -> None:
             scheduler.update_schedule(**wanted)
 
 
+def arm_all(session: Session) -> list[tuple[Instance, Ring]]:
+    """Make the schedules of the region's rigs that were launched before there was a role."""
+    running = [one for one in find_all(session) if one.state in ("pending", "running")]
+    return [(one, arm(session, one, one.deadline)) for one in running if one.deadline]
+
+
 def ring(session: Session, instance: Instance) -> Ring:
     """What the schedule is now."""
     scheduler = session.client("scheduler")
@@ -125,9 +132,16 @@ def ring(session: Session, instance: Instance) -> Ring:
         return Ring(SCHEDULE, armed=False, note=error.cause)
     except AwsFailed as error:
         absent = "ResourceNotFound" in error.code
-        return Ring(SCHEDULE, armed=False, note="no schedule; `rig setup-guard` first" if absent else error.cause)
+        return Ring(SCHEDULE, armed=False, note=_why_absent(session) if absent else error.cause)
     when = datetime.strptime(found["ScheduleExpression"], AT).replace(tzinfo=timezone.utc)
     return Ring(SCHEDULE, armed=found["State"] == "ENABLED", fires_at=when)
+
+
+def _why_absent(session: Session) -> str:
+    try:
+        return NO_SCHEDULE if _role_arn(session) else NO_ROLE
+    except AwsFailed as error:
+        return error.cause
 
 
 def disarm(session: Session, instance_id: str) -> None:

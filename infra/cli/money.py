@@ -14,10 +14,12 @@ from infra.cli.hints import show
 from infra.cli.laptop import laptop_checks
 from infra.cli.open import open_rig
 from infra.console import deliver, tell
+from infra.errors import AwsFailed, NotAllowed
 from infra.settings import Settings
 
 if TYPE_CHECKING:
     from infra.aws.cost import RunCost
+    from infra.aws.session import Session
     from infra.aws.sweep import Found
     from infra.story.rig import Rig
 
@@ -105,7 +107,19 @@ def setup_guard(options: Namespace, settings: Settings) -> int:
     tell(f"The role of ring 3 {'is made' if role.created else 'was there and is as it should be'}: {role.arn}")
     tell("Who may use it, and what it may do:")
     _print_json({"trust": role.trust, "permissions": role.permissions})
+    _hold_what_runs(session)
     return 0
+
+
+def _hold_what_runs(session: Session) -> None:
+    """Whoever makes the role need not be who launches: what they may not do is told, and is not their fault."""
+    from infra.aws import schedules
+
+    try:
+        for instance, ring in schedules.arm_all(session):
+            tell(f"{instance.name}, which runs already: {ring}")
+    except (NotAllowed, AwsFailed) as error:
+        tell(f"What runs already is held by it after the next `rig launch`: {error.cause}")
 
 
 def _plain(value: Any) -> dict[str, Any]:

@@ -132,8 +132,19 @@ def test_a_schedule_that_cannot_be_moved_is_told_with_the_time_at_which_it_still
     assert ring.note.startswith("still stands at its EARLIER time: Cannot set the schedule of ring 3")
 
 
+def test_a_role_made_later_holds_what_runs_already(aws: Session, rig: Instance) -> None:
+    schedules.arm(aws, rig, DEADLINE)
+    assert schedules.ring(aws, rig).note == schedules.NO_ROLE
+
+    schedules.setup_guard(aws)
+
+    assert schedules.ring(aws, rig).note == schedules.NO_SCHEDULE
+    assert [(one.id, ring.armed) for one, ring in schedules.arm_all(aws)] == [(rig.id, True)]
+    assert schedules.ring(aws, rig).armed
+
+
 def test_status_tells_what_really_stands(aws: Session, role: str) -> None:
-    assert schedules.ring(aws, RIG) == Ring(3, armed=False, note="no schedule; `rig setup-guard` first")
+    assert schedules.ring(aws, RIG) == Ring(3, armed=False, note=schedules.NO_SCHEDULE)
     schedules.arm(aws, RIG, DEADLINE)
     schedules.disarm(aws, RIG.id)
     schedules.disarm(aws, RIG.id)
