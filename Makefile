@@ -8,7 +8,7 @@
 rig_verbs := demo doctor plan launch train logs watch pull runs compare cancel status extend stop start terminate \
              ssh ssh-config port notebook board image bake cost sweep settings rehearsal iam-policy setup-guard
 
-.PHONY: help set-up extra-ford extra-parquet test check acceptance lock clean remote $(rig_verbs)
+.PHONY: help set-up extra-ford extra-parquet test test-all check acceptance lock clean remote $(rig_verbs)
 
 # --- How TYPE=g5.xlarge becomes --type='g5.xlarge' -------------------------------------------------------------------
 # Only what stands on the command line counts: a TYPE in the shell's environment is somebody else's.
@@ -20,6 +20,8 @@ rig_options = $(foreach name,$(rig_given),$(call rig_option,$(name)))
 # make would also hand them down expanded, in the environment and in MAKEFLAGS, and stumble over a lone "$(".
 unexport $(rig_given)
 MAKEOVERRIDES =
+# A shell that sets it keeps no compiled modules: each `rig` would compile 600 of them again, for half a second.
+unexport PYTHONDONTWRITEBYTECODE
 # `make train remote`: the second word tells the first one where.
 rig_place = $(if $(filter train,$@),$(filter remote,$(MAKECMDGOALS)))
 
@@ -81,8 +83,14 @@ extra-ford: .venv/.ready-extra-ford ## add the FordA and FordB data (77 MB), for
 extra-parquet: .venv/.ready-extra-parquet ## add pyarrow (170 MB), for sensor logs in Parquet
 
 # --- For those who change the kit ------------------------------------------------------------------------------------
-test: .venv/.ready-test ## the tests; TESTS=tests/aws or TESTS="-k budget" for some of them
-	@.venv/bin/python -m pytest $(TESTS)
+# Some tests at a time, the longest first: tests/conftest.py says which may run side by side.
+several = --numprocesses auto
+
+test: .venv/.ready-test ## what a change must pass; TESTS=tests/aws or TESTS="-k budget": only those, and all of them
+	@.venv/bin/python -m pytest $(if $(TESTS),$(TESTS),$(several) -m 'not exhaustive')
+
+test-all: .venv/.ready-test ## the rest of the tests: more of each kind than `test` has
+	@.venv/bin/python -m pytest $(several) -m exhaustive
 
 check: test ## the tests, and ruff, mypy, shellcheck and the documents
 	@.venv/bin/ruff check

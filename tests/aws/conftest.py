@@ -22,23 +22,18 @@ from typing import Any
 import botocore.session
 import moto.settings
 import pytest
+from account import ACCOUNT, AMIS, MADE, REGION
 from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ClientError
 from moto import mock_aws
-from moto.ec2.models import amis, ec2_backends
+from moto.ec2.models import amis
 from moto.ssm.models import Parameter, ssm_backends
 
 import infra
 from infra.aws.clock import Clock
 from infra.aws.session import Session
 
-AMIS = Path(__file__).with_name("amis.json")
-ACCOUNT = "123456789012"
-REGION = "us-east-1"
-DLAMI = "ami-0d1a0000000022040"
 KIT_CODE = str(Path(infra.__file__).parent)
-MADE: set[str] = set()
-"""Every call that the kit's code has made in any test so far: what the IAM policy has to allow."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -206,8 +201,3 @@ def mend_client_tokens(session: Session) -> None:
 
     session.events.register("before-call.ec2.RunInstances", before)
     session.events.register("after-call.ec2.RunInstances", after)
-
-
-def moto_instance(instance_id: str) -> Any:
-    """moto's own record, to put it into a state that needs time or bad luck on EC2."""
-    return ec2_backends[ACCOUNT][REGION].get_instance(instance_id)

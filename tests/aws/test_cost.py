@@ -1,8 +1,8 @@
 from datetime import datetime, timedelta, timezone
 
 import pytest
+from account import DLAMI
 from answers import ok
-from conftest import DLAMI
 from hypothesis import given
 from hypothesis import strategies as st
 

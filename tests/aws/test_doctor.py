@@ -1,5 +1,5 @@
+from account import DLAMI
 from answers import PUBLISHED, price_list, quotas
-from conftest import DLAMI
 
 from infra.aws.doctor import Check, examine
 from infra.aws.tags import own_tags, specification

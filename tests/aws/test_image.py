@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from conftest import DLAMI
+from account import DLAMI
 
 from infra.aws.image import SOURCES, Image, describe_image, newest_id
 from infra.errors import UserError

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import rigging
-from conftest import moto_instance
+from account import moto_instance
 from rigging import KEY, MICRO, NAME, NOTHING, Killed, Reaper, census, forget_ended, order, whole
 
 from infra.aws.access import find_group

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 import rigging
+from account import moto_instance
 from answers import quotas
 from botocore.awsrequest import AWSResponse
-from conftest import moto_instance
 from rigging import MICRO, NAME, NOTHING, census, order, whole
 
 from infra.aws.birth import Birth

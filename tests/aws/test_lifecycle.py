@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 import rigging
-from conftest import moto_instance
+from account import moto_instance
 from moto.ec2.models.instances import StateReason
 
 from infra.aws.instance import find

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import botocore.session
 import pytest
+from account import MADE
 from botocore import xform_name
-from conftest import MADE
 
 from infra.aws.policy import ASKED_BY_AWS, FREE, action_of, actions, policy, setup_policy
 from infra.names import OWNER_TAG

@@ -1,8 +1,8 @@
 import itertools
 
 import pytest
+from account import DLAMI
 from botocore.exceptions import ClientError
-from conftest import DLAMI
 from rigging import Reaper, forget_ended
 
 from infra.aws.leftovers import KINDS, Thing

@@ -111,7 +111,6 @@ def test_a_spot_notice_is_answered_within_seconds(machine: Machine, imds: Imds) 
     assert endings(machine.ended)[0].reason == "spot"
 
 
-@pytest.mark.slow
 def test_nothing_that_hangs_on_the_way_keeps_it_on(machine: Machine) -> None:
     """Docker, the copy, the disk and systemd all hang. The power button is still pressed, every way there is."""
     machine.program("docker", 'case "$1" in ps) echo rig-a ;; *)\n' + HANG + "esac\n")

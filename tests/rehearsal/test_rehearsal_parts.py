@@ -35,7 +35,7 @@ def multipart() -> bytes:
     [
         (b"", ()),
         (HOOK, (Part("boothook", b"#!/bin/sh\necho early\n"),)),
-        (gzip.compress(SCRIPT), (Part("script", SCRIPT),)),
+        (gzip.compress(SCRIPT, mtime=0), (Part("script", SCRIPT),)),
         (b"what is this", (Part("unknown", b"what is this"),)),
         (
             multipart(),

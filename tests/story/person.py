@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import boto3
+
 from infra.rehearsal import client
 
 RIG = Path(sys.executable).with_name("rig")
@@ -48,7 +50,7 @@ class Person:
         return found
 
     def aws(self, *words: str) -> Any:
-        """The real awscli, as the person would ask the same cloud."""
+        """The real awscli, as the person would ask the same cloud. Each question is a process: `ask` is faster."""
         environment = {
             **self.environment,
             "AWS_ENDPOINT_URL": self.cloud().endpoint_url,
@@ -59,9 +61,19 @@ class Person:
         line = [str(RIG.with_name("aws")), *words, "--output", "json"]
         return json.loads(subprocess.run(line, env=environment, check=True, capture_output=True, text=True).stdout)
 
+    def ask(self, service: str) -> Any:
+        """The same cloud by boto3, in this process: a client of *service*."""
+        return boto3.client(
+            service,
+            region_name="us-east-1",
+            endpoint_url=self.cloud().endpoint_url,
+            aws_access_key_id="rehearsal",
+            aws_secret_access_key="rehearsal",
+        )
+
     def living(self) -> list[dict[str, Any]]:
         """Every instance that AWS shows and that is not on its way out."""
-        found = self.aws("ec2", "describe-instances")["Reservations"]
+        found = self.ask("ec2").describe_instances()["Reservations"]
         every = [one for reservation in found for one in reservation["Instances"]]
         return [one for one in every if one["State"]["Name"] not in ("terminated", "shutting-down")]
 

@@ -26,18 +26,18 @@ for step in range(begin + 1, 11):
 def test_a_machine_that_vanishes_takes_nothing_with_it(person: Person) -> None:
     (person.folder / "steps.py").write_text(STEPS)
     person.types("launch")
-    person.aws("s3api", "create-bucket", "--bucket", "copies")
+    person.ask("s3").create_bucket(Bucket="copies")
     name = person.types("train", "remote", "--script", "steps.py", "--bucket", "s3://copies/rig", "--detach").strip()
     person.types("train", "remote", "--resume", name)
     assert "still going" in person.said
 
     def copied() -> bool:
-        listed = person.aws("s3api", "list-objects-v2", "--bucket", "copies").get("Contents", [])
+        listed = person.ask("s3").list_objects_v2(Bucket="copies").get("Contents", [])
         return f"rig/runs/{name}/checkpoints/step" in {one["Key"] for one in listed}
 
     eventually(copied, "the copy of the checkpoint")
     (instance,) = person.living()
-    person.aws("ec2", "terminate-instances", "--instance-ids", instance["InstanceId"])
+    person.ask("ec2").terminate_instances(InstanceIds=[instance["InstanceId"]])
     eventually(lambda: person.living() == [], "the end of the machine")
     assert not (person.folder / "runs" / name).exists(), "nothing of it was on the laptop"
 
@@ -91,7 +91,7 @@ while not saved.exists():
 def test_a_spot_notice_saves_copies_and_is_told_and_another_machine_goes_on(person: Person) -> None:
     (person.folder / "late.py").write_text(LATE)
     person.types("launch", "--spot")
-    person.aws("s3api", "create-bucket", "--bucket", "copies")
+    person.ask("s3").create_bucket(Bucket="copies")
     follower = person.start("train", "remote", "--script", "late.py", "--bucket", "s3://copies")
     assert follower.stderr is not None
     told = iter(follower.stderr.readline, "")

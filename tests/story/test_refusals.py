@@ -78,9 +78,9 @@ def test_a_refusal_says_cause_and_next_step_and_leaves_nothing(visitor: Person, 
 
     assert [sentence for sentence in sentences if sentence not in said] == []
     assert visitor.living() == []
-    ours = ["--filters", "Name=tag-key,Values=gluon-rig:owner"]
-    assert visitor.aws("ec2", "describe-security-groups", *ours)["SecurityGroups"] == []
-    assert visitor.aws("ec2", "describe-key-pairs", *ours)["KeyPairs"] == []
+    ours = [{"Name": "tag-key", "Values": ["gluon-rig:owner"]}]
+    assert visitor.ask("ec2").describe_security_groups(Filters=ours)["SecurityGroups"] == []
+    assert visitor.ask("ec2").describe_key_pairs(Filters=ours)["KeyPairs"] == []
 
 
 def test_without_ssh_nothing_is_rented(visitor: Person, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import random
 import re
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from person import Person, eventually, kill
@@ -15,6 +16,11 @@ from person import Person, eventually, kill
 
 def newest(person: Person) -> Path:
     return (person.folder / "runs" / "latest").resolve()
+
+
+def our_groups(person: Person) -> list[dict[str, Any]]:
+    ours = [{"Name": "tag-key", "Values": ["gluon-rig:owner"]}]
+    return list(person.ask("ec2").describe_security_groups(Filters=ours)["SecurityGroups"])
 
 
 def test_launch_train_status_logs_pull_stop_start_terminate(person: Person) -> None:
@@ -75,7 +81,7 @@ def test_a_machine_that_stopped_with_results_on_its_disk_is_not_deleted(person: 
     person.types("launch")
     person.types("train", "remote", "--cmd", "echo precious", "--detach")
     (instance,) = person.living()
-    person.aws("ec2", "stop-instances", "--instance-ids", instance["InstanceId"])
+    person.ask("ec2").stop_instances(InstanceIds=[instance["InstanceId"]])
     eventually(lambda: person.status()[0]["state"] == "stopped", "the stop")
 
     person.types("terminate", code=2)
@@ -97,17 +103,15 @@ def test_a_script_that_leaves_nothing_has_failed_and_a_command_that_leaves_nothi
 
 def test_a_laptop_that_moved_is_let_in_before_it_is_missed(person: Person) -> None:
     person.types("launch")
-    (group,) = person.aws("ec2", "describe-security-groups", "--filters", "Name=tag-key,Values=gluon-rig:owner")[
-        "SecurityGroups"
-    ]
-    there = ["--group-id", group["GroupId"], "--protocol", "tcp", "--port", "22", "--cidr"]
-    person.aws("ec2", "authorize-security-group-ingress", *there, "198.51.100.7/32")
-    person.aws("ec2", "revoke-security-group-ingress", *there, "127.0.0.1/32")
+    (group,) = our_groups(person)
+    rule = {"GroupId": group["GroupId"], "IpProtocol": "tcp", "FromPort": 22, "ToPort": 22}
+    person.ask("ec2").authorize_security_group_ingress(**rule, CidrIp="198.51.100.7/32")
+    person.ask("ec2").revoke_security_group_ingress(**rule, CidrIp="127.0.0.1/32")
 
     person.types("runs")
 
     assert "Your address has changed; it is 127.0.0.1/32 now" in person.said
-    (group,) = person.aws("ec2", "describe-security-groups", "--group-ids", group["GroupId"])["SecurityGroups"]
+    (group,) = our_groups(person)
     assert [source["CidrIp"] for rule in group["IpPermissions"] for source in rule["IpRanges"]] == ["127.0.0.1/32"]
 
 
@@ -153,7 +157,7 @@ def test_a_partial_pull_brings_what_is_there_while_the_run_goes_on(person: Perso
     assert (log.parent / "MANIFEST.sha256").exists()
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", [pytest.param(n, marks=[pytest.mark.exhaustive] * (n != 3)) for n in range(6)])
 def test_a_launch_killed_at_any_moment_is_finished_by_the_next_and_there_is_one_instance(
     person: Person, seed: int
 ) -> None:
@@ -172,14 +176,7 @@ def test_a_launch_killed_at_any_moment_is_finished_by_the_next_and_there_is_one_
 
     (instance,) = person.living()
     assert instance["State"]["Name"] == "running"
-    assert (
-        len(
-            person.aws("ec2", "describe-security-groups", "--filters", "Name=tag-key,Values=gluon-rig:owner")[
-                "SecurityGroups"
-            ]
-        )
-        == 1
-    )
+    assert len(our_groups(person)) == 1
     person.types("terminate")
     assert person.living() == []
 

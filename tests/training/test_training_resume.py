@@ -76,11 +76,13 @@ def unbroken(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
     return numbers(workdir)
 
 
-@pytest.mark.slow
-def test_killed_at_random_moments_it_ends_with_the_same_bits(tmp_path: Path, unbroken: dict[str, object]) -> None:
+@pytest.mark.parametrize("kills", [1, pytest.param(KILLS, marks=pytest.mark.exhaustive)])
+def test_killed_at_random_moments_it_ends_with_the_same_bits(
+    tmp_path: Path, unbroken: dict[str, object], kills: int
+) -> None:
     """RESUME_KILLS=50 makes it fifty. Each kill falls at a random moment after the first checkpoint of that attempt."""
     draw = random.Random(2026)
-    for _ in range(KILLS):
+    for _ in range(kills):
         before = checkpoint.newest(tmp_path / "checkpoints")
         process = start(tmp_path, *LONG)
         wait_until(lambda before=before: checkpoint.newest(tmp_path / "checkpoints") != before, process)  # type: ignore[misc]

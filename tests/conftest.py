@@ -1,0 +1,90 @@
+"""Most tests wait for another process, so several run at once: `make test`, by pytest-xdist.
+
+Which test may run beside which is decided here. The tests of one file run one after the other, in one process, and
+share its fixtures; those of a file in APART share nothing and go to whichever process is free; TOGETHER are those that
+share more than a file does. https://pytest-xdist.readthedocs.io/en/stable/distribution.html
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from typing import Any
+
+import pytest
+
+APART = {
+    "tests/guard/test_guard_live.py",
+    "tests/story/test_bake_story.py",
+    "tests/story/test_bucket.py",
+    "tests/story/test_dying_alone.py",
+    "tests/story/test_story.py",
+}
+TOGETHER = {
+    "tests/aws/": "aws",  # its last test looks back on all others of the folder
+    "tests/image/test_training_image.py": "docker",  # one engine for all, and a run in it wants all cores
+    "tests/host/test_engine.py": "docker",
+    "tests/story/test_docker.py": "docker",
+}
+LONGEST_FIRST = [
+    "tests/story/test_deaths.py",
+    "tests/story/test_dying_alone.py",
+    "aws",
+    "docker",
+    "tests/story/test_refusals.py",
+    "tests/training/test_training_resume.py",
+    "tests/guard/test_guard_live.py",
+    "tests/story/test_story.py",
+    "tests/story/test_bucket.py",
+    "tests/training/test_training_jobs.py",
+]
+"""What would keep one process busy after all others have finished, were it begun last."""
+
+
+def group_of(nodeid: str) -> str:
+    file = nodeid.partition("::")[0]
+    return next((group for start, group in TOGETHER.items() if file.startswith(start)), file)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Two for each core, since most tests wait; no more than four, since each one imports MXNet, moto and boto3."""
+    return min(4, 2 * (os.cpu_count() or 1))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByGroup(LoadScopeScheduling):  # type: ignore[misc, unused-ignore]
+        def _split_scope(self, nodeid: str) -> str:
+            group = group_of(nodeid)
+            return nodeid if group in APART else group
+
+    config.option.loadscopereorder = False  # it would begin with the group of the most tests, not of the longest
+    return ByGroup(config, log)
+
+
+def pytest_configure() -> None:
+    hand_down_signals()
+    # A shell may say that compiled modules are not kept: then each process of ours would compile 600 of them again.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
+
+
+def hand_down_signals() -> None:
+    """Under `nohup`, and behind a shell's `&`, signals arrive ignored, and whatever we start would inherit that.
+
+    A handler that does nothing ignores them too, and a program started from here has the system's own answer again.
+    https://pubs.opengroup.org/onlinepubs/9799919799/functions/execve.html
+    """
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, lambda *_: None)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    place = {group: number for number, group in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: place.get(group_of(item.nodeid), len(place)))
