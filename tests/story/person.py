@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import signal
 import subprocess
@@ -62,20 +63,30 @@ class Person:
         return json.loads(subprocess.run(line, env=environment, check=True, capture_output=True, text=True).stdout)
 
     def ask(self, service: str) -> Any:
-        """The same cloud by boto3, in this process: a client of *service*."""
-        return boto3.client(
-            service,
-            region_name="us-east-1",
-            endpoint_url=self.cloud().endpoint_url,
-            aws_access_key_id="rehearsal",
-            aws_secret_access_key="rehearsal",
-        )
+        """The same cloud by boto3, in this process."""
+        return aws(self.cloud(), service)
 
     def living(self) -> list[dict[str, Any]]:
         """Every instance that AWS shows and that is not on its way out."""
         found = self.ask("ec2").describe_instances()["Reservations"]
         every = [one for reservation in found for one in reservation["Instances"]]
         return [one for one in every if one["State"]["Name"] not in ("terminated", "shutting-down")]
+
+
+def aws(cloud: client.Cloud, service: str) -> Any:
+    return aws_client(service, cloud.endpoint_url, cloud.secret)
+
+
+@functools.cache
+def aws_client(service: str, endpoint_url: str, secret: str) -> Any:
+    """boto3 reads a model of some megabytes for each client, which takes longer than a question."""
+    return boto3.client(
+        service,
+        region_name="us-east-1",
+        endpoint_url=endpoint_url,
+        aws_access_key_id="rehearsal",
+        aws_secret_access_key=secret,
+    )
 
 
 def eventually(condition: Callable[[], Any], what: str) -> Any:

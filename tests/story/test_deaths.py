@@ -18,9 +18,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
-from person import Person, eventually
+from person import Person, aws, eventually
 
 from infra import budget
 from infra.rehearsal import client, processes
@@ -82,16 +81,6 @@ class Victim:
     def ended(self) -> dict[str, Any]:
         file = self.place / "root/var/lib/gluon-rig/ended.json"
         return dict(json.loads(file.read_text())) if file.exists() else {}
-
-
-def aws(cloud: client.Cloud, service: str) -> Any:
-    return boto3.client(
-        service,
-        region_name="us-east-1",
-        endpoint_url=cloud.endpoint_url,
-        aws_access_key_id="rehearsal",
-        aws_secret_access_key="rehearsal",
-    )
 
 
 def command(pid: int) -> str:
