@@ -45,7 +45,7 @@ train: ## train JOB=lenet on this CPU; `make train remote JOB=lenet` on the inst
 logs: ## follow a run again
 watch: ## live view of a run: step, loss, samples per second, GPU use, money
 pull: ## fetch a run's results, also while it trains
-runs: ## the runs on the instance
+runs: ## the runs on the instance and at home
 cancel: ## end a run: RUN=name
 status: ## every rig in the region: state, cost so far, when each guard stops it
 extend: ## move every guard's deadline: BY=2h

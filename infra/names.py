@@ -17,6 +17,9 @@ HOME_TAG: Final = "gluon-rig:results-home"  # "yes" while no result lies on this
 HOST_KEY_TAG: Final = "gluon-rig:host-key"  # "ssh-ed25519 AAAA...", taken from the console output
 SSH_PORT_TAG: Final = "gluon-rig:ssh-port"  # only the rehearsal cloud sets it; absent means 22
 
+# The access key id of every rehearsal cloud; the secret key is a new one each time (infra/rehearsal/secret.py).
+REHEARSAL_KEY_ID: Final = "rehearsal"
+
 # Docker labels.
 RUN_LABEL: Final = "gluon-rig.run"
 IMAGE_LABEL: Final = "gluon-rig.image"

@@ -93,7 +93,7 @@ def described(docker: list[str], states: dict[str, str], runs: list[Path]) -> di
     found: dict[str, dict[str, object]] = {
         run: {"Running": state in ("running", "paused", "restarting")} for run, state in states.items()
     }
-    unclear = [run.name for run in runs if run.name in found and not (run / "exit.json").exists()]
+    unclear = [run.name for run in runs if run.name in found and record_of(run) is None]
     for run in unclear:  # one by one: a container removed in this moment must not hide the others
         text = ask([*docker, "inspect", "--format", "{{json .State}}", f"rig-{run}"])
         if text:
@@ -124,7 +124,7 @@ def run_folders(runs: Path) -> list[Path]:
 
 
 def run_facts(folder: Path, containers: dict[str, dict[str, object]] | None) -> dict[str, object]:
-    recorded = read_json(folder / "exit.json")
+    recorded = record_of(folder)
     container = (containers or {}).get(folder.name, {})
     state = state_of(recorded, containers, folder.name)
     return {
@@ -142,7 +142,7 @@ def run_facts(folder: Path, containers: dict[str, dict[str, object]] | None) -> 
 
 def just_beginning(folder: Path, containers: dict[str, dict[str, object]] | None) -> bool:
     """Somebody has made the folder a moment ago and is about to start the container: nothing is lost yet."""
-    has_begun = (folder / "train.log").exists() or (folder / "exit.json").exists()
+    has_begun = (folder / "train.log").exists() or record_of(folder) is not None
     known = has_begun or containers is None or folder.name in containers
     return not known and (age_s(folder) or 0) < BEGINNING_S
 
@@ -167,10 +167,16 @@ def exit_code(recorded: dict[str, object] | None, container: dict[str, object]) 
     return None if code == 255 else code
 
 
+def record_of(folder: Path) -> dict[str, object] | None:
+    """What the recorder wrote of the run's end; a file of that name by the program itself is none."""
+    found = read_json(folder / "exit.json")
+    return found if found and found.get("by") == "gluon-rig" and isinstance(found.get("exit_code"), int) else None
+
+
 def read_json(path: Path) -> dict[str, object] | None:
     try:
         value = json.loads(path.read_text())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
 

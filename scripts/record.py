@@ -7,7 +7,8 @@ Runs inside the container (or as a plain process), with nothing but the standard
 person's gets the same record as ours: `job.json` (what was to be done, from $RIG_JOB, so that it can be resumed
 elsewhere), `train.log` (all it printed), `exit.json` (how it ended) and, last of all, `MANIFEST.sha256`. A folder with
 a manifest is whole; `--seal` writes the manifest of a run whose recorder was killed.
-Standard output is passed on, so that `docker logs` shows the same lines.
+Standard output is passed on, so that `docker logs` shows the same lines; of a line that is written over and over
+(tqdm), its newest state.
 """
 
 from __future__ import annotations
@@ -25,7 +26,13 @@ import time
 from pathlib import Path
 from typing import IO
 
+MARK = "gluon-rig"  # a program may write files of these names too; ours say so
 LOG, EXIT, MANIFEST, JOB = "train.log", "exit.json", "MANIFEST.sha256", "job.json"
+# What a job gets to save and end. Less than `docker stop` waits (job/container.py): then we are killed with it, and
+# nobody is left to write how it ended.
+GRACE_S = 50.0
+LIVE_EVERY_S = 1.0
+LONGEST_LINE = 1 << 16
 
 
 def main(argv: list[str]) -> int:
@@ -41,6 +48,7 @@ def main(argv: list[str]) -> int:
 def record(workdir: Path, command: list[str]) -> int:
     """Run *command*, write its record into *workdir*, return its exit code (128 + signal if a signal ended it)."""
     workdir.mkdir(parents=True, exist_ok=True)
+    seconds_before = seconds_of(workdir / EXIT)
     for leftover in (MANIFEST, EXIT):  # of an earlier part of a run that is resumed
         (workdir / leftover).unlink(missing_ok=True)
     if os.environ.get("RIG_JOB"):
@@ -53,7 +61,10 @@ def record(workdir: Path, command: list[str]) -> int:
         exit_code = refuse(log, refusal) if refusal else child.run(command, log)
         if exit_code and "Read-only file system" in last_words(workdir / LOG):
             announce(log, "gluon-rig: the code is read-only here; write into ./out or below $RIG_RUN_DIR\n")
-    end = ending(command, exit_code, started, signal_name=child.asked_to_end, killed=oom_kills() - killed_before)
+    end = {
+        **ending(command, exit_code, started, signal_name=child.asked_to_end, killed=oom_kills() - killed_before),
+        "seconds_before": seconds_before,
+    }
     try:
         write_whole(workdir / EXIT, json.dumps(end, indent=2).encode() + b"\n")
         seal(workdir)
@@ -102,6 +113,7 @@ class Child:
 
     def __init__(self) -> None:
         self.asked_to_end = ""
+        self._patience: threading.Timer | None = None
         self._process: subprocess.Popen[bytes] | None = None
         # Before the process is there: a signal in the moment between would end us alone.
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
@@ -122,6 +134,8 @@ class Child:
         copying = threading.Thread(target=copy, args=(self._process.stdout, log), daemon=True)
         copying.start()
         code = self._process.wait()
+        if self._patience is not None:
+            self._patience.cancel()
         # What the job left in the background would keep the run, and the bill, going for ever.
         self._kill_the_rest()
         copying.join(timeout=5)
@@ -132,6 +146,10 @@ class Child:
         if self._process is not None:
             with contextlib.suppress(ProcessLookupError):  # it ended in the same moment; wait() has its exit code
                 os.killpg(self._process.pid, number)
+            if self._patience is None:
+                self._patience = threading.Timer(grace_s(), self._kill_the_rest)
+                self._patience.daemon = True
+                self._patience.start()
 
     def _kill_the_rest(self) -> None:
         assert self._process is not None
@@ -139,16 +157,69 @@ class Child:
             os.killpg(self._process.pid, signal.SIGKILL)
 
 
+def grace_s() -> float:
+    try:
+        return float(os.environ["RIG_GRACE_S"])
+    except (KeyError, ValueError):
+        return GRACE_S
+
+
 def copy(output: IO[bytes], log: IO[bytes]) -> None:
-    """Copy *output* to *log* and to our standard output; if one of them takes no more (disk full), to the other."""
-    takers = [log, sys.stdout.buffer]
+    """Copy *output* to *log* byte by byte, and to our standard output line by line; each goes on without the other."""
+    shown = Shown()
+    log_takes = screen_takes = True
     while chunk := output.read1(65536):  # type: ignore[attr-defined]
-        for taker in list(takers):
-            try:
-                taker.write(chunk)
-                taker.flush()
-            except OSError:
-                takers.remove(taker)
+        log_takes = log_takes and taken(log, chunk)
+        screen_takes = screen_takes and taken(sys.stdout.buffer, shown.of(chunk, time.monotonic()))
+    taken(sys.stdout.buffer, shown.rest())
+
+
+def taken(taker: IO[bytes], some: bytes) -> bool:
+    try:
+        taker.write(some)
+        taker.flush()
+    except OSError:  # the disk is full, or nobody reads
+        return False
+    return True
+
+
+class Shown:
+    """What a follower is shown of the bytes a job prints: whole lines, and the states of one that is not whole yet.
+
+    tqdm begins its line anew with a carriage return and ends it when it is through, while `docker logs` shows whole
+    lines alone. So each state goes out as a line that begins with a carriage return, at most one in LIVE_EVERY_S.
+    """
+
+    def __init__(self) -> None:
+        self._open = b""
+        self._moved_at = -LIVE_EVERY_S
+
+    def of(self, chunk: bytes, now: float) -> bytes:
+        *whole, self._open = (self._open + chunk).replace(b"\r\n", b"\n").split(b"\n")
+        return b"".join(newest(line) + b"\n" for line in whole) + self._begun(now)
+
+    def rest(self) -> bytes:
+        return newest(self._open)
+
+    def _begun(self, now: float) -> bytes:
+        state = self._open.rstrip(b"\r")  # the last one may belong to the newline to come
+        if b"\r" not in state:
+            if len(state) < LONGEST_LINE:
+                return b""
+            whole, self._open = self._open, b""
+            return whole
+        before, _, last = self._open.rpartition(b"\r")
+        # Earlier states are in the log; the last may have begun with no more than blanks yet.
+        self._open = b"\r" + (b"" if last.strip() else newest(before) + b"\r") + last
+        if now - self._moved_at < LIVE_EVERY_S:
+            return b""
+        self._moved_at = now
+        return b"\r" + newest(state) + b"\n"
+
+
+def newest(line: bytes) -> bytes:
+    """What of *line* stands on a terminal at the end."""
+    return next((part for part in reversed(line.split(b"\r")) if part.strip()), b"")
 
 
 def oom_kills() -> int:
@@ -164,9 +235,19 @@ def oom_kills() -> int:
     return 0
 
 
+def seconds_of(path: Path) -> float:
+    """How long the earlier parts of a run took that is resumed in its folder; 0 for none."""
+    try:
+        earlier = json.loads(path.read_text())
+        return float(earlier["seconds"]) + float(earlier["seconds_before"]) if earlier["by"] == MARK else 0.0
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return 0.0
+
+
 def ending(command: list[str], exit_code: int, started: float, *, signal_name: str, killed: int) -> dict[str, object]:
     ended = time.time()
     return {
+        "by": MARK,
         "command": command,
         "exit_code": exit_code,
         "signal": signal_name,  # what we were asked to end by, if we were
@@ -176,6 +257,7 @@ def ending(command: list[str], exit_code: int, started: float, *, signal_name: s
         "seconds": round(ended - started, 3),
         "instance_type": os.environ.get("RIG_INSTANCE_TYPE", ""),
         "usd_per_hour": float(os.environ.get("RIG_USD_PER_HOUR") or 0),
+        "pretended": os.environ.get("RIG_PRETENDED") == "1",  # in a rehearsal: it would have cost that
         "results": os.environ.get("RIG_RESULTS", "required"),  # "optional": what it printed is its result
     }
 

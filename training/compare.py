@@ -20,7 +20,6 @@ SHOWN = (
     "seconds",
     "samples_per_s",
     "device",
-    "usd",
     "onnx_difference",
 )
 

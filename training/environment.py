@@ -22,6 +22,7 @@ class Surroundings:
     run: str = ""
     git_commit: str = ""
     gpu_required: bool = False
+    pretended: bool = False
 
     @classmethod
     def read(cls, environ: Mapping[str, str] = os.environ) -> Surroundings:
@@ -31,6 +32,7 @@ class Surroundings:
             instance_type=environ.get("RIG_INSTANCE_TYPE", ""),
             run=environ.get("RIG_RUN", ""),
             git_commit=environ.get("RIG_GIT_COMMIT", "") or _git_commit(),
+            pretended=environ.get("RIG_PRETENDED", "") == "1",
             gpu_required=environ.get("RIG_REQUIRE_GPU", "") == "1",
         )
 

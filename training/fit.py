@@ -251,7 +251,6 @@ class Training:
             epochs=self.position.epoch,
             steps=self.position.step,
             best_epoch=self.position.best_epoch,
-            usd=self.run.usd(),
             message=message,
         )
 

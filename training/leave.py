@@ -50,9 +50,6 @@ class Run:
     def load_best(self) -> None:
         self.learner.load_weights(mx.nd.load(str(self.workdir / BEST)))
 
-    def usd(self) -> float:
-        return round(self.around.usd_per_hour * self.clock.total() / 3600, 6)
-
 
 def leave(run: Run, summary: Summary, console: Console) -> Summary:
     """Write everything; return the summary with the test scores. It is written last: with it the run is done."""
@@ -70,7 +67,7 @@ def leave(run: Run, summary: Summary, console: Console) -> Summary:
         summary, score=result.scores[run.recipe.best], scores=dict(result.scores), onnx_difference=onnx.difference
     )
     _draw_curves(run, result, console)
-    summary = replace(summary, seconds=round(run.clock.total(), 2), usd=run.usd())
+    summary = replace(summary, seconds=round(run.clock.total(), 2))
     _write(run.workdir / "report.html", page(_report(run, result, summary)))
     summary.write(run.workdir)
     said = "  ".join(f"{name} {number(value)}" for name, value in summary.scores.items())
@@ -115,6 +112,7 @@ def _report(run: Run, result: Result, summary: Summary) -> Report:
         hardware=hardware.describe(),
         sections=[section(result) for section in run.recipe.sections],
         usd_per_hour=run.around.usd_per_hour,
+        pretended=run.around.pretended,
     )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from training.errors import disk_full_named
 
+MARK = "gluon-rig"  # any program may write a summary.json of its own; who carries the folder reads only this one
 DONE = "done"
 INTERRUPTED = "interrupted"
 FAILED = "failed"
@@ -30,7 +31,6 @@ class Summary:
     epochs: int = 0
     steps: int = 0
     best_epoch: int = 0
-    usd: float = 0.0
     onnx_difference: float | None = None
     message: str = ""
 
@@ -38,7 +38,7 @@ class Summary:
         path = workdir / "summary.json"
         aside = path.with_suffix(".aside")
         with disk_full_named(path, "the summary"):
-            aside.write_text(json.dumps(asdict(self), indent=2) + "\n")
+            aside.write_text(json.dumps({"by": MARK, **asdict(self)}, indent=2) + "\n")
             aside.replace(path)
 
 

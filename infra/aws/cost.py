@@ -62,12 +62,21 @@ class InstanceCost:
 
 @dataclass(frozen=True)
 class RunCost:
-    """One run: its time at the price of the machine it ran on. *usd* None: its record does not name a price."""
+    """One run: its time at the price of the machine it ran on. *usd* None: its record does not name a price.
+
+    *pretended*: in a rehearsal; it would have cost that. *seconds*: of all its parts, if it was resumed.
+    """
 
     run: str
     instance_type: str
     seconds: float
     usd: float | None
+    pretended: bool = False
+
+    @property
+    def said(self) -> str:
+        """ "$0.0307", "would be $0.0307", or "-": the one wording of what a run cost."""
+        return "-" if self.usd is None else f"{'would be ' if self.pretended else ''}${self.usd:.4f}"
 
 
 def instance_costs(session: Session, *, now: datetime | None = None) -> list[InstanceCost]:
@@ -159,8 +168,11 @@ def disks_of(session: Session, instances: list[Instance]) -> dict[str, Disk]:
 
 
 def run_cost(run: str, ending: Mapping[str, Any]) -> RunCost:
-    """From the record the run left (exit.json): its seconds at the price it was told when it started."""
-    seconds = float(ending.get("seconds", 0.0))
+    """From the record the run left (exit.json): its seconds at the price it was told when it started.
+
+    The one place where a run's cost is computed: the screen at its end and `rig cost` show this figure.
+    """
+    seconds = float(ending.get("seconds", 0.0)) + float(ending.get("seconds_before", 0.0))
     usd_per_hour = float(ending.get("usd_per_hour", 0.0))
     usd = seconds / 3600 * usd_per_hour if usd_per_hour else None
-    return RunCost(run, str(ending.get("instance_type", "")), seconds, usd)
+    return RunCost(run, str(ending.get("instance_type", "")), seconds, usd, bool(ending.get("pretended")))

@@ -87,6 +87,12 @@ def start(session: Session, instance: Instance, tags: Mapping[str, str], tell: T
 
 def stop(session: Session, instance: Instance, tell: Tell, clock: Clock = REAL) -> Instance:
     """Stop the instance and wait until it is stopped: from then on only its disk costs."""
+    order_stop(session, instance, tell, clock)
+    return wait(session, instance, until="stopped", tell=tell, clock=clock)
+
+
+def order_stop(session: Session, instance: Instance, tell: Tell, clock: Clock = REAL) -> None:
+    """Once this is through, the machine stops, whoever waits for it or does not."""
     if instance.state == "stopped":
         raise NothingToDo(f"{instance.name} ({instance.id}) is already stopped")
     if instance.ended:
@@ -102,7 +108,6 @@ def stop(session: Session, instance: Instance, tell: Tell, clock: Clock = REAL) 
         with session.translated(f"stop {instance.id}"):
             session.client("ec2").stop_instances(InstanceIds=[instance.id])
     tell(f"Stopping {instance.id}")
-    return wait(session, instance, until="stopped", tell=tell, clock=clock)
 
 
 def terminate(session: Session, instance: Instance, tell: Tell, clock: Clock = REAL) -> Instance:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from infra.aws.failures import Scene, from_code, from_exception
-from infra.names import KIT
+from infra.names import KIT, REHEARSAL_KEY_ID
 
 if TYPE_CHECKING:
     import boto3
@@ -23,14 +23,15 @@ READ_TIMEOUT_S: Final = 60.0  # botocore's own
 class Session:
     """Who we are and which region we speak to. Opens nothing until a client is asked for; safe to share by threads.
 
-    *endpoint_url*: the rehearsal cloud's address. It is asked with made-up credentials, so that a person without an
-    AWS account can rehearse, and a person with one cannot leak a key to it.
+    *endpoint_url*: the rehearsal cloud's address, and *secret* its own secret key, so that a person without an AWS
+    account can rehearse, and a person with one cannot leak a key to it.
     """
 
-    def __init__(self, *, region: str, profile: str = "", endpoint_url: str = "") -> None:
+    def __init__(self, *, region: str, profile: str = "", endpoint_url: str = "", secret: str = "") -> None:
         self.region = region
         self.profile = profile
         self.endpoint_url = endpoint_url
+        self._secret = secret
         self._lock = threading.RLock()
         self._boto: boto3.Session | None = None
         self._clients: dict[tuple[str, str, bool, float], Any] = {}
@@ -53,7 +54,7 @@ class Session:
 
     def elsewhere(self, region: str) -> Session:
         """The same account, seen from another region."""
-        return Session(region=region, profile=self.profile, endpoint_url=self.endpoint_url)
+        return Session(region=region, profile=self.profile, endpoint_url=self.endpoint_url, secret=self._secret)
 
     @property
     def events(self) -> Any:
@@ -109,7 +110,9 @@ class Session:
     def _opened(self) -> boto3.Session:
         if self._boto is None:
             with self.translated("speak to AWS"):
-                self._boto = _rehearsing(self.region) if self.endpoint_url else _real(self.profile, self.region)
+                self._boto = (
+                    _rehearsing(self.region, self._secret) if self.endpoint_url else _real(self.profile, self.region)
+                )
         return self._boto
 
 
@@ -126,7 +129,7 @@ def _real(profile: str, region: str | None) -> boto3.Session:
     return boto3.Session(profile_name=profile or None, region_name=region)
 
 
-def _rehearsing(region: str) -> boto3.Session:
+def _rehearsing(region: str, secret: str) -> boto3.Session:
     import boto3
     from botocore.session import Session as Botocore
 
@@ -137,5 +140,5 @@ def _rehearsing(region: str) -> boto3.Session:
         "credentials_file": (None, None, os.devnull, None),
     }
     inner = Botocore(session_vars=blind)
-    inner.set_credentials("rehearsal", "rehearsal")
+    inner.set_credentials(REHEARSAL_KEY_ID, secret)
     return boto3.Session(botocore_session=inner, region_name=region)

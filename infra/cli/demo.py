@@ -25,7 +25,7 @@ def demo(options: Namespace, settings: Settings) -> int:
     from infra.story import power
     from infra.story.launch import launch
     from infra.story.plan import make_plan
-    from infra.story.train import follow_home, start_training
+    from infra.story.train import bring_run_home, follow_run, start_training
 
     began = time.monotonic()
     ours = client.find(Path.cwd()) is None
@@ -37,7 +37,9 @@ def demo(options: Namespace, settings: Settings) -> int:
         launch(rig, plan)
         _chapter("2. train", "copy the code over SSH, start a container, follow its log")
         with LogView() as show:
-            done = follow_home(rig, start_training(rig, training_job("lenet", KIT), show), show)
+            name = start_training(rig, training_job("lenet", KIT), show)
+            follow_run(rig, name, show)
+        done = bring_run_home(rig, name)
         _chapter("3. stop", "the results are home, so the instance may go")
         over = power.stopped(rig)
         tell(screens.stopped_in_demo(over) if ours else theirs(screens.stopped(over), rig.settings))

@@ -37,5 +37,6 @@ def _rehearsing(settings: Settings, project: Path) -> Rig:
     from infra.rehearsal.client import ensure_running
 
     cloud = ensure_running(project, tell, engine=settings.engine)
-    session = Session(region=settings.region or FALLBACK_REGION, endpoint_url=cloud.endpoint_url)
+    region = settings.region or FALLBACK_REGION
+    session = Session(region=region, endpoint_url=cloud.endpoint_url, secret=cloud.secret)
     return Rig(settings=settings, session=session, project=project, tell=_tell(settings), now=cloud.clock.now)

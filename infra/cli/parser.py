@@ -29,7 +29,9 @@ class Option:
 
 @dataclass(frozen=True, kw_only=True)
 class Verb:
-    """*settings*: those its --help shows; it takes the others too. *words*: names of its positional arguments."""
+    """*settings*: those its --help shows; it takes the others too. *words*: names of its positional arguments.
+
+    *rest_after*: the word behind which everything is for the verb itself to read, options too."""
 
     name: str
     help: str
@@ -38,6 +40,7 @@ class Verb:
     options: tuple[Option, ...] = ()
     settings: tuple[str, ...] = ()
     words: tuple[Option, ...] = ()
+    rest_after: str = ""
     epilog: str = ""
 
 
@@ -56,7 +59,9 @@ def parse(argv: Sequence[str], verbs: Mapping[str, Verb]) -> Request:
     verb = _verb(argv[0], verbs)
     parser = _parser(verb)
     # `make launch HELP=1` arrives as --help=1, and argparse's own --help takes no value.
-    given, rest = parser.parse_known_args(["--help" if word == "--help=1" else _kept(word) for word in argv[1:]])
+    own, further = _split_behind(verb.rest_after, argv[1:])
+    given, rest = parser.parse_known_args(["--help" if word == "--help=1" else _kept(word) for word in own])
+    given.rest = further
     for name, value in vars(given).items():
         setattr(given, name, _as_typed(value))
     settings = {f.name: getattr(given, f"setting_{f.name}") for f in fields(Settings)}
@@ -66,6 +71,11 @@ def parse(argv: Sequence[str], verbs: Mapping[str, Verb]) -> Request:
         settings={name: text for name, text in settings.items() if text is not None},
         foreign=_foreign(rest),
     )
+
+
+def _split_behind(word: str, words: Sequence[str]) -> tuple[list[str], list[str]]:
+    end = words.index(word) + 1 if word and word in words else len(words)
+    return list(words[:end]), list(words[end:])
 
 
 # argparse takes "--" for the end of options even where it is an option's value: `--args=--`.

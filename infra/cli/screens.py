@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from infra import budget
 from infra.errors import NothingToDo, RigError
 from infra.guard.record import endings
+from infra.job.artifacts import as_number
+from infra.job.home import started_at
 from infra.settings import Settings
 
 if TYPE_CHECKING:
@@ -58,10 +60,9 @@ def error(failure: RigError) -> str:
 def outcome(done: Outcome, summary: Mapping[str, Any], *, here: Path) -> str:
     """The last screen of a run: what came out, what it took, what it cost, where it lies."""
     rows = [("run", done.run), *_score(summary)]
-    rows.append(("time", f"{done.seconds:.0f} s"))
-    if done.instance_type:
-        would = "would be " if done.pretended else ""
-        rows.append(("cost", f"{would}${done.usd:.4f} for that time on {done.instance_type}"))
+    rows.append(("time", f"{done.cost.seconds:.0f} s" if done.cost.seconds else "unknown"))
+    if done.cost.usd is not None:
+        rows.append(("cost", f"{done.cost.said} for that time on {done.cost.instance_type}"))
     rows.append(("results", _short(done.folder, here)))
     rows += [(label, _short(done.folder / name, here)) for label, name in _PIECES if (done.folder / name).exists()]
     return table(rows)
@@ -91,14 +92,13 @@ _PIECES = [
 
 
 def _score(summary: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
-    if "score" in summary:
+    """What can be shown of it: the folder came from another machine."""
+    score, speed = as_number(summary.get("score")), as_number(summary.get("samples_per_s"))
+    if score is not None:
         metric = str(summary.get("metric", "score"))
-        value = float(summary["score"])
-        yield metric, f"{value:.2%}" if "accuracy" in metric else f"{value:.4g}"
-    if "samples_per_s" in summary:
-        yield "speed", f"{float(summary['samples_per_s']):,.0f} samples/s on {summary.get('device', 'the CPU')}"
-    if summary.get("stopped"):
-        yield "ended", str(summary["stopped"])
+        yield metric, f"{score:.2%}" if "accuracy" in metric else f"{score:.4g}"
+    if speed:
+        yield "speed", f"{speed:,.0f} samples/s on {summary.get('device', 'the CPU')}"
 
 
 def _short(path: Path, here: Path) -> str:
@@ -133,20 +133,30 @@ def _shown(value: object) -> str:
     return ",".join(value) if isinstance(value, tuple) else str(value)
 
 
-def runs(found: Sequence[RunFacts]) -> str:
-    if not found:
-        return "No run on the instance yet."
+HERE = "here"
+
+
+def listed_runs(there: Sequence[RunFacts], home: Sequence[RunFacts]) -> list[tuple[RunFacts, str]]:
+    """Each run once, and where it is: the instance knows better than a copy. Oldest first."""
+    known = {one.name: (one, HERE) for one in home}
+    for one in there:
+        known[one.name] = (one, "instance and here" if one.name in known else "instance")
+    return sorted(known.values(), key=lambda found: (started_at(found[0]), found[0].name))
+
+
+def runs(there: Sequence[RunFacts], home: Sequence[RunFacts]) -> str:
     rows = [
         [
             one.name,
-            one.state,
+            "not ended" if (one.state, where) == ("lost", HERE) else one.state,
             "" if one.exit_code is None else str(one.exit_code),
             one.started or "",
+            where,
             "yes" if one.fetched else "no",
         ]
-        for one in found
+        for one, where in listed_runs(there, home)
     ]
-    return columns(["RUN", "STATE", "EXIT", "STARTED", "HOME"], rows)
+    return columns(["RUN", "STATE", "EXIT", "STARTED", "WHERE", "HOME"], rows) if rows else "No run yet."
 
 
 def plan(made: Plan) -> str:
@@ -324,7 +334,7 @@ def costs(instances: Sequence[InstanceCost], of_runs: Sequence[RunCost]) -> str:
                 one.run,
                 one.instance_type or "this computer",
                 f"{one.seconds:.0f} s",
-                "-" if one.usd is None else f"${one.usd:.4f}",
+                one.said,
             ]
             for one in of_runs
         ]
@@ -345,7 +355,7 @@ def swept(found: Found) -> str:
 
 def glance(seen: Glance, standing: Standing) -> str:
     rows = [("run", seen.run.name), ("log", seen.last_line or "nothing yet")]
-    shown = {name: value for name, value in seen.metrics.items() if isinstance(value, int | float)}
+    shown = {name: found for name, value in seen.metrics.items() if (found := as_number(value)) is not None}
     if shown:
         rows.append(("metrics", "  ".join(f"{name} {value:.4g}" for name, value in shown.items())))
     rows += [(f"GPU {number}", f"{used} % busy, {mib:,} MiB used") for number, (used, mib) in enumerate(seen.gpus)]

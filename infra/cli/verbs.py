@@ -200,7 +200,7 @@ _ALL = [
     Verb(
         name="runs",
         group=WORK,
-        help="the runs on the instance",
+        help="the runs on the instance and at home",
         run=later("work:runs"),
         options=(JSON,),
         settings=WHERE_AM_I,
@@ -271,11 +271,11 @@ _ALL = [
         run=later("rehearse:rehearsal"),
         words=(
             Option(name="what", help="what to do", default="status", choices=("up", "down", "status", "env", "fault")),
-            Option(name="words", help="for fault: what goes wrong, in quotes: 'capacity --zone us-east-1a'"),
         ),
         options=(Option(name="do", help="the same as the first word, for `make rehearsal DO=down`"),),
         settings=("engine",),
-        epilog="docs/rehearsal.md lists the faults.",
+        rest_after="fault",
+        epilog="`rig rehearsal fault capacity --zone us-east-1a`, for example; docs/rehearsal.md lists the faults.",
     ),
     Verb(
         name="settings",

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from infra.cli.hints import theirs
 from infra.console import deliver, plain, tell
-from infra.errors import INTERRUPTED, BadSettings
+from infra.errors import INTERRUPTED, BadSettings, UserError, WorldError
 from infra.settings import Settings
 
 if TYPE_CHECKING:
+    from infra.host.facts import RunFacts
     from infra.job.spec import Job
     from infra.story.rig import Rig
     from infra.story.train import Outcome
@@ -40,7 +43,6 @@ def _train_here(options: Namespace, settings: Settings, job: Job) -> int:
 
     from infra.cli.bar import LogView
     from infra.cli.open import data_folder
-    from infra.errors import UserError
     from infra.job.here import run_here
     from infra.job.spec import new_run_name
 
@@ -54,6 +56,7 @@ def _train_here(options: Namespace, settings: Settings, job: Job) -> int:
 
 
 def _show_home(folder: Path, name: str, code: int) -> int:
+    from infra.aws.cost import run_cost
     from infra.cli import screens
     from infra.job import artifacts
     from infra.job.verdict import judge
@@ -64,10 +67,7 @@ def _show_home(folder: Path, name: str, code: int) -> int:
         run=name,
         folder=folder.resolve(),
         exit_code=code,
-        seconds=float(artifacts.ending(folder).get("seconds", 0)),
-        usd=0.0,
-        instance_type="",
-        pretended=False,
+        cost=run_cost(name, artifacts.ending(folder)),
     )
     deliver(screens.outcome(done, artifacts.summary(folder), here=Path.cwd()))
     return 0
@@ -132,36 +132,21 @@ def logs(options: Namespace, settings: Settings) -> int:
 
 def _follow(rig: Rig, name: str) -> int:
     from infra.cli.bar import LogView
-    from infra.errors import JobFailed
-    from infra.story.train import follow_home
+    from infra.story.power import afterwards
+    from infra.story.train import bring_run_home, follow_run
 
     try:
         with LogView() as show:
-            done = follow_home(rig, name, show)
+            follow_run(rig, name, show)
     except KeyboardInterrupt:
         rig.tell(
             f"\nDetached. Run {name} goes on, and so does the machine; `rig logs` follows the run again, `rig cancel` "
             "ends it, `rig status` says when the machine goes off."
         )
         return INTERRUPTED
-    except JobFailed:
-        after(rig)  # a failed run is home too, and a machine that waits for nothing costs the same
-        raise
-    try:
-        after(rig)  # first: nothing that is told may stand before the money
-    finally:
-        _print_outcome(done)
+    with afterwards(rig):
+        _print_outcome(bring_run_home(rig, name))
     return 0
-
-
-def after(rig: Rig) -> None:
-    """Ring 0: the results are home and verified; now the wish `after` may end the bill."""
-    from infra.story import power
-
-    if rig.settings.after == "stop":
-        power.stop(rig)
-    elif rig.settings.after == "terminate":
-        power.terminate(rig, lose_results=False)
 
 
 def _print_outcome(done: Outcome) -> None:
@@ -181,19 +166,35 @@ def pull(options: Namespace, settings: Settings) -> int:
 
 
 def runs(options: Namespace, settings: Settings) -> int:
+    """Those on the instance and those at home; without an instance, or without AWS, those at home."""
+    from infra.cli.open import open_rig
+    from infra.job.home import runs_home
+    from infra.story.results import list_runs
+
+    home = runs_home(Path("runs"))
+    try:
+        there = list_runs(open_rig(settings))
+    except UserError as error:
+        tell(theirs(error.cause, settings))
+        there = ()
+    except WorldError:
+        _print_runs(options, (), home)
+        raise
+    _print_runs(options, there, home)
+    return 0
+
+
+def _print_runs(options: Namespace, there: Sequence[RunFacts], home: Sequence[RunFacts]) -> None:
     import dataclasses
     import json
 
     from infra.cli import screens
-    from infra.cli.open import open_rig
-    from infra.story.results import list_runs
 
-    found = list_runs(open_rig(settings))
     if options.json:
-        deliver(json.dumps([dataclasses.asdict(one) for one in found], indent=2))
+        every = screens.listed_runs(there, home)
+        deliver(json.dumps([{**dataclasses.asdict(one), "where": where} for one, where in every], indent=2))
     else:
-        deliver(screens.runs(found))
-    return 0
+        deliver(screens.runs(there, home))
 
 
 def cancel(options: Namespace, settings: Settings) -> int:
@@ -233,8 +234,6 @@ def compare(options: Namespace, settings: Settings) -> int:
     """What `python -m training compare` shows, by the names of runs that are home."""
     import subprocess
     import sys
-
-    from infra.errors import BadSettings
 
     names = [*filter(None, (options.first, options.second)), *options.runs.split()]
     folders = [Path("runs") / name for name in names]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from infra.host.sync import pull
 from infra.job.container import forget
 from infra.job.run import silent
 from infra.names import KIT_DIR, RUNS_DIR
-from scripts.record import EXIT, JOB, LOG, MANIFEST, sha256
+from scripts.record import EXIT, JOB, LOG, MANIFEST, MARK, sha256
 
 _RECORD = {LOG, EXIT, MANIFEST, JOB}  # what the recorder writes about any run
 
@@ -84,8 +84,13 @@ def require_results(folder: Path) -> None:
 
 
 def summary(folder: Path) -> Mapping[str, Any]:
-    """What the job says of itself at its end (summary.json); empty if it says nothing."""
-    return _json(folder / "summary.json")
+    """What a job of the kit says of itself at its end (summary.json); empty for a program that writes its own."""
+    return ours(_json(folder / "summary.json"))
+
+
+def ours(found: Mapping[str, Any]) -> Mapping[str, Any]:
+    """*found* if the kit wrote it: any program may leave files of the same names, of any shape."""
+    return found if found.get("by") == MARK else {}
 
 
 def as_recorded(folder: Path) -> RunFacts:
@@ -106,13 +111,55 @@ def as_recorded(folder: Path) -> RunFacts:
 
 def ending(folder: Path) -> Mapping[str, Any]:
     """The recorder's exit.json: command, exit_code, started, ended, seconds; empty while the run goes on."""
-    return _json(folder / "exit.json")
+    try:
+        return as_ending((folder / EXIT).read_bytes())
+    except OSError:
+        return {}
+
+
+def as_ending(text: bytes | str) -> Mapping[str, Any]:
+    """What is not as the recorder writes it is left out; empty for the record of nobody we know."""
+    found = ours(_parsed(text))
+    kinds = {name: _KINDS[name] for name in found if name in _KINDS}
+    return {name: found[name] for name, fits in kinds.items() if fits(found[name])}
+
+
+def as_number(value: object) -> float | None:
+    """A finite number that is none of JSON's other things: no truth value, no infinity, no thousand digits."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if abs(value) < 1e18 else None
+
+
+def _is_amount(value: object) -> bool:
+    found = as_number(value)
+    return found is not None and found >= 0
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+_KINDS: Mapping[str, Callable[[object], bool]] = {
+    "exit_code": lambda value: isinstance(value, int) and not isinstance(value, bool),
+    "pretended": lambda value: isinstance(value, bool),
+    **dict.fromkeys(("seconds", "seconds_before", "usd_per_hour", "oom_kills"), _is_amount),
+    **dict.fromkeys(("signal", "started", "ended", "instance_type", "results"), _is_text),
+}
 
 
 def _json(path: Path) -> Mapping[str, Any]:
     try:
-        value = json.loads(path.read_text())
-    except (OSError, ValueError):
+        return _parsed(path.read_bytes())
+    except OSError:
+        return {}
+
+
+def _parsed(text: bytes | str) -> Mapping[str, Any]:
+    """A JSON object; empty for anything else. RecursionError: a thousand brackets."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
 

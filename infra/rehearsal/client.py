@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -12,12 +14,12 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from infra.errors import NothingToDo, RehearsalDown, UserError
-from infra.rehearsal import processes
+from infra.rehearsal import processes, secret
 from infra.rehearsal.clock import Clock
 from infra.rehearsal.place import CLOUD_MARK, Place, read_json, write_whole
 
@@ -29,12 +31,13 @@ ALREADY_RUNNING: Final = 3
 
 @dataclass(frozen=True)
 class Cloud:
-    """A running rehearsal cloud: *endpoint_url* is what boto3 and awscli are given."""
+    """A running rehearsal cloud: *endpoint_url* is what boto3 and awscli are given, and *secret* its secret key."""
 
     endpoint_url: str
     pid: int
     log: Path
     clock: Clock
+    secret: str = field(repr=False)
 
 
 def ensure_running(project: Path, tell: Callable[[str], None], *, engine: str = "") -> Cloud:
@@ -44,7 +47,7 @@ def ensure_running(project: Path, tell: Callable[[str], None], *, engine: str = 
     Raises RehearsalDown when it does not come up.
     """
     place = Place(project)
-    place.folder.mkdir(parents=True, exist_ok=True)
+    place.prepare()
     if engine:
         write_whole(place.engine_file, engine)
     if found := _answering(place):
@@ -64,12 +67,12 @@ def find(project: Path) -> Cloud | None:
     place = Place(project)
     if found := _answering(place):
         return found
-    known = read_json(place.cloud_file)
+    known = _known(place)
     if known is None:
         return None
-    if _is_ours(int(known["pid"]), place):
+    if _is_ours(known.pid, place):
         raise RehearsalDown(
-            f"The rehearsal cloud of {project} (process {known['pid']}) does not answer.",
+            f"The rehearsal cloud of {project} (process {known.pid}) does not answer.",
             f"try again if this computer is very busy\nits log: {place.log}\n`rig rehearsal down` ends it",
         )
     processes.end(place.mark)
@@ -88,11 +91,11 @@ def clock(project: Path) -> Clock:
 def down(project: Path) -> None:
     """End the cloud and every process of its instances. Raises NothingToDo when none is there."""
     place = Place(project)
-    known = read_json(place.cloud_file)
+    known = _known(place)
     if known is None:
         raise NothingToDo("No rehearsal cloud is running here.")
-    if _answering(place) or _is_ours(int(known["pid"]), place):
-        _end_process(int(known["pid"]))
+    if _answering(place) or _is_ours(known.pid, place):
+        _end_process(known.pid)
     if not processes.end(place.mark):
         raise RehearsalDown(f"Some processes of {place.folder} could not be ended.")
     place.cloud_file.unlink(missing_ok=True)
@@ -104,34 +107,57 @@ def fault(project: Path, words: Sequence[str]) -> str:
     if found is None:
         raise RehearsalDown("No rehearsal cloud is running here.", "`rig launch CLOUD=rehearsal` starts one")
     try:
-        answer = _ask(found.endpoint_url, "fault", {"words": list(words)})
+        answer = _ask(found.endpoint_url, found.secret, "fault", {"words": list(words)})
     except urllib.error.HTTPError as error:
         said = json.loads(error.read() or b"{}")
         raise UserError(str(said.get("cause", error)), str(said.get("hint", ""))) from error
     return str(answer["said"])
 
 
+@dataclass(frozen=True)
+class _Known:
+    """What a cloud left in its file; whether it still runs, only its answer tells."""
+
+    endpoint_url: str
+    pid: int
+
+
+def _known(place: Place) -> _Known | None:
+    value = read_json(place.cloud_file)
+    try:
+        return _Known(str(value["endpoint_url"]), int(value["pid"])) if value else None
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
 def _answering(place: Place) -> Cloud | None:
-    known = read_json(place.cloud_file)
-    if known is None:
+    known, its_secret = _known(place), secret.read(place)
+    if known is None or not its_secret:
         return None
     try:
-        pong = _ask(known["endpoint_url"], "ping")
-    except (OSError, ValueError):
+        pong = _ask(known.endpoint_url, its_secret, "ping")
+    except (OSError, ValueError, http.client.HTTPException):
         return None
-    if pong.get("project") != str(place.project.resolve()):  # the port belongs to somebody else by now
+    if pong.get("project") != str(place.project.resolve()):  # somebody moved or copied the folder meanwhile
         return None
-    return Cloud(known["endpoint_url"], int(pong["pid"]), place.log, Clock(pong["speed"], pong["start"]))
+    return Cloud(known.endpoint_url, int(pong["pid"]), place.log, Clock(pong["speed"], pong["start"]), its_secret)
 
 
-def _ask(endpoint_url: str, path: str, value: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    body = None if value is None else json.dumps(value).encode()
+def _ask(endpoint_url: str, its_secret: str, path: str, value: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """What the cloud answers. Raises ValueError when whoever answers does not know its secret."""
+    body = b"" if value is None else json.dumps(value).encode()
+    nonce, method, path = secrets.token_hex(16), "POST" if body else "GET", f"/_rehearsal/{path}"
+    asked = secret.proof(its_secret, nonce, endpoint_url.removeprefix("http://"), method, path, body)
+    request = urllib.request.Request(
+        endpoint_url + path, body or None, {secret.NONCE_HEADER: nonce, secret.PROOF_HEADER: asked}, method=method
+    )
     # The system's proxy settings are for the outside world.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(
-        urllib.request.Request(f"{endpoint_url}/_rehearsal/{path}", body), timeout=ANSWER_TIMEOUT_S
-    ) as answer:
-        return dict(json.loads(answer.read()))
+    with opener.open(request, timeout=ANSWER_TIMEOUT_S) as answer:
+        said = answer.read()
+        if not secret.same(answer.headers.get(secret.PROOF_HEADER, ""), secret.proof(its_secret, nonce, said)):
+            raise ValueError(f"another program answers at {endpoint_url}")
+    return dict(json.loads(said))
 
 
 def _start(place: Place) -> Cloud:

@@ -20,7 +20,7 @@ from typing import IO, TYPE_CHECKING, Final
 
 from infra.errors import RehearsalDown
 from infra.rehearsal import clock as clocks
-from infra.rehearsal import processes
+from infra.rehearsal import processes, secret
 from infra.rehearsal.gate import Gate, serve
 from infra.rehearsal.place import Place, write_whole
 from infra.rehearsal.shims import engine
@@ -41,7 +41,7 @@ class AlreadyRunning(Exception):
 def run(project: Path, environ: Mapping[str, str]) -> None:
     """Serve *project* until asked to end or idle for an hour. Raises AlreadyRunning, RehearsalDown."""
     place = Place(project)
-    place.folder.mkdir(parents=True, exist_ok=True)
+    place.prepare()
     with _lock(place):
         place.cloud_file.unlink(missing_ok=True)
         if place.log.exists():
@@ -80,15 +80,16 @@ async def _serve(place: Place, environ: Mapping[str, str]) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
     sock = _listen(int(environ.get(PORT, "0")))
-    endpoint = f"http://127.0.0.1:{sock.getsockname()[1]}"
+    address = f"127.0.0.1:{sock.getsockname()[1]}"
+    endpoint = f"http://{address}"
     clock = clocks.from_environment(environ)
-    gate = Gate(place, clock)
+    gate = Gate(place, clock, address, secret.renew(place))
     serve(gate, sock)
     write_whole(place.cloud_file, json.dumps({"endpoint_url": endpoint, "pid": os.getpid(), "started": time.time()}))
     log.info("answers at %s after %.2f s", endpoint, time.monotonic() - began)
     try:
         world = await asyncio.to_thread(_build, place, clock, endpoint, asyncio.get_running_loop())
-        gate.open(world.application)
+        gate.open(world.application, world.control)
         log.info("whole after %.2f s", time.monotonic() - began)
         watching = asyncio.create_task(world.watch_on())
         await _until(ended, world)
@@ -96,6 +97,7 @@ async def _serve(place: Place, environ: Mapping[str, str]) -> None:
         await world.close()
     finally:
         place.cloud_file.unlink(missing_ok=True)
+        place.secret_file.unlink(missing_ok=True)
         # The disks stay until the next start: there may be a run on one that nobody has fetched.
         _end_instances(place)
         log.info("ended")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -63,7 +64,7 @@ class Faults:
             raise UnknownFault("one of:\n" + "\n".join(USAGE.values()))
         try:
             self.now = _changed(self.now, verb, words[1:])
-        except (ValueError, IndexError):
+        except ValueError:
             raise UnknownFault(USAGE[verb]) from None
         lasting = {"capacity", "quota", "throttle", "slow", "disk-full", "clear"}
         return f"{USAGE[verb].partition(':')[2].strip()}" if verb in lasting else None
@@ -77,21 +78,33 @@ class Faults:
 
 
 def _changed(now: Troubles, verb: str, words: list[str]) -> Troubles:
-    if verb == "clear":
+    if verb == "clear" and not words:
         return Troubles()
     if verb == "capacity":
         return replace(now, shortages=(*now.shortages, _shortage(words)))
     if verb == "quota":
-        return replace(now, quota=float(words[0]))
+        return replace(now, quota=_one(words, float, most=1e6))
     if verb == "throttle":
-        return replace(now, throttle=float(words[0]))
+        return replace(now, throttle=_one(words, float, most=1.0))
     if verb == "slow":
-        return replace(now, slow_s=seconds(words[0]))
+        return replace(now, slow_s=_one(words, seconds, most=60.0))
+    if words and verb != "nvidia-smi":
+        raise ValueError(words)
     return replace(now, disk_full=True) if verb == "disk-full" else now
 
 
+def _one(words: list[str], read: Callable[[str], float], *, most: float) -> float:
+    """The one number that *words* are, from 0 to *most*."""
+    (word,) = words
+    number = read(word)
+    if not 0 <= number <= most:
+        raise ValueError(number)
+    return number
+
+
 def _shortage(words: list[str]) -> Shortage:
-    pairs = dict(zip(words[::2], words[1::2], strict=True))
+    apart = [part for word in words for part in word.split("=", 1)]
+    pairs = dict(zip(apart[::2], apart[1::2], strict=True))
     given = {name: pairs.pop(f"--{name}", "") for name in ("zone", "type")}
     if pairs:
         raise ValueError(pairs)

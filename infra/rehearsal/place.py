@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from infra.errors import UserError
+
 CLOUD_MARK: Final = "RIG_REHEARSAL_CLOUD"  # on every process of every instance; its value is the state folder
 IN_CONTAINER: Final = "RIG_IN_CONTAINER"  # "1" in a container: its supervisor, not the power button, sends SIGTERM
 INSTANCE_MARK: Final = "RIG_INSTANCE_ID"  # on every process of one instance
@@ -27,6 +29,11 @@ class Place:
     def cloud_file(self) -> Path:
         """Says who runs and where; absent when nothing runs, stale when the process was killed."""
         return self.folder / "cloud.json"
+
+    @property
+    def secret_file(self) -> Path:
+        """What opens the cloud: its AWS secret key. There while it runs, for this user alone."""
+        return self.folder / "secret"
 
     @property
     def lock_file(self) -> Path:
@@ -60,11 +67,27 @@ class Place:
         """The environment entry that every process of this cloud's instances carries."""
         return f"{CLOUD_MARK}={self.folder}"
 
+    def prepare(self) -> None:
+        """Make the folder, and shut it to the other users of this computer. Raises UserError when it is not ours."""
+        try:
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            is_ours = self.folder.stat().st_uid == os.getuid()
+            if is_ours:
+                self.folder.chmod(0o700)
+        except OSError as error:
+            raise UserError(f"Cannot keep a rehearsal cloud in {self.folder}: {error.strerror}.") from error
+        if not is_ours:
+            raise UserError(
+                f"{self.folder} belongs to another user, who could reach whatever is rehearsed in it.",
+                "work in a folder of your own, or as the user whose it is",
+            )
+
 
 def write_whole(path: Path, text: str) -> None:
-    """Write so that a reader sees the old file or the new one, never half of it."""
+    """Write for this user alone, and so that a reader sees the old file or the new one, never half of it."""
     aside = path.with_name(f".{path.name}.{os.getpid()}")
-    aside.write_text(text)
+    with open(aside, "w", opener=lambda name, flags: os.open(name, flags | os.O_NOFOLLOW, 0o600)) as file:
+        file.write(text)
     aside.replace(path)
 
 

@@ -29,7 +29,7 @@ class World:
         self.faults = Faults()
         self.journal = Journal(place.calls, clock)
         self.room = Room(loop, Surroundings(place, clock, endpoint, self.faults, self._press))
-        self.application = server.build(Parts(place, clock, self.room, self.faults, self.journal, self.control))
+        self.application = server.build(Parts(place, clock, self.room, self.faults, self.journal))
         from infra.rehearsal.watch import Watch  # imports moto, which server.build has just done in the right way
 
         self.watch = Watch(place, clock, self.room, ACCOUNT)

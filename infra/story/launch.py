@@ -100,17 +100,18 @@ def _asked(rig: Rig, plan: Plan, choices: tuple[Choice, ...], group_id: str, key
         disk_gib=plan.disk_gib,
         key_name=key_name,
         group_id=group_id,
-        user_data=_user_data(rig, plan.survey.image, best) if plan.survey.image else b"",
+        user_data=_user_data(rig, plan.survey.image, choices) if plan.survey.image else b"",
         tags={DEADLINE_TAG: budget.tag(best.promise.deadline), IDLE_TAG: str(settings.idle)},
         wait_s=settings.wait_minutes * 60,
         instance_profile=settings.instance_profile,
     )
 
 
-def _user_data(rig: Rig, image: Image, best: Choice) -> bytes:
-    settings = rig.settings
+def _user_data(rig: Rig, image: Image, choices: tuple[Choice, ...]) -> bytes:
+    settings, best = rig.settings, choices[0]
     return user_data(
-        hours=best.promise.hours,
+        # Nobody knows yet which choice it becomes, and a budget buys the dearest one the fewest hours.
+        hours=min(choice.promise.hours for choice in choices),
         idle_minutes=settings.idle,
         launched_at=rig.now(),
         login_user=image.user,

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
+from typing import Final
 
 from infra import budget
 from infra.aws import lifecycle, rings
 from infra.aws.ending import end_rig
 from infra.aws.instance import Instance, find, sight
-from infra.errors import ArtifactsMissing, HostUnreachable, NothingToDo, RigError, UserError
+from infra.errors import NothingToDo, RigError, UserError, WorldError
 from infra.host.connection import Host
-from infra.host.facts import Facts, ask_facts
+from infra.host.facts import Facts, RunFacts, ask_facts
 from infra.job import artifacts, run
+from infra.job.home import point_latest
 from infra.names import DEADLINE_TAG, HOME_TAG
+from infra.story.ctrl_c import CtrlC, tamed_ctrl_c
 from infra.story.entry import remove_entry
 from infra.story.rig import Rig, open_host
 from infra.story.status import Standing, standing_of
@@ -21,26 +26,69 @@ from infra.story.train import mark_home
 
 
 def stop(rig: Rig) -> Instance:
-    """Bring home what is not home yet, then stop. If the host does not answer, stop all the same: its disk stays."""
-    instance = _existing(rig)
-    if instance.state == "running":
-        try:
-            bring_all_home(rig, instance)
-            mark_home(rig, instance, home=True)
-        except RigError as error:
-            # Money first: results on a stopped disk are safe, a running machine is not free.
-            rig.tell(
-                f"Not everything is home: {error.cause} It stays on the disk; `rig start` and `rig pull` fetch it."
-            )
-    done = lifecycle.stop(rig.session, instance, rig.tell)
-    disarm(rig)
+    """Bring home what is not home yet, then stop, whatever came of that: the disk stays, a running machine is not free.
+
+    Raises WorldError, or KeyboardInterrupt, when not everything is home; the machine is stopped then, too.
+    """
+    done, trouble = _stop(rig, _existing(rig))
+    if trouble:
+        raise _left_behind(rig, trouble, f"{done.id} is {done.state}, but not everything is home.", _FETCH) from trouble
     return done
+
+
+def _stop(rig: Rig, instance: Instance) -> tuple[Instance, BaseException | None]:
+    """The stopped instance, and what kept its results from coming home, if anything did."""
+    with tamed_ctrl_c() as ctrl_c:
+        trouble = _try_to_bring_home(rig, instance, ctrl_c) if instance.state == "running" else None
+        try:
+            lifecycle.order_stop(rig.session, instance, rig.tell)
+        except NothingToDo:
+            disarm(rig)  # a `stop` that was killed had left that to the next one
+            raise
+    done = lifecycle.wait(rig.session, instance, until="stopped", tell=rig.tell)
+    disarm(rig)
+    return done, trouble
+
+
+def _try_to_bring_home(rig: Rig, instance: Instance, ctrl_c: CtrlC) -> BaseException | None:
+    """Return what went wrong, whatever it was."""
+    try:
+        ctrl_c.interrupts = True
+        bring_all_home(rig, instance)
+        ctrl_c.interrupts = False
+    except BaseException as error:  # noqa: BLE001 - a full disk here, Ctrl-C, a fault of ours: none may keep the bill running
+        ctrl_c.interrupts = False
+        rig.tell(f"Not everything is home: {_cause(error)}")
+        return error
+    return None
+
+
+_FETCH: Final = "it stays on the disk: `rig start`, then `rig pull`"
+
+
+def _left_behind(rig: Rig, trouble: BaseException, now: str, hint: str) -> BaseException:
+    """What to raise when *trouble* kept results from coming home. *now*: how things stand."""
+    if isinstance(trouble, KeyboardInterrupt):
+        rig.tell(now)
+        return trouble
+    own = trouble.hint if isinstance(trouble, RigError) else ""
+    return WorldError(f"{now} {_cause(trouble)}", "\n".join(filter(None, [own, hint])))
+
+
+def _cause(error: BaseException) -> str:
+    if isinstance(error, RigError):
+        return error.cause
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted"
+    if isinstance(error, OSError):
+        return f"this computer did not take the results: {error}."
+    return f"rig itself failed, which is worth a report: {type(error).__name__}: {error}."
 
 
 def disarm(rig: Rig) -> None:
     """Last: as long as an instance may run, its guards stay. Those of ended ones too, which a killed verb left."""
-    reasons = [reason for one in sight(rig.session, rig.name) for reason in rings.disarm(rig.session, one.id)]
-    for reason in reasons:
+    off = [one for one in sight(rig.session, rig.name) if one.state == "stopped" or one.ended]
+    for reason in (reason for one in off for reason in rings.disarm(rig.session, one.id)):
         rig.tell(f"A guard could not be taken off, which does no harm: {reason}")
 
 
@@ -67,7 +115,8 @@ def extend(rig: Rig, instance: Instance, by_hours: float) -> Instance:
 def terminate(rig: Rig, *, lose_results: bool) -> list[str]:
     """Bring home what is not home yet, then delete instance, disk, key pair and group; what was removed.
 
-    Raises UserError, having deleted nothing, when results would be lost and *lose_results* does not allow it.
+    Deletes nothing when results would be lost and *lose_results* does not allow it: then a running machine is stopped,
+    and WorldError raised, or UserError of one that was off already.
     """
     instance = find(rig.session, rig.name)
     if instance is not None and not lose_results:
@@ -86,35 +135,96 @@ def _existing(rig: Rig) -> Instance:
     return instance
 
 
+_GIVE_UP: Final = "or give the results up: `rig terminate --lose-results`"
+
+
 def _require_home(rig: Rig, instance: Instance) -> None:
-    way_out = "or give the results up: `rig terminate --lose-results`"
-    if instance.state != "running":
-        if instance.tags.get(HOME_TAG) == "yes":
-            return
+    if instance.state == "running":
+        _bring_home_or_stop(rig, instance)
+    elif instance.tags.get(HOME_TAG) != "yes":
         raise UserError(
             f"{instance.id} is {instance.state}, and its disk may hold results that are not home; deleting it deletes "
             "them.",
-            f"`rig start`, then `rig terminate` again\n{way_out}",
+            f"`rig start`, then `rig terminate` again\n{_GIVE_UP}",
         )
+
+
+def _bring_home_or_stop(rig: Rig, instance: Instance) -> None:
+    """Whoever deletes a machine wants its bill to end; what cannot come home stays, on a disk without a machine."""
+    with tamed_ctrl_c() as ctrl_c:
+        trouble = _try_to_bring_home(rig, instance, ctrl_c)
+        if trouble is None:
+            return
+        rig.tell("Nothing is deleted; the machine is stopped instead")
+        try:
+            lifecycle.order_stop(rig.session, instance, rig.tell)
+        except UserError as error:  # one-time spot
+            now = f"Nothing was deleted, and {instance.id} runs on until its guards end it: {error.cause}."
+            raise _left_behind(rig, trouble, now, f"{error.hint}\n{_GIVE_UP}") from trouble
+    lifecycle.wait(rig.session, instance, until="stopped", tell=rig.tell)
+    disarm(rig)
+    now = f"Nothing was deleted; {instance.id} is stopped, and only its disk costs money."
+    raise _left_behind(rig, trouble, now, f"{_FETCH}\n{_GIVE_UP}") from trouble
+
+
+@contextmanager
+def afterwards(rig: Rig) -> Iterator[None]:
+    """Ring 0: when what stands inside is through, well or badly, the wish `after` ends the bill, and then its error is
+    told."""
     try:
-        bring_all_home(rig, instance)
-    except (HostUnreachable, ArtifactsMissing) as error:
-        raise UserError(f"{error.cause} Nothing was deleted.", f"{error.hint}\n{way_out}".lstrip()) from error
+        yield
+    except BaseException as error:
+        try:
+            end_as_wished(rig)
+        except RigError as another:
+            rig.tell(str(another))
+        if isinstance(error, RigError | KeyboardInterrupt):
+            raise
+        raise WorldError(_cause(error), "`rig pull` brings home what is not") from error
+    end_as_wished(rig)
+
+
+def end_as_wished(rig: Rig) -> None:
+    if rig.settings.after == "stop":
+        stop(rig)
+    elif rig.settings.after == "terminate":
+        terminate(rig, lose_results=False)
 
 
 def bring_all_home(rig: Rig, instance: Instance) -> None:
-    """End what still runs, gently, and fetch every run that is not home."""
+    """End what still runs, gently, fetch every run that is not home, and let the cloud know that all is.
+
+    One run's trouble keeps no other from coming home; it is raised at the end.
+    """
     with open_host(rig, instance) as host:
         facts = ask_facts(host)
-        for one in facts.running:
-            rig.tell(f"Run {one.name} is still going: asking it to save and end")
-            run.stop(host, facts.docker, one.name)
+        troubles = [*_each(rig, facts.running, lambda one: _end_run(rig, host, facts, one))]
         if facts.running:
             facts = ask_facts(host)
-        _fetch_unfetched(rig, host, facts)
+        troubles += _each(rig, facts.unfetched, lambda one: _fetch(rig, host, facts, one))
+    if troubles:
+        raise troubles[-1]
+    mark_home(rig, instance, home=True)
 
 
-def _fetch_unfetched(rig: Rig, host: Host, facts: Facts) -> None:
-    for one in facts.unfetched:
-        rig.tell(f"Bringing the results of {one.name} home")
-        rig.point_latest_at(artifacts.fetch(host, facts, one, rig.runs, tell=rig.tell))
+def _each(rig: Rig, runs: Sequence[RunFacts], step: Callable[[RunFacts], None]) -> list[Exception]:
+    """Take *step* with each of *runs*; what went wrong."""
+    troubles = []
+    for one in runs:
+        try:
+            step(one)
+        except Exception as error:  # noqa: BLE001 - the next run's results are not to pay for it
+            rig.tell(f"{one.name}: {_cause(error)}")
+            troubles.append(error)
+    return troubles
+
+
+def _end_run(rig: Rig, host: Host, facts: Facts, one: RunFacts) -> None:
+    rig.tell(f"Run {one.name} is still going: asking it to save and end")
+    run.stop(host, facts.docker, one.name)
+
+
+def _fetch(rig: Rig, host: Host, facts: Facts, one: RunFacts) -> None:
+    rig.tell(f"Bringing the results of {one.name} home")
+    artifacts.fetch(host, facts, one, rig.runs, tell=rig.tell)
+    point_latest(rig.runs)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -76,14 +75,6 @@ class Rig:
         except OSError:
             return ""
         return described.stdout.strip()
-
-    def point_latest_at(self, folder: Path) -> None:
-        """runs/latest is the run that came home last."""
-        latest = self.runs / "latest"
-        aside = self.runs / f".latest-{os.getpid()}"  # two runs may come home at once
-        aside.unlink(missing_ok=True)
-        aside.symlink_to(folder.name)
-        aside.replace(latest)
 
 
 def running_instance(rig: Rig) -> Instance:

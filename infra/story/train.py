@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from infra.aws.cost import RunCost, run_cost
 from infra.aws.instance import Instance, write_tags
 from infra.errors import NothingToDo, UserError, WorldError
 from infra.host.connection import Host
@@ -15,6 +16,7 @@ from infra.host.patience import persistently
 from infra.host.sync import push_code, push_data
 from infra.job import artifacts, copies, run
 from infra.job.container import Container, container_name
+from infra.job.home import point_latest
 from infra.job.spec import Job, new_run_name
 from infra.job.verdict import judge
 from infra.names import CODE_DIR, DATA_DIR, HOME_TAG, PRICE_TAG
@@ -26,15 +28,12 @@ _EVERY_S, _REHEARSED_S = 60.0, 1.0  # between two copies to the bucket
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """A run that is home. *seconds*: from start to end of its container; *usd*: that time at the instance's price."""
+    """A run that is home, and what it cost. *exit_code* None: it goes on, or nobody knows."""
 
     run: str
     folder: Path
     exit_code: int | None
-    seconds: float
-    usd: float
-    instance_type: str
-    pretended: bool
+    cost: RunCost
 
 
 def start_training(rig: Rig, job: Job, show: Show) -> str:
@@ -91,6 +90,7 @@ def container_for(rig: Rig, instance: Instance, facts: Facts, job: Job, name: st
             "RIG_GIT_COMMIT": rig.commit,
             "RIG_INSTANCE_TYPE": instance.type,
             "RIG_JOB": job.to_json(),
+            **({"RIG_PRETENDED": "1"} if rig.rehearsing else {}),
             "RIG_RESULTS": "required" if job.results else "optional",
             "RIG_USD_PER_HOUR": instance.tags.get(PRICE_TAG, "0"),
         },
@@ -98,20 +98,18 @@ def container_for(rig: Rig, instance: Instance, facts: Facts, job: Job, name: st
     return dataclasses.replace(container, command=job.command_in(container.run_dir, container.data_dir))
 
 
-def follow_home(rig: Rig, name: str, show: Show) -> Outcome:
-    """Follow run *name* to its end, bring its results home, and judge it. Raises JobFailed, ArtifactsMissing.
-
-    Nothing here is needed by the run itself: it may be interrupted and called again at any time.
-    """
-
-    instance = running_instance(rig)
-    with open_host(rig, instance) as host:
+def follow_run(rig: Rig, name: str, show: Show) -> None:
+    """Show the log of run *name* until it has ended. The run needs none of this: stop it and call it again at will."""
+    with open_host(rig, running_instance(rig)) as host:
         facts = facts_of(rig, host)
         one = find_run(facts.runs, name)
         if one.state in ("running", "unknown") or not one.fetched:
             run.follow(_Way(rig, host, name), facts.docker or ("docker",), name, show, tell=rig.tell)
-    # Asked anew: after a drop the instance may have another address.
-    instance = running_instance(rig)
+
+
+def bring_run_home(rig: Rig, name: str) -> Outcome:
+    """Bring the results of run *name* home, and judge it. Raises JobFailed, ArtifactsMissing."""
+    instance = running_instance(rig)  # asked anew: after a drop it may have another address
     with open_host(rig, instance) as host:
         host.get_ready()
         return fetch_run(rig, host, instance, name)
@@ -157,17 +155,9 @@ def bring_home(rig: Rig, host: Host, instance: Instance, facts: Facts, one: RunF
     """Fetch *one* without judging it."""
     rig.tell(f"Bringing the results of {one.name} home")
     folder = artifacts.fetch(host, facts, one, rig.runs, tell=rig.tell)
-    rig.point_latest_at(folder)
-    seconds = float(artifacts.ending(folder).get("seconds", 0.0))
-    return Outcome(
-        run=one.name,
-        folder=folder,
-        exit_code=one.exit_code,
-        seconds=seconds,
-        usd=seconds / 3600 * float(instance.tags.get(PRICE_TAG, "0")),
-        instance_type=instance.type,
-        pretended=rig.rehearsing,
-    )
+    point_latest(rig.runs)
+    cost = run_cost(one.name, artifacts.ending(folder))
+    return Outcome(run=one.name, folder=folder, exit_code=one.exit_code, cost=cost)
 
 
 def mark_home(rig: Rig, instance: Instance, *, home: bool) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from infra.guard.record import STATUS_FILE, Watch, watch
 from infra.host.connection import Host
 from infra.host.facts import RunFacts, ask_facts
+from infra.job.artifacts import as_ending
 from infra.names import RUNS_DIR
 from infra.story.rig import Rig, open_host, running_instance
 from infra.story.status import Standing, standing_of
@@ -50,14 +51,14 @@ class Watcher:
         )
         return Glance(
             run=self._run,
-            last_line=log.strip(),
+            last_line=log.strip().rpartition("\r")[2],
             metrics=row(metrics),
             gpus=tuple(used for line in gpus.splitlines() if (used := use(line))),
             guard=watch(guard),
         )
 
     def ended(self) -> bool:
-        return bool(self._said("cat", f"{self._folder}/exit.json"))
+        return bool(as_ending(self._said("cat", f"{self._folder}/exit.json")))
 
     def close(self) -> None:
         self._host.close()
@@ -71,7 +72,7 @@ def row(line: str) -> Mapping[str, Any]:
     """A line of metrics.jsonl; empty while only half of it is written."""
     try:
         value = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
 
@@ -79,4 +80,4 @@ def row(line: str) -> Mapping[str, Any]:
 def use(line: str) -> tuple[int, int] | None:
     """ "97, 3021" -> (97, 3021); None for "[N/A], [N/A]"."""
     parts = [part.strip() for part in line.split(",")]
-    return (int(parts[0]), int(parts[1])) if len(parts) == 2 and all(part.isdigit() for part in parts) else None
+    return (int(parts[0]), int(parts[1])) if len(parts) == 2 and all(part.isdecimal() for part in parts) else None

@@ -110,8 +110,18 @@ def test_no_rig_costs_nothing(aws):
             RunCost("r", "g4dn.xlarge", 1800.0, 0.27),
         ),
         ({"seconds": 1800.0}, RunCost("r", "", 1800.0, None)),
+        (
+            {"seconds": 900.0, "seconds_before": 900.0, "usd_per_hour": 0.54, "pretended": True},
+            RunCost("r", "", 1800.0, 0.27, pretended=True),
+        ),
         ({}, RunCost("r", "", 0.0, None)),
     ],
 )
 def test_a_run_costs_its_time_at_the_price_it_was_told(ending, expected):
     assert run_cost("r", ending) == expected
+
+
+def test_what_a_pretended_run_cost_is_said_as_what_it_would_be():
+    assert RunCost("r", "g5.xlarge", 3600.0, 0.0307, pretended=True).said == "would be $0.0307"
+    assert RunCost("r", "g5.xlarge", 3600.0, 0.0307).said == "$0.0307"
+    assert RunCost("r", "", 3600.0, None).said == "-"

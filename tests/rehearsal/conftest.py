@@ -108,7 +108,7 @@ class Rehearsal:
         if service not in self.clients:
             self.clients[service] = boto3.client(
                 service, region_name="us-east-1", endpoint_url=self.cloud.endpoint_url, aws_access_key_id="rehearsal",
-                aws_secret_access_key="rehearsal", config=Config(retries={"total_max_attempts": 1}),
+                aws_secret_access_key=self.cloud.secret, config=Config(retries={"total_max_attempts": 1}),
             )  # fmt: skip
         return self.clients[service]
 

@@ -25,7 +25,6 @@ def test_a_fault_of_the_pretend_cloud_is_told_in_the_words_of_the_service_that_w
         moto=fault,
         mends=Mends(checks={("ec2", "DescribeVolumes"): (fault,)}),
         backend_of=lambda _: None,
-        control=fault,
         journal=Journal(journal, Clock()),
     )
     door = socket.create_server(("127.0.0.1", 0))

@@ -151,8 +151,8 @@ def test_aws_s_own_command_line_sees_the_same(rehearsal: Any, box: Any) -> None:
 
     said = subprocess.run(
         [aws, "ec2", "describe-instances", "--instance-ids", box.id, "--query", query, "--output", "json"],
-        env={**os.environ, "AWS_ENDPOINT_URL": rehearsal.cloud.endpoint_url, "AWS_ACCESS_KEY_ID": "x",
-             "AWS_SECRET_ACCESS_KEY": "x", "AWS_DEFAULT_REGION": "us-east-1"},
+        env={**os.environ, "AWS_ENDPOINT_URL": rehearsal.cloud.endpoint_url, "AWS_ACCESS_KEY_ID": "rehearsal",
+             "AWS_SECRET_ACCESS_KEY": rehearsal.cloud.secret, "AWS_DEFAULT_REGION": "us-east-1"},
         capture_output=True, check=True,
     )  # fmt: skip
 

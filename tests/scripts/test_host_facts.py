@@ -46,7 +46,7 @@ def put(home: Path, name: str, *, ending: dict[str, Any] | None = None, containe
     folder = home / "rig" / "runs" / name
     folder.mkdir(parents=True)
     if ending is not None:
-        (folder / "exit.json").write_text(json.dumps(ending))
+        (folder / "exit.json").write_text(json.dumps({"by": "gluon-rig", **ending}))
     with (home / "ps").open("a") as ps:
         if container:
             ps.write(f"rig-{name} {container}\n")
@@ -71,6 +71,11 @@ def test_each_run_is_what_its_record_and_its_container_say_together(ask: Ask, tm
     os.utime(tmp_path / "rig" / "runs" / "vanished", (1e9, 1e9))
     put(tmp_path, "is-being-started")
     (tmp_path / "rig" / "runs" / ".restored.part").mkdir()
+    for place, written in enumerate(
+        ("[]", '{"exit_code": "done"}', '{"by": "gluon-rig", "exit_code": []}', "[" * 5000)
+    ):
+        put(tmp_path, f"own-{place}", container="exited", Running=False, ExitCode=4)
+        (tmp_path / "rig" / "runs" / f"own-{place}" / "exit.json").write_text(written)
 
     facts = ask(docker=DOCKER)
 
@@ -83,6 +88,7 @@ def test_each_run_is_what_its_record_and_its_container_say_together(ask: Ask, tm
         "hungry": ("ended", 1, True),
         "power-cut": ("ended", None, False),
         "vanished": ("lost", None, False),
+        **{f"own-{place}": ("ended", 4, False) for place in range(4)},  # the program's own file of that name
     }
 
 

@@ -12,6 +12,11 @@ import time
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as some
+
+from infra.job.container import STOP_TIMEOUT_S
+from scripts.record import GRACE_S, LIVE_EVERY_S, Shown
 
 RECORD = Path(__file__).resolve().parents[2] / "scripts" / "record.py"
 
@@ -149,3 +154,52 @@ def test_a_script_that_writes_beside_itself_is_told_where_to_write(tmp_path: Pat
     assert (tmp_path / "run" / "train.log").read_text().splitlines()[-1] == (
         "gluon-rig: the code is read-only here; write into ./out or below $RIG_RUN_DIR"
     )
+
+
+def test_a_job_that_does_not_listen_is_ended_and_its_record_says_that_it_was_asked(tmp_path: Path) -> None:
+    """`docker stop` would kill the recorder as well, and nobody could tell it from a `docker kill`."""
+    assert GRACE_S < STOP_TIMEOUT_S
+    work = tmp_path / "run"
+    program = f"trap '' TERM; echo kept > {work}/kept; touch {work}/up; while :; do sleep 0.05; done"
+    environment = {**os.environ, "RIG_GRACE_S": "0.2"}
+    process = subprocess.Popen([sys.executable, RECORD, work, "--", "sh", "-c", program], env=environment)
+    wait_for((work / "up").exists, "the job")
+
+    process.send_signal(signal.SIGTERM)
+
+    assert process.wait(20) == 137
+    end = json.loads((work / "exit.json").read_text())
+    assert (end["exit_code"], end["signal"]) == (137, "SIGTERM")
+    assert "  kept\n" in (work / "MANIFEST.sha256").read_text()
+
+
+def test_a_line_that_is_written_over_is_seen_before_it_ends_and_is_in_the_log_byte_by_byte(tmp_path: Path) -> None:
+    program = (
+        "import sys, pathlib, time\n"
+        "for i in range(3): print(f'\\r{i}0%|#', end='', flush=True)\n"
+        "while not pathlib.Path(sys.argv[1]).exists(): time.sleep(0.02)\n"
+        "print('\\r100%|##', flush=True); print('no end', end='')"
+    )
+    line = [sys.executable, RECORD, tmp_path / "run", "--", sys.executable, "-c", program, str(tmp_path / "go on")]
+    process = subprocess.Popen(line, stdout=subprocess.PIPE)
+    assert process.stdout is not None
+
+    assert process.stdout.readline().startswith(b"\r")
+    (tmp_path / "go on").touch()
+    assert process.stdout.read() == b"100%|##\nno end"
+    assert process.wait() == 0
+    assert (tmp_path / "run" / "train.log").read_bytes() == b"\r00%|#\r10%|#\r20%|#\r100%|##\nno end"
+
+
+PRINTED = some.lists(some.sampled_from([b"a", b"b", b"\r", b"\n", b"\r\n", b"\xff", b" "]), max_size=30)
+
+
+@settings(deadline=None)
+@given(PRINTED, some.sampled_from([0.0, LIVE_EVERY_S]))
+def test_however_output_is_cut_its_whole_lines_are_shown_once_and_in_order(pieces: list[bytes], every_s: float) -> None:
+    shown = Shown()
+    out = b"".join(shown.of(piece, number * every_s) for number, piece in enumerate(pieces)) + shown.rest()
+
+    printed = b"".join(pieces).replace(b"\r\n", b"\n").split(b"\n")
+    states = [[part for part in line.split(b"\r") if part.strip()] for line in printed]
+    assert [line for line in out.split(b"\n") if not line.startswith(b"\r")] == [(line or [b""])[-1] for line in states]

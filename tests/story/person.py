@@ -56,7 +56,7 @@ class Person:
             **self.environment,
             "AWS_ENDPOINT_URL": self.cloud().endpoint_url,
             "AWS_ACCESS_KEY_ID": "rehearsal",
-            "AWS_SECRET_ACCESS_KEY": "rehearsal",
+            "AWS_SECRET_ACCESS_KEY": self.cloud().secret,
             "AWS_DEFAULT_REGION": "us-east-1",
         }
         line = [str(RIG.with_name("aws")), *words, "--output", "json"]

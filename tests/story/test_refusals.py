@@ -94,7 +94,7 @@ def test_without_ssh_nothing_is_rented(visitor: Person, tmp_path: Path) -> None:
 
 
 def test_aws_that_throttles_is_borne_with(visitor: Person) -> None:
-    visitor.types("rehearsal", "fault", "throttle 0.2")
+    visitor.types("rehearsal", "fault", "throttle", "0.2")
     try:
         visitor.types("launch", "--type", "t3.micro")
     finally:
@@ -106,7 +106,7 @@ def test_aws_that_throttles_is_borne_with(visitor: Person) -> None:
 
 
 def test_one_zone_without_machines_is_no_obstacle(visitor: Person) -> None:
-    visitor.types("rehearsal", "fault", "capacity --zone us-east-1a")
+    visitor.types("rehearsal", "fault", "capacity", "--zone", "us-east-1a")
     try:
         visitor.types("launch")
     finally:

@@ -208,3 +208,26 @@ def test_a_dead_rehearsal_process_is_named_and_the_next_launch_starts_anew(perso
     assert "rehearsal cloud had died" in person.said
     person.types("launch")
     assert len(person.living()) == 1
+
+
+def test_a_stop_that_cannot_bring_results_home_stops_all_the_same_and_a_terminate_deletes_nothing(
+    person: Person,
+) -> None:
+    """`runs` is a file: nothing can come home, and the reason is this computer's own."""
+    person.types("launch")
+    person.types("train", "remote", "--cmd", "echo precious", "--detach")
+    (person.folder / "runs").write_text("in the way")
+
+    person.types("stop", code=1)
+
+    assert "but not everything is home. this computer did not take the results" in person.said.lower()
+    assert "fault in rig itself" not in person.said
+    assert [one["state"] for one in person.status()] == ["stopped"]
+    person.types("start")
+    person.types("terminate", code=1)
+    assert [one["state"] for one in person.status()] == ["stopped"]
+    (person.folder / "runs").unlink()
+    person.types("start")
+    person.types("terminate")
+    assert person.living() == []
+    assert (newest(person) / "train.log").read_text() == "precious\n"

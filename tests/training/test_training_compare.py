@@ -31,7 +31,6 @@ def test_runs_stand_side_by_side_with_only_the_settings_that_differ(tmp_path: Pa
         ["seconds", "-", "-"],
         ["samples_per_s", "-", "-"],
         ["device", "-", "-"],
-        ["usd", "-", "-"],
         ["onnx_difference", "-", "-"],
         ["test", "accuracy", "0.87", "0.87"],
         ["wd", "0", "0.5"],

@@ -31,6 +31,7 @@ class Report:
     hardware: Mapping[str, str]
     sections: Sequence[Section]
     usd_per_hour: float
+    pretended: bool = False
 
 
 def page(report: Report) -> str:
@@ -71,7 +72,9 @@ def _tiles(report: Report) -> str:
         (f"{s.samples_per_s:,.0f}", f"samples/s on {s.device}", ""),
     ]
     if report.usd_per_hour:
-        tiles.append((f"${s.usd:.4f}", f"at ${report.usd_per_hour:.3f} an hour", ""))
+        # Not what the run cost: it has not ended yet, and `rig cost` and the last screen tell one figure of it.
+        would = "would be " if report.pretended else ""
+        tiles.append((f"{would}${report.usd_per_hour:.3f}", "an hour for this machine", ""))
     return "<div class=tiles>" + "".join(
         f'<div class="tile {kind}"><b>{value}</b><span>{escape(label)}</span></div>' for value, label, kind in tiles
     ) + "</div>"  # fmt: skip

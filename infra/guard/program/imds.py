@@ -29,6 +29,7 @@ class Metadata:
     def __init__(self, endpoint: str) -> None:
         parts = urlsplit(endpoint)
         self._host, self._port = parts.hostname or "169.254.169.254", parts.port or 80
+        self._path = parts.path.rstrip("/")  # an endpoint may lie below a path; a rehearsal's does
         self._token = ""
 
     def get(self, path: str) -> Answer | None:
@@ -46,7 +47,7 @@ class Metadata:
     def _ask(self, method: str, path: str, headers: dict[str, str]) -> Answer | None:
         connection = http.client.HTTPConnection(self._host, self._port, timeout=TIMEOUT_S)
         try:
-            connection.request(method, path, headers=headers)
+            connection.request(method, self._path + path, headers=headers)
             response = connection.getresponse()
             text = response.read(4096).decode("utf-8", "replace")
             return Answer(response.status, text, _seconds(response.getheader("Date")))

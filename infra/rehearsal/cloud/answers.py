@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from xml.sax.saxutils import escape
@@ -57,3 +57,13 @@ def ec2(call: Call, inner: str) -> Answer:
 
 def as_json(value: Mapping[str, Any]) -> Answer:
     return Answer(200, json.dumps(value).encode(), "application/x-amz-json-1.1")
+
+
+def send(answer: Answer, start_response: Callable[..., Any]) -> Iterable[bytes]:
+    """*answer* as WSGI takes it."""
+    kept = [(name, value) for name, value in answer.headers if name.lower() != "content-length"]
+    said = next((value for name, value in answer.headers if name.lower() == "content-length"), "0")
+    length = str(len(answer.body)) if answer.body else said  # HEAD: the length of a body that is not sent
+    head = [("Content-Type", answer.content_type), ("Content-Length", length), *kept]
+    start_response(f"{answer.status} {'OK' if answer.status < 400 else 'Error'}", head)
+    return [answer.body]

@@ -6,7 +6,7 @@ import io
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode
 
@@ -54,21 +54,32 @@ class Call:
         return str(self.params.get("DryRun", "")).lower() == "true"
 
 
-def read(environ: Environ) -> Call | None:
-    """The call in *environ*, whose body stays readable. None: not a signed AWS request."""
-    scope = _SCOPE.search(environ.get("HTTP_AUTHORIZATION", ""))
-    if not scope:
-        return None
+def outline(environ: Environ) -> Call:
+    """What can be told of a call without its body: enough to refuse it in the words of its service."""
+    scope = _SCOPE.search(environ.get("HTTP_AUTHORIZATION", "")) or {"service": "", "region": ""}
     service = _SERVICE_OF.get(scope["service"], scope["service"])
-    target = environ.get("HTTP_X_AMZ_TARGET", "")
-    content = environ.get("CONTENT_TYPE", "")
-    if target:
-        return Call(service, target.rpartition(".")[2], scope["region"], json.loads(_body(environ) or b"{}"), "json")
-    if content.startswith("application/x-www-form-urlencoded"):
-        params = dict(parse_qsl(_body(environ).decode(), keep_blank_values=True))
-        return Call(service, params.get("Action", ""), scope["region"], params)
-    params = json.loads(_body(environ) or b"{}") if content.startswith("application/json") else {}
-    return Call(service, _rest_operation(service, environ), scope["region"], params, "rest")
+    if target := environ.get("HTTP_X_AMZ_TARGET", ""):
+        return Call(service, target.rpartition(".")[2], scope["region"], protocol="json")
+    if environ.get("CONTENT_TYPE", "").startswith("application/x-www-form-urlencoded"):
+        return Call(service, "", scope["region"])
+    return Call(service, _rest_operation(service, environ), scope["region"], protocol="rest")
+
+
+def read(environ: Environ) -> Call:
+    """The call in *environ*, whose body stays readable."""
+    call = outline(environ)
+    if call.protocol == "query":
+        params = dict(parse_qsl(take_body(environ).decode(), keep_blank_values=True))
+        return replace(call, operation=params.get("Action", ""), params=params)
+    is_json = call.protocol == "json" or environ.get("CONTENT_TYPE", "").startswith("application/json")
+    return replace(call, params=json.loads(take_body(environ) or b"{}")) if is_json else call
+
+
+def take_body(environ: Environ) -> bytes:
+    """The body; it stays readable."""
+    data: bytes = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+    _set_body(environ, data)
+    return data
 
 
 def rewrite(environ: Environ, params: Mapping[str, str]) -> None:
@@ -84,12 +95,6 @@ def _rest_operation(service: str, environ: Environ) -> str:
         if (name, verb) == (service, method) and re.fullmatch(pattern, path):
             return operation
     return f"{method} {path}"
-
-
-def _body(environ: Environ) -> bytes:
-    data: bytes = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-    _set_body(environ, data)
-    return data
 
 
 def _set_body(environ: Environ, data: bytes) -> None:

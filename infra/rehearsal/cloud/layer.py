@@ -16,7 +16,7 @@ from moto.core.exceptions import ServiceException
 
 from infra.rehearsal.clock import Clock
 from infra.rehearsal.cloud import calls
-from infra.rehearsal.cloud.answers import Answer, Refusal, refused
+from infra.rehearsal.cloud.answers import Answer, Refusal, refused, send
 from infra.rehearsal.cloud.calls import Call, Environ
 from infra.rehearsal.cloud.lifecycle import LOCK
 
@@ -24,8 +24,6 @@ App = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
 Check = Callable[[Call, Any], None]
 Answers = Callable[[Call, Any], Answer | None]
 Rewrite = Callable[[Call], dict[str, str] | None]
-Control = Callable[[str, str, bytes], Answer]
-CONTROL_PATH = "/_rehearsal/"
 
 log = logging.getLogger(__name__)
 
@@ -45,21 +43,14 @@ class Layer:
     mends: Mends
     backend_of: Callable[[Call], Any]
     """The moto backend that holds the state a check must see; None for services moto does not know."""
-    control: Control
     journal: Journal
 
     def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
-        path = environ.get("PATH_INFO", "")
-        if path.startswith(CONTROL_PATH):
-            body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-            return _send(self.control(environ["REQUEST_METHOD"], path.removeprefix(CONTROL_PATH), body), start_response)
         call = calls.read(environ)
-        if call is None:
-            return self.moto(environ, start_response)
         with self.journal.entry(call) as entry:
             answer = self._answer(call, environ)
             entry.status = answer.status
-            return _send(answer, start_response)
+            return send(answer, start_response)
 
     def _answer(self, call: Call, environ: Environ) -> Answer:
         key = (call.service, call.operation)
@@ -90,13 +81,6 @@ class Layer:
         body = b"".join(self.moto(environ, remember))
         headers = {name: value for name, value in seen["headers"].items() if name.lower() != "content-type"}
         return Answer(seen["status"], body, seen["headers"].get("Content-Type", ""), tuple(headers.items()))
-
-
-def _send(answer: Answer, start_response: Callable[..., Any]) -> Iterable[bytes]:
-    kept = [(name, value) for name, value in answer.headers if name.lower() != "content-length"]
-    head = [("Content-Type", answer.content_type), ("Content-Length", str(len(answer.body))), *kept]
-    start_response(f"{answer.status} {'OK' if answer.status < 400 else 'Error'}", head)
-    return [answer.body]
 
 
 @dataclass

@@ -9,7 +9,7 @@ from infra.rehearsal.clock import Clock
 from infra.rehearsal.place import Place
 
 if TYPE_CHECKING:
-    from infra.rehearsal.cloud.layer import Control, Journal
+    from infra.rehearsal.cloud.layer import Journal
     from infra.rehearsal.faults import Faults
     from infra.rehearsal.instance.record import MachineRoom
 
@@ -25,4 +25,3 @@ class Parts:
     room: MachineRoom
     faults: Faults
     journal: Journal
-    control: Control

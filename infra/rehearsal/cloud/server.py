@@ -44,6 +44,5 @@ def build(parts: Parts) -> Any:
         moto=DomainDispatcherApplication(create),
         mends=backends.mends(parts),
         backend_of=backends.backend_of,
-        control=parts.control,
         journal=parts.journal,
     )

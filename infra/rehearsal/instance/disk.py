@@ -11,6 +11,9 @@ from typing import Final
 
 import asyncssh
 
+from infra.names import REHEARSAL_KEY_ID
+from infra.rehearsal.place import CLOUD_MARK
+
 SHIMS: Final = (
     "docker", "systemctl", "shutdown", "poweroff", "halt", "reboot", "sudo", "who", "loginctl",
 )  # fmt: skip
@@ -106,7 +109,7 @@ def _shims() -> dict[str, str]:
         scripts["aws"] = (
             "#!/bin/sh\n# On EC2 the endpoint and the credentials come from the machine itself.\n"
             "export AWS_ENDPOINT_URL=$RIG_REHEARSAL_ENDPOINT\n"
-            "export AWS_ACCESS_KEY_ID=rehearsal AWS_SECRET_ACCESS_KEY=rehearsal\n"
+            f'export AWS_ACCESS_KEY_ID={REHEARSAL_KEY_ID} AWS_SECRET_ACCESS_KEY="$(cat "${CLOUD_MARK}/secret")"\n'
             f'export AWS_DEFAULT_REGION="${{AWS_DEFAULT_REGION:-$RIG_REHEARSAL_REGION}}"\nexec {quote(str(aws))} "$@"\n'
         )
     return scripts

@@ -1,11 +1,15 @@
 """The instance metadata service, version 2: a token first, then answers. One per instance, on its own loopback port.
 
+On EC2 nobody but the instance can reach it. Here every program of this computer could, so its address holds a path that
+only the instance's own processes are told, and a web page gets no answer at all.
+
 Paths and errors: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-categories.html
 """
 
 from __future__ import annotations
 
 import asyncio
+import hmac
 import secrets
 from collections.abc import Callable, Mapping
 from email.utils import format_datetime
@@ -16,7 +20,9 @@ from infra.rehearsal.clock import Clock
 TOKEN_PATH: Final = "/latest/api/token"
 DATA: Final = "/latest/meta-data/"
 POWER_PATH: Final = "/rehearsal/power"  # not AWS's: how the shims press the power button
-TEXT_OF: Final = {200: "OK", 400: "Bad Request", 401: "Unauthorized", 404: "Not Found", 405: "Method Not Allowed"}
+TEXT_OF: Final = {200: "OK", 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found",
+                  405: "Method Not Allowed"}  # fmt: skip
+LONGEST_BODY: Final = 4096
 
 Facts = Callable[[], Mapping[str, str]]
 """The metadata now: path below /latest/meta-data/ -> text. What is absent answers 404."""
@@ -41,11 +47,17 @@ class Imds:
         self._clock = clock
         self._tokens: set[str] = set()
         self._server: asyncio.Server | None = None
-        self.url = ""
+        self._host = ""
+        self._path = f"/{secrets.token_urlsafe(16)}"
+
+    @property
+    def url(self) -> str:
+        """What the instance's processes are told, and nobody else."""
+        return f"http://{self._host}{self._path}"
 
     async def start(self) -> None:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+        self._host = f"127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
 
     async def close(self) -> None:
         if self._server:
@@ -56,12 +68,19 @@ class Imds:
             request = await asyncio.wait_for(_read(reader), timeout=5)
             writer.write(_wire(self.answer(request), self._clock))
             await writer.drain()
-        except (OSError, ValueError, asyncio.IncompleteReadError, asyncio.TimeoutError):
+        except (OSError, ValueError, EOFError, asyncio.LimitOverrunError, asyncio.TimeoutError):
             pass  # a caller that speaks no HTTP or went away; there is nobody to tell
         finally:
             writer.close()
 
     def answer(self, request: Request) -> Answer:
+        if "origin" in request.headers or request.headers.get("host") != self._host:
+            return Answer(403)
+        if not hmac.compare_digest(request.path[: len(self._path)].encode(), self._path.encode()):
+            return Answer(404)
+        return self._answer_inside(request._replace(path=request.path[len(self._path) :]))
+
+    def _answer_inside(self, request: Request) -> Answer:
         if request.path == POWER_PATH and request.method == "PUT":
             self._press(request.body.strip())
             return Answer(200)
@@ -104,7 +123,7 @@ async def _read(reader: asyncio.StreamReader) -> Request:
     headers = {
         name.strip().lower(): text.strip() for name, _, text in (line.partition(":") for line in head[1:]) if text
     }
-    body = await reader.readexactly(int(headers.get("content-length", "0")))
+    body = await reader.readexactly(min(int(headers.get("content-length", "0")), LONGEST_BODY))
     return Request(method, path, headers, body.decode())
 
 

@@ -31,6 +31,7 @@ class Sshd:
             process_factory=lambda process: sessions.serve(process, self.host),
             sftp_factory=lambda channel: _HomeSftp(channel, self.host.disk),
             allow_scp=True,
+            gss_host=None,  # a key and nothing else lets in, on computers of a Kerberos domain too
             encoding=None,
             line_editor=False,
             # A loopback gains nothing from compression; OpenSSH asks for none by default either.

@@ -1,0 +1,171 @@
+"""Nothing stands before the money: whatever goes wrong while results come home, the machine is stopped, then told of.
+
+The story's own stop, terminate and AFTER=, against moto; what happens on the way home is put in its place.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import errno
+import gzip
+import json
+import os
+import signal
+from datetime import datetime, timezone
+from pathlib import Path
+
+import pytest
+import rigging
+from conftest import moto_instance
+from rigging import NAME, NOTHING, census, whole
+
+from infra import budget
+from infra.aws.catalog import MachineType
+from infra.aws.choice import Candidate
+from infra.aws.instance import find
+from infra.aws.prices import Price as Listed
+from infra.budget import Price
+from infra.errors import ArtifactsMissing, HostUnreachable, JobFailed, NothingToDo, RigError, UserError, WorldError
+from infra.settings import Settings
+from infra.story import launch, power
+from infra.story.plan import Choice
+from infra.story.rig import Rig
+
+TROUBLES = {
+    "the laptop's disk is full": OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "runs/x/best.params"),
+    "runs is a file": FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), "runs"),
+    "runs/latest is a folder": IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), "runs/latest"),
+    "a name is too long": OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG), "n" * 255),
+    "nobody reads what is told": BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE)),
+    "bytes that are no text": UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte"),
+    "the host does not answer": HostUnreachable("No answer.", "`rig status`"),
+    "a file differs": ArtifactsMissing("runs/x is not whole.", "move it away"),
+    "the person can mend it": UserError("The folder is open to others.", "rm it"),
+    "nothing to do": NothingToDo("There is no run."),
+    "a fault of ours": KeyError("runs"),
+    "no memory": MemoryError(),
+    "endless recursion": RecursionError("maximum recursion depth exceeded"),
+    "a program asks to end": SystemExit(3),
+}
+
+
+@pytest.fixture
+def rig(aws, tell, clock, tmp_path: Path) -> Rig:
+    rigging.launch(aws, clock)
+    return Rig(settings=Settings(after="stop"), session=aws, project=tmp_path, tell=tell)
+
+
+def meets(monkeypatch: pytest.MonkeyPatch, trouble: BaseException) -> None:
+    def fail(*_: object) -> None:
+        raise trouble
+
+    monkeypatch.setattr(power, "bring_all_home", fail)
+
+
+VERBS = {
+    "stop": power.stop,
+    "terminate": lambda rig: power.terminate(rig, lose_results=False),
+    "AFTER=stop": lambda rig: power.end_as_wished(wishing(rig, "stop")),
+    "AFTER=terminate": lambda rig: power.end_as_wished(wishing(rig, "terminate")),
+}
+
+
+def wishing(rig: Rig, after: str) -> Rig:
+    return dataclasses.replace(rig, settings=Settings(after=after))
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_whatever_goes_wrong_the_machine_stops_it_is_said_and_nothing_is_deleted(rig, monkeypatch, said, verb):
+    ec2, instance = rig.session.client("ec2"), find(rig.session, NAME)
+    for name, trouble in TROUBLES.items():
+        meets(monkeypatch, trouble)
+
+        with pytest.raises(WorldError) as raised:
+            VERBS[verb](rig)
+
+        assert census(rig.session) == whole("stopped"), name
+        assert "`rig start`, then `rig pull`" in raised.value.hint
+        assert said[0].startswith("Not everything is home: ")
+        assert f"Stopping {instance.id}" in said
+        said.clear()
+        ec2.start_instances(InstanceIds=[instance.id])
+
+
+@pytest.mark.parametrize("error", [JobFailed("Run x failed."), OSError(errno.ENOSPC, "No space left"), KeyError("x")])
+def test_after_stop_is_carried_out_whatever_the_last_screen_meets(rig, monkeypatch, error):
+    monkeypatch.setattr(power, "bring_all_home", lambda *_: None)
+
+    with pytest.raises(WorldError), power.afterwards(rig):
+        raise error
+
+    assert census(rig.session) == whole("stopped")
+
+
+def test_ctrl_c_again_and_again_ends_the_wait_for_results_and_never_the_stop(rig, monkeypatch, said):
+    pressed = []
+
+    def press(*_: object, **__: object) -> None:
+        pressed.append("Ctrl-C")
+        os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(power, "bring_all_home", press)
+    rig.session.client("ec2").meta.events.register("before-call.ec2.StopInstances", press)
+    rig.session.client("ec2").meta.events.register("after-call.ec2.StopInstances", press)
+
+    with pytest.raises(KeyboardInterrupt):
+        power.stop(rig)
+
+    assert len(pressed) == 3
+    assert census(rig.session) == whole("stopped")
+    assert "is stopped, but not everything is home" in said[-1]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_spot_machine_that_cannot_be_stopped_is_not_deleted_with_what_it_holds(rig, monkeypatch):
+    moto_instance(find(rig.session, NAME).id).lifecycle = "spot"
+    meets(monkeypatch, TROUBLES["a file differs"])
+
+    with pytest.raises(WorldError, match=r"Nothing was deleted, and i-.* runs on until its guards end it"):
+        power.terminate(rig, lose_results=False)
+
+    assert census(rig.session) == whole("running")
+    power.terminate(rig, lose_results=True)
+    assert census(rig.session) == NOTHING
+
+
+def test_the_guards_of_a_machine_that_could_not_be_ended_stay(rig, monkeypatch, answer, calls):
+    answer(rig.session, "ec2", "TerminateInstances", code="UnauthorizedOperation", times=1)
+
+    with pytest.raises(RigError):
+        power.terminate(rig, lose_results=True)
+
+    assert "cloudwatch:DeleteAlarms" not in calls
+    assert "scheduler:DeleteSchedule" not in calls
+
+
+def test_a_stop_that_was_killed_before_it_took_the_guards_off_is_finished_by_the_next(rig, aws, calls):
+    aws.client("ec2").stop_instances(InstanceIds=[find(aws, NAME).id])
+    calls.clear()
+
+    with pytest.raises(NothingToDo):
+        power.stop(rig)
+
+    assert {"cloudwatch:DeleteAlarms", "scheduler:DeleteSchedule"} <= set(calls)
+
+
+def test_the_hours_in_user_data_are_those_of_the_type_that_the_budget_buys_fewest_of(rig):
+    """They hold when no tag can be read, and nobody knows yet which type AWS will have."""
+    now = datetime(2026, 11, 20, tzinfo=timezone.utc)
+    choices = []
+    for name, usd_per_hour in (("g4dn.xlarge", 0.5), ("g5.48xlarge", 16.0)):
+        listed = Listed(usd_per_hour, "list", now.date())
+        machine = MachineType(name, vcpus=4, memory_gib=16, architectures=("x86_64",))
+        price = Price(usd_instance_per_hour=usd_per_hour, usd_disk_per_month=0, usd_address_per_hour=0)
+        promise = budget.promise(price, hours=8, usd_budget=8, now=now)
+        candidate = Candidate(machine, "us-east-1", listed, listed)
+        choices.append(Choice(candidate=candidate, price=price, promise=promise, quota=None, spot=False))
+
+    script = gzip.decompress(launch._user_data(rig, rigging.IMAGE, tuple(choices))).decode()
+
+    (config,) = (json.loads(line) for line in script.splitlines() if '"hours":' in line)
+    assert config["hours"] == choices[1].promise.hours < 0.3
