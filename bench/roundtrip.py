@@ -37,6 +37,7 @@ from infra.host.connection import Host
 from infra.host.facts import ask_facts
 from infra.host.hostkeys import pin
 from infra.host.ready import wait_for_ssh
+from infra.host.selection import select_code
 from infra.host.sync import push_code
 from infra.host.target import Target
 from infra.job import artifacts, image, run
@@ -139,7 +140,7 @@ def our_trip(target: Target, code: Path, home: Path, name: str, wanted: str) -> 
     with Host(target) as host:
         host.get_ready()
         facts = ask_facts(host, images=[wanted])
-        push_code(host, code, f"{facts.home}/rig/code", rsync_there=facts.rsync)
+        push_code(host, select_code(code), f"{facts.home}/rig/code", rsync_there=facts.rsync)
         container = Container(run=name, image=wanted, command=["python3", "script.py"], facts=facts, gpu=False)
         run.start(host, container, tell=print)
         run.follow(lambda: host, facts.docker, name, shown.append, tell=print)
@@ -179,12 +180,12 @@ def sync(folder: Path, server: Server, n: int) -> None:
     code = some_project(folder / "project")
     with far_away(folder, server) as (target, host):
         home = str(server.home)
-        push_code(host, code, f"{home}/ours", rsync_there=True)
+        push_code(host, select_code(code), f"{home}/ours", rsync_there=True)
         subprocess.run(["cp", "-a", f"{home}/ours", f"{home}/plain"], check=True)
         rsync = ["rsync", "--archive", "--delete", *commands.rsync_shell(target)]
 
         def ours(_: int) -> None:
-            push_code(host, code, f"{home}/ours", rsync_there=True)
+            push_code(host, select_code(code), f"{home}/ours", rsync_there=True)
 
         def plain(_: int) -> None:
             call([*rsync, "--exclude=.git", f"{code}/", f"{target.address}:{home}/plain/"])

@@ -13,6 +13,7 @@ from infra.cli.parser import Request, parse
 from infra.console import deliver, delivered, open_standard_streams, tell
 from infra.errors import INTERRUPTED, BadSettings, RigError, WorldError
 from infra.settings import Settings, load
+from infra.text import read_text
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -101,8 +102,8 @@ def remembered(path: Path) -> dict[str, Any]:
     else:
         import tomli as tomllib
     try:
-        found: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8-sig"))  # Windows editors begin with a mark
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError, OSError) as error:
+        found: dict[str, Any] = tomllib.loads(read_text(path))
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise BadSettings(f"{path} is not readable as TOML: {error}", "rig.toml.example shows the form") from None
     return found
 

@@ -8,15 +8,6 @@ from pathlib import Path
 
 from infra.host.target import Target
 
-# Never leave the laptop, whatever .gitignore says: credentials and keys by the names tools give them.
-SECRETS = (
-    ".env", ".env.*", ".envrc", ".aws/", ".ssh/", ".netrc", ".pgpass", ".pypirc", ".npmrc", ".git-credentials",
-    "*.pem", "*.key", "*.ppk", "*.p12", "*.pfx", "id_rsa*", "id_ed25519*", "id_ecdsa*", "id_dsa*",
-    ".docker/config.json", ".kube/", ".azure/", ".config/gcloud/",
-)  # fmt: skip
-# Useless on the host, or the host's own.
-LEFT_HERE = (".git", ".rig/", ".venv/", "venv/", "runs/", "__pycache__/", "*.egg-info/", ".mypy_cache/", ".ruff_cache/",
-             ".pytest_cache/", ".hypothesis/", "node_modules/", "rig.toml")  # fmt: skip
 # What is still being written over there: the recorder's, rsync's, and the training loop's files aside.
 HALF_WRITTEN = ("*.part", ".aside-*")
 
@@ -84,11 +75,14 @@ def rsync_shell(target: Target) -> list[str]:
     return ["--rsh", shlex.join(["ssh", *ssh_options(target)])]
 
 
+# rsync(1), "FILTER RULES": a merge file that is standard input, each rule ended by a zero byte.
+_RULES_COME = ("--from0", "--filter=merge -")
+
+
 def rsync_push(target: Target, source: Path, destination: str) -> list[str]:
-    """Make *destination* on the host equal to *source*. Paths to leave out are read from standard input."""
+    """Make *destination* on the host equal to *source*. Rules about what to leave out are read from standard input."""
     return [
-        "rsync", "--archive", "--no-owner", "--no-group", "--delete", "--compress", "--from0",
-        *(f"--exclude={pattern}" for pattern in (*SECRETS, *LEFT_HERE)), "--exclude-from=-",
+        "rsync", "--archive", "--no-owner", "--no-group", "--delete", "--compress", *_RULES_COME,
         *rsync_shell(target), f"{source}/", f"{target.address}:{destination}/",
     ]  # fmt: skip
 
@@ -96,8 +90,7 @@ def rsync_push(target: Target, source: Path, destination: str) -> list[str]:
 def rsync_data(target: Target, source: Path, destination: str) -> list[str]:
     """Copy a data folder: what was interrupted goes on where it stopped; data sets hardly shrink when compressed."""
     return [
-        "rsync", "--archive", "--no-owner", "--no-group", "--partial", "--info=progress2",
-        *(f"--exclude={pattern}" for pattern in SECRETS),
+        "rsync", "--archive", "--no-owner", "--no-group", "--partial", "--info=progress2", *_RULES_COME,
         *rsync_shell(target), f"{source}/", f"{target.address}:{destination}/",
     ]  # fmt: skip
 

@@ -7,7 +7,6 @@ import re
 import shutil
 import subprocess
 import tarfile
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -15,29 +14,46 @@ from infra.console import Tell
 from infra.errors import RigError, WorldError
 from infra.host import commands
 from infra.host.connection import DROPPED, Host, dropped, local_process, lost
-from infra.host.ignored import as_rsync_rules, ignored_paths, kept_files
+from infra.host.selection import Selection
 
 _STDERR = 2
 # rsync(1), EXIT VALUES: the ways in which not the files but the connection is at fault.
 _CONNECTION_LOST = {10, 12, 20, 30, 35, DROPPED}
 
 
-def push_code(host: Host, code: Path, destination: str, *, rsync_there: bool) -> None:
-    """Make *destination* on the host equal to *code*, without what git ignores, secrets and caches."""
-    ignored = ignored_paths(code)
+def push_code(host: Host, chosen: Selection, destination: str, *, rsync_there: bool) -> None:
+    """Make *destination* on the host equal to what was *chosen*."""
     if rsync_there and rsync_here():
-        _finish(host, commands.rsync_push(host.target, code, destination), stdin=as_rsync_rules(ignored))
+        _finish(host, commands.rsync_push(host.target, chosen.folder, destination), stdin=_as_rsync_rules(chosen))
     else:
-        _stream_up(host, code, kept_files(code, ignored), destination)
+        _stream_up(host, chosen, destination)
 
 
-def push_data(host: Host, data: Path, destination: str, *, rsync_there: bool, tell: Tell) -> None:
+def push_data(host: Host, chosen: Selection, destination: str, *, rsync_there: bool, tell: Tell) -> None:
     """Copy a data folder. With rsync an interrupted copy goes on where it stopped; a tar stream starts anew."""
     if rsync_there and rsync_here():
-        _finish(host, commands.rsync_data(host.target, data, destination), progress=True)
+        line = commands.rsync_data(host.target, chosen.folder, destination)
+        _finish(host, line, stdin=_as_rsync_rules(chosen), progress=True)
     else:
         tell("rsync is missing on one side: the data goes as one stream and cannot be resumed.")
-        _stream_up(host, data, kept_files(data, []), destination)
+        _stream_up(host, chosen, destination)
+
+
+def _as_rsync_rules(chosen: Selection) -> bytes:
+    """Anchored, literal rsync rules, each ended by a zero byte: a name may hold blanks, stars and line ends.
+
+    What stays here is left alone there ("-"), but for secrets ("H"): one that was sent before it was known goes.
+    """
+    return b"".join(
+        (b"H /" if chosen.holds_secret(path) else b"- /") + os.fsencode(_literal(path)) + b"\0" for path in chosen.left
+    )
+
+
+def _literal(path: str) -> str:
+    # Only a pattern with a wildcard in it has its backslashes read as escapes (rsync(1), "PATTERN MATCHING RULES").
+    if not any(mark in path for mark in "*?["):
+        return path
+    return "".join("\\" + letter if letter in "*?[\\" else letter for letter in path)
 
 
 def pull(host: Host, source: str, destination: Path, *, rsync_there: bool) -> None:
@@ -79,13 +95,13 @@ def _failed(host: Host, exit_code: int, said: str) -> RigError:
     return WorldError(f"Copying to or from {host.target} failed (exit code {exit_code}): {said}", hint)
 
 
-def _stream_up(host: Host, folder: Path, files: Iterator[Path], destination: str) -> None:
+def _stream_up(host: Host, chosen: Selection, destination: str) -> None:
     process = host.stream(*commands.unpack(destination), stdin=subprocess.PIPE, stderr=subprocess.PIPE)
     assert process.stdin is not None
     try:
         with tarfile.open(fileobj=process.stdin, mode="w|", dereference=False) as tar:
-            for file in files:
-                tar.add(folder / file, arcname=str(file), recursive=False)
+            for path in (*chosen.empty, *chosen.sent):
+                tar.add(chosen.folder / path, arcname=path, recursive=False)
     except BrokenPipeError:
         pass  # the other end says why, below
     said = process.communicate()[1].decode(errors="replace").strip()

@@ -14,17 +14,20 @@ from datetime import datetime
 from pathlib import Path, PurePosixPath
 
 from infra.errors import BadSettings
+from infra.text import read_text
 
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
     """*command* is complete but for the folders, which stand in it as RUN_DIR and DATA_DIR. *results*: whether a run
-    that leaves nothing but its log has failed. *requirements*: the text of the script's own requirements.txt."""
+    that leaves nothing but its log has failed. *requirements*: the text of the script's own requirements.txt.
+    *needs*: the files below the code folder without which it cannot run."""
 
     name: str
     command: tuple[str, ...]
     results: bool = True
     requirements: str = ""
+    needs: tuple[str, ...] = ()
 
     def to_json(self) -> str:
         """For job.json in the work folder: enough to do the same again, on any machine."""
@@ -35,7 +38,8 @@ class Job:
         """Raises ValueError for what is no job of ours."""
         try:
             said = json.loads(text)
-            return Job(**{**said, "command": tuple(said["command"])})
+            lists = {"command": tuple(said["command"]), "needs": tuple(said.get("needs", ()))}
+            return Job(**{**said, **lists})
         except (KeyError, TypeError) as error:
             raise ValueError(f"not a job: {error}") from error
 
@@ -93,8 +97,11 @@ def script_job(script: str, code: Path, args: str = "") -> Job:
         )
     inside = PurePosixPath(path.resolve().relative_to(code.resolve()).as_posix())
     own = path.with_name("requirements.txt")
-    requirements = own.read_text() if own.is_file() else ""
-    return Job(name=inside.stem, command=("python3", str(inside), *_split(args)), requirements=requirements)
+    requirements = read_text(own) if own.is_file() else ""
+    # "./": Python would take a name that begins with a dash for an option.
+    word = f"./{inside}" if str(inside).startswith("-") else str(inside)
+    needs = (str(inside), *([str(inside.with_name(own.name))] if requirements else []))
+    return Job(name=inside.stem, command=("python3", word, *_split(args)), requirements=requirements, needs=needs)
 
 
 def command_job(command: str) -> Job:

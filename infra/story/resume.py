@@ -8,6 +8,7 @@ from infra.errors import HostUnreachable, NothingToDo, UserError
 from infra.host.connection import Host
 from infra.host.facts import Facts, RunFacts
 from infra.host.patience import persistently
+from infra.host.selection import select_all
 from infra.host.sync import push_data
 from infra.job import artifacts, copies
 from infra.job.container import docker_remove
@@ -15,7 +16,7 @@ from infra.job.spec import Job
 from infra.names import RUNS_DIR
 from infra.story.image import Show
 from infra.story.rig import Rig, open_host, running_instance
-from infra.story.train import begin, facts_of
+from infra.story.train import begin, choose, facts_of
 
 
 def resume(rig: Rig, name: str, show: Show) -> str:
@@ -32,7 +33,7 @@ def resume(rig: Rig, name: str, show: Show) -> str:
         job = _job_of(host, facts, name)
         rig.tell(f"Going on with {name}")
         host.ask(docker_remove(facts.docker, name))  # what is left of its first part; it has ended
-        return begin(rig, host, instance, job, name, show)
+        return begin(rig, host, instance, job, name, choose(rig, job), show)
 
 
 def _newest_unfinished(rig: Rig, host: Host, facts: Facts) -> str:
@@ -75,8 +76,8 @@ def _from_here(rig: Rig, host: Host, facts: Facts, name: str) -> bool:
     if not ours.is_dir():
         return False
     rig.tell(f"Copying runs/{name} to the instance")
-    there = f"{facts.home}/{RUNS_DIR}/{name}"
-    persistently(lambda: push_data(host, ours, there, rsync_there=facts.rsync, tell=rig.tell), tell=rig.tell)
+    there, chosen = f"{facts.home}/{RUNS_DIR}/{name}", select_all(ours)
+    persistently(lambda: push_data(host, chosen, there, rsync_there=facts.rsync, tell=rig.tell), tell=rig.tell)
     return True
 
 

@@ -14,6 +14,7 @@ from infra.host.commands import shell
 from infra.host.connection import Host
 from infra.host.facts import Facts
 from infra.host.patience import persistently
+from infra.host.selection import remarks, select_data
 from infra.host.sync import pull, push_data
 from infra.host.tunnel import Tunnel, open_tunnel
 from infra.job import notebook
@@ -62,8 +63,10 @@ def run_notebook(rig: Rig, ready: Callable[[str], None], show: Show) -> None:
 def _send(rig: Rig, host: Host, facts: Facts) -> None:
     ours = rig.project / "notebooks"
     if ours.is_dir():
-        there = f"{facts.home}/{notebook.FOLDER}"
-        persistently(lambda: push_data(host, ours, there, rsync_there=facts.rsync, tell=rig.tell), tell=rig.tell)
+        there, chosen = f"{facts.home}/{notebook.FOLDER}", select_data(ours)
+        for line in remarks(chosen):
+            rig.tell(line)
+        persistently(lambda: push_data(host, chosen, there, rsync_there=facts.rsync, tell=rig.tell), tell=rig.tell)
 
 
 def _end_notebook(rig: Rig, host: Host, facts: Facts) -> None:

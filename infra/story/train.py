@@ -9,10 +9,12 @@ from pathlib import Path
 
 from infra.aws.cost import RunCost, run_cost
 from infra.aws.instance import Instance, write_tags
-from infra.errors import NothingToDo, UserError, WorldError
+from infra.errors import BadSettings, NothingToDo, UserError, WorldError
 from infra.host.connection import Host
 from infra.host.facts import Facts, RunFacts, ask_facts
 from infra.host.patience import persistently
+from infra.host.secret_scan import find_in_text
+from infra.host.selection import Selection, remarks, select_code, select_data
 from infra.host.sync import push_code, push_data
 from infra.job import artifacts, copies, run
 from infra.job.container import Container, container_name
@@ -38,17 +40,21 @@ class Outcome:
 
 def start_training(rig: Rig, job: Job, show: Show) -> str:
     """Start *job* on the instance and return the run's name. Once that is told, the laptop may go."""
+    chosen = choose(rig, job)
     instance = running_instance(rig)
     with open_host(rig, instance) as host, host.target.one_at_a_time(rig.tell):
-        return begin(rig, host, instance, job, new_run_name(job, rig.now()), show)
+        return begin(rig, host, instance, job, new_run_name(job, rig.now()), chosen, show)
 
 
-def begin(rig: Rig, host: Host, instance: Instance, job: Job, name: str, show: Show) -> str:
+def begin(rig: Rig, host: Host, instance: Instance, job: Job, name: str, chosen: Chosen, show: Show) -> str:
     """Code, image, durable copies, container: in this order, so that nothing starts that would lack one of them."""
+    code, data = chosen
     host.get_ready()
     images = images_for(rig, instance, job.requirements)
     facts = facts_of(rig, host, images=images)
-    send_code(rig, host, facts)
+    send_code(rig, host, facts, code)
+    if data:
+        send_data(rig, host, facts, data)
     ensure_images(rig, host, facts, images, job.requirements, show)
     if rig.settings.bucket:
         bucket = copies.require_bucket(rig.settings.bucket)
@@ -65,18 +71,51 @@ def facts_of(rig: Rig, host: Host, *, images: Sequence[str] = ()) -> Facts:
     return persistently(lambda: ask_facts(host, images=images), tell=rig.tell)
 
 
-def send_code(rig: Rig, host: Host, facts: Facts) -> None:
-    code = Path(rig.settings.code)
-    rig.tell(f"Copying {code.resolve().name}/ to the instance")
+Chosen = tuple[Selection, Selection | None]
+"""What is sent of the code folder, and of the data folder if there is one."""
+
+
+def choose(rig: Rig, job: Job) -> Chosen:
+    """What is sent, and words about what is not. Raises BadSettings if the run could not go without what stays here."""
+    code = select_code(_existing(rig.settings.code, "code"))
+    data = select_data(_existing(rig.settings.data, "data")) if rig.settings.data else None
+    for chosen in filter(None, (code, data)):
+        for line in remarks(chosen):
+            rig.tell(line)
+    if found := find_in_text(" ".join(job.command)):
+        rig.tell(f"The command itself seems to hold a secret ({found}); it stands in the run's record and in its log.")
+    for path in job.needs:
+        if path not in code.sent:
+            raise _would_be_missed(path, code)
+    return code, data
+
+
+def _existing(folder: str, setting: str) -> Path:
+    path = Path(folder).expanduser()
+    if not path.is_dir():
+        raise BadSettings(f"{setting} = {folder!r}: there is no such folder.", "give the path of a folder")
+    return path
+
+
+def _would_be_missed(path: str, code: Selection) -> BadSettings:
+    why = (
+        f"it seems to hold a secret ({code.secrets[path]})" if path in code.secrets else "git or .rigignore ignores it"
+    )
+    return BadSettings(
+        f"{path} would not be sent: {why}.", f"mend that, or send it all the same with a line !{path} in .rigignore"
+    )
+
+
+def send_code(rig: Rig, host: Host, facts: Facts, chosen: Selection) -> None:
+    rig.tell(f"Copying {chosen.folder.name}/ to the instance")
     there = f"{facts.home}/{CODE_DIR}"
-    persistently(lambda: push_code(host, code, there, rsync_there=facts.rsync), tell=rig.tell)
-    if rig.settings.data:
-        data = Path(rig.settings.data).expanduser()
-        if not data.is_dir():
-            raise UserError(f"data = {data}: there is no such folder.")
-        rig.tell(f"Copying data from {data} (what is there already is not sent again)")
-        there = f"{facts.home}/{DATA_DIR}"
-        persistently(lambda: push_data(host, data, there, rsync_there=facts.rsync, tell=rig.tell), tell=rig.tell)
+    persistently(lambda: push_code(host, chosen, there, rsync_there=facts.rsync), tell=rig.tell)
+
+
+def send_data(rig: Rig, host: Host, facts: Facts, chosen: Selection) -> None:
+    rig.tell(f"Copying data from {chosen.folder} (what is there already is not sent again)")
+    there = f"{facts.home}/{DATA_DIR}"
+    persistently(lambda: push_data(host, chosen, there, rsync_there=facts.rsync, tell=rig.tell), tell=rig.tell)
 
 
 def container_for(rig: Rig, instance: Instance, facts: Facts, job: Job, name: str, wanted: str) -> Container:

@@ -20,6 +20,7 @@ from infra.host import patience
 from infra.host.connection import Host
 from infra.host.facts import ask_facts
 from infra.host.patience import persistently
+from infra.host.selection import select_code
 from infra.host.sync import push_code, rsync_here
 from infra.host.target import Target
 from infra.job import artifacts, run
@@ -92,7 +93,7 @@ def one_life(far: Host, proxy: Proxy, tmp_path: Path, name: str) -> None:
     there = Path(facts.home) / CODE_DIR
 
     proxy.cut_after(random.randrange(PHASES["sync"]) for _ in range(2))
-    persistently(lambda: push_code(far, code, str(there), rsync_there=True), tell=tell)
+    persistently(lambda: push_code(far, select_code(code), str(there), rsync_there=True), tell=tell)
     assert digests(there) == digests(code)
 
     proxy.cut_after(random.randrange(PHASES["follow"]) for _ in range(2))

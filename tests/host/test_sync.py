@@ -11,6 +11,7 @@ import pytest
 from infra.console import tell
 from infra.errors import WorldError
 from infra.host.connection import Host
+from infra.host.selection import select_code, select_data
 from infra.host.sync import pull, push_code, push_data, rsync_here
 
 NAMES = [
@@ -80,7 +81,7 @@ def test_what_git_keeps_arrives_and_secrets_caches_and_ignored_files_never_leave
     there = tmp_path / "there"
     there.mkdir()
 
-    push_code(host, code, str(there), rsync_there=rsync_there)
+    push_code(host, select_code(code), str(there), rsync_there=rsync_there)
 
     expected = {name: f"I am {name}" for name in [*NAMES, "junk/keep.txt", "literalX.tmp"]}
     expected |= {"link": "plain.py", "folder link": "deep", ".gitignore": (code / ".gitignore").read_text()}
@@ -95,11 +96,11 @@ def test_what_is_gone_here_goes_there_and_nothing_outside_the_code_folder_is_tou
     beside = tmp_path / "home" / "runs"
     beside.mkdir()
     (beside / "weights").write_text("precious")
-    push_code(host, code, str(there), rsync_there=rsync_there)
+    push_code(host, select_code(code), str(there), rsync_there=rsync_there)
 
     (code / "plain.py").unlink()
     (code / "link").unlink()
-    push_code(host, code, str(there), rsync_there=rsync_there)
+    push_code(host, select_code(code), str(there), rsync_there=rsync_there)
 
     assert "plain.py" not in tree(there)
     assert "deep/er/module.py" in tree(there)
@@ -113,7 +114,7 @@ def test_rigignore_leaves_out_even_what_git_tracks(host: Host, code: Path, tmp_p
     there = tmp_path / "there"
     there.mkdir()
 
-    push_code(host, code, str(there), rsync_there=rsync_there)
+    push_code(host, select_code(code), str(there), rsync_there=rsync_there)
 
     assert not [name for name in tree(there) if name.startswith("deep/")]
 
@@ -148,7 +149,7 @@ def test_data_goes_once_and_is_never_deleted_there(host: Host, tmp_path: Path) -
     there.mkdir()
     (there / "other.csv").write_text("kept")
 
-    push_data(host, data, str(there), rsync_there=True, tell=tell)
+    push_data(host, select_data(data), str(there), rsync_there=True, tell=tell)
 
     assert tree(there) == {"log.csv": "1,2,3", "other.csv": "kept"}
 
@@ -194,7 +195,7 @@ def test_without_git_the_secrets_still_stay(no_git: Callable[[], None], host: Ho
     there = tmp_path / "there"
     there.mkdir()
 
-    push_code(host, code, str(there), rsync_there=False)
+    push_code(host, select_code(code), str(there), rsync_there=False)
 
     assert not set(tree(there)) & set(SECRETS)
     assert "plain.py" in tree(there)

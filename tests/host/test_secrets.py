@@ -1,0 +1,216 @@
+"""Keys and passwords stay here: by name, or by what is written in the file. Whatever is none is sent.
+
+The keys below are put together only while the tests run, so that this file is sent, too.
+"""
+
+from __future__ import annotations
+
+import base64
+import importlib.util
+import json
+import os
+import random
+import string
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from infra.host import secret_scan
+from infra.host.secret_names import is_secret, patterns
+from infra.host.secret_scan import find_in_text, find_secrets
+from infra.host.selection import remarks, select_code, select_data
+
+PROJECT = Path(__file__).parents[2]
+BY_NAME = """
+accessKeys.csv ada_accessKeys.csv rootkey.csv credentials.csv new_user_credentials.csv .aws/credentials .aws/config
+credentials credentials.json service-account.json service_account.json my-project-service-account-1f2e.json
+application_default_credentials.json client_secret_123.apps.googleusercontent.com.json token.json token.pickle .boto
+.config/gcloud/credentials.db x-firebase-adminsdk-a1.json gcp-key.json .azure/accessTokens.json azureauth.properties
+local.settings.json app.publishsettings .oci/config .aliyun/config.json .s3cfg .passwd-s3fs rclone.conf
+.config/rclone/rclone.conf .config/doctl/config.yaml .databrickscfg .snowsql/config kubeconfig kubeconfig.yaml
+prod-kubeconfig.yaml cluster.kubeconfig .kube/config admin.conf k3s.yaml .docker/config.json .dockercfg
+.dockerconfigjson .config/containers/auth.json terraform.tfstate terraform.tfstate.backup prod.tfvars
+secrets.auto.tfvars.json .terraform/terraform.tfstate .terraformrc credentials.tfrc.json .vault-token .vault_pass
+.vault_pass.txt vault-password vault.yml .npmrc .pypirc .gem/credentials .cargo/credentials .cargo/credentials.toml
+.m2/settings.xml auth.json .git-credentials .config/git/credentials .config/gh/hosts.yml .config/hub .netrc _netrc
+.authinfo .pgpass pgpass.conf .my.cnf my.cnf .mylogin.cnf .kaggle/kaggle.json kaggle.json .huggingface/token
+.cache/huggingface/token .hf_token wandb_api_key.txt clearml.conf .streamlit/secrets.toml .htpasswd .curlrc
+.ssh/id_rsa id_rsa id_ed25519 id_ecdsa.old deploy_rsa github_ed25519 ssh_host_ed25519_key server.pem server.key
+Server.PEM login.ppk cert.p12 cert.pfx AuthKey_1.p8 release.keystore debug.jks client.ovpn wg0.conf .gnupg/secring.gpg
+secring.gpg sops/age/keys.txt my.agekey wallet.dat vault.kdbx pass.kdb export.1pux login.keychain-db
+bitwarden_export_2026.json lastpass_export.csv "Chrome Passwords.csv" .password-store/mail.gpg .bash_history
+.zsh_history .python_history .psql_history .mysql_history .node_repl_history .sqlite_history .rediscli_history
+.Rhistory .viminfo "Login Data" Cookies cookies.sqlite cookies.txt logins.json key4.db .env .env.local .env.production
+prod.env .envrc .ENV .env~ .env.bak .env.old ..env.swp #.env# .#.env .env.1 "accessKeys (1).csv"
+"credentials copy.json" .credentials.json.swp id_rsa.bak .pgpass~ kubeconfig.old SECRETS.YAML secrets.yaml secrets.toml
+secrets.json secret.yml db-secrets.yaml secrets/db.txt passwords.txt password.txt api_key.txt api-keys.json apikey.txt
+token.txt master.key .secrets/x.txt terraform.tfvars.bak deep/down/.env.staging .ssh/config.d/work notes/.Netrc
+"""
+NOT_BY_NAME = """
+.env.example .env.sample .env.template example.env terraform.tfvars.example credentials.json.sample id_rsa.pub
+secrets.py credentials.py token.py tokenizer.json tokens.json keys.py my.env/train.py training/data/secrets.py
+kubeconfig.py secrets/__init__.py .docker/Dockerfile key.py environment.yml config.json keyboard.csv history.py
+monkey.txt passwords.py hockey.json vault.py .github/workflows/ci.yml author.json
+"""
+
+
+def words(text: str) -> list[str]:
+    import shlex
+
+    lexer = shlex.shlex(text, posix=True, punctuation_chars=False)
+    lexer.whitespace_split, lexer.commenters = True, ""
+    return list(lexer)
+
+
+def test_no_name_that_a_tool_gives_its_secrets_leaves() -> None:
+    assert [name for name in words(BY_NAME) if not is_secret(name)] == []
+    assert [name for name in words(BY_NAME.upper()) if not is_secret(name)] == []
+
+
+def test_names_that_only_look_alike_do() -> None:
+    assert [name for name in words(NOT_BY_NAME) if is_secret(name)] == []
+
+
+def test_the_manual_says_where_the_whole_list_is_and_each_pattern_has_a_known_shape() -> None:
+    assert "infra/host/data/secret_names.txt" in (PROJECT / "docs" / "host.md").read_text()
+    assert [one for one in patterns() if one != one.lower() or one.rstrip("/").count("/") > 2] == []
+
+
+draw = random.Random(11)
+LETTERS = string.ascii_letters + string.digits
+
+
+def some(length: int, letters: str = LETTERS) -> str:
+    return "".join(draw.choice(letters) for _ in range(length))
+
+
+def key_file(kind: str, folder: Path) -> str:
+    subprocess.run(["ssh-keygen", "-q", "-N", "", "-t", kind, "-m", "PEM", "-f", str(folder / kind)], check=True)
+    return (folder / kind).read_text()
+
+
+def notebook(output: str) -> str:
+    cell = {"cell_type": "code", "source": ["!env\n"], "outputs": [{"output_type": "stream", "text": [output + "\n"]}]}
+    return json.dumps({"cells": [cell], "nbformat": 4}, indent=1)
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """Files with a secret in them whose names say nothing."""
+    key = key_file("rsa", tmp_path_factory.mktemp("keys"))
+    aws_id, aws_key = "AK" + "IA" + some(16, string.ascii_uppercase + "234567"), some(40, LETTERS + "/+")
+    export = f"export AWS_ACCESS_KEY_ID={aws_id}\nexport AWS_SECRET_ACCESS_KEY={aws_key}\n"
+    hf, gh = "hf" + "_" + some(34, string.ascii_letters), "gh" + "p_" + some(36)
+    account = json.dumps({"type": "service_account", "private_key": key, "client_email": "a@b.iam.gserviceaccount.com"})
+    texts = {
+        "notes.txt": "my key\n" + key,
+        "keys.py": f'KEY = """{key}"""\n',
+        "escaped.yaml": json.dumps({"k": key}),
+        "account.txt": account,
+        "deploy.sh": export,
+        "windows.sh": export.replace("\n", "\r\n"),
+        "boto.py": f'Session(aws_access_key_id="{aws_id}", aws_secret_access_key="{aws_key}")\n',
+        "only_key.yaml": f"aws:\n  secret_access_key: {aws_key}\n",
+        "table.csv": f"name,id,key\nada,{aws_id},{aws_key}\n",
+        "seen.ipynb": notebook(f"AWS_SECRET_ACCESS_KEY={aws_key}"),
+        "hub.ipynb": notebook(f"HF_TOKEN={hf}"),
+        "hub.py": f'login(token="{hf}")\n',
+        "forge.py": f'headers = {{"Authorization": "token {gh}"}}\n',
+        "lab.yaml": "token: glp" + f"at-{some(20)}\n",
+        "chat.py": 'T = "xo' + f'xb-{some(12, string.digits)}-{some(24)}"\n',
+        "hook.yaml": f"url: https://discord.com/api/webhooks/{some(18, string.digits)}/{some(68)}\n",
+        "pay.py": 'stripe.api_key = "sk' + f'_live_{some(24)}"\n',
+        "ai.py": 'OpenAI(api_key="sk' + f'-proj-{some(48)}")\n',
+        "wandb.py": f'wandb.login(key="{some(40, "0123456789abcdef")}")\n',
+        "index.txt": f"--index-url https://ada:{some(12)}@pypi.internal/simple\nnumpy\n",
+        "database.py": f'URL = "postgresql://ada:{some(12)}@db.internal/prod"\n',
+        "docker.txt": json.dumps({"auths": {"r.io": {"auth": base64.b64encode(b"ada:" + some(9).encode()).decode()}}}),
+        "settings.ini": f"[db]\nuser = ada\npassword = {some(10)}7x\n",
+        "config.yaml": "db_password: 'geheim" + "4711'\n",
+        "plain.sh": f"curl -H 'Authorization: Bearer {some(32)}' https://x\n",
+        "machine.txt": f"machine api.wandb.ai\n  login user\n  password {some(40)}\n",
+        "age.txt": "AGE-SECRET" + f"-KEY-1{some(58, string.ascii_uppercase)}\n",
+        "putty.txt": "PuTTY-User-Key" + "-File-3: ssh-rsa\n",
+    }  # fmt: skip
+    return {**{name: text.encode() for name, text in texts.items()}, "wide.sh": export.encode("utf-16"),
+            "latin.sh": b"# cl\xe9\n" + export.encode()}  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    found = tmp_path / "home"
+    found.mkdir()
+    monkeypatch.setenv("HOME", str(found))
+    return found
+
+
+def test_what_is_written_in_a_file_counts_whatever_it_is_called(written: dict[str, bytes], tmp_path: Path) -> None:
+    code = tmp_path / "code"
+    code.mkdir()
+    for name, content in written.items():
+        (code / name).write_bytes(content)
+
+    chosen = select_code(code)
+
+    assert chosen.sent == ()
+    assert select_data(code).sent == ()
+    words = "\n".join(remarks(chosen))
+    assert "To send one all the same, write its name into .rigignore: !" in words
+    assert [name for name in sorted(written)[:20] if name not in words] == []
+    # Neither what is said nor what is remembered holds any of it.
+    kept = "".join(path.read_text() for path in (tmp_path / "home").rglob("*.json"))
+    secrets = [word for text in written.values() for word in text.decode("latin-1").split() if len(word) > 30]
+    assert [secret for secret in secrets if secret in words + kept] == []
+
+
+@pytest.mark.parametrize("tree", ["training", "infra", "scripts", "tests", "docs", "bench", "mxnet", "sklearn"])
+def test_nothing_is_held_back_for_a_false_alarm(tree: str) -> None:
+    if (PROJECT / tree).is_dir():
+        folder = PROJECT / tree
+    elif found := importlib.util.find_spec(tree):
+        folder = Path(str(found.origin)).parent
+    else:
+        pytest.skip(f"{tree} is not installed here")
+
+    assert select_data(folder).secrets == {}
+
+
+def test_only_what_changed_is_looked_into_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("a.py", "b.py"):
+        (tmp_path / name).write_text(f"# {name}")
+    looked: list[str] = []
+    look = secret_scan._look
+    monkeypatch.setattr(secret_scan, "_look", lambda path: looked.append(path.name) or look(path))
+
+    for _ in range(2):
+        assert find_secrets(tmp_path, ["a.py", "b.py"], most_bytes=1000) == {}
+    (tmp_path / "a.py").write_text("# c.py")
+    os.utime(tmp_path / "a.py", (0, 0))  # an older time is a change, too
+    find_secrets(tmp_path, ["a.py", "b.py"], most_bytes=1000)
+
+    assert looked == ["a.py", "b.py", "a.py"]
+
+
+def test_pictures_weights_and_large_files_are_not_looked_into(written: dict[str, bytes], tmp_path: Path) -> None:
+    (tmp_path / "large.txt").write_bytes(written["notes.txt"] + b"x" * 5000)
+    (tmp_path / "weights.params").write_bytes(b"\0" * 100 + written["notes.txt"])
+
+    assert find_secrets(tmp_path, ["large.txt", "weights.params", "gone.txt"], most_bytes=5000) == {}
+
+
+def test_a_memory_that_is_damaged_or_of_other_rules_is_not_believed(
+    written: dict[str, bytes], tmp_path: Path, home: Path
+) -> None:
+    (tmp_path / "a.sh").write_bytes(written["deploy.sh"])
+    find_secrets(tmp_path, ["a.sh"], most_bytes=5000)
+    (memory,) = home.rglob("looked-into/*.json")
+    for content in ('{"rules": "older", "seen": {}}', "no json", '{"rules": 1}', "[]"):
+        memory.write_text(content)
+
+        assert list(find_secrets(tmp_path, ["a.sh"], most_bytes=5000)) == ["a.sh"]
+
+
+def test_a_key_in_a_command_is_noticed_and_plain_words_are_not(written: dict[str, bytes]) -> None:
+    assert "token" in find_in_text(written["hub.py"].decode())
+    assert find_in_text("num_epochs=3 lr=0.1 net=lenet --seed 12345678901234567890") == ""
