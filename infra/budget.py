@@ -138,9 +138,9 @@ def tag(deadline: datetime) -> str:
 def hours_in(text: str) -> float:
     """ "2h", "90m", "1h30m". Raises UserError for anything else: a plain "20" may mean hours or minutes."""
     said = text.strip().lower().replace(" ", "")
-    match = re.fullmatch(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+)m(?:in)?)?", said)
+    match = re.fullmatch(r"(?:(\d{1,9}(?:\.\d+)?)h)?(?:(\d{1,9})m(?:in)?)?", said)
     hours = float(match[1] or 0) + float(match[2] or 0) / 60 if match else 0.0
     if hours <= 0:
-        unit = f"{said}h or {said}m" if said.isdigit() and int(said) else "for instance 2h, 90m or 1h30m"
-        raise UserError(f"{text!r} is not a time.", f"say {unit}")
+        unit = f"{said}h or {said}m" if said.isdecimal() and int(said[:9]) else "for instance 2h, 90m or 1h30m"
+        raise UserError(f"{text[:40]!r} is not a time.", f"say {unit}")
     return hours

@@ -142,6 +142,9 @@ class Child:
         return 128 - code if code < 0 else code
 
     def _pass_on(self, number: int, _: object) -> None:
+        if number == signal.SIGINT and self._patience is not None:  # Ctrl-C once more: it has been asked already
+            self._kill_the_rest()
+            return
         self.asked_to_end = signal.Signals(number).name
         if self._process is not None:
             with contextlib.suppress(ProcessLookupError):  # it ended in the same moment; wait() has its exit code

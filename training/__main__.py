@@ -20,6 +20,12 @@ USAGE = """usage: python -m training JOB --workdir DIR [key=value ...]
        python -m training compare DIR DIR ... runs side by side
 """
 
+# The one dependency that not every computer can have: https://pypi.org/project/mxnet/1.9.1/#files
+NO_MXNET = "MXNet is not installed here; there is none for Apple silicon, ARM Linux and Windows."
+WHERE_INSTEAD = (
+    "`rig train remote` trains on an instance; in a rehearsal with --engine docker, in Docker on this computer"
+)
+
 
 def main(words: Sequence[str]) -> int:
     stop = StopRequest().listen()  # before MXNet's import, which takes a second or two
@@ -36,6 +42,11 @@ def main(words: Sequence[str]) -> int:
     except TrainingError as error:
         print(plain(str(error)), file=sys.stderr)
         return error.exit_code
+    except ModuleNotFoundError as error:
+        if error.name != "mxnet":
+            raise
+        print(f"{NO_MXNET}\n  -> {WHERE_INSTEAD}", file=sys.stderr)
+        return 2
     except BrokenPipeError:
         # Whoever read our output has gone (`| head`). Python would complain once more when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

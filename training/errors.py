@@ -60,5 +60,6 @@ def disk_full_named(path: Path, what: str) -> Iterator[None]:
             raise
         raise DiskFull(
             f"The disk is full: {what} could not be written to {path}.",
-            "free some space and run the same command again: it goes on from the last whole checkpoint",
+            "free some space and start it again in the same work folder (rig train --resume RUN): it goes on from the "
+            "last whole checkpoint",
         ) from error

@@ -69,7 +69,7 @@ def _to_the_end(run: Run, training: Training, console: Console, stop: StopReques
         raise
     summary = training.summary(INTERRUPTED, message=stop.signal_name)
     summary.write(run.workdir)
-    console.say(f"stopped by {stop.signal_name} after step {summary.steps}; the same command goes on from there")
+    console.say(f"stopped by {stop.signal_name} after step {summary.steps}; the same work folder goes on from there")
     return summary
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import platform
 import time
 from argparse import Namespace
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 
 from infra.cli import screens
@@ -12,10 +14,16 @@ from infra.cli.bar import LogView
 from infra.cli.hints import theirs
 from infra.cli.open import open_rig
 from infra.console import deliver, tell
-from infra.job.spec import training_job
+from infra.job.spec import Job, command_job, training_job
 from infra.settings import Settings
 
 KIT = Path(__file__).resolve().parents[2]
+
+
+STAND_IN = """\
+echo '[ 50%] a stand-in for lenet: without MXNet nothing is trained'
+echo 'Written on the pretend instance by a stand-in for lenet.' > "$RIG_RUN_DIR/note.txt"
+"""
 
 
 def demo(options: Namespace, settings: Settings) -> int:
@@ -29,7 +37,9 @@ def demo(options: Namespace, settings: Settings) -> int:
 
     began = time.monotonic()
     ours = client.find(Path.cwd()) is None
-    rig = open_rig(replace(settings, cloud="rehearsal", name="demo", code=str(KIT), engine=_engine(settings)))
+    engine = _engine(settings)
+    job = _job(engine)
+    rig = open_rig(replace(settings, cloud="rehearsal", name="demo", code=str(KIT), engine=engine))
     try:
         _chapter("1. launch", "find the image, make a key, open SSH to this address only, start the instance")
         plan = make_plan(rig)
@@ -37,7 +47,7 @@ def demo(options: Namespace, settings: Settings) -> int:
         launch(rig, plan)
         _chapter("2. train", "copy the code over SSH, start a container, follow its log")
         with LogView() as show:
-            name = start_training(rig, training_job("lenet", KIT), show)
+            name = start_training(rig, job, show)
             follow_run(rig, name, show)
         done = bring_run_home(rig, name)
         _chapter("3. stop", "the results are home, so the instance may go")
@@ -50,6 +60,18 @@ def demo(options: Namespace, settings: Settings) -> int:
         screens.demo(done, seconds=time.monotonic() - began, here=Path.cwd(), summary=artifacts.summary(done.folder))
     )
     return 0
+
+
+def _job(engine: str) -> Job:
+    """LeNet; where there is no MXNet, which is said before anything starts, a stand-in that shows the rest."""
+    if engine == "docker" or find_spec("mxnet"):
+        return training_job("lenet", KIT)
+    tell(
+        f"There is no MXNet on this computer ({platform.system()} {platform.machine()}), so nothing is trained: a "
+        "stand-in takes lenet's place, and all the rest is as it is.\n"
+        "  -> with Docker running, `rig demo --engine docker` trains; building its image takes some minutes"
+    )
+    return command_job(STAND_IN)
 
 
 def _engine(settings: Settings) -> str:

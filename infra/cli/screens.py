@@ -65,7 +65,20 @@ def outcome(done: Outcome, summary: Mapping[str, Any], *, here: Path) -> str:
         rows.append(("cost", f"{done.cost.said} for that time on {done.cost.instance_type}"))
     rows.append(("results", _short(done.folder, here)))
     rows += [(label, _short(done.folder / name, here)) for label, name in _PIECES if (done.folder / name).exists()]
-    return table(rows)
+    return table(rows) + (
+        _in_python(Path(_short(done.folder, here))) if (done.folder / "model-symbol.json").exists() else ""
+    )
+
+
+def _in_python(run: Path) -> str:
+    """The lines that load what a job of the kit has learned."""
+    net = f"{str(run / 'model-symbol.json')!r}, ['data'], {str(run / 'model-0000.params')!r}"
+    return (
+        "\n\nin Python, in this folder:\n"
+        "  from training.compat import mx\n"
+        f"  weights = mx.nd.load({str(run / 'best.params')!r})  # in code that has the net: net.load_parameters(...)\n"
+        f"  net = mx.gluon.SymbolBlock.imports({net})  # net(X): what the run says of a batch X"
+    )
 
 
 def demo(done: Outcome, *, seconds: float, here: Path, summary: Mapping[str, Any]) -> str:

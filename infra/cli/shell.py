@@ -55,8 +55,8 @@ def port(options: Namespace, settings: Settings) -> int:
 
 
 def _port_number(text: str) -> int:
-    if not text.isdigit() or not 0 < int(text) < 65536:
-        raise BadSettings(f"{text!r} is no port: that is a number from 1 to 65535.", "for example: rig port 8080")
+    if not text.isdecimal() or len(text) > 5 or not 0 < int(text) < 65536:
+        raise BadSettings(f"{text[:20]!r} is no port: that is a number from 1 to 65535.", "for example: rig port 8080")
     return int(text)
 
 

@@ -20,10 +20,14 @@ if TYPE_CHECKING:
 
 
 def train(options: Namespace, settings: Settings) -> int:
-    if options.resume or options.recover:
-        return _resume(options, settings)
-    job = _job(options, settings)
-    return _train_there(options, settings, job) if options.where == "remote" else _train_here(options, settings, job)
+    from infra.cli.local import resume_here, train_here
+
+    if options.where == "remote":
+        begin_again = options.resume or options.recover
+        return _resume(options, settings) if begin_again else _train_there(options, settings, _job(options, settings))
+    if options.recover or options.detach:
+        raise BadSettings("recover and detach are about the instance.", "rig train remote ..., or leave them out")
+    return resume_here(settings, options.resume) if options.resume else train_here(settings, _job(options, settings))
 
 
 def _job(options: Namespace, settings: Settings) -> Job:
@@ -36,41 +40,6 @@ def _job(options: Namespace, settings: Settings) -> Job:
     if options.script:
         return script_job(options.script, Path(settings.code), options.args)
     return training_job(options.job, Path(settings.code), options.args)
-
-
-def _train_here(options: Namespace, settings: Settings, job: Job) -> int:
-    from datetime import datetime, timezone
-
-    from infra.cli.bar import LogView
-    from infra.cli.open import data_folder
-    from infra.job.here import run_here
-    from infra.job.spec import new_run_name
-
-    name = new_run_name(job, datetime.now(timezone.utc))
-    tell(f"Training {job.name} on this computer; `make train remote` does it on the instance")
-    with LogView() as show:
-        code = run_here(job, name, runs=Path("runs"), code=Path(settings.code), data=data_folder(settings), show=show)
-    if code == 2:
-        raise UserError(f"{job.name} did not start, for the reason above.")
-    return _show_home(Path("runs") / name, name, code)
-
-
-def _show_home(folder: Path, name: str, code: int) -> int:
-    from infra.aws.cost import run_cost
-    from infra.cli import screens
-    from infra.job import artifacts
-    from infra.job.verdict import judge
-    from infra.story.train import Outcome
-
-    judge(artifacts.as_recorded(folder))
-    done = Outcome(
-        run=name,
-        folder=folder.resolve(),
-        exit_code=code,
-        cost=run_cost(name, artifacts.ending(folder)),
-    )
-    deliver(screens.outcome(done, artifacts.summary(folder), here=Path.cwd()))
-    return 0
 
 
 def _train_there(options: Namespace, settings: Settings, job: Job) -> int:
@@ -89,8 +58,6 @@ def _resume(options: Namespace, settings: Settings) -> int:
     from infra.cli.open import open_rig
     from infra.story.resume import resume
 
-    if options.where != "remote":
-        raise BadSettings("resume and recover are about the instance.", "rig train remote --resume NAME")
     rig = open_rig(settings)
     if options.recover:
         _launch_again(rig)
@@ -237,11 +204,13 @@ def compare(options: Namespace, settings: Settings) -> int:
 
     names = [*filter(None, (options.first, options.second)), *options.runs.split()]
     folders = [Path("runs") / name for name in names]
-    absent = [str(folder) for folder in folders if not folder.is_dir()]
+    home = {path.resolve() for path in Path("runs").glob("*")}
+    absent = [name for name, folder in zip(names, folders, strict=True) if folder.resolve() not in home]
     if absent or len(folders) < 2:
         raise BadSettings(
-            f"There is no {absent[0]}." if absent else "Two runs are needed.",
-            "`ls runs` shows those that are home: rig compare RUN RUN",
+            f"There is no run {absent[0][:80]!r} in runs/." if absent else "Two runs are needed.",
+            "`rig runs` shows those that are home: rig compare RUN RUN",
         )
     words = [sys.executable, "-m", "training", "compare", *(str(folder.resolve()) for folder in folders)]
-    return subprocess.run(words, cwd=Path(__file__).resolve().parents[2]).returncode
+    code = subprocess.run(words, cwd=Path(__file__).resolve().parents[2]).returncode
+    return code if code in (0, 2) else 1

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from infra.job.spec import Job
@@ -24,7 +25,7 @@ def run_here(job: Job, name: str, *, runs: Path, code: Path, data: Path, show: C
     process = subprocess.Popen(
         [sys.executable, str(_RECORD), str(folder), "--", *command],
         cwd=code,
-        env={**os.environ, **_environment(name, folder, data)},
+        env={**os.environ, **_environment(job, name, folder, data)},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -35,13 +36,33 @@ def run_here(job: Job, name: str, *, runs: Path, code: Path, data: Path, show: C
         for raw in process.stdout:
             show(raw.decode(errors="replace").rstrip("\n"))
     except KeyboardInterrupt:
+        show("Asking it to save and end; Ctrl-C once more ends it at once.")
         process.send_signal(signal.SIGTERM)
-        for raw in process.stdout:
-            show(raw.decode(errors="replace").rstrip("\n"))
-        process.wait()
+        _hear_out(process, show)
         raise
     return process.wait()
 
 
-def _environment(name: str, folder: Path, data: Path) -> dict[str, str]:
-    return {"PYTHONUNBUFFERED": "1", "RIG_DATA": str(data), "RIG_RUN": name, "RIG_RUN_DIR": str(folder)}
+def _hear_out(process: subprocess.Popen[bytes], show: Callable[[str], None]) -> None:
+    """To the end of a run that was asked to end; a second Ctrl-C ends it at once."""
+    assert process.stdout is not None
+    try:
+        for raw in process.stdout:
+            show(raw.decode(errors="replace").rstrip("\n"))
+        process.wait()
+    except KeyboardInterrupt:
+        while process.poll() is None:  # the recorder takes this one for "at once" when it has heard the first
+            process.send_signal(signal.SIGINT)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(1)
+
+
+def _environment(job: Job, name: str, folder: Path, data: Path) -> dict[str, str]:
+    return {
+        "PYTHONUNBUFFERED": "1",
+        "RIG_DATA": str(data),
+        "RIG_JOB": job.to_json(),
+        "RIG_RESULTS": "required" if job.results else "optional",
+        "RIG_RUN": name,
+        "RIG_RUN_DIR": str(folder),
+    }

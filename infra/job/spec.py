@@ -39,8 +39,11 @@ class Job:
         try:
             said = json.loads(text)
             lists = {"command": tuple(said["command"]), "needs": tuple(said.get("needs", ()))}
-            return Job(**{**said, **lists})
-        except (KeyError, TypeError) as error:
+            job = Job(**{**said, **lists})
+            if not all(isinstance(word, str) for word in (job.name, *job.command, *job.needs)):
+                raise TypeError("a word of it is no text")
+            return job
+        except (KeyError, TypeError, AttributeError, RecursionError) as error:
             raise ValueError(f"not a job: {error}") from error
 
     def command_in(self, run_dir: str, data_dir: str) -> list[str]:

@@ -7,10 +7,15 @@ import math
 import re
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from infra.aws.cost import RunCost
+from infra.cli import screens
+from infra.job import artifacts
+from infra.story.train import Outcome
 from training.compat import mx
 from training.console import plain
 from training.export import run_onnx
@@ -121,6 +126,25 @@ def test_the_exported_nets_and_the_best_weights_agree(finished_run: Path) -> Non
     assert run_onnx(finished_run / "model.onnx", X) == pytest.approx(ours, rel=1e-4, abs=1e-5)
     assert {a.shape for a in best.values()} == {(32, 64), (32,), (4, 32), (4,)}
     assert json.loads((finished_run / "summary.json").read_text())["onnx_difference"] < 1e-4
+
+
+def test_the_lines_on_the_last_screen_load_what_was_learned(
+    finished_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = Outcome(run="run", folder=finished_run, exit_code=0, cost=RunCost("run", "", 1.0, None))
+    shown = screens.outcome(done, artifacts.summary(finished_run), here=finished_run.parent)
+    lines = shown.partition("in Python, in this folder:\n")[2].splitlines()
+    monkeypatch.chdir(finished_run.parent)
+    names: dict[str, Any] = {}
+
+    exec("\n".join(line.strip() for line in lines), names)  # as its reader would type them
+
+    X = np.random.RandomState(0).uniform(0, 1, (5, 64)).astype(np.float32)
+    readme = (Path(__file__).parents[2] / "README.md").read_text().partition("```python\n")[2].partition("```")[0]
+    typed = [line.partition("  #")[0].strip().replace("'", '"').replace('"run/', '"runs/latest/') for line in lines]
+    assert typed == readme.splitlines()
+    assert {a.shape for a in names["weights"].values()} == {(32, 64), (32,), (4, 32), (4,)}
+    assert names["net"](mx.nd.array(X)).asnumpy() == pytest.approx(run_onnx(finished_run / "model.onnx", X), rel=1e-4)
 
 
 def test_tensorboard_reads_the_same_numbers_as_the_metrics_file(finished_run: Path) -> None:
