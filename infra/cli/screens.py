@@ -75,7 +75,7 @@ def _in_python(run: Path) -> str:
     net = f"{str(run / 'model-symbol.json')!r}, ['data'], {str(run / 'model-0000.params')!r}"
     return (
         "\n\nin Python, in this folder:\n"
-        "  from training.compat import mx\n"
+        "  import mxnet as mx\n"
         f"  weights = mx.nd.load({str(run / 'best.params')!r})  # in code that has the net: net.load_parameters(...)\n"
         f"  net = mx.gluon.SymbolBlock.imports({net})  # net(X): what the run says of a batch X"
     )
