@@ -27,6 +27,7 @@ IMAGE_LABEL: Final = "gluon-rig.image"
 # Folders on the host, below the login user's home.
 CODE_DIR: Final = "rig/code"  # what `sync` keeps equal to the project
 KIT_DIR: Final = "rig/kit"  # the kit's own small programs (scripts/record.py)
+JOBS_DIR: Final = "rig/kit/jobs"  # what each run is to do: NAME.json
 RUNS_DIR: Final = "rig/runs"  # one work folder per run
 DATA_DIR: Final = "rig/data"
 SNAPSHOTS_DIR: Final = "rig/snapshots"  # the code as it was when a run started, one folder per run

@@ -4,7 +4,7 @@
     python3 record.py --seal WORKDIR
 
 Runs inside the container (or as a plain process), with nothing but the standard library, so that any program of the
-person's gets the same record as ours: `job.json` (what was to be done, from $RIG_JOB, so that it can be resumed
+person's gets the same record as ours: `job.json` (what was to be done, from $RIG_JOB_FILE, so that it can be resumed
 elsewhere), `train.log` (all it printed), `exit.json` (how it ended) and, last of all, `MANIFEST.sha256`. A folder with
 a manifest is whole; `--seal` writes the manifest of a run whose recorder was killed.
 Standard output is passed on, so that `docker logs` shows the same lines; of a line that is written over and over
@@ -51,8 +51,9 @@ def record(workdir: Path, command: list[str]) -> int:
     seconds_before = seconds_of(workdir / EXIT)
     for leftover in (MANIFEST, EXIT):  # of an earlier part of a run that is resumed
         (workdir / leftover).unlink(missing_ok=True)
-    if os.environ.get("RIG_JOB"):
-        write_whole(workdir / JOB, os.environ["RIG_JOB"].encode() + b"\n")
+    job = Path(os.environ.get("RIG_JOB_FILE") or os.devnull)
+    if job.is_file():
+        write_whole(workdir / JOB, job.read_bytes() + b"\n")
     child = Child()
     started, killed_before = time.time(), oom_kills()
     # Unbuffered: what a full disk refused must not be tried, and fail, again when the file is closed.

@@ -86,7 +86,7 @@ def _public_half(path: Path) -> str:
     except (ValueError, TypeError) as error:  # TypeError: it has a passphrase; the public half lies beside it
         beside = Path(f"{path}.pub")
         if beside.exists():
-            return " ".join(beside.read_text().split()[:2])
+            return " ".join(beside.read_text(errors="replace").split()[:2])
         raise UserError(
             f"Cannot read the key {path}: {error}",
             f"`ssh-keygen -y -f {path} > {beside}` puts its public half beside it; or leave KEY empty",

@@ -14,7 +14,7 @@ from infra.errors import INTERRUPTED, JobFailed, NothingToDo, UserError
 from infra.job import artifacts
 from infra.job.here import run_here
 from infra.job.home import LATEST, point_latest, runs_home
-from infra.job.spec import Job, new_run_name
+from infra.job.spec import Job, existing_folder, new_run_name
 from infra.settings import Settings
 
 RUNS = Path("runs")
@@ -48,9 +48,10 @@ def _job_of(name: str) -> Job:
 
 
 def _run(settings: Settings, job: Job, name: str) -> int:
+    folder = existing_folder(settings.code, "code")
     try:
         with LogView() as show:
-            code = run_here(job, name, runs=RUNS, code=Path(settings.code), data=data_folder(settings), show=show)
+            code = run_here(job, name, runs=RUNS, code=folder, data=data_folder(settings), show=show)
     except KeyboardInterrupt:
         tell(theirs(f"\nInterrupted. `rig train --resume {name}` goes on from its last checkpoint.", settings))
         return INTERRUPTED

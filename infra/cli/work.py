@@ -31,15 +31,16 @@ def train(options: Namespace, settings: Settings) -> int:
 
 
 def _job(options: Namespace, settings: Settings) -> Job:
-    from infra.job.spec import command_job, script_job, training_job
+    from infra.job.spec import command_job, existing_folder, script_job, training_job
 
+    code = existing_folder(settings.code, "code")
     if options.script and options.cmd:
         raise BadSettings("script and cmd were both given; a run does one thing.", "leave one out")
     if options.cmd:
         return command_job(options.cmd)
     if options.script:
-        return script_job(options.script, Path(settings.code), options.args)
-    return training_job(options.job, Path(settings.code), options.args)
+        return script_job(options.script, code, options.args)
+    return training_job(options.job, code, options.args)
 
 
 def _train_there(options: Namespace, settings: Settings, job: Job) -> int:

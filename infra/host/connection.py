@@ -18,6 +18,9 @@ from infra.host import commands
 from infra.host.hostkeys import changed, pinned_key
 from infra.host.target import Target
 
+# Said by the host before each answer: what comes earlier was printed by its ~/.bashrc, which bash reads even when a
+# command is run over SSH.
+GREETING = "gluon-rig: connected"
 _NO_EXIT_STATUS = -1  # paramiko's word for a channel that closed without one
 DROPPED = 255  # the exit code by which ssh and rsync's ssh say: not the command failed, the connection did
 
@@ -61,18 +64,18 @@ class Host:
         """
         from invoke.exceptions import CommandTimedOut
 
-        line, began = commands.on_the_wire(*words_lists), time.monotonic()
+        line, began = commands.on_the_wire(["echo", GREETING], *words_lists), time.monotonic()
         with explained(self.target):
             try:
                 result = self._connection().run(line, hide=True, warn=True, in_stream=False, timeout=timeout_s)
             except CommandTimedOut:
-                raise hung(self.target, line, timeout_s) from None
+                raise hung(self.target, commands.on_the_wire(*words_lists), timeout_s) from None
         if result.exited == _NO_EXIT_STATUS:
             # invoke may not have noticed yet that it was its own timer that closed the channel.
             if time.monotonic() - began >= timeout_s:
-                raise hung(self.target, line, timeout_s)
+                raise hung(self.target, commands.on_the_wire(*words_lists), timeout_s)
             raise dropped(self.target, "the host did not say how the command ended")
-        return Answer(result.exited, result.stdout, result.stderr)
+        return Answer(result.exited, after_greeting(result.stdout), result.stderr)
 
     def run(self, *words_lists: Sequence[str], timeout_s: float = 60) -> str:
         """Like ask, but a command that fails raises WorldError with what it said."""
@@ -107,6 +110,12 @@ class Host:
         if self._fabric is None or not self._fabric.is_connected:
             self._fabric = _connect(self.target)
         return self._fabric
+
+
+def after_greeting(out: str) -> str:
+    """What the command itself printed; all of it where the host did not get so far as to greet."""
+    _, greeting, rest = out.partition(GREETING + "\n")
+    return rest if greeting else out
 
 
 def _connect(target: Target) -> Any:

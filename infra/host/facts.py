@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import subprocess
@@ -13,7 +14,7 @@ from typing import Any
 
 from infra.errors import WorldError
 from infra.host.commands import ssh
-from infra.host.connection import DROPPED, Host, local_process, lost
+from infra.host.connection import DROPPED, GREETING, Host, local_process, lost
 from infra.names import CODE_DIR, DATA_DIR, FETCHED_DIR, KIT_DIR, RUNS_DIR, SNAPSHOTS_DIR
 
 PROGRAMS = ("record.py", "host_facts.py", "copies.py")
@@ -71,6 +72,7 @@ def ask_facts(host: Host, *, images: Sequence[str] = ()) -> Facts:
     folders = [CODE_DIR, KIT_DIR, RUNS_DIR, DATA_DIR, SNAPSHOTS_DIR, FETCHED_DIR]
     line = ssh(
         host.target,
+        ["echo", GREETING],
         ["mkdir", "-p", *folders],
         ["tar", "-xf", "-", "-C", KIT_DIR],
         ["python3", f"{KIT_DIR}/host_facts.py", *images],
@@ -81,7 +83,10 @@ def ask_facts(host: Host, *, images: Sequence[str] = ()) -> Facts:
         raise lost(host.target, said.decode(errors="replace"))
     if process.returncode:
         raise WorldError(f"{host.target} could not say what it is: {said.decode(errors='replace').strip()}")
-    return parse(json.loads(out))
+    before, _, answer = out.rpartition(GREETING.encode() + b"\n")
+    facts = parse(json.loads(answer))
+    # What ~/.bashrc there prints comes first. rsync would take it for words of its own; the tar streams do not mind.
+    return dataclasses.replace(facts, rsync=facts.rsync and not before)
 
 
 def parse(said: Mapping[str, Any]) -> Facts:

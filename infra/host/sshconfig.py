@@ -6,6 +6,7 @@ import os
 import tempfile
 from pathlib import Path
 
+from infra.errors import UserError
 from infra.host.commands import RMATE_PORT
 from infra.host.target import Target
 
@@ -40,7 +41,7 @@ def write(path: Path, text: str) -> None:
     """Whole or not at all, and for the person alone: OpenSSH refuses a file that others may change."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     handle, aside = tempfile.mkstemp(dir=path.parent)
-    with os.fdopen(handle, "w") as file:
+    with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
@@ -58,11 +59,20 @@ def install_include(config: Path, folder: Path) -> bool:
     a file kept elsewhere (dotfiles) stays a link.
     """
     line = include_line(folder)
-    real = config.resolve()
-    text = real.read_text() if real.exists() else ""
-    if line in text.splitlines():
-        return False
-    mode = real.stat().st_mode & 0o777 if real.exists() else 0o600
-    write(real, f"{line}\n{text}")
-    real.chmod(mode)
+    real = Path(os.path.realpath(config))
+    try:
+        text = _as_it_stands(real) if real.exists() else ""
+        if line in text.splitlines():
+            return False
+        mode = real.stat().st_mode & 0o777 if real.exists() else 0o600
+        write(real, f"{line}\n{text}")
+        real.chmod(mode)
+    except OSError as error:  # dotfiles that a tool keeps read-only, a folder in its place
+        raise UserError(f"{config} cannot be changed: {error.strerror}", f"put this line at its top: {line}") from error
     return True
+
+
+def _as_it_stands(path: Path) -> str:
+    """Every byte, also of a letter that is no UTF-8, and line ends as they are: none of it is ours to change."""
+    with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
+        return file.read()

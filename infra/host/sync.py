@@ -13,7 +13,7 @@ from pathlib import Path
 from infra.console import Tell
 from infra.errors import RigError, WorldError
 from infra.host import commands
-from infra.host.connection import DROPPED, Host, dropped, local_process, lost
+from infra.host.connection import DROPPED, GREETING, Host, dropped, local_process, lost
 from infra.host.selection import Selection
 
 _STDERR = 2
@@ -37,6 +37,16 @@ def push_data(host: Host, chosen: Selection, destination: str, *, rsync_there: b
     else:
         tell("rsync is missing on one side: the data goes as one stream and cannot be resumed.")
         _stream_up(host, chosen, destination)
+
+
+def push_text(host: Host, text: str, destination: str) -> None:
+    """Write the file *destination* on the host, whole or not at all. A command line would hold 128 KiB at most."""
+    aside = f"{destination}.part"
+    lines = (["mkdir", "-p", destination.rpartition("/")[0]], ["tee", aside], ["mv", aside, destination])
+    process = host.stream(*lines, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    said = process.communicate(text.encode(errors="surrogateescape"))[1].decode(errors="replace").strip()
+    if process.returncode:
+        raise _failed(host, process.returncode, said)
 
 
 def _as_rsync_rules(chosen: Selection) -> bytes:
@@ -104,14 +114,23 @@ def _stream_up(host: Host, chosen: Selection, destination: str) -> None:
                 tar.add(chosen.folder / path, arcname=path, recursive=False)
     except BrokenPipeError:
         pass  # the other end says why, below
+    except OSError as error:  # it has vanished, shrunk, or may not be read; half a stream must not be taken for a whole
+        process.kill()
+        process.communicate()
+        raise WorldError(
+            f"{chosen.folder} could not be sent: {error}", "mend that, and run the command again"
+        ) from error
     said = process.communicate()[1].decode(errors="replace").strip()
     if process.returncode:
         raise _failed(host, process.returncode, said)
 
 
 def _stream_down(host: Host, source: str, destination: Path) -> None:
-    process = host.stream(commands.pack(source), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process = host.stream(["echo", GREETING], commands.pack(source), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert process.stdout is not None
+    for line in process.stdout:
+        if line.rstrip().endswith(GREETING.encode()):
+            break
     cut = ""
     try:
         with tarfile.open(fileobj=process.stdout, mode="r|") as tar:

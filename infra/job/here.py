@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from infra.job.spec import Job
+from scripts.record import JOB, write_whole
 
 _RECORD = Path(__file__).resolve().parents[2] / "scripts" / "record.py"
 
@@ -21,6 +22,8 @@ def run_here(job: Job, name: str, *, runs: Path, code: Path, data: Path, show: C
     Ctrl-C asks the job to save a checkpoint and end, and is then raised again.
     """
     folder = (runs / name).resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    write_whole(folder / JOB, job.to_json().encode() + b"\n")
     command = [sys.executable if word == "python3" else word for word in job.command_in(str(folder), str(data))]
     process = subprocess.Popen(
         [sys.executable, str(_RECORD), str(folder), "--", *command],
@@ -61,7 +64,6 @@ def _environment(job: Job, name: str, folder: Path, data: Path) -> dict[str, str
     return {
         "PYTHONUNBUFFERED": "1",
         "RIG_DATA": str(data),
-        "RIG_JOB": job.to_json(),
         "RIG_RESULTS": "required" if job.results else "optional",
         "RIG_RUN": name,
         "RIG_RUN_DIR": str(folder),

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from infra.console import Tell
 from infra.errors import AwsFailed, HostUnreachable, WorldError
-from infra.host.connection import DROPPED, Host
+from infra.host.connection import DROPPED, GREETING, Host
 from infra.host.patience import persistently
 from infra.job.container import (
     Container,
@@ -23,7 +23,6 @@ from infra.job.container import (
     undo,
 )
 
-_HELLO = "gluon-rig: connected"
 _NO_SUCH = "o such container"  # "No such container" or "no such container": Docker's versions differ
 Connect = Callable[[], Host]
 """Finds the host anew: after a drop its address may have changed. Raises when there is no machine any more."""
@@ -136,7 +135,7 @@ def _listen(host: Host, docker: Sequence[str], run: str, show: Callable[[str], N
     """Read one stream: a greeting, the log from *place* on, and when that ends, what has become of the container."""
     place.rewind()
     process = host.stream(
-        ["echo", _HELLO],
+        ["echo", GREETING],
         docker_logs(docker, run, since=place.time),
         ["echo"],  # a job's last line may lack its end
         docker_state(docker, run),
@@ -155,7 +154,7 @@ def _listen(host: Host, docker: Sequence[str], run: str, show: Callable[[str], N
             line = raw.decode(errors="replace").rstrip("\n")
             moment, _, text = line.partition(" ")
             if not _is_time(moment):
-                contact, last = contact or line == _HELLO, line
+                contact, last = contact or line.endswith(GREETING), line
             elif place.is_new(moment):
                 show(text)
         answered = process.wait() != DROPPED

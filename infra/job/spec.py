@@ -51,8 +51,18 @@ class Job:
         return [places.get(word, word) for word in self.command]
 
 
+_LONGEST_BYTES = 64 << 10  # Linux starts no program with a word beyond 128 KiB, and quoting makes it longer
 RUN_DIR = "<run folder>"
 DATA_OPTION = "<data folder>"
+
+
+def existing_folder(text: str, setting: str) -> Path:
+    """The folder that *setting* names. Raises BadSettings if it is none: before anything is asked or sent."""
+    with suppress(RuntimeError):  # ~nobody/
+        path = Path(text).expanduser()
+        if path.is_dir():
+            return path
+    raise BadSettings(f"{setting} = {text!r}: there is no such folder.", "give the path of a folder")
 
 
 def training_job(name: str, code: Path, args: str = "") -> Job:
@@ -111,10 +121,17 @@ def command_job(command: str) -> Job:
     """Any line of shell. What it prints is its result, so it may leave no files."""
     if not command.strip():
         raise BadSettings("cmd is empty.", "for example CMD='nvidia-smi'")
+    _fits(command, "cmd")
     return Job(name="cmd", command=("sh", "-c", command), results=False)
 
 
+def _fits(text: str, setting: str) -> None:
+    if len(text.encode(errors="surrogateescape")) > _LONGEST_BYTES or "\0" in text:
+        raise BadSettings(f"{setting} is too long, or holds a zero byte.", "write it into a file, and have that read")
+
+
 def _split(args: str) -> list[str]:
+    _fits(args, "args")
     try:
         return shlex.split(args)
     except ValueError as error:

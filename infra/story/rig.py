@@ -70,7 +70,7 @@ class Rig:
         try:
             described = subprocess.run(
                 ["git", "describe", "--always", "--abbrev=12", "--dirty=+", "--exclude=*"],
-                cwd=self.settings.code, capture_output=True, text=True,
+                cwd=Path(self.settings.code).expanduser(), capture_output=True, text=True,
             )  # fmt: skip
         except OSError:
             return ""

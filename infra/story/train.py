@@ -15,13 +15,13 @@ from infra.host.facts import Facts, RunFacts, ask_facts
 from infra.host.patience import persistently
 from infra.host.secret_scan import find_in_text
 from infra.host.selection import Selection, remarks, select_code, select_data
-from infra.host.sync import push_code, push_data
+from infra.host.sync import push_code, push_data, push_text
 from infra.job import artifacts, copies, run
 from infra.job.container import Container, container_name
 from infra.job.home import point_latest
-from infra.job.spec import Job, new_run_name
+from infra.job.spec import Job, existing_folder, new_run_name
 from infra.job.verdict import judge
-from infra.names import CODE_DIR, DATA_DIR, HOME_TAG, PRICE_TAG
+from infra.names import CODE_DIR, DATA_DIR, HOME_TAG, JOBS_DIR, PRICE_TAG
 from infra.story.image import Show, ensure_images, images_for, wants_gpu
 from infra.story.rig import Rig, open_host, running_instance
 
@@ -60,6 +60,7 @@ def begin(rig: Rig, host: Host, instance: Instance, job: Job, name: str, chosen:
         bucket = copies.require_bucket(rig.settings.bucket)
         rig.tell(f"The instance copies its runs to {bucket} every minute")
         copies.arm(host, facts, bucket, every_s=_REHEARSED_S if rig.rehearsing else _EVERY_S)
+    persistently(lambda: push_text(host, job.to_json(), job_file(facts, name)), tell=rig.tell)
     container = container_for(rig, instance, facts, job, name, images[-1])
     rig.tell(f"Starting run {name} in container {container_name(name)}")
     mark_home(rig, instance, home=False)
@@ -77,8 +78,8 @@ Chosen = tuple[Selection, Selection | None]
 
 def choose(rig: Rig, job: Job) -> Chosen:
     """What is sent, and words about what is not. Raises BadSettings if the run could not go without what stays here."""
-    code = select_code(_existing(rig.settings.code, "code"))
-    data = select_data(_existing(rig.settings.data, "data")) if rig.settings.data else None
+    code = select_code(existing_folder(rig.settings.code, "code"))
+    data = select_data(existing_folder(rig.settings.data, "data")) if rig.settings.data else None
     for chosen in filter(None, (code, data)):
         for line in remarks(chosen):
             rig.tell(line)
@@ -88,13 +89,6 @@ def choose(rig: Rig, job: Job) -> Chosen:
         if path not in code.sent:
             raise _would_be_missed(path, code)
     return code, data
-
-
-def _existing(folder: str, setting: str) -> Path:
-    path = Path(folder).expanduser()
-    if not path.is_dir():
-        raise BadSettings(f"{setting} = {folder!r}: there is no such folder.", "give the path of a folder")
-    return path
 
 
 def _would_be_missed(path: str, code: Selection) -> BadSettings:
@@ -118,6 +112,10 @@ def send_data(rig: Rig, host: Host, facts: Facts, chosen: Selection) -> None:
     persistently(lambda: push_data(host, chosen, there, rsync_there=facts.rsync, tell=rig.tell), tell=rig.tell)
 
 
+def job_file(facts: Facts, name: str) -> str:
+    return f"{facts.home}/{JOBS_DIR}/{name}.json"
+
+
 def container_for(rig: Rig, instance: Instance, facts: Facts, job: Job, name: str, wanted: str) -> Container:
     container = Container(
         run=name,
@@ -128,7 +126,7 @@ def container_for(rig: Rig, instance: Instance, facts: Facts, job: Job, name: st
         environment={
             "RIG_GIT_COMMIT": rig.commit,
             "RIG_INSTANCE_TYPE": instance.type,
-            "RIG_JOB": job.to_json(),
+            "RIG_JOB_FILE": job_file(facts, name),
             **({"RIG_PRETENDED": "1"} if rig.rehearsing else {}),
             "RIG_RESULTS": "required" if job.results else "optional",
             "RIG_USD_PER_HOUR": instance.tags.get(PRICE_TAG, "0"),

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from cutting import Proxy
 
-from infra.errors import HostUnreachable
+from infra.errors import HostUnreachable, UserError
 from infra.host import sshconfig
 from infra.host.commands import shell
 from infra.host.target import Target
@@ -107,3 +107,24 @@ def test_the_shell_leads_rmate_back_and_does_not_end_with_the_shared_connection(
         "ExitOnForwardFailure=no",
         "127.0.0.1",
     ]
+
+
+def test_an_ssh_config_keeps_every_byte_and_a_link_stays_a_link(tmp_path: Path) -> None:
+    dotfiles, config = tmp_path / "dotfiles", tmp_path / "config"
+    dotfiles.write_bytes(b"# J\xfcrgen\r\nHost old\r\n    User a\x85b\n")
+    config.symlink_to("dotfiles")
+
+    assert sshconfig.install_include(config, tmp_path / "rigs")
+    assert not sshconfig.install_include(config, tmp_path / "rigs")
+
+    assert config.is_symlink()
+    first, rest = dotfiles.read_bytes().split(b"\n", 1)
+    assert first == sshconfig.include_line(tmp_path / "rigs").encode()
+    assert rest == b"# J\xfcrgen\r\nHost old\r\n    User a\x85b\n"
+
+
+def test_an_ssh_config_that_cannot_be_changed_is_named_with_the_line_to_add(tmp_path: Path) -> None:
+    (tmp_path / "config").mkdir()
+
+    with pytest.raises(UserError, match=r"config cannot be changed: .*\n.*Include"):
+        sshconfig.install_include(tmp_path / "config", tmp_path / "rigs")

@@ -2,6 +2,8 @@
 
 import dataclasses
 import shlex
+import subprocess
+import sys
 from contextlib import nullcontext
 from datetime import datetime, timezone
 from pathlib import Path
@@ -13,7 +15,7 @@ from infra.host.facts import Facts
 from infra.job import container as lines
 from infra.job.container import Container
 from infra.job.image import docker_build, ingredients, tag
-from infra.job.spec import command_job, new_run_name, script_job, training_job
+from infra.job.spec import Job, command_job, existing_folder, new_run_name, script_job, training_job
 
 FACTS = Facts(
     home="/home/ubuntu",
@@ -43,6 +45,31 @@ def lenet() -> Container:
         gpu=True,
         environment={"RIG_USD_PER_HOUR": "0.5380"},
     )
+
+
+@pytest.mark.parametrize("name", ["-c", "my work.py", "it's.py", "$(touch evil).py", '"quoted".py', "new\nline.py"])
+def test_a_script_may_be_called_anything(tmp_path: Path, name: str) -> None:
+    """Python is given a file, and never an option; what the run cannot do without is known."""
+    (tmp_path / name).write_text("import sys; print(sys.argv[1:])")
+
+    job = script_job(name, tmp_path, "--n 3")
+
+    done = subprocess.run([sys.executable, *job.command[1:]], cwd=tmp_path, capture_output=True, text=True)
+    assert done.stdout == "['--n', '3']\n"
+    assert job.needs == (name,)
+    assert not (tmp_path / "evil").exists()
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_requirements_are_read_as_any_editor_saves_them_and_travel_with_the_job(tmp_path: Path, encoding: str) -> None:
+    text = "".join(f"package{number}==1.0  # ü\n" for number in range(12_000))
+    (tmp_path / "a.py").touch()
+    (tmp_path / "requirements.txt").write_text(text, encoding=encoding)
+
+    job = script_job("a.py", tmp_path)
+
+    assert (job.requirements, job.needs) == (text, ("a.py", "requirements.txt"))
+    assert Job.from_json(job.to_json()) == job
 
 
 def test_the_container_line_of_a_gpu_run(lenet: Container) -> None:
@@ -182,6 +209,9 @@ def test_a_table_of_jobs_that_cannot_be_read_is_named_and_one_made_at_run_time_i
     ("make", "message"),
     [
         (lambda code: script_job("no.py", code), "no such file"),
+        (lambda code: command_job("x" * 70_000), "too long"),
+        (lambda code: existing_folder("no/such", "code"), "code = 'no/such': there is no such folder"),
+        (lambda code: existing_folder("~nobody-here/x", "data"), "there is no such folder"),
         (lambda code: script_job("/etc/hostname", code), "outside the code folder"),
         (lambda code: training_job("lenet", code, "note='open"), "No closing quotation"),
         (lambda code: training_job("lanet", PROJECT), "there is no such job; did you mean lenet?"),

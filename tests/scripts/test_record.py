@@ -140,7 +140,9 @@ def test_a_resumed_run_does_not_wear_the_ending_of_its_first_part(tmp_path: Path
     work = tmp_path / "run"
     record(work, "sh", "-c", "echo first; exit 3")
 
-    done = record(work, "sh", "-c", f"ls {work}; echo second", RIG_JOB='{"name": "lenet"}')
+    job = work.with_name("job.json")
+    job.write_text('{"name": "lenet"}')
+    done = record(work, "sh", "-c", f"ls {work}; echo second", RIG_JOB_FILE=str(job))
 
     assert "exit.json" not in done.stdout
     assert json.loads((work / "exit.json").read_text())["exit_code"] == 0
