@@ -16,6 +16,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
+from infra.secrets import without_secrets
+
 Tell = Callable[[str], None]
 """Says one line of progress, above the call it announces. Handed down as an argument, so that tests can listen."""
 
@@ -33,12 +35,14 @@ _lost: set[str] = set()  # the streams that nobody reads any more
 
 def plain(text: str) -> str:
     """*text* as a terminal may be given it: sequences are left out, any other control is shown as REPLACEMENT."""
-    return _NOT_TEXT.sub(lambda found: REPLACEMENT if found["alone"] else "", text.replace("\r\n", "\n"))
+    safe = without_secrets(text.replace("\r\n", "\n"))
+    return _NOT_TEXT.sub(lambda found: REPLACEMENT if found["alone"] else "", safe)
 
 
 def coloured(line: str) -> str:
     """Like *plain*, but colours stay, and end with the line."""
-    safe = _NOT_TEXT.sub(lambda found: found["colour"] or (REPLACEMENT if found["alone"] else ""), line)
+    known = without_secrets(line)
+    safe = _NOT_TEXT.sub(lambda found: found["colour"] or (REPLACEMENT if found["alone"] else ""), known)
     return safe + _RESET if "\x1b" in safe else safe
 
 

@@ -13,6 +13,7 @@ from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import Any
 
 from infra.errors import BadSettings
+from infra.secrets import looks_secret
 
 ENVIRONMENT_PREFIX = "RIG_"
 
@@ -76,7 +77,9 @@ class Settings:
         "aws", one_of("aws", "rehearsal"), "aws, or rehearsal: a pretend AWS on this computer that costs nothing"
     )
     name: str = setting("rig", name_like, "which rig this is; rigs of different names live side by side")
-    region: str = setting("", str, "AWS region; empty: that of your AWS profile, else us-east-1")
+    region: str = setting(
+        "", str, "AWS region; empty: AWS_REGION, AWS_DEFAULT_REGION, that of your AWS profile, else us-east-1"
+    )
     profile: str = setting("", str, "AWS profile; empty: what AWS's own rules choose")
 
     type: tuple[str, ...] = setting(
@@ -156,6 +159,9 @@ def load(
             )
             if name not in known:
                 problems.append(_unknown(place, name, known))
+                continue
+            if looks_secret(text):  # it would go into tags, hints and reports
+                problems.append(f"{place} holds what looks like a credential, which is no setting")
                 continue
             try:
                 values[name] = known[name].metadata["parse"](text)

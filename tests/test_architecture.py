@@ -11,7 +11,8 @@ PROJECT = Path(__file__).resolve().parents[1]
 
 # A room may import rooms that stand before it, and itself.
 INFRA = [
-    "errors", "names", "text", "settings", "console", "budget", "guard", "aws", "host", "job", "story", "rehearsal",
+    "errors", "names", "text", "secrets", "settings", "console", "budget", "guard", "aws", "host", "job", "story",
+    "rehearsal",
     "cli",
 ]  # fmt: skip
 DOORS = {

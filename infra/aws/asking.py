@@ -9,7 +9,7 @@ from infra.aws.birth import SHOWN_S, Birth
 from infra.aws.failures import code_of
 from infra.aws.instance import Instance, elected, parsed, sight
 from infra.aws.order import Attempt, Order, attempts, client_token, request
-from infra.aws.patience import PASSING, ask_once
+from infra.aws.patience import ask_once, passes
 from infra.errors import AwsFailed, NoCapacity, RigError
 
 ASK_AGAIN_S: Final = 60.0
@@ -70,7 +70,7 @@ def _made(order: Order, attempt: Attempt, token: str, birth: Birth) -> Instance:
             clock=birth.clock,
         )
     except RigError as error:
-        if code_of(error) not in PASSING:  # EC2 answered: it made nothing
+        if not passes(error):  # EC2 answered: it made nothing
             birth.token = ""
         raise
     birth.instance, birth.token = parsed(answer["Instances"][0]), ""

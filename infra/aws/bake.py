@@ -44,7 +44,7 @@ def bake(session: Session, instance: Instance, tell: Tell, now: datetime, clock:
             TagSpecifications=specification(("image", "snapshot"), own_tags(instance.name)),
         )["ImageId"]
     found = _wait(session, image_id, tell, clock)
-    gib = sum(disk["Ebs"].get("VolumeSize", 0) for disk in found["BlockDeviceMappings"] if "Ebs" in disk)
+    gib = sum(disk["Ebs"].get("VolumeSize", 0) for disk in found.get("BlockDeviceMappings", []) if "Ebs" in disk)
     return Baked(image_id, gib, gib * rates(session.region).snapshot_usd_per_gib_month)
 
 

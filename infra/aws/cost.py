@@ -82,8 +82,9 @@ class RunCost:
 def instance_costs(session: Session, *, now: datetime | None = None) -> list[InstanceCost]:
     """Every rig of the region that still exists. One terminated longer than an hour ago is in no record of EC2."""
     now = now or datetime.now(timezone.utc)
-    instances = [one for one in find_all(session) if one.volume_ids]
-    disks = disks_of(session, instances)
+    found = find_all(session)
+    disks = disks_of(session, found)
+    instances = [one for one in found if one.id in disks]
     with ThreadPoolExecutor() as pool:
         minutes = list(pool.map(lambda one: minutes_up(session, one.id, disks[one.id].created, now), instances))
     here = rates(session.region)
@@ -153,7 +154,7 @@ def minutes_up(session: Session, instance_id: str, since: datetime, now: datetim
 
 
 def disks_of(session: Session, instances: list[Instance]) -> dict[str, Disk]:
-    """By instance id. Instances without a disk are absent."""
+    """By instance id. Instances without a disk are absent, and those whose disk AWS does not tell of."""
     wanted = {volume: one.id for one in instances for volume in one.volume_ids}
     if not wanted:
         return {}
@@ -161,6 +162,8 @@ def disks_of(session: Session, instances: list[Instance]) -> dict[str, Disk]:
         found = session.client("ec2").describe_volumes(VolumeIds=list(wanted))["Volumes"]
     disks: dict[str, Disk] = {}
     for volume in found:
+        if volume["VolumeId"] not in wanted:
+            continue
         owner, known = wanted[volume["VolumeId"]], disks.get(wanted[volume["VolumeId"]])
         created = min(volume["CreateTime"], known.created) if known else volume["CreateTime"]
         disks[owner] = Disk(volume["Size"] + (known.gib if known else 0), created)

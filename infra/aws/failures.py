@@ -6,10 +6,15 @@
 from __future__ import annotations
 
 import re
+import shlex
 from dataclasses import dataclass
+from typing import Final
 
-from infra.aws.refusals import BY_CODE, BY_EXCEPTION, OTHER, REHEARSAL_SILENCE, SILENCE, Explanation
+from infra.aws.answers import NoAnswer
+from infra.aws.refusals import BY_CODE, BY_EXCEPTION, NO_ANSWER, OTHER, REHEARSAL_SILENCE, SILENCE, Explanation
 from infra.errors import AwsFailed, NotAllowed, RigError
+
+STRANGER: Final = NoAnswer.__name__  # the code of an answer that is none of AWS's
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,17 +25,22 @@ class Scene:
     region: str
     profile: str = ""
     rehearsing: bool = False
+    method: str = ""
 
     @property
     def login(self) -> str:
-        return f"aws sso login --profile {self.profile}" if self.profile else "aws sso login"
+        """What renews the credentials: where they came from (botocore's word for it, *method*) tells."""
+        if self.method == "env":
+            return "a new value of AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN each"
+        return "`" + shlex.join(["aws", "sso", "login", *(["--profile", self.profile] if self.profile else [])]) + "`"
 
 
 def from_code(code: str, message: str, permission: str, scene: Scene) -> RigError:
     """The error for what AWS answered. *permission*: what the call needed ("ec2:RunInstances"), if AWS names none."""
     named = re.search(r"perform: ([\w-]+:\w+)", message)
     permission = named[1] if named else permission
-    text = _fill(BY_CODE.get(code, OTHER), message, scene, code=code, permission=permission)
+    row = NO_ANSWER if code == STRANGER else BY_CODE.get(code, OTHER)
+    text = _fill(row, message, scene, code=code, permission=permission)
     encoded = re.search(r"Encoded authorization failure message: (\S+)", message)
     if encoded and text.error is NotAllowed:
         step = f"`aws sts decode-authorization-message --encoded-message {encoded[1]}` tells which rule said no"
@@ -40,7 +50,8 @@ def from_code(code: str, message: str, permission: str, scene: Scene) -> RigErro
 
 def from_exception(names: tuple[str, ...], message: str, scene: Scene) -> RigError:
     """The error for an exception of botocore's own; *names*: its class and that class's ancestors, nearest first."""
-    row = next((BY_EXCEPTION[name] for name in names if name in BY_EXCEPTION), BY_EXCEPTION["BotoCoreError"])
+    known = {**BY_EXCEPTION, STRANGER: NO_ANSWER}
+    row = next((known[name] for name in names if name in known), BY_EXCEPTION["BotoCoreError"])
     if row is SILENCE and scene.rehearsing:
         row = REHEARSAL_SILENCE
     return _error(_fill(row, message, scene, code=names[0], permission=""), names[0])
@@ -52,6 +63,12 @@ def code_of(error: RigError) -> str:
     if response is None:
         return type(error.__cause__).__name__ if error.__cause__ else ""
     return str(response.get("Error", {}).get("Code", ""))
+
+
+def status_of(error: RigError) -> int:
+    """The HTTP status of AWS's refusal behind *error*; 0 when there was none."""
+    response = getattr(error.__cause__, "response", None) or {}
+    return int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
 
 
 def _fill(row: Explanation, message: str, scene: Scene, *, code: str, permission: str) -> Explanation:

@@ -90,7 +90,7 @@ def _by_name(session: Session, os: str) -> Image:
             "another region has one (REGION=us-east-1), or name an image of your own: AMI=ami-...",
         )
     slim = names[0].partition("(")[0]
-    return _parsed(max(found, key=lambda image: (image["Name"].startswith(slim), image["CreationDate"])))
+    return _parsed(max(found, key=lambda one: (one.get("Name", "").startswith(slim), one.get("CreationDate", ""))))
 
 
 def describe_image(session: Session, *, ami: str, os: str) -> Image:
@@ -113,10 +113,10 @@ def _by_id(session: Session, ami: str) -> Image:
 
 
 def _parsed(found: Mapping[str, Any]) -> Image:
-    root = found["RootDeviceName"]
+    root = found.get("RootDeviceName", "")
     sizes = [
         disk["Ebs"]["VolumeSize"]
-        for disk in found["BlockDeviceMappings"]
+        for disk in found.get("BlockDeviceMappings", [])
         if disk["DeviceName"] == root and "VolumeSize" in disk.get("Ebs", {})
     ]
     if not sizes:

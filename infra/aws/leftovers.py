@@ -60,7 +60,7 @@ def _instances(ec2: Any, rates: Rates, region: str) -> Rows:
     living = filters({"instance-state-name": LIVING})
     for reservation in _pages(ec2, "describe_instances", "Reservations", Filters=OURS + living):
         for one in reservation["Instances"]:
-            tags, state = from_tags(one["Tags"]), one["State"]["Name"]
+            tags, state = from_tags(one.get("Tags", [])), one["State"]["Name"]
             usd_per_hour = _usd_per_hour(one, tags, rates, region) if state in ("pending", "running") else 0.0
             yield one["InstanceId"], tags, f"{one['InstanceType']}, {state}", usd_per_hour * HOURS_PER_MONTH
 
@@ -76,29 +76,29 @@ def _usd_per_hour(one: Answer, tags: Mapping[str, str], rates: Rates, region: st
 def _volumes(ec2: Any, rates: Rates, _: str) -> Rows:
     for one in _pages(ec2, "describe_volumes", "Volumes", Filters=OURS):
         usd = rates.disk_usd_per_month(one["Size"])
-        yield one["VolumeId"], from_tags(one["Tags"]), f"{one['Size']} GiB, {one['State']}", usd
+        yield one["VolumeId"], from_tags(one.get("Tags", [])), f"{one['Size']} GiB, {one['State']}", usd
 
 
 def _addresses(ec2: Any, rates: Rates, _: str) -> Rows:
     for one in ec2.describe_addresses(Filters=OURS)["Addresses"]:
         usd = rates.address_usd_per_hour * HOURS_PER_MONTH
-        yield one["AllocationId"], from_tags(one["Tags"]), one["PublicIp"], usd
+        yield one["AllocationId"], from_tags(one.get("Tags", [])), one["PublicIp"], usd
 
 
 def _images(ec2: Any, _: Rates, __: str) -> Rows:
     for one in _pages(ec2, "describe_images", "Images", Filters=OURS, Owners=["self"]):
-        yield one["ImageId"], from_tags(one["Tags"]), one.get("Name", ""), 0.0  # its snapshot is what costs
+        yield one["ImageId"], from_tags(one.get("Tags", [])), one.get("Name", ""), 0.0  # its snapshot is what costs
 
 
 def _snapshots(ec2: Any, rates: Rates, _: str) -> Rows:
     for one in _pages(ec2, "describe_snapshots", "Snapshots", Filters=OURS, OwnerIds=["self"]):
         usd = one["VolumeSize"] * rates.snapshot_usd_per_gib_month
-        yield one["SnapshotId"], from_tags(one["Tags"]), f"{one['VolumeSize']} GiB at most", usd
+        yield one["SnapshotId"], from_tags(one.get("Tags", [])), f"{one['VolumeSize']} GiB at most", usd
 
 
 def _groups(ec2: Any, _: Rates, __: str) -> Rows:
     for one in _pages(ec2, "describe_security_groups", "SecurityGroups", Filters=OURS):
-        yield one["GroupId"], from_tags(one["Tags"]), one["GroupName"], 0.0
+        yield one["GroupId"], from_tags(one.get("Tags", [])), one["GroupName"], 0.0
 
 
 def _keys(ec2: Any, _: Rates, __: str) -> Rows:

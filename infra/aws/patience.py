@@ -8,8 +8,9 @@ from typing import Any, Final, TypeVar
 
 from infra.aws.catalog import machine_types
 from infra.aws.clock import Clock
-from infra.aws.failures import code_of
+from infra.aws.failures import STRANGER, code_of, status_of
 from infra.aws.quota import quota_of
+from infra.aws.refusals import BY_CODE
 from infra.aws.session import Session
 from infra.errors import QuotaTooSmall, RigError
 
@@ -22,9 +23,20 @@ PASSING: Final = frozenset(
         *("RequestLimitExceeded", "Throttling", "ThrottlingException"),
         *("InternalError", "Unavailable", "ServiceUnavailable"),
         *("EndpointConnectionError", "ConnectTimeoutError", "ReadTimeoutError", "ConnectionClosedError"),
+        *("ResponseStreamingError", "IncompleteReadError", "HTTPClientError", "SSLError", "ProxyConnectionError"),
+        STRANGER,
     }
 )
 _PAUSES_S: Final = (1.0, 2.0, 4.0, 8.0)
+
+
+def passes(error: RigError) -> bool:
+    """Whether the same question may fare better in a second. Then nobody knows either whether it was heard.
+
+    A server's error that has no meaning of its own (502 of a gateway) is one; a lack of capacity, 500 too, is not.
+    """
+    code = code_of(error)
+    return code in PASSING or (status_of(error) >= 500 and code not in BY_CODE)
 
 
 def ask_once(
@@ -35,7 +47,8 @@ def ask_once(
     *machine* and *spot* say which quota counts: QuotaTooSmall then names it, with its numbers.
     """
     try:
-        return _asked_calmly(session, action, question, clock)
+        with session.patiently(action):
+            return _asked_calmly(session, action, question, clock)
     except QuotaTooSmall as error:
         raise _in_numbers(session, machine, spot, error) from error.__cause__
 
@@ -45,7 +58,7 @@ def _asked_calmly(session: Session, action: str, question: Callable[[Any], Answe
         try:
             return _ask(session, action, question)
         except RigError as error:
-            if code_of(error) not in PASSING:
+            if not passes(error):
                 raise
         clock.sleep(pause_s)
     return _ask(session, action, question)

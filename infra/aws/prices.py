@@ -93,8 +93,9 @@ def live_prices(session: Session, machine_type: str, *, region: str | None) -> d
             pricing = session.client("pricing", region=endpoint, patient=False, timeout_s=LIST_TIMEOUT_S)
             pages = pricing.get_paginator("get_products").paginate(ServiceCode="AmazonEC2", Filters=filters)
             return _by_region(json.loads(item) for page in pages for item in page["PriceList"])
-    except RigError:
-        # The price list is a comfort: no permission, no network and no such endpoint all mean "use the table".
+    except (RigError, ValueError, KeyError, TypeError, AttributeError):
+        # The price list is a comfort: no permission, no network, no such endpoint, and products in a form that is none
+        # of the documented one all mean "use the table".
         return {}
 
 

@@ -59,11 +59,11 @@ _THROTTLED = Explanation(
 _SIGN_IN = Explanation(
     NoCredentials,
     "Cannot {action}: AWS does not accept your credentials ({message})",
-    "`aws sts get-caller-identity` must work first; `aws configure` sets new keys, `{login}` renews a login\n"
+    "`aws sts get-caller-identity` must work first; `aws configure` sets new keys, {login} renews a login\n"
     "a clock that is minutes off is refused too",
 )
 _EXPIRED = Explanation(
-    NoCredentials, "Cannot {action}: your AWS login has expired ({message})", "`{login}`, then run the command again"
+    NoCredentials, "Cannot {action}: your AWS login has expired ({message})", "{login}, then run the command again"
 )
 _FORBIDDEN = Explanation(
     NotAllowed,
@@ -105,6 +105,13 @@ _IN_USE = Explanation(
     AwsFailed,
     "Cannot {action}: something still uses it ({message})",
     "wait until the instance is terminated (`rig status`), then run the command again",
+)
+
+NO_ANSWER = Explanation(
+    AwsFailed,
+    "Cannot {action}: what came back is not what AWS says ({message})",
+    "a network that wants you to sign in first, or a proxy, may have answered in its place: look into your browser\n"
+    "then run the command again; it finds what this one has begun",
 )
 
 BY_CODE: Mapping[str, Explanation] = {

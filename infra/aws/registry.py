@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import binascii
 import re
 
 from infra.aws.session import Session
+from infra.errors import AwsFailed
 
 # https://docs.aws.amazon.com/AmazonECR/latest/userguide/Registries.html
 _ECR = re.compile(r"^(\d{12}\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?)(?:/|$)")
@@ -25,4 +27,7 @@ def ecr_password(session: Session, registry: str) -> bytes:
     assert found, registry
     with session.translated(f"log in to {found[1]}", region=found[2]):
         token = session.client("ecr", region=found[2]).get_authorization_token()["authorizationData"][0]
-    return base64.b64decode(token["authorizationToken"]).partition(b":")[2]
+    try:
+        return base64.b64decode(token["authorizationToken"], validate=True).partition(b":")[2]
+    except binascii.Error as error:
+        raise AwsFailed(f"The registry {found[1]} hands out a password that cannot be read", "try again") from error

@@ -133,7 +133,12 @@ def ring(session: Session, instance: Instance) -> Ring:
     except AwsFailed as error:
         absent = "ResourceNotFound" in error.code
         return Ring(SCHEDULE, armed=False, note=_why_absent(session) if absent else error.cause)
-    when = datetime.strptime(found["ScheduleExpression"], AT).replace(tzinfo=timezone.utc)
+    try:
+        when = datetime.strptime(found["ScheduleExpression"], AT).replace(tzinfo=timezone.utc)
+    except ValueError:  # somebody else has changed it
+        return Ring(
+            SCHEDULE, armed=False, note=f"it stands at {found['ScheduleExpression']!r}, which is no time of ours"
+        )
     return Ring(SCHEDULE, armed=found["State"] == "ENABLED", fires_at=when)
 
 

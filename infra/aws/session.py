@@ -5,14 +5,19 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, Final
 
+from infra.aws.answers import NoAnswer, Parsers, require
+from infra.aws.credentials import Keys
 from infra.aws.failures import Scene, from_code, from_exception
+from infra.aws.waiting import Waiting
+from infra.console import Tell
 from infra.names import KIT, REHEARSAL_KEY_ID
 
 if TYPE_CHECKING:
     import boto3
+    from botocore.session import Session as Botocore
 
 FALLBACK_REGION: Final = "us-east-1"
 # Where IAM's name for a service is not the one it signs with.
@@ -24,16 +29,21 @@ class Session:
     """Who we are and which region we speak to. Opens nothing until a client is asked for; safe to share by threads.
 
     *endpoint_url*: the rehearsal cloud's address, and *secret* its own secret key, so that a person without an AWS
-    account can rehearse, and a person with one cannot leak a key to it.
+    account can rehearse, and a person with one cannot leak a key to it. *tell* hears what is waited for.
     """
 
-    def __init__(self, *, region: str, profile: str = "", endpoint_url: str = "", secret: str = "") -> None:
+    def __init__(
+        self, *, region: str, profile: str = "", endpoint_url: str = "", secret: str = "", tell: Tell | None = None
+    ) -> None:
         self.region = region
         self.profile = profile
         self.endpoint_url = endpoint_url
         self._secret = secret
+        self._tell = tell
+        self._waiting = Waiting(tell) if tell else None
         self._lock = threading.RLock()
         self._boto: boto3.Session | None = None
+        self._keys: Keys | None = None
         self._clients: dict[tuple[str, str, bool, float], Any] = {}
 
     def client(
@@ -54,7 +64,9 @@ class Session:
 
     def elsewhere(self, region: str) -> Session:
         """The same account, seen from another region."""
-        return Session(region=region, profile=self.profile, endpoint_url=self.endpoint_url, secret=self._secret)
+        return Session(
+            region=region, profile=self.profile, endpoint_url=self.endpoint_url, secret=self._secret, tell=self._tell
+        )
 
     @property
     def events(self) -> Any:
@@ -70,18 +82,30 @@ class Session:
         """
         from botocore.exceptions import BotoCoreError, ClientError
 
-        scene = Scene(
-            action=action, region=region or self.region, profile=self.profile, rehearsing=bool(self.endpoint_url)
-        )
         try:
-            yield
+            with self.patiently(action):
+                yield
         except ClientError as error:
             said = error.response.get("Error", {})
             permission = self._permission_for(error.operation_name)
-            raise from_code(said.get("Code", ""), said.get("Message") or "", permission, scene) from error
-        except BotoCoreError as error:
+            scene = self._scene(action, region)
+            raise from_code(said.get("Code") or "", said.get("Message") or "", permission, scene) from error
+        except (BotoCoreError, NoAnswer) as error:
             names = tuple(kind.__name__ for kind in type(error).__mro__)
-            raise from_exception(names, str(error), scene) from error
+            raise from_exception(names, str(error), self._scene(action, region)) from error
+
+    def patiently(self, action: str) -> AbstractContextManager[None]:
+        """While inside, the person hears after some seconds what is waited for."""
+        return self._waiting.on(action) if self._waiting else nullcontext()
+
+    def _scene(self, action: str, region: str) -> Scene:
+        return Scene(
+            action=action,
+            region=region or self.region,
+            profile=self.profile or (self._keys.profile if self._keys else ""),
+            rehearsing=bool(self.endpoint_url),
+            method=self._keys.method if self._keys and not self.profile else "",
+        )
 
     def _permission_for(self, operation: str) -> str:
         """ "ec2:RunInstances": an error knows its operation only, but we made the clients."""
@@ -110,9 +134,9 @@ class Session:
     def _opened(self) -> boto3.Session:
         if self._boto is None:
             with self.translated("speak to AWS"):
-                self._boto = (
-                    _rehearsing(self.region, self._secret) if self.endpoint_url else _real(self.profile, self.region)
-                )
+                inner = _rehearsing(self._secret) if self.endpoint_url else _real(self.profile)
+                self._keys = Keys(inner)
+                self._boto = _watched(inner, self.region, self._keys)
         return self._boto
 
 
@@ -120,25 +144,42 @@ def default_region(profile: str = "") -> str:
     """The region of *profile* (empty: of the one AWS's own rules choose), else us-east-1."""
     session = Session(region=FALLBACK_REGION, profile=profile)
     with session.translated("read your AWS configuration"):
-        return _real(profile, None).region_name or FALLBACK_REGION
+        return _real(profile).get_config_variable("region") or FALLBACK_REGION
 
 
-def _real(profile: str, region: str | None) -> boto3.Session:
-    import boto3
+def _real(profile: str) -> Botocore:
+    import botocore.session
 
-    return boto3.Session(profile_name=profile or None, region_name=region)
+    return botocore.session.Session(profile=profile or None)
 
 
-def _rehearsing(region: str, secret: str) -> boto3.Session:
-    import boto3
-    from botocore.session import Session as Botocore
+def _rehearsing(secret: str) -> Botocore:
+    import botocore.session
 
-    # (name in the file, environment variable, default, conversion): neither the person's files nor AWS_PROFILE count.
+    # Neither the person's files nor AWS_PROFILE count.
+    # (name in the file, environment variable, default, conversion)
     blind = {
         "profile": (None, None, None, None),
         "config_file": (None, None, os.devnull, None),
         "credentials_file": (None, None, os.devnull, None),
     }
-    inner = Botocore(session_vars=blind)
+    inner = botocore.session.Session(session_vars=blind)
     inner.set_credentials(REHEARSAL_KEY_ID, secret)
-    return boto3.Session(botocore_session=inner, region_name=region)
+    return inner
+
+
+def _watched(inner: Botocore, region: str, keys: Keys) -> boto3.Session:
+    """A session whose keys are looked at before each request is signed, and whose answers before anybody reads them."""
+    import boto3
+
+    component = "response_parser_factory"
+    inner.register_component(component, Parsers(inner.get_component(component)))
+    session = boto3.Session(botocore_session=inner, region_name=region)
+    session.events.register_first("request-created", keys.look)
+    session.events.register_last("after-call", _look_at_answer)
+    return session
+
+
+def _look_at_answer(http_response: Any, parsed: dict[str, Any], model: Any, **_: Any) -> None:
+    if http_response.status_code < 300:
+        require(model.name, model.output_shape, parsed)

@@ -27,7 +27,7 @@ def as_tags(values: Mapping[str, str]) -> list[dict[str, str]]:
 
 
 def from_tags(tags: Iterable[Mapping[str, str]]) -> dict[str, str]:
-    return {tag["Key"]: tag["Value"] for tag in tags}
+    return {tag["Key"]: tag.get("Value", "") for tag in tags}
 
 
 def specification(kinds: Iterable[str], values: Mapping[str, str]) -> list[dict[str, Any]]:

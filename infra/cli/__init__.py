@@ -12,6 +12,7 @@ from infra.cli import screens
 from infra.cli.parser import Request, parse
 from infra.console import deliver, delivered, open_standard_streams, tell
 from infra.errors import INTERRUPTED, BadSettings, RigError, WorldError
+from infra.secrets import conceal_environment, without_secrets
 from infra.settings import Settings, load
 from infra.text import read_text
 
@@ -20,6 +21,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb. 0 done or nothing to do, 1 the world failed, 2 the person can mend it, 130 interrupted."""
     open_standard_streams()
     _leave_out_empty(os.environ)
+    conceal_environment(os.environ)
     code = _run(list(sys.argv[1:] if argv is None else argv))
     return code if delivered() else code or 1
 
@@ -83,7 +85,8 @@ def _keep_traceback(words: Sequence[str]) -> str:
     log = Path(".rig") / "crash.log"
     try:
         log.parent.mkdir(exist_ok=True)
-        log.write_text(f"rig {' '.join(words)}\n\n{traceback.format_exc()}", "utf-8", "backslashreplace")
+        told = without_secrets(f"rig {' '.join(words)}\n\n{traceback.format_exc()}")
+        log.write_text(told, "utf-8", "backslashreplace")
     except OSError as error:
         return f"what was typed ({log} could not be written: {error.strerror})"
     return str(log)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from infra.cli.hints import theirs
@@ -15,10 +16,22 @@ def open_rig(settings: Settings) -> Rig:
     project = Path.cwd()
     if settings.cloud == "rehearsal":
         return _rehearsing(settings, project)
-    from infra.aws.session import Session, default_region
+    from infra.aws.credentials import require_clean_environment
+    from infra.aws.session import Session
 
-    session = Session(region=settings.region or default_region(settings.profile), profile=settings.profile)
-    return Rig(settings=settings, session=session, project=project, tell=_tell(settings))
+    if not settings.profile:  # a profile that was named comes before the environment
+        require_clean_environment(os.environ)
+    tell = _tell(settings)
+    session = Session(region=_region(settings), profile=settings.profile, tell=tell)
+    return Rig(settings=settings, session=session, project=project, tell=tell)
+
+
+def _region(settings: Settings) -> str:
+    """As AWS CLI 2 finds it. boto3 knows AWS_DEFAULT_REGION alone:
+    https://docs.aws.amazon.com/sdkref/latest/guide/feature-region.html"""
+    from infra.aws.session import default_region
+
+    return settings.region or os.environ.get("AWS_REGION", "") or default_region(settings.profile)
 
 
 def _tell(settings: Settings) -> Tell:
@@ -37,6 +50,7 @@ def _rehearsing(settings: Settings, project: Path) -> Rig:
     from infra.rehearsal.client import ensure_running
 
     cloud = ensure_running(project, tell, engine=settings.engine)
+    tell_here = _tell(settings)
     region = settings.region or FALLBACK_REGION
-    session = Session(region=region, endpoint_url=cloud.endpoint_url, secret=cloud.secret)
-    return Rig(settings=settings, session=session, project=project, tell=_tell(settings), now=cloud.clock.now)
+    session = Session(region=region, endpoint_url=cloud.endpoint_url, secret=cloud.secret, tell=tell_here)
+    return Rig(settings=settings, session=session, project=project, tell=tell_here, now=cloud.clock.now)
