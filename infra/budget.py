@@ -13,6 +13,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Final
 
 from infra.errors import UserError
+from infra.settings import MOST_HOURS
 
 # EBS is billed by the second, as a share of the month; in the shortest month a second costs most. Promises use that.
 # https://aws.amazon.com/ebs/pricing/
@@ -52,7 +53,7 @@ class Price:
 
 @dataclass(frozen=True)
 class Promise:
-    """*deadline*: off by then, to the second. *limit*: what set it, "hours" or "budget"."""
+    """*deadline*: off by then, to the second. *limit*: what set it, "hours", "budget", or MOST_HOURS in words."""
 
     deadline: datetime
     hours: float
@@ -64,12 +65,13 @@ class Promise:
 
 
 def promise(price: Price, *, hours: float, usd_budget: float, now: datetime) -> Promise:
-    """The deadline of a launch that begins *now*. A budget (0: none) wins over *hours*.
+    """The deadline of a launch that begins *now*. A budget (0: none) wins over *hours*; nothing wins over MOST_HOURS.
 
     Raises UserError if the budget buys no useful time.
     """
-    limit = "budget" if usd_budget else "hours"
-    running_s = _seconds_for(usd_budget, price) if usd_budget else math.floor(hours * 3600)
+    affordable_s = _seconds_for(usd_budget, price) if usd_budget else math.floor(hours * 3600)
+    running_s = min(affordable_s, int(MOST_HOURS * 3600))
+    limit = "hours" if not usd_budget else "budget" if running_s == affordable_s else f"the most, {MOST_HOURS:g} hours"
     deadline = now.replace(microsecond=0) + timedelta(seconds=running_s)
     return Promise(deadline, running_s / 3600, usd_worst(price, started_at=now, deadline=deadline), limit)
 
@@ -138,9 +140,11 @@ def tag(deadline: datetime) -> str:
 def hours_in(text: str) -> float:
     """ "2h", "90m", "1h30m". Raises UserError for anything else: a plain "20" may mean hours or minutes."""
     said = text.strip().lower().replace(" ", "")
-    match = re.fullmatch(r"(?:(\d{1,9}(?:\.\d+)?)h)?(?:(\d{1,9})m(?:in)?)?", said)
+    match = re.fullmatch(r"(?:([0-9]+(?:\.[0-9]+)?)h)?(?:([0-9]+)m(?:in)?)?", said)
     hours = float(match[1] or 0) + float(match[2] or 0) / 60 if match else 0.0
     if hours <= 0:
-        unit = f"{said}h or {said}m" if said.isdecimal() and int(said[:9]) else "for instance 2h, 90m or 1h30m"
+        unit = f"{said}h or {said}m" if re.fullmatch("[0-9]*[1-9][0-9]*", said) else "for instance 2h, 90m or 1h30m"
         raise UserError(f"{text[:40]!r} is not a time.", f"say {unit}")
+    if hours > MOST_HOURS:
+        raise UserError(f"{text[:40]!r} is too long: {MOST_HOURS:g}h at most.", "later on it may be extended again")
     return hours

@@ -31,15 +31,20 @@ def yes_or_no(text: str) -> bool:
         raise ValueError("say 1 or 0") from None
 
 
-def at_least(minimum: float, number: Callable[[str], Any]) -> Callable[[str], Any]:
+# Nothing is promised for longer than this, whatever HOURS, BUDGET and `extend` say: go on from there, knowingly.
+MOST_HOURS = 720.0  # thirty days
+ASKED_TWICE_HOURS = 168.0  # a week
+
+
+def between(minimum: float, maximum: float, number: Callable[[str], Any]) -> Callable[[str], Any]:
     def parse(text: str) -> Any:
         try:
             value = number(text)
         except ValueError:
             raise ValueError(f"not a {'whole ' if number is int else ''}number") from None
-        # `not >=` also refuses "nan", which compares false with everything.
-        if not value >= minimum or value == float("inf"):
-            raise ValueError(f"must be at least {minimum:g}")
+        # `not <=` also refuses "nan", which compares false with everything.
+        if not minimum <= value <= maximum:
+            raise ValueError(f"must be at least {minimum:g}, and {maximum:,.10g} at most")
         return value
 
     return parse
@@ -65,8 +70,7 @@ def setting(default: Any, parse: Callable[[str], Any], doc: str) -> Any:
     return field(default=default, metadata={"parse": parse, "doc": doc})
 
 
-hours = at_least(0.05, float)
-count = at_least(0, int)
+hours = between(0.05, MOST_HOURS, float)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,29 +90,31 @@ class Settings:
         ("g4dn.xlarge",), words, "instance types, tried in this order: g4dn.xlarge,g6.xlarge"
     )
     gpu_mem: float = setting(
-        0.0, at_least(0, float), "GiB of GPU memory needed; the kit then picks the cheapest type that fits"
+        0.0, between(0, 100_000, float), "GiB of GPU memory needed; the kit then picks the cheapest type that fits"
     )
-    gpus: int = setting(1, at_least(1, int), "GPUs needed, used together with gpu_mem")
+    gpus: int = setting(1, between(1, 1000, int), "GPUs needed, used together with gpu_mem")
     any_region: bool = setting(False, yes_or_no, "with gpu_mem: compare all regions, not only this one")
     os: str = setting(
         "ubuntu-22.04", one_of("ubuntu-22.04", "ubuntu-24.04", "al2023"), "operating system of the Deep Learning AMI"
     )
     ami: str = setting("", str, "a fixed image id (ami-...) instead of the newest Deep Learning AMI")
-    disk_gib: int = setting(60, at_least(1, int), "root disk in GiB; raised to what the image needs")
+    disk_gib: int = setting(60, between(1, 65_536, int), "root disk in GiB; raised to what the image needs")
     spot: bool = setting(
         False, yes_or_no, "use spare capacity: cheaper, but AWS may take it back with two minutes' notice"
     )
     on_demand_fallback: bool = setting(
         False, yes_or_no, "with spot: pay the full price when there is no spare capacity"
     )
-    wait_minutes: float = setting(0.0, at_least(0, float), "keep asking this long when AWS has no free machine")
+    wait_minutes: float = setting(0.0, between(0, 10_080, float), "keep asking this long when AWS has no free machine")
 
     hours: float = setting(8.0, hours, "the instance is off after this many hours, whatever happens")
     budget: float = setting(
-        0.0, at_least(0, float), "US dollars this launch may cost at most; sets the deadline instead of hours"
+        0.0, between(0, 100_000, float), "US dollars this launch may cost at most; sets the deadline instead of hours"
     )
     idle: int = setting(
-        20, count, "minutes without job, login or GPU use after which the instance powers off; 0: never"
+        20,
+        between(0, 10_080, int),
+        "minutes without job, login or GPU use after which the instance powers off; 0: never",
     )
     after: str = setting(
         "idle", one_of("idle", "stop", "terminate", "keep"), "when a run has ended and its results are home: stop the "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -54,6 +55,12 @@ def machine_types(session: Session, names: Iterable[str], *, region: str | None 
     found = [type_of(answer) for answer in _describe(session, names, region)]
     rank = {name: place for place, name in enumerate(names)}
     return sorted(found, key=lambda machine: (rank.get(machine.name, len(rank)), machine.name))
+
+
+@cache
+def holds_gpu(session: Session, name: str) -> bool:
+    """Whether machines of the type *name* have a GPU; asked once, for no type ever changes."""
+    return any(machine.gpu for machine in machine_types(session, [name]))
 
 
 def zones_of(session: Session, names: Sequence[str], *, region: str | None = None) -> dict[str, tuple[str, ...]]:

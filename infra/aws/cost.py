@@ -14,12 +14,13 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, Final
 
 from infra.aws.instance import Instance, find_all
-from infra.aws.prices import HOURS_PER_MONTH, Rates, rates, shipped_price
+from infra.aws.meter import Disk, disks_of, prices_of
+from infra.aws.prices import HOURS_PER_MONTH, Rates, rates
 from infra.errors import RigError
-from infra.names import PRICE_TAG
 
 if TYPE_CHECKING:
     from infra.aws.session import Session
+    from infra.budget import Price
 
 UP: Final = ("pending", "running", "stopping")
 DAY: Final = timedelta(days=1)
@@ -29,19 +30,12 @@ THIS_START: Final = "since this start; CloudWatch did not tell of earlier ones"
 UNKNOWN: Final = "running time unknown: CloudWatch did not tell"
 
 
-@dataclass(frozen=True)
-class Disk:
-    """All disks of one instance together. *created*: of the oldest, which is when the instance was made."""
-
-    gib: int
-    created: datetime
-
-
 @dataclass(frozen=True, kw_only=True)
 class InstanceCost:
     """US dollars since the instance was made. *usd_running* holds its disk and address too, while it ran.
 
-    *running_s* None: nobody knows, and *usd_running* is 0 for want of it. *how*: what the running time rests on.
+    *running_s* None: nobody knows, and *usd_running* is 0 for want of it; so it is where nobody knows the price. *how*:
+    what the sum rests on.
     """
 
     id: str
@@ -85,20 +79,21 @@ def instance_costs(session: Session, *, now: datetime | None = None) -> list[Ins
     found = find_all(session)
     disks = disks_of(session, found)
     instances = [one for one in found if one.id in disks]
+    prices = prices_of(session, instances, disks)
     with ThreadPoolExecutor() as pool:
         minutes = list(pool.map(lambda one: minutes_up(session, one.id, disks[one.id].created, now), instances))
     here = rates(session.region)
     return [
-        cost_of(one, disks[one.id], minutes=up, region=session.region, rates=here, now=now)
+        cost_of(one, disks[one.id], minutes=up, price=prices.get(one.id), rates=here, now=now)
         for one, up in zip(instances, minutes, strict=True)
     ]
 
 
 def cost_of(
-    instance: Instance, disk: Disk, *, minutes: int | None, region: str, rates: Rates, now: datetime
+    instance: Instance, disk: Disk, *, minutes: int | None, price: Price | None, rates: Rates, now: datetime
 ) -> InstanceCost:
-    """The arithmetic. *minutes* None: CloudWatch had no answer."""
-    usd_per_hour = usd_per_hour_of(instance, disk, region, rates)
+    """The arithmetic, at the price of what the instance is now. *minutes* None: CloudWatch had no answer."""
+    usd_per_hour = price.usd_per_hour if price else 0.0
     running_s, how = _running(instance, minutes, now)
     exists_s = (now - disk.created).total_seconds()
     stopped_s = max(0.0, exists_s - (running_s or 0.0))
@@ -112,17 +107,8 @@ def cost_of(
         usd_per_hour=usd_per_hour,
         usd_running=usd_per_hour * (running_s or 0.0) / 3600,
         usd_stopped=rates.disk_usd_per_month(disk.gib) / HOURS_PER_MONTH * stopped_s / 3600,
-        how=how,
+        how=how if price else f"{how}; nobody knows the price of {instance.type}",
     )
-
-
-def usd_per_hour_of(instance: Instance, disk: Disk, region: str, rates: Rates) -> float:
-    """What launch wrote on the instance; for one without that tag, today's list price with disk and address."""
-    promised = float(instance.tags.get(PRICE_TAG, "0"))
-    listed = shipped_price(instance.type, region)
-    if promised or listed is None:
-        return promised
-    return listed.usd_per_hour + rates.beside_the_machine_usd_per_hour(disk.gib)
 
 
 def _running(instance: Instance, minutes: int | None, now: datetime) -> tuple[float | None, str]:
@@ -153,29 +139,18 @@ def minutes_up(session: Session, instance_id: str, since: datetime, now: datetim
     return int(sum(point["SampleCount"] for point in answer["Datapoints"]))
 
 
-def disks_of(session: Session, instances: list[Instance]) -> dict[str, Disk]:
-    """By instance id. Instances without a disk are absent, and those whose disk AWS does not tell of."""
-    wanted = {volume: one.id for one in instances for volume in one.volume_ids}
-    if not wanted:
-        return {}
-    with session.translated("look up the disks"):
-        found = session.client("ec2").describe_volumes(VolumeIds=list(wanted))["Volumes"]
-    disks: dict[str, Disk] = {}
-    for volume in found:
-        if volume["VolumeId"] not in wanted:
-            continue
-        owner, known = wanted[volume["VolumeId"]], disks.get(wanted[volume["VolumeId"]])
-        created = min(volume["CreateTime"], known.created) if known else volume["CreateTime"]
-        disks[owner] = Disk(volume["Size"] + (known.gib if known else 0), created)
-    return disks
-
-
 def run_cost(run: str, ending: Mapping[str, Any]) -> RunCost:
     """From the record the run left (exit.json): its seconds at the price it was told when it started.
 
     The one place where a run's cost is computed: the screen at its end and `rig cost` show this figure.
     """
-    seconds = float(ending.get("seconds", 0.0)) + float(ending.get("seconds_before", 0.0))
-    usd_per_hour = float(ending.get("usd_per_hour", 0.0))
+    seconds = _amount(ending.get("seconds")) + _amount(ending.get("seconds_before"))
+    usd_per_hour = _amount(ending.get("usd_per_hour"))
     usd = seconds / 3600 * usd_per_hour if usd_per_hour else None
     return RunCost(run, str(ending.get("instance_type", "")), seconds, usd, bool(ending.get("pretended")))
+
+
+def _amount(value: object) -> float:
+    """The record comes from the host, whose programs may have written anything there: what is no amount is 0."""
+    known = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e12
+    return float(value) if known else 0.0  # type: ignore[arg-type]

@@ -10,8 +10,11 @@ from typing import Any, Final
 from infra.aws.image import login_user
 from infra.aws.session import Session
 from infra.aws.tags import as_tags, filters, from_tags, own_filters
-from infra.names import DEADLINE_TAG, HOST_KEY_TAG, KIT, NAME_TAG, OWNER_TAG, SSH_PORT_TAG
+from infra.guard.program.texts import minutes, moment
+from infra.names import DEADLINE_TAG, HOST_KEY_TAG, IDLE_TAG, KIT, NAME_TAG, OWNER_TAG, SSH_PORT_TAG
 
+# No deadline is that far from its launch; and beyond it there are moments that no arithmetic takes.
+_NO_PROMISE_S: Final = 10 * 365 * 86400.0
 ENDED: Final = frozenset({"shutting-down", "terminated"})
 
 
@@ -41,7 +44,7 @@ class Instance:
 
     @property
     def port(self) -> int:
-        return int(self.tags.get(SSH_PORT_TAG, "22"))
+        return _port(self.tags.get(SSH_PORT_TAG, "22")) or 22
 
     @property
     def user(self) -> str:
@@ -54,12 +57,40 @@ class Instance:
 
     @property
     def deadline(self) -> datetime | None:
-        text = self.tags.get(DEADLINE_TAG, "")
-        return datetime.fromisoformat(text.replace("Z", "+00:00")) if text else None
+        """None when its tag is absent or makes no sense; whoever meets None takes the deadline for passed."""
+        at = moment(self.tags.get(DEADLINE_TAG))
+        if at is None or abs(at - self.launched_at.timestamp()) > _NO_PROMISE_S:
+            return None
+        return datetime.fromtimestamp(at, timezone.utc)
+
+    @property
+    def idle_minutes(self) -> float | None:
+        """None when its tag is absent or makes no sense; the guard then keeps to what it read last."""
+        return minutes(self.tags.get(IDLE_TAG))
+
+    @property
+    def unreadable(self) -> tuple[str, ...]:
+        """In words: which of our tags somebody wrote something else into, what is taken instead, and the next step."""
+        deadline, idle, port = (self.tags.get(tag) for tag in (DEADLINE_TAG, IDLE_TAG, SSH_PORT_TAG))
+        found = (
+            (deadline is not None and self.deadline is None,
+             f"{DEADLINE_TAG} = {deadline!r} is no time: it counts as passed, and the guard keeps to the last it could "
+             "read; `rig extend --by 1h` writes a new one"),
+            (idle is not None and self.idle_minutes is None,
+             f"{IDLE_TAG} = {idle!r} is no number of minutes: the guard keeps to the last it could read; "
+             "`rig stop`, then `rig start` writes a new one"),
+            (port is not None and _port(port) is None, f"{SSH_PORT_TAG} = {port!r} is no port: 22 is taken"),
+        )  # fmt: skip
+        return tuple(words for wrong, words in found if wrong)
 
     @property
     def ended(self) -> bool:
         return self.state in ENDED
+
+
+def _port(text: str) -> int | None:
+    known = text.isascii() and text.isdigit() and len(text) <= 5
+    return int(text) if known and 0 < int(text) < 65536 else None
 
 
 def sight(session: Session, name: str) -> tuple[Instance, ...]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from infra.aws.prices import HOURS_PER_MONTH, Rates, rates, shipped_price
 from infra.aws.tags import filters, from_tags
-from infra.names import KIT, NAME_TAG, OWNER_TAG, PRICE_TAG
+from infra.names import KIT, NAME_TAG, OWNER_TAG
 
 if TYPE_CHECKING:
     from infra.aws.session import Session
@@ -60,16 +60,17 @@ def _instances(ec2: Any, rates: Rates, region: str) -> Rows:
     living = filters({"instance-state-name": LIVING})
     for reservation in _pages(ec2, "describe_instances", "Reservations", Filters=OURS + living):
         for one in reservation["Instances"]:
-            tags, state = from_tags(one.get("Tags", [])), one["State"]["Name"]
-            usd_per_hour = _usd_per_hour(one, tags, rates, region) if state in ("pending", "running") else 0.0
-            yield one["InstanceId"], tags, f"{one['InstanceType']}, {state}", usd_per_hour * HOURS_PER_MONTH
+            state, usd_per_hour = one["State"]["Name"], _usd_per_hour(one, rates, region)
+            note = f"{one['InstanceType']}, {state}{', price unknown' if usd_per_hour is None else ''}"
+            usd = (usd_per_hour or 0.0) * HOURS_PER_MONTH if state in ("pending", "running") else 0.0
+            yield one["InstanceId"], from_tags(one.get("Tags", [])), note, usd
 
 
-def _usd_per_hour(one: Answer, tags: Mapping[str, str], rates: Rates, region: str) -> float:
-    """The machine and its address; the disk stands in its own line. Unlisted types: what launch wrote on it."""
+def _usd_per_hour(one: Answer, rates: Rates, region: str) -> float | None:
+    """The machine and its address; the disk stands in its own line."""
     price = shipped_price(one["InstanceType"], region)
     if price is None:
-        return float(tags.get(PRICE_TAG, "0"))
+        return None
     return price.usd_per_hour + (rates.address_usd_per_hour if one.get("PublicIpAddress") else 0.0)
 
 

@@ -13,7 +13,7 @@ from infra.aws.session import Session
 from infra.budget import tag
 from infra.errors import AwsFailed, NotAllowed
 from infra.guard.ring import Ring, guard
-from infra.names import DEADLINE_TAG, IDLE_TAG
+from infra.names import DEADLINE_TAG
 
 
 def rings(session: Session, instance: Instance) -> list[Ring]:
@@ -50,4 +50,4 @@ def disarm(session: Session, instance_id: str) -> list[str]:
 
 
 def _guard(instance: Instance, deadline: datetime | None) -> Ring:
-    return guard(deadline, instance.tags.get(IDLE_TAG, ""))
+    return guard(deadline, instance.idle_minutes)

@@ -135,9 +135,9 @@ def ring(session: Session, instance: Instance) -> Ring:
         return Ring(SCHEDULE, armed=False, note=_why_absent(session) if absent else error.cause)
     try:
         when = datetime.strptime(found["ScheduleExpression"], AT).replace(tzinfo=timezone.utc)
-    except ValueError:  # somebody else has changed it
+    except ValueError:  # somebody has changed it by hand
         return Ring(
-            SCHEDULE, armed=False, note=f"it stands at {found['ScheduleExpression']!r}, which is no time of ours"
+            SCHEDULE, armed=False, note=f"its time reads {found['ScheduleExpression']!r}; `rig extend` mends it"
         )
     return Ring(SCHEDULE, armed=found["State"] == "ENABLED", fires_at=when)
 

@@ -15,6 +15,7 @@ from infra.errors import UserError
 from infra.settings import Settings
 
 if TYPE_CHECKING:
+    from infra.aws.instance import Instance
     from infra.story.rig import Rig
 
 
@@ -97,18 +98,30 @@ def extend(options: Namespace, settings: Settings) -> int:
     from infra import budget
     from infra.story import power
     from infra.story.rig import running_instance
-    from infra.story.status import standing_of, worst_of
+    from infra.story.status import standing_of
 
     by_hours = budget.hours_in(options.time or options.by)
     rig = open_rig(settings)
     instance = running_instance(rig)
+    later = power.extended(rig, instance, by_hours)
     if not (options.yes or rig.rehearsing):
-        before, then = worst_of(instance), worst_of(power.extended(rig, instance, by_hours))
-        confirm(
-            f"The most it can cost rises from {screens.usd(before or 0)} to {screens.usd(then or 0)}. Go ahead?",
-            otherwise="The deadline stays as it is.",
-            beforehand="`rig extend --yes` does not ask",
-        )
+        _agree(rig, instance, later)
     standing = standing_of(rig, power.extend(rig, instance, by_hours))
     show(screens.standings([standing], region=rig.session.region), settings)
     return 0
+
+
+def _agree(rig: Rig, instance: Instance, later: Instance) -> None:
+    """Ask whether *instance* may run as long as *later* says; beyond a week twice."""
+    from infra import budget
+    from infra.settings import ASKED_TWICE_HOURS
+    from infra.story.status import standings_of
+
+    assert later.deadline is not None
+    before, then = (screens.most(one.usd_worst) for one in standings_of(rig, [instance, later]))
+    refused = {"otherwise": "The deadline stays as it is.", "beforehand": "`rig extend --yes` does not ask"}
+    confirm(f"The most it can cost rises from {before} to {then}. Go ahead?", **refused)
+    days = (later.deadline - rig.now()).total_seconds() / 86400
+    if days * 24 > ASKED_TWICE_HOURS:
+        off_by = budget.clock(later.deadline)
+        confirm(f"That is off by {off_by} only, {days:.0f} days from now. Really?", **refused)

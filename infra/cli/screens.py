@@ -200,8 +200,11 @@ def plan(made: Plan) -> str:
 
 def _as_launched(instance: Instance) -> list[tuple[str, str]]:
     """What was asked for at its start holds; what is asked for now changes nothing of it, and that must be said."""
-    rows = [("off by", f"{budget.clock(instance.deadline)}, as it was launched")] if instance.deadline else []
-    return [*rows, ("", "TYPE, HOURS and BUDGET count at a start, not now: `rig extend --by 2h` moves the deadline")]
+    off_by = f"{budget.clock(instance.deadline)}, as it was launched" if instance.deadline else NO_DEADLINE
+    return [
+        ("off by", off_by),
+        ("", "TYPE, HOURS and BUDGET count at a start, not now: `rig extend --by 2h` moves the deadline"),
+    ]
 
 
 def _why_dearer(made: Plan) -> str:
@@ -221,6 +224,7 @@ def _choice(choice: Choice) -> str:
 
 
 usd = budget.usd
+NO_DEADLINE = "no deadline that can be read! `rig extend --by 1h` writes one"
 
 
 def ready(instance: Instance, facts: Facts, *, pretended: bool) -> str:
@@ -228,7 +232,7 @@ def ready(instance: Instance, facts: Facts, *, pretended: bool) -> str:
     rows = [
         ("ready", f"{instance.id} ({instance.type}, {instance.zone}) at {instance.address}"),
         ("GPU", gpu),
-        ("off by", budget.clock(instance.deadline) if instance.deadline else "no deadline!"),
+        ("off by", budget.clock(instance.deadline) if instance.deadline else NO_DEADLINE),
         ("next", "`make train remote JOB=lenet`"),
     ]
     last = endings(facts.ended)
@@ -255,17 +259,31 @@ def _standing(one: Standing) -> str:
         rows += [
             ("address", f"{instance.user}@{instance.address}" + ("" if instance.port == 22 else f":{instance.port}")),
             ("running", budget.duration(one.running_s)),
-            ("cost", f"{budget.usd(one.usd_spent)} since this start, at {budget.rate(one.usd_per_hour)}"),
+            ("cost", _spent(one)),
         ]
-        if one.usd_worst is not None and instance.deadline:
-            rows.append(("at most", f"{budget.usd(one.usd_worst)}, off by {budget.clock(instance.deadline)}"))
+        if instance.deadline:
+            rows.append(("at most", f"{most(one.usd_worst)}, off by {budget.clock(instance.deadline)}"))
         rows += [("guards" if not number else "", str(ring)) for number, ring in enumerate(one.rings)]
     else:
         rows.append(("cost", f"{budget.per_month(one.usd_disk_per_month)} for its disk while it exists"))
         why = one.last_words or instance.state_reason
         if why:
             rows.append(("why", why))
+    rows += [("unreadable" if not number else "", said) for number, said in enumerate(instance.unreadable)]
     return table(rows)
+
+
+def most(usd_worst: float | None) -> str:
+    return UNKNOWN if usd_worst is None else budget.usd(usd_worst)
+
+
+UNKNOWN = "unknown, for nobody knows the price of this type"
+
+
+def _spent(one: Standing) -> str:
+    if one.usd_spent is None or one.usd_per_hour is None:
+        return UNKNOWN
+    return f"{budget.usd(one.usd_spent)} since this start, at {budget.rate(one.usd_per_hour)}"
 
 
 def standing_json(one: Standing) -> dict[str, Any]:
@@ -283,10 +301,11 @@ def standing_json(one: Standing) -> dict[str, Any]:
         "deadline": instance.deadline.isoformat() if instance.deadline else None,
         "running_s": round(one.running_s),
         "usd_per_hour": one.usd_per_hour,
-        "usd_spent": round(one.usd_spent, 4),
+        "usd_spent": None if one.usd_spent is None else round(one.usd_spent, 4),
         "usd_worst": one.usd_worst,
         "usd_disk_per_month": one.usd_disk_per_month,
         "last_words": one.last_words,
+        "unreadable": instance.unreadable,
         "guards": [_ring_json(ring) for ring in one.rings],
     }
 
@@ -374,7 +393,7 @@ def glance(seen: Glance, standing: Standing) -> str:
     rows += [(f"GPU {number}", f"{used} % busy, {mib:,} MiB used") for number, (used, mib) in enumerate(seen.gpus)]
     if not seen.gpus:
         rows.append(("GPU", "none"))
-    rows.append(("spent", f"{budget.usd(standing.usd_spent)} at {budget.rate(standing.usd_per_hour)}"))
+    rows.append(("spent", _spent(standing)))
     if standing.usd_worst is not None:
         rows.append(("at most", budget.usd(standing.usd_worst)))
     if seen.guard:

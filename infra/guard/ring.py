@@ -42,9 +42,13 @@ def story(after: str) -> Ring:
     return Ring(STORY, armed=after in ("stop", "terminate"), note=AFTER[after])
 
 
-def guard(deadline: datetime | None, idle_minutes: str) -> Ring:
-    """Ring 1 as the tags promise it. Whether the guard really runs, only the machine can tell (`record.watch`)."""
+def guard(deadline: datetime | None, idle_minutes: float | None) -> Ring:
+    """Ring 1 as the tags promise it, None for one that cannot be read. Whether the guard really runs, only the machine
+    can tell (`record.watch`)."""
     if deadline is None:
-        return Ring(GUARD, armed=False, note="the instance has no deadline tag; `rig extend --by 1h` sets one")
-    idle = f"or after {idle_minutes} idle minutes" if idle_minutes not in ("", "0") else "never for idleness"
+        return Ring(GUARD, armed=False, note="no deadline tag that can be read; `rig extend --by 1h` sets one")
+    if idle_minutes is None:
+        idle = "or for idleness, after the minutes it read last"
+    else:
+        idle = f"or after {idle_minutes:g} idle minutes" if idle_minutes else "never for idleness"
     return Ring(GUARD, armed=True, fires_at=deadline, note=idle)

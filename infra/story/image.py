@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from infra.aws.catalog import holds_gpu
 from infra.aws.instance import Instance
 from infra.aws.registry import LOGIN_USER, ecr_host, ecr_password
 from infra.host.connection import Host
 from infra.host.facts import Facts, ask_facts
 from infra.host.patience import persistently
 from infra.job import image
-from infra.names import GPUS_TAG
 from infra.story.rig import Rig, open_host, running_instance
 
 Show = Callable[[str], None]
 
 
 def wants_gpu(rig: Rig, instance: Instance) -> bool:
-    """Whether this instance was rented for its GPU. A pretend one has none, whatever its type says."""
-    return instance.tags.get(GPUS_TAG, "0") != "0" and not rig.rehearsing
+    """Whether this instance has a GPU, as AWS says of its type now. A pretend one has none, whatever its type says."""
+    return not rig.rehearsing and holds_gpu(rig.session, instance.type)
 
 
 def flavour_for(rig: Rig, instance: Instance) -> str:

@@ -15,7 +15,7 @@ from infra.aws.launch import ensure_running, preflight
 from infra.aws.order import Order
 from infra.aws.quota import require as require_quota
 from infra.aws.undo import Undo, undone_on_failure
-from infra.errors import AwsFailed
+from infra.errors import UserError
 from infra.guard.userdata import user_data
 from infra.host.connection import require
 from infra.host.facts import Facts
@@ -35,17 +35,20 @@ def launch(rig: Rig, plan: Plan, clock: Clock = REAL) -> tuple[Instance, Facts]:
     """
     choices = affordable(plan)
     require("ssh")
+    there = plan.survey.instance
+    if there and plan.running:
+        _promised(there)
     with undone_on_failure(rig.tell) as undo:
-        if plan.survey.instance is None:
+        if there is None:
             # First in, last out: the guards go after the machine that they watch.
             undo.later("its guards", lambda: disarm(rig))
         order = _order(rig, plan, choices, undo)
-        resting = _resting(plan.survey.instance)
+        resting = _resting(there)
         if resting:  # before it starts: the schedule of its last deadline may be about to fire
             _arm(rig, resting, choices[0].promise.deadline)
         instance = ensure_running(rig.session, order, rig.tell, undo=undo, seen=plan.survey.instances, clock=clock)
         if not resting:
-            _arm(rig, instance, instance.deadline)
+            _arm(rig, instance, _promised(instance))
         with open_host(rig, instance) as host:
             rig.tell(f"Waiting until {instance.address} answers")
             facts = wait_until_ready(host, gpu=wants_gpu(rig, instance), tell=rig.tell)
@@ -57,9 +60,15 @@ def _resting(instance: Instance | None) -> Instance | None:
     return instance if instance and instance.state in ("stopped", "stopping") else None
 
 
-def _arm(rig: Rig, instance: Instance, deadline: datetime | None) -> None:
-    if deadline is None:  # only an instance whose tags somebody took away
-        raise AwsFailed(f"{instance.id} has no deadline tag.", "`rig extend --by 1h` writes one")
+def _promised(instance: Instance) -> datetime:
+    """Its deadline. Raises UserError for one that runs without, for somebody changed or took away its tag."""
+    if instance.deadline is None:
+        what = "; ".join(instance.unreadable) or f"{DEADLINE_TAG} is absent; `rig extend --by 1h` writes a new one"
+        raise UserError(f"{instance.id} runs without a deadline that can be read.", what)
+    return instance.deadline
+
+
+def _arm(rig: Rig, instance: Instance, deadline: datetime) -> None:
     for ring in rings.arm(rig.session, instance, deadline):
         rig.tell(str(ring))
 

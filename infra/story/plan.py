@@ -11,12 +11,13 @@ from infra import budget
 from infra.aws.choice import Candidate, candidates
 from infra.aws.instance import Instance
 from infra.aws.keypair import local_key
+from infra.aws.meter import disks_of
 from infra.aws.order import Offer
 from infra.aws.prices import rates
 from infra.aws.quota import Quota, quota_of
 from infra.aws.survey import Survey, survey
 from infra.budget import Price, Promise
-from infra.names import DEADLINE_TAG, GPUS_TAG, HOME_TAG, MOST_PRICE_TAG, PRICE_TAG
+from infra.names import DEADLINE_TAG, HOME_TAG
 from infra.settings import Settings
 from infra.story.rig import Rig
 
@@ -33,18 +34,11 @@ class Choice:
 
     @property
     def offer(self) -> Offer:
-        gpu = self.candidate.machine.gpu
         return Offer(
             type=self.candidate.machine.name,
             zones=self.candidate.zones,
             spot=self.spot,
-            tags={
-                DEADLINE_TAG: budget.tag(self.promise.deadline),
-                GPUS_TAG: str(gpu.count if gpu else 0),
-                HOME_TAG: "yes",
-                MOST_PRICE_TAG: f"{self.price.usd_most_per_hour:.5f}",
-                PRICE_TAG: f"{self.price.usd_per_hour:.5f}",
-            },
+            tags={DEADLINE_TAG: budget.tag(self.promise.deadline), HOME_TAG: "yes"},
         )
 
 
@@ -125,14 +119,13 @@ def _spot_then_on_demand(settings: Settings, found: Sequence[Candidate]) -> list
 
 
 def _as_it_is(rig: Rig, instance: Instance, machines: Sequence[Candidate], now: datetime) -> tuple[Choice, ...]:
-    """A rig that exists keeps its type and the price it was launched for, whatever TYPE says now."""
+    """A rig that exists keeps its type, whatever TYPE says now; it costs what AWS says it is now, whatever it was."""
     same = [candidate for candidate in machines if candidate.machine.name == instance.type]
     if not same:
         asked = replace(rig.settings, type=(instance.type,), gpu_mem=0.0, spot=instance.spot)
         same = candidates(rig.session, asked, tell=rig.tell)
-    tagged = instance.tags.get(MOST_PRICE_TAG, instance.tags.get(PRICE_TAG, "0"))
-    usd_per_hour = float(tagged) or same[0].ceiling.usd_per_hour
-    price = Price(usd_instance_per_hour=usd_per_hour, usd_disk_per_month=0.0, usd_address_per_hour=0.0)
+    disk = disks_of(rig.session, [instance]).get(instance.id)
+    price = price_of(same[0], spot=instance.spot, disk_gib=disk.gib if disk else 0)
     return (_choice(rig.settings, same[0], instance.spot, price, None, now),)
 
 

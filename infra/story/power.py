@@ -18,6 +18,7 @@ from infra.host.facts import Facts, RunFacts, ask_facts
 from infra.job import artifacts, run
 from infra.job.home import point_latest
 from infra.names import DEADLINE_TAG, HOME_TAG
+from infra.settings import MOST_HOURS
 from infra.story.ctrl_c import CtrlC, tamed_ctrl_c
 from infra.story.entry import remove_entry
 from infra.story.rig import Rig, open_host
@@ -98,8 +99,15 @@ def stopped(rig: Rig) -> Standing:
 
 
 def extended(rig: Rig, instance: Instance, by_hours: float) -> Instance:
-    """*instance* as it would be with a later deadline; changes nothing."""
-    then = (instance.deadline or rig.now()) + timedelta(hours=by_hours)
+    """*instance* as it would be with a later deadline; changes nothing. One that has passed, or that cannot be read,
+    counts from now. Raises UserError for one further away than anything is promised for."""
+    now = rig.now()
+    then = max(instance.deadline or now, now) + timedelta(hours=by_hours)
+    if then - now > timedelta(hours=MOST_HOURS):
+        raise UserError(
+            f"That would be off by {budget.clock(then)}, and no deadline may be more than {MOST_HOURS:g} hours away.",
+            "extend it by less, and again later",
+        )
     return dataclasses.replace(instance, tags={**instance.tags, DEADLINE_TAG: budget.tag(then)})
 
 

@@ -8,27 +8,30 @@ from datetime import datetime
 
 from infra import budget
 from infra.aws.console import console_text
+from infra.aws.cost import UP
 from infra.aws.instance import Instance, find_all
+from infra.aws.meter import Disk, disks_of, prices_of
 from infra.aws.prices import rates
 from infra.aws.rings import rings
+from infra.budget import Price
 from infra.errors import AwsFailed, NotAllowed
 from infra.guard.record import ending_on_console
 from infra.guard.ring import Ring, story
-from infra.names import MOST_PRICE_TAG, PRICE_TAG
 from infra.story.rig import Rig
 
 
 @dataclass(frozen=True, kw_only=True)
 class Standing:
-    """One rig as AWS shows it now. Money in US dollars; *usd_worst* None when nothing more can be spent on running.
+    """One rig as AWS shows it now. Money in US dollars; None while it does not run, and where nobody knows the price of
+    its type; *usd_worst* also where its deadline cannot be read.
 
     *last_words*: why the guard switched a stopped machine off, as it said on the console.
     """
 
     instance: Instance
     running_s: float
-    usd_per_hour: float
-    usd_spent: float
+    usd_per_hour: float | None
+    usd_spent: float | None
     usd_worst: float | None
     usd_disk_per_month: float
     last_words: str
@@ -36,38 +39,30 @@ class Standing:
 
 
 def standings(rig: Rig) -> list[Standing]:
-    """Every rig of the region, by name: one call for the instances, one for their disks."""
-    instances = find_all(rig.session)
-    disks = disk_gib(rig, instances)
-    return [_standing(rig, instance, disks[instance.id], rig.now()) for instance in instances]
+    """Every rig of the region, by name: one call for the instances, one for their disks, one for each type's price."""
+    return standings_of(rig, find_all(rig.session))
 
 
 def standing_of(rig: Rig, instance: Instance) -> Standing:
-    return _standing(rig, instance, disk_gib(rig, [instance])[instance.id], rig.now())
+    (found,) = standings_of(rig, [instance])
+    return found
 
 
-def disk_gib(rig: Rig, instances: Sequence[Instance]) -> dict[str, int]:
-    """GiB of disk by instance id."""
-    volumes = [volume for instance in instances for volume in instance.volume_ids]
-    sizes: dict[str, int] = {}
-    if volumes:
-        with rig.session.translated("look up the disks"):
-            found = rig.session.client("ec2").describe_volumes(VolumeIds=volumes)["Volumes"]
-        sizes = {volume["VolumeId"]: volume["Size"] for volume in found}
-    return {one.id: sum(sizes.get(volume, 0) for volume in one.volume_ids) for one in instances}
+def standings_of(rig: Rig, instances: Sequence[Instance]) -> list[Standing]:
+    disks, now = disks_of(rig.session, instances), rig.now()
+    prices = prices_of(rig.session, [one for one in instances if one.state in UP], disks)
+    return [_standing(rig, one, disks.get(one.id), prices.get(one.id), now) for one in instances]
 
 
-def _standing(rig: Rig, instance: Instance, gib: int, now: datetime) -> Standing:
-    usd_per_hour = float(instance.tags.get(PRICE_TAG, "0"))
-    up = instance.state in ("pending", "running", "stopping")
-    began = instance.launched_at
+def _standing(rig: Rig, instance: Instance, disk: Disk | None, price: Price | None, now: datetime) -> Standing:
+    up, began = instance.state in UP, instance.launched_at
     return Standing(
         instance=instance,
         running_s=(now - began).total_seconds() if up else 0.0,
-        usd_per_hour=usd_per_hour,
-        usd_spent=budget.usd_spent(usd_per_hour, started_at=began, now=now) if up else 0.0,
-        usd_worst=worst_of(instance) if up else None,
-        usd_disk_per_month=rates(rig.session.region).disk_usd_per_month(gib),
+        usd_per_hour=price.usd_per_hour if price else None,
+        usd_spent=budget.usd_spent(price.usd_per_hour, started_at=began, now=now) if price else None,
+        usd_worst=worst_of(instance, price),
+        usd_disk_per_month=rates(rig.session.region).disk_usd_per_month(disk.gib if disk else 0),
         last_words=_last_words(rig, instance) if instance.state == "stopped" else "",
         rings=(story(rig.settings.after), *rings(rig.session, instance)) if up else (),
     )
@@ -83,10 +78,8 @@ def _last_words(rig: Rig, instance: Instance) -> str:
     return said
 
 
-def worst_of(instance: Instance) -> float | None:
-    """US dollars from its start to its deadline; None without one."""
-    if instance.deadline is None:
+def worst_of(instance: Instance, price: Price | None) -> float | None:
+    """US dollars from its start to its deadline; None where nobody knows the one or the other."""
+    if instance.deadline is None or price is None:
         return None
-    usd_per_hour = float(instance.tags.get(MOST_PRICE_TAG, instance.tags.get(PRICE_TAG, "0")))
-    price = budget.Price(usd_instance_per_hour=usd_per_hour, usd_disk_per_month=0.0, usd_address_per_hour=0.0)
     return budget.usd_worst(price, started_at=instance.launched_at, deadline=instance.deadline)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from infra.aws.cost import RunCost, run_cost
 from infra.aws.instance import Instance, write_tags
+from infra.aws.meter import price_of
 from infra.errors import BadSettings, NothingToDo, UserError, WorldError
 from infra.host.connection import Host
 from infra.host.facts import Facts, RunFacts, ask_facts
@@ -21,7 +22,7 @@ from infra.job.container import Container, container_name
 from infra.job.home import point_latest
 from infra.job.spec import Job, existing_folder, new_run_name
 from infra.job.verdict import judge
-from infra.names import CODE_DIR, DATA_DIR, HOME_TAG, JOBS_DIR, PRICE_TAG
+from infra.names import CODE_DIR, DATA_DIR, HOME_TAG, JOBS_DIR
 from infra.story.image import Show, ensure_images, images_for, wants_gpu
 from infra.story.rig import Rig, open_host, running_instance
 
@@ -117,6 +118,7 @@ def job_file(facts: Facts, name: str) -> str:
 
 
 def container_for(rig: Rig, instance: Instance, facts: Facts, job: Job, name: str, wanted: str) -> Container:
+    price = price_of(rig.session, instance)
     container = Container(
         run=name,
         image=wanted,
@@ -129,7 +131,7 @@ def container_for(rig: Rig, instance: Instance, facts: Facts, job: Job, name: st
             "RIG_JOB_FILE": job_file(facts, name),
             **({"RIG_PRETENDED": "1"} if rig.rehearsing else {}),
             "RIG_RESULTS": "required" if job.results else "optional",
-            "RIG_USD_PER_HOUR": instance.tags.get(PRICE_TAG, "0"),
+            "RIG_USD_PER_HOUR": f"{price.usd_per_hour:.5f}" if price else "0",
         },
     )
     return dataclasses.replace(container, command=job.command_in(container.run_dir, container.data_dir))

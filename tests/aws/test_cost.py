@@ -10,14 +10,15 @@ from infra.aws.cost import COUNTED, THIS_START, UNKNOWN, Disk, RunCost, cost_of,
 from infra.aws.instance import Instance
 from infra.aws.prices import rates
 from infra.aws.tags import own_tags, specification
-from infra.names import PRICE_TAG
+from infra.budget import Price
 
 NOW = datetime(2026, 11, 20, 16, 0, tzinfo=timezone.utc)
 CREATED = NOW - timedelta(hours=730)
+HALF_A_DOLLAR = Price(usd_instance_per_hour=0.5, usd_disk_per_month=0.0, usd_address_per_hour=0.0)
 DISK = Disk(gib=100, created=CREATED)
 
 
-def instance(state="running", up=timedelta(hours=2), tags=None):
+def instance(state="running", up=timedelta(hours=2)):
     return Instance(
         id="i-1",
         state=state,
@@ -25,12 +26,11 @@ def instance(state="running", up=timedelta(hours=2), tags=None):
         zone="us-east-1a",
         launched_at=NOW - up,
         image_id="ami-1",
-        tags={PRICE_TAG: "0.5"} if tags is None else tags,
     )
 
 
 def cost(one, minutes):
-    return cost_of(one, DISK, minutes=minutes, region="us-east-1", rates=rates("us-east-1"), now=NOW)
+    return cost_of(one, DISK, minutes=minutes, price=HALF_A_DOLLAR, rates=rates("us-east-1"), now=NOW)
 
 
 def test_minutes_of_all_starts_are_paid_at_the_promised_price_and_the_rest_is_disk():
@@ -61,8 +61,10 @@ def test_a_stopped_machine_without_records_is_unknown_and_not_free(minutes):
     assert found.usd_stopped == pytest.approx(8.0)
 
 
-def test_an_instance_without_a_price_tag_is_priced_by_the_list():
-    assert cost(instance(tags={}), None).usd_per_hour == pytest.approx(0.526 + 8.0 / 730 + 0.005)
+def test_an_instance_whose_price_nobody_knows_says_so_and_is_not_called_free():
+    found = cost_of(instance(), DISK, minutes=None, price=None, rates=rates("us-east-1"), now=NOW)
+
+    assert found.how == f"{THIS_START}; nobody knows the price of g4dn.xlarge"
 
 
 @given(
@@ -87,15 +89,20 @@ def test_costs_are_asked_of_ec2_and_cloudwatch(aws, calls):
         MinCount=1,
         MaxCount=1,
         BlockDeviceMappings=[{"DeviceName": "/dev/sda1", "Ebs": {"VolumeSize": 60}}],
-        TagSpecifications=specification(["instance"], {**own_tags("rig"), PRICE_TAG: "0.54"}),
+        TagSpecifications=specification(["instance"], own_tags("rig")),
     )
     calls.clear()
 
     (found,) = instance_costs(aws)
 
     assert (found.id, found.name) == (made["Instances"][0]["InstanceId"], "rig")
-    assert found.usd_running == pytest.approx(25 * 0.54)
-    assert calls == ["ec2:DescribeInstances", "ec2:DescribeVolumes", "cloudwatch:GetMetricStatistics"]
+    assert found.usd_running == pytest.approx(25 * (0.526 + 60 * 0.08 / (28 * 24) + 0.005))
+    assert calls == [
+        "ec2:DescribeInstances",
+        "ec2:DescribeVolumes",
+        "pricing:GetProducts",
+        "cloudwatch:GetMetricStatistics",
+    ]
 
 
 def test_no_rig_costs_nothing(aws):
@@ -115,6 +122,8 @@ def test_no_rig_costs_nothing(aws):
             RunCost("r", "", 1800.0, 0.27, pretended=True),
         ),
         ({}, RunCost("r", "", 0.0, None)),
+        ({"seconds": "all day", "usd_per_hour": [1], "instance_type": None}, RunCost("r", "None", 0.0, None)),
+        ({"seconds": float("nan"), "usd_per_hour": float("inf")}, RunCost("r", "", 0.0, None)),
     ],
 )
 def test_a_run_costs_its_time_at_the_price_it_was_told(ending, expected):

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 import rigging
-from conftest import moto_instance
+from account import moto_instance
 from rigging import NAME, NOTHING, census, whole
 
 from infra import budget

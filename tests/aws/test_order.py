@@ -10,9 +10,9 @@ from hypothesis import strategies as some
 from rigging import IMAGE, order
 
 from infra.aws.order import Attempt, Offer, attempts, client_token, request
-from infra.names import DEADLINE_TAG, PRICE_TAG
+from infra.names import DEADLINE_TAG, HOME_TAG
 
-T4 = Offer(type="g4dn.xlarge", zones=("us-east-1b", "us-east-1a"), tags={PRICE_TAG: "0.54"})
+T4 = Offer(type="g4dn.xlarge", zones=("us-east-1b", "us-east-1a"), tags={HOME_TAG: "yes"})
 SPOT = replace(T4, spot=True, zones=("us-east-1a",))
 WANTED = order(key_name="gluon-rig-rig-1", offers=(T4, SPOT))
 TAGS = [
@@ -20,7 +20,7 @@ TAGS = [
     {"Key": "gluon-rig:name", "Value": "rig"},
     {"Key": "Name", "Value": "gluon-rig-rig"},
     {"Key": DEADLINE_TAG, "Value": "2026-11-20T20:00:00Z"},
-    {"Key": PRICE_TAG, "Value": "0.54"},
+    {"Key": HOME_TAG, "Value": "yes"},
 ]
 ON_DEMAND_WORDS = {
     "ImageId": "ami-0d1a0000000022040",
@@ -82,7 +82,7 @@ def test_a_burstable_machine_slows_down_instead_of_billing_more():
         **ON_DEMAND_WORDS,
         "InstanceType": "t3.micro",
         "TagSpecifications": [
-            {**kind, "Tags": [tag for tag in TAGS if tag["Key"] != PRICE_TAG]}
+            {**kind, "Tags": [tag for tag in TAGS if tag["Key"] != HOME_TAG]}
             for kind in ON_DEMAND_WORDS["TagSpecifications"]
         ],
         "CreditSpecification": {"CpuCredits": "standard"},

@@ -247,7 +247,7 @@ class TestAllRings:
 
     def test_an_instance_without_a_deadline_is_said_to_have_none(self, aws: Session, rig: Instance) -> None:
         assert rings.rings(aws, replace(rig, tags={}))[0] == Ring(
-            1, armed=False, note="the instance has no deadline tag; `rig extend --by 1h` sets one"
+            1, armed=False, note="no deadline tag that can be read; `rig extend --by 1h` sets one"
         )
 
     def test_errors_that_are_no_refusal_of_one_ring_are_not_swallowed(

@@ -53,6 +53,12 @@ class TestDeadline:
         assert after(seen(HOUR - 1), memory=first.memory).firing is None
         assert after(seen(HOUR), memory=first.memory).firing
 
+    def test_a_deadline_that_no_kit_ever_promised_is_taken_for_none(self) -> None:
+        """Somebody's slip in the tag (9999-12-31), or this machine's clock before it is set."""
+        first = after(seen(0, deadline=T0 + HOUR), seen(1, deadline=T0 + 32 * 24 * HOUR))
+
+        assert after(seen(HOUR, deadline=T0 + 32 * 24 * HOUR), memory=first.memory).firing
+
     def test_extending_lengthens_it_by_just_that_much(self) -> None:
         first = after(seen(0, deadline=T0 + HOUR), seen(HOUR / 2, deadline=T0 + 3 * HOUR))
 

@@ -14,6 +14,8 @@ TICK_S = 5.0  # AWS asks to look for a spot notice this often
 # What a machine gets that was past its deadline when it booted: to read a newer deadline, to set its clock, to be told
 # so over SSH. Once per deadline: rebooting again and again must not add up.
 MERCY_S = 300.0
+# The kit promises nothing for longer than thirty days, so a deadline beyond is somebody's slip, or this clock's.
+MOST_AHEAD_S = 31 * 86400.0
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,8 @@ class Decision:
 
 
 def decide(seen: Observation, memory: Memory | None, baked: Baked) -> Decision:
+    if seen.deadline is not None and seen.deadline - seen.wall > MOST_AHEAD_S:
+        seen = replace(seen, deadline=None)
     known = memory or Memory(seen.boot, off_at_s=baked.hours_s, idle_minutes=baked.idle_minutes, live_boot=seen.boot)
     now = _note_use(_follow_tags(_pass_time(known, seen), seen), seen)
     if seen.spot_notice:
