@@ -14,6 +14,7 @@ from typing import Any, TypeVar, get_type_hints
 
 from training.errors import BadInput
 
+SMALLEST, LARGEST = 1.2e-38, 3.4e38  # MXNet takes its numbers as 32-bit floats, and refuses others late
 C = TypeVar("C", bound="JobConfig")
 
 
@@ -119,8 +120,8 @@ def _checked(key: Field[Any], value: Any) -> Any:
     # `not >=` also refuses nan, which compares false with everything.
     if limits.get("least") is not None and not value >= limits["least"]:
         raise ValueError(f"must be at least {limits['least']:g}")
-    if isinstance(value, float) and value == float("inf"):
-        raise ValueError("must be finite")
+    if isinstance(value, float) and value and not SMALLEST <= abs(value) <= LARGEST:
+        raise ValueError("must be finite" if value == float("inf") else "must fit into 32 bits")
     if limits.get("below") is not None and not value < limits["below"]:
         raise ValueError(f"must be below {limits['below']:g}")
     if limits.get("choices") and value not in limits["choices"]:

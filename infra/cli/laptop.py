@@ -17,7 +17,10 @@ def laptop_checks() -> list[Check]:
 def _ssh() -> Check:
     if not shutil.which("ssh"):
         return Check("ssh", False, "not on this computer", missing("ssh").hint)
-    said = subprocess.run(["ssh", "-V"], capture_output=True, text=True).stderr.strip()
+    try:
+        said = subprocess.run(["ssh", "-V"], capture_output=True, text=True, errors="replace").stderr.strip()
+    except OSError as error:
+        return Check("ssh", False, f"cannot be started: {error.strerror}", missing("ssh").hint)
     return Check("ssh", True, said.split(",")[0])
 
 

@@ -45,7 +45,7 @@ def cost(options: Namespace, settings: Settings) -> int:
     if options.json:
         _print_json({"instances": [_plain(one) for one in instances], "runs": [_plain(one) for one in runs]})
     else:
-        deliver(screens.costs(instances, runs))
+        deliver(screens.costs(instances, runs, pretended=rig.rehearsing))
     return 0
 
 

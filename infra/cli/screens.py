@@ -63,6 +63,8 @@ def outcome(done: Outcome, summary: Mapping[str, Any], *, here: Path) -> str:
     rows.append(("time", f"{done.cost.seconds:.0f} s" if done.cost.seconds else "unknown"))
     if done.cost.usd is not None:
         rows.append(("cost", f"{done.cost.said} for that time on {done.cost.instance_type}"))
+    if done.exit_code:
+        rows.append(("exit code", str(done.exit_code)))
     rows.append(("results", _short(done.folder, here)))
     rows += [(label, _short(done.folder / name, here)) for label, name in _PIECES if (done.folder / name).exists()]
     return table(rows) + (
@@ -341,8 +343,9 @@ def checks(made: Sequence[Check]) -> str:
     return "\n".join(lines)
 
 
-def costs(instances: Sequence[InstanceCost], of_runs: Sequence[RunCost]) -> str:
+def costs(instances: Sequence[InstanceCost], of_runs: Sequence[RunCost], *, pretended: bool) -> str:
     parts = []
+    would = "would be " if pretended else ""
     if instances:
         rows = [
             [
@@ -352,7 +355,7 @@ def costs(instances: Sequence[InstanceCost], of_runs: Sequence[RunCost]) -> str:
                 one.state,
                 f"${one.usd_running:.2f}",
                 f"${one.usd_stopped:.2f}",
-                f"${one.usd:.2f}",
+                f"{would}${one.usd:.2f}",
             ]
             for one in instances
         ]

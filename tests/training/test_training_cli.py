@@ -47,6 +47,10 @@ def test_a_job_trains_from_the_command_line(tmp_path: Path) -> None:
         (["mlp", "--workdir", "x", "hidden=256,0"], "hidden=256,0: write it as 256 or 256,128."),
         (["linear", "--workdir", "/dev/null"], "/dev/null is a file."),
         (["linear", "--workdir", "x", "device=tpu"], "device=tpu: say auto, cpu, gpu, or cpu:2"),
+        (
+            ["linear", "--workdir", "x", "lr=1e308", "wd=1e-320"],
+            "  - lr=1e308: must fit into 32 bits\n  - wd=1e-320: must",
+        ),
         (["linear", "--workdir", "x", "device=gpu"], "MXNet sees no GPU.\n  -> device=auto"),
         (["compare", "/nowhere"], "/nowhere is not the folder of a run"),
     ],
