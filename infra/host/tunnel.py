@@ -7,6 +7,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from ipaddress import ip_address
 
 from infra.errors import HostUnreachable
 from infra.host.commands import tunnel
@@ -46,7 +47,8 @@ def open_tunnel(target: Target, *, there: int, timeout_s: float = 20) -> Iterato
 
     Only this computer can use it. Nothing of it is left behind, however the block is left.
     """
-    here = free_port(there)
+    # The instance of a rehearsal has this very loopback: on the same number the tunnel would lead to itself.
+    here = free_port(0 if ip_address(target.address).is_loopback else there)
     process = local_process(
         tunnel(target, here=here, there=there),
         stdin=subprocess.DEVNULL,
@@ -63,6 +65,7 @@ def open_tunnel(target: Target, *, there: int, timeout_s: float = 20) -> Iterato
 
 
 def free_port(wanted: int) -> int:
+    """*wanted* if it is free, else any; 0: any."""
     for port in (wanted, 0):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import secrets
+import http.client
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -22,7 +22,11 @@ from infra.story.image import Show, ensure_images, images_for, wants_gpu
 from infra.story.rig import Rig, open_host, running_instance
 from infra.story.train import facts_of
 
-JUPYTER_TIMEOUT_S = 60.0
+JUPYTER_TIMEOUT_S = 180.0  # one that has ended is noticed at once
+START_HINT = (
+    "`rig ssh` opens a shell there\n"
+    "in a rehearsal without Docker, Jupyter runs from this computer's own Python: pip install jupyterlab"
+)
 
 
 def shell_line(rig: Rig) -> list[str]:
@@ -42,22 +46,35 @@ def run_notebook(rig: Rig, ready: Callable[[str], None], show: Show) -> None:
 
     The folder notebooks/ goes there first and comes home at the end, also after a broken line. The container is no
     run: only the open tunnel counts as use, so a forgotten notebook on a closed laptop does not keep the machine on.
+    It is removed when its work is home: one that is found belongs to a `rig notebook` that was cut off.
     """
     instance = running_instance(rig)
-    token = secrets.token_urlsafe(24)
     with open_host(rig, instance) as host:
         images = images_for(rig, instance, notebook.REQUIREMENTS)
         facts = facts_of(rig, host, images=images)
-        ensure_images(rig, host, facts, images, notebook.REQUIREMENTS, show)
-        _send(rig, host, facts)
-        host.run(*notebook.start(facts, images[-1], token, gpu=wants_gpu(rig, instance)))
+        if not _goes_on(rig, host, facts):
+            ensure_images(rig, host, facts, images, notebook.REQUIREMENTS, show)
+            _send(rig, host, facts)
+            host.run(*notebook.start(facts, images[-1], gpu=wants_gpu(rig, instance)))
         try:
             with open_tunnel(host.target, there=notebook.PORT) as opened:
-                _wait_for_jupyter(host, facts, opened.port)
+                token = host.run(notebook.token(facts)).strip().partition("=")[2]
+                _wait_for_jupyter(host, facts, opened.port, token)
                 ready(f"http://127.0.0.1:{opened.port}/lab?token={token}")
                 opened.hold()
         finally:
             _end_notebook(rig, host, facts)
+
+
+def _goes_on(rig: Rig, host: Host, facts: Facts) -> bool:
+    """Whether Jupyter still runs there. The work of one that has ended comes home before ours would be laid over it."""
+    found = host.ask(notebook.is_running(facts.docker))
+    if found.out.strip() == "true":
+        rig.tell("Jupyter still runs there, from before; going on with it")
+        return True
+    if found.ok:
+        _end_notebook(rig, host, facts)
+    return False
 
 
 def _send(rig: Rig, host: Host, facts: Facts) -> None:
@@ -75,16 +92,33 @@ def _end_notebook(rig: Rig, host: Host, facts: Facts) -> None:
         host.ask(notebook.stop(facts.docker))
     there, ours = f"{facts.home}/{notebook.FOLDER}", rig.project / "notebooks"
     persistently(lambda: pull(host, there, ours, rsync_there=facts.rsync), tell=rig.tell)
+    host.ask(notebook.remove(facts.docker))
 
 
-def _wait_for_jupyter(host: Host, facts: Facts, number: int) -> None:
+def _wait_for_jupyter(host: Host, facts: Facts, number: int, token: str) -> None:
     deadline = time.monotonic() + JUPYTER_TIMEOUT_S
-    while time.monotonic() < deadline:
-        try:
-            urllib.request.urlopen(f"http://127.0.0.1:{number}/api", timeout=5).close()
-            return
-        except OSError:
-            time.sleep(0.3)
+    while not _answers(number, token):
+        running = host.ask(notebook.is_running(facts.docker)).out.strip() == "true"
+        if not running or time.monotonic() > deadline:
+            raise WorldError(f"Jupyter did not start on the instance: {_last_words(host, facts)}", START_HINT)
+        time.sleep(0.3)
+
+
+def _answers(number: int, token: str) -> bool:
+    """Whether our Jupyter does: another program that has its port over there does not know its token."""
+    # The system's proxy settings are for the outside world.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{number}/api/status", headers={"Authorization": f"token {token}"}
+        )
+        opener.open(request, timeout=5).close()
+    except (OSError, http.client.HTTPException):
+        return False
+    return True
+
+
+def _last_words(host: Host, facts: Facts) -> str:
     said = host.ask(notebook.log(facts.docker))
-    last = (said.err + said.out).strip().splitlines()[-1:] or ["it said nothing"]
-    raise WorldError(f"Jupyter did not start on the instance: {last[0]}", "`rig ssh` opens a shell there")
+    lines = [line.strip() for line in (said.err + said.out).splitlines() if line.strip()]
+    return lines[-1] if lines else "it said nothing"

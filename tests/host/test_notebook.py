@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shlex
+import stat
 import sys
 import urllib.request
 from pathlib import Path
@@ -63,22 +65,76 @@ def test_the_folder_goes_there_jupyter_answers_and_what_it_saved_comes_home(rig:
     assert not host.ask(["docker", "inspect", notebook.NAME]).ok, "nothing is left running"
 
 
-def test_jupyter_that_does_not_start_is_said_with_its_own_words(
-    rig: Any, server: Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (server.home / "bin" / "jupyter").write_text("#!/bin/sh\necho no such kernel; exec sleep 60\n")
-    monkeypatch.setattr(shell, "JUPYTER_TIMEOUT_S", 0.5)
+def test_jupyter_that_does_not_start_is_said_with_its_own_words(rig: Any, server: Server, host: Host) -> None:
+    (server.home / "bin" / "jupyter").write_text("#!/bin/sh\necho no such kernel\nexit 1\n")
 
     with pytest.raises(WorldError, match="Jupyter did not start on the instance: no such kernel"):
         shell.run_notebook(rig, print, print)
+    assert not host.ask(notebook.is_running(["docker"])).ok, "and is out of the next one's way"
+
+
+def test_a_notebook_that_lost_its_laptop_goes_on_and_nothing_older_is_laid_over_its_work(
+    rig: Any, host: Host, server: Server
+) -> None:
+    facts, there, ours = ask_facts(host), server.home / notebook.FOLDER, rig.project / "notebooks"
+    there.mkdir(parents=True, exist_ok=True)
+    (there / "mine.ipynb").write_text("a day of work")
+    host.run(*notebook.start(facts, "own", gpu=False))
+    os.utime(ours / "mine.ipynb", (0, 0))
+
+    def person(address: str) -> None:
+        urllib.request.urlopen(address).close()
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        shell.run_notebook(rig, person, print)
+
+    assert (ours / "new.ipynb").read_text() == "a day of work went there and back"
+    assert (ours / "mine.ipynb").read_text() == "a day of work"
+
+
+def test_the_work_of_a_notebook_that_ended_alone_comes_home_before_ours_goes_there(
+    rig: Any, host: Host, server: Server
+) -> None:
+    facts, there, ours = ask_facts(host), server.home / notebook.FOLDER, rig.project / "notebooks"
+    jupyter = server.home / "bin" / "jupyter"
+    serving = jupyter.read_text()
+    jupyter.write_text("#!/bin/sh\necho killed for memory\nexit 1\n")
+    host.run(*notebook.start(facts, "own", gpu=False))
+    host.run(["docker", "wait", notebook.NAME])
+    (there / "mine.ipynb").write_text("a day of work")
+    os.utime(ours / "mine.ipynb", (0, 0))
+    jupyter.write_text(serving)
+
+    def person(address: str) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        shell.run_notebook(rig, person, print)
+
+    assert (ours / "mine.ipynb").read_text() == "a day of work"
+
+
+def test_the_token_stands_on_no_command_line_and_in_nobody_else_s_reach(
+    host: Host, docker_as_processes: None, server: Server
+) -> None:
+    facts = ask_facts(host)
+    lines = notebook.start(facts, "own", gpu=False)
+    host.run(*lines[:-1])
+    token = host.run(notebook.token(facts)).partition("=")[2].strip()
+
+    assert len(token) == 48
+    assert token not in " ".join(word for line in lines for word in line)
+    assert stat.S_IMODE((server.home / "rig" / "notebook.env").stat().st_mode) == 0o600
 
 
 def test_the_container_is_no_run_and_shows_no_token_in_the_command(host: Host, docker_as_processes: None) -> None:
     facts = ask_facts(host)
-    _, line = notebook.start(facts, "own", "secret", gpu=True)
+    *_, line = notebook.start(facts, "own", gpu=True)
 
     assert "--label" not in line, "a forgotten notebook must not look like a run to the guard"
     assert line[line.index("own") :] == [
         "own", "jupyter", "lab", "--no-browser", "--ip=127.0.0.1", "--port=8888", "--port-retries=0",
+        *(["--allow-root"] if facts.uid == 0 else []),
     ]  # fmt: skip
     assert "--gpus all" in shlex.join(line)

@@ -45,7 +45,7 @@ def _spellings(*names: str) -> dict[str, str]:
 
 
 RUN_VALUES = _spellings(
-    "--name", "--label -l", "--env -e", "--volume -v", "--workdir -w", "--stop-timeout", "--entrypoint",
+    "--name", "--label -l", "--env -e", "--env-file", "--volume -v", "--workdir -w", "--stop-timeout", "--entrypoint",
     # Taken, and without effect on a process:
     "--gpus", "--shm-size", "--ulimit", "--user -u", "--network --net", "--publish -p", "--restart", "--memory -m",
     "--cpus", "--hostname -h", "--ipc", "--device", "--runtime", "--log-opt", "--log-driver", "--pull", "--platform",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Mapping
 from itertools import islice
+from pathlib import Path
 
 from infra.rehearsal import processes
 from infra.rehearsal.place import CLOUD_MARK, IN_CONTAINER, INSTANCE_MARK
@@ -66,16 +68,34 @@ def _wish(store: Store, line: Line, environ: Mapping[str, str]) -> Wish:
                 f"{target}", DAEMON_REFUSED
             )  # fmt: skip
     image, *command = line.words
-    given = {key: value if "=" in text else environ.get(key, "")
-             for text in line.all("--env") for key, _, value in [text.partition("=")]}  # fmt: skip
+    asked = [text.partition("=") for text in (*_env_files(line), *line.all("--env"))]
+    given = {key: _in_own_tmp(value if equals else environ.get(key, ""), environ) for key, equals, value in asked}
     return Wish(
         id=container_id, name=name, image=image, command=[*line.all("--entrypoint"), *command] or ["true"],
         environment={**{key: environ[key] for key in INHERITED if key in environ}, "HOME": environ["HOME"],
+                     "PATH": _path(environ), "TMPDIR": _in_own_tmp("/tmp/", environ),
                      "HOSTNAME": container_id[:12], **given, IN_CONTAINER: "1", CONTAINER_MARK: container_id},
         folder=line.last("--workdir", environ["HOME"]), labels=line.pairs("--label"),
         stop_timeout_s=int(line.last("--stop-timeout", "10")), remove=line.has("--rm") and line.has("--detach"),
         created=now(),
     )  # fmt: skip
+
+
+def _env_files(line: Line) -> list[str]:
+    rows = [row for name in line.all("--env-file") for row in Path(name).read_text().splitlines()]
+    return [row for row in rows if row and not row.startswith("#")]
+
+
+def _in_own_tmp(value: str, environ: Mapping[str, str]) -> str:
+    """A container has a /tmp of its own; this computer's belongs to all its users, and a name to who comes first."""
+    disk = str(Path(environ["RIG_ROOT"]).parent)  # may itself lie below /tmp
+    return f"{environ['RIG_ROOT']}{value}" if value.startswith("/tmp/") and not value.startswith(disk) else value
+
+
+def _path(environ: Mapping[str, str]) -> str:
+    """The shims, then the programs of the Python this kit runs in, which is the image, then the system's."""
+    shims, _, system = environ["PATH"].partition(os.pathsep)
+    return os.pathsep.join((shims, str(Path(sys.executable).parent), system))
 
 
 def execute(store: Store, line: Line, environ: Mapping[str, str]) -> int:
