@@ -88,11 +88,11 @@ def _list(folder: Path, lent: Mapping[str, str]) -> Listing:
     files: dict[str, None] = {}
     folders = [path for path in untracked if path.endswith("/")]
     for path in kept:
-        inner = folder / path
-        if not inner.is_dir() or inner.is_symlink():
+        inner = f"{folder}/{path}"  # no Path: there may be 100,000 of them
+        if not os.path.isdir(inner) or os.path.islink(inner):
             files[path] = None
-        elif (inner / ".git").exists():  # a repository in the repository: a submodule, or a clone
-            name, below = path.rstrip("/"), list_project(inner)
+        elif os.path.exists(f"{inner}/.git"):  # a repository in the repository: a submodule, or a clone
+            name, below = path.rstrip("/"), list_project(Path(inner))
             files.update(dict.fromkeys(f"{name}/{one}" for one in below.files))
             folders += [f"{name}/{one}" for one in below.folders]
     return Listing(tuple(files), tuple(folders))

@@ -87,7 +87,7 @@ def _select(folder: Path, listing: Listing, *, most_bytes: int) -> Selection:
     wanted = {path for path, pattern in verdicts.items() if pattern.startswith("!") and not set(pattern) & set("*?[")}
     unwanted = {path for path, pattern in verdicts.items() if not pattern.startswith("!")}
     found = sorted({*listing.files, *wanted} - unwanted)
-    kinds = {path: mode for path in found if (mode := _mode(folder / path))}
+    kinds = {path: mode for path in found if (mode := _mode(f"{folder}/{path}"))}
     links = tuple(path for path, mode in kinds.items() if stat.S_ISLNK(mode) and _leads_out(folder, path))
     secrets = {path: "its name" for path in kinds if path not in wanted and is_secret(path)}
     files = [path for path, mode in kinds.items() if stat.S_ISREG(mode) and path not in secrets and path not in wanted]
@@ -120,10 +120,10 @@ def _without_environments(paths: Sequence[str]) -> Iterator[str]:
     return (path for path in paths if not path.startswith(tops)) if tops else iter(paths)
 
 
-def _mode(path: Path) -> int:
+def _mode(path: str) -> int:
     """What kind of file is there; 0 for what cannot be sent: it is gone, or a pipe, a socket, a device."""
     try:
-        mode = path.lstat().st_mode
+        mode = os.lstat(path).st_mode
     except OSError:
         return 0
     return mode if stat.S_ISREG(mode) or stat.S_ISLNK(mode) else 0

@@ -106,7 +106,8 @@ def _failed(host: Host, exit_code: int, said: str) -> RigError:
 
 
 def _stream_up(host: Host, chosen: Selection, destination: str) -> None:
-    process = host.stream(*commands.unpack(destination), stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
+    process = host.stream(*commands.unpack(destination), **pipes)
     assert process.stdin is not None
     try:
         with tarfile.open(fileobj=process.stdin, mode="w|", dereference=False) as tar:

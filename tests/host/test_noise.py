@@ -23,7 +23,9 @@ def noisy(server: Server) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("noisy")
-def test_what_it_prints_is_no_part_of_an_answer_and_no_file_suffers(host: Host, tmp_path: Path) -> None:
+def test_what_it_prints_is_no_part_of_an_answer_and_no_file_suffers(
+    host: Host, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     code, there, home = (tmp_path / name for name in ("code", "there", "home"))
     for folder in (code, there, home):
         folder.mkdir()
@@ -34,6 +36,7 @@ def test_what_it_prints_is_no_part_of_an_answer_and_no_file_suffers(host: Host, 
     push_data(host, select_data(code), f"{there}/data", rsync_there=facts.rsync, tell=tell)
     pull(host, str(there), home, rsync_there=facts.rsync)
 
+    assert capfd.readouterr().out == ""
     assert not facts.rsync  # it would take the words for its own
     assert host.run(["cat", f"{there}/code/a.py"]) == "print()"
     assert (home / "code" / "a.py").read_text() == (home / "data" / "a.py").read_text() == "print()"

@@ -123,7 +123,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
         "pay.py": 'stripe.api_key = "sk' + f'_live_{some(24)}"\n',
         "ai.py": 'OpenAI(api_key="sk' + f'-proj-{some(48)}")\n',
         "wandb.py": f'wandb.login(key="{some(40, "0123456789abcdef")}")\n',
-        "index.txt": f"--index-url https://ada:{some(12)}@pypi.internal/simple\nnumpy\n",
+        "index.txt": "--index-url https://ada:pa" + "ss@pypi.internal/simple\nnumpy\n",
         "database.py": f'URL = "postgresql://ada:{some(12)}@db.internal/prod"\n',
         "docker.txt": json.dumps({"auths": {"r.io": {"auth": base64.b64encode(b"ada:" + some(9).encode()).decode()}}}),
         "settings.ini": f"[db]\nuser = ada\npassword = {some(10)}7x\n",
