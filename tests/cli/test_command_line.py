@@ -124,3 +124,15 @@ def test_a_broken_pipe_to_a_program_of_ours_kills_nothing() -> None:
     )
 
     assert "alive" in subprocess.run([sys.executable, "-c", program], capture_output=True, text=True).stdout
+
+
+def test_an_empty_variable_of_aws_is_none(tmp_path: Path) -> None:
+    """Else botocore looks for a profile without a name: "The config profile () could not be found"."""
+    empty = {"AWS_PROFILE": "", "AWS_DEFAULT_REGION": " ", "AWS_CA_BUNDLE": "", "AWS_ENDPOINT_URL": ""}
+
+    done = rig("status", cwd=tmp_path, **empty)
+
+    assert (done.returncode, done.stderr.splitlines()[0]) == (
+        2,
+        "rig: Cannot look for rigs: there are no AWS credentials on this computer",
+    )
