@@ -18,6 +18,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import stat
 import subprocess
 import sys
 import time
@@ -25,6 +26,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 BEGINNING_S = 120
+LONGEST_JSON = 1 << 20
 RUN_LABEL = "gluon-rig.run"
 # Whether the AMI's login user is in the docker group is not documented, so both ways are tried.
 WAYS = (["docker"], ["sudo", "-n", "docker"])
@@ -72,8 +74,8 @@ def engine() -> tuple[list[str], dict[str, str] | None]:
     for words in WAYS:
         listed = ask([*words, *label])
         if listed is not None:
-            rows = (line.split() for line in listed.splitlines() if line.startswith("rig-"))
-            return words, {name[len("rig-") :]: state for name, state in rows}
+            rows = (line.rpartition(" ") for line in listed.split("\n") if line.startswith("rig-"))
+            return words, {name[len("rig-") :]: state for name, _, state in rows}
     return [], None
 
 
@@ -96,8 +98,9 @@ def described(docker: list[str], states: dict[str, str], runs: list[Path]) -> di
     unclear = [run.name for run in runs if run.name in found and record_of(run) is None]
     for run in unclear:  # one by one: a container removed in this moment must not hide the others
         text = ask([*docker, "inspect", "--format", "{{json .State}}", f"rig-{run}"])
-        if text:
-            found[run] = json.loads(text)
+        state = as_object(text or "")
+        if state is not None:
+            found[run] = state
     return found
 
 
@@ -132,9 +135,9 @@ def run_facts(folder: Path, containers: dict[str, dict[str, object]] | None) -> 
         "state": state,
         "exit_code": exit_code(recorded, container) if state == "ended" else None,
         "oom": bool(container.get("OOMKilled") or (recorded or {}).get("oom_kills")),
-        "signal": (recorded or {}).get("signal") or "",
-        "started": (recorded or {}).get("started") or container.get("StartedAt"),
-        "ended": (recorded or {}).get("ended") or (container.get("FinishedAt") if state == "ended" else None),
+        "signal": word(recorded, "signal") or "",
+        "started": word(recorded, "started") or word(container, "StartedAt"),
+        "ended": word(recorded, "ended") or (word(container, "FinishedAt") if state == "ended" else None),
         "sealed": (folder / "MANIFEST.sha256").is_file(),
         "fetched": (folder.parent.parent / "fetched" / folder.name).exists(),
     }
@@ -160,7 +163,7 @@ def state_of(recorded: object, containers: dict[str, dict[str, object]] | None, 
 
 def exit_code(recorded: dict[str, object] | None, container: dict[str, object]) -> object:
     """The recorder's own word first: a container killed while it sealed still ran its job to the end."""
-    if recorded:
+    if recorded and isinstance(recorded.get("exit_code"), int):
         return recorded["exit_code"]
     # 255 is what Docker writes beside a container that went down with the machine; the recorder never returns it.
     code = container.get("ExitCode")
@@ -173,10 +176,25 @@ def record_of(folder: Path) -> dict[str, object] | None:
     return found if found and found.get("by") == "gluon-rig" and isinstance(found.get("exit_code"), int) else None
 
 
+def word(said: dict[str, object] | None, name: str) -> str | None:
+    """A text of *said*; a job may have written anything into exit.json."""
+    value = (said or {}).get(name)
+    return value if isinstance(value, str) else None
+
+
 def read_json(path: Path) -> dict[str, object] | None:
+    """The object in *path*; None for none. A fifo of that name is not waited for, a heap of data not read."""
     try:
-        value = json.loads(path.read_text())
-    except (OSError, ValueError, RecursionError):
+        found = path.stat()
+        return as_object(path.read_text()) if stat.S_ISREG(found.st_mode) and found.st_size < LONGEST_JSON else None
+    except (OSError, ValueError):
+        return None
+
+
+def as_object(text: str) -> dict[str, object] | None:
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
 

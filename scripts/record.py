@@ -17,8 +17,10 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import threading
@@ -27,6 +29,7 @@ from pathlib import Path
 from typing import IO
 
 MARK = "gluon-rig"  # a program may write files of these names too; ours say so
+OUR_SEAL = rb"MANIFEST\.sha256|\.MANIFEST\.sha256\.\d+\.part"
 LOG, EXIT, MANIFEST, JOB = "train.log", "exit.json", "MANIFEST.sha256", "job.json"
 # What a job gets to save and end. Less than `docker stop` waits (job/container.py): then we are killed with it, and
 # nobody is left to write how it ended.
@@ -37,12 +40,20 @@ LONGEST_LINE = 1 << 16
 
 def main(argv: list[str]) -> int:
     if len(argv) == 2 and argv[0] == "--seal":
-        seal(Path(argv[1]))
-        return 0
+        return seal_later(Path(argv[1]))
     if len(argv) < 3 or argv[1] != "--":
         print(__doc__, file=sys.stderr)
         return 2
     return record(Path(argv[0]), argv[2:])
+
+
+def seal_later(workdir: Path) -> int:
+    try:
+        seal(workdir)
+    except OSError as error:  # a full disk, most likely: the files come home without it
+        print(f"The manifest could not be written: {error}", file=sys.stderr)
+        return 1
+    return 0
 
 
 def record(workdir: Path, command: list[str]) -> int:
@@ -271,19 +282,38 @@ def iso(moment: float) -> str:
 
 
 def seal(workdir: Path) -> None:
-    """Write `MANIFEST.sha256` in sha256sum's format: every file below *workdir* but itself and half-written ones."""
-    files = sorted(
-        path
-        for path in workdir.rglob("*")
-        if path.is_file() and not path.is_symlink() and path.name != MANIFEST and not half_written(path, workdir)
-    )
-    lines = "".join(f"{sha256(path)}  {path.relative_to(workdir).as_posix()}\n" for path in files)
-    write_whole(workdir / MANIFEST, lines.encode())
+    """Write `MANIFEST.sha256`: every file below *workdir* but itself, whatever it is called.
+
+    A file that cannot be read is left out and said: it must not cost the others their seal.
+    """
+    root = os.fsencode(workdir)
+    lines = []
+    for name in sorted(files_below(root)):
+        try:
+            lines.append(manifest_line(name, sha256(Path(os.fsdecode(os.path.join(root, name))))))
+        except OSError as error:
+            print(f"Not in the manifest: {error}", file=sys.stderr)
+    write_whole(workdir / MANIFEST, b"".join(lines))
 
 
-def half_written(path: Path, workdir: Path) -> bool:
-    """*.part is ours and rsync's, .aside-* the training loop's: what a kill left of a file never finished."""
-    return path.suffix == ".part" or any(part.startswith(".aside-") for part in path.relative_to(workdir).parts)
+def files_below(root: bytes) -> list[bytes]:
+    """Names in bytes: on Linux a name is any bytes but / and zero, and need not be text."""
+    paths = (os.path.join(folder, name) for folder, _, names in os.walk(root) for name in names)
+    names = (os.path.relpath(path, root) for path in paths if is_plain(path))
+    return [name for name in names if not re.fullmatch(OUR_SEAL, name)]
+
+
+def is_plain(path: bytes) -> bool:
+    with contextlib.suppress(OSError):  # removed in this moment
+        return stat.S_ISREG(os.lstat(path).st_mode)
+    return False
+
+
+def manifest_line(name: bytes, digest: str) -> bytes:
+    """As sha256sum writes it, and `sha256sum --check` reads it: a line whose name has a backslash or a line end begins
+    with a backslash, and has them escaped (GNU coreutils manual, "md5sum invocation")."""
+    escaped = name.replace(b"\\", b"\\\\").replace(b"\n", b"\\n").replace(b"\r", b"\\r")
+    return (b"\\" if escaped != name else b"") + digest.encode() + b"  " + escaped + b"\n"
 
 
 def sha256(path: Path) -> str:
@@ -296,7 +326,7 @@ def sha256(path: Path) -> str:
 
 def write_whole(path: Path, content: bytes) -> None:
     """Write aside, flush to the disk, rename: the file is there whole, or not at all."""
-    aside = path.with_name(path.name + ".part")
+    aside = path.with_name(f".{path.name}.{os.getpid()}.part")  # two may seal at once
     with aside.open("wb") as file:
         file.write(content)
         file.flush()

@@ -8,9 +8,6 @@ from pathlib import Path
 
 from infra.host.target import Target
 
-# What is still being written over there: the recorder's, rsync's, and the training loop's files aside.
-HALF_WRITTEN = ("*.part", ".aside-*")
-
 
 def ssh_options(target: Target) -> list[str]:
     options = {
@@ -95,12 +92,15 @@ def rsync_data(target: Target, source: Path, destination: str) -> list[str]:
     ]  # fmt: skip
 
 
-def rsync_pull(target: Target, source: str, destination: Path) -> list[str]:
-    """Bring *source* home. `--update`: a file that is newer here is the person's own work and stays."""
+def rsync_pull(target: Target, source: str, arriving: Path, known: Path) -> list[str]:
+    """Bring the files of *source* that standard input names to *arriving*. What is in *known* already need not travel.
+
+    `--ignore-times`: two files of one size and one time may still be two. `--timeout`: a disk that hangs there.
+    """
     return [
-        "rsync", "--archive", "--no-owner", "--no-group", "--partial-dir=.part", "--update",
-        *(f"--exclude={pattern}" for pattern in HALF_WRITTEN),
-        *rsync_shell(target), f"{target.address}:{source}/", f"{destination}/",
+        "rsync", "--times", "--chmod=ugo=rwX", "--files-from=-", "--from0", "--no-implied-dirs", "--protect-args",
+        "--ignore-times", f"--copy-dest={known}", "--partial-dir=.rsync-partial", "--timeout=120",
+        *rsync_shell(target), f"{target.address}:{source}/", f"{arriving}/",
     ]  # fmt: skip
 
 
@@ -114,7 +114,3 @@ def unpack(destination: str) -> tuple[list[str], ...]:
         ["rm", "-rf", destination],
         ["mv", aside, destination],
     )
-
-
-def pack(source: str) -> list[str]:
-    return ["tar", "-cf", "-", *(f"--exclude={pattern}" for pattern in HALF_WRITTEN), "-C", source, "."]

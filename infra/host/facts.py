@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 import io
-import json
-import subprocess
 import tarfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from infra.errors import WorldError
-from infra.host.commands import ssh
-from infra.host.connection import DROPPED, GREETING, Host, local_process, lost
+from infra.host import foreign
+from infra.host.connection import Host
+from infra.host.foreign import json_object, shown
+from infra.host.programs import SCRIPTS, hear, program
 from infra.names import CODE_DIR, DATA_DIR, FETCHED_DIR, KIT_DIR, RUNS_DIR, SNAPSHOTS_DIR
 
 PROGRAMS = ("record.py", "host_facts.py", "copies.py")
-_SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
+WAYS = ((), ("docker",), ("sudo", "-n", "docker"))
+STATES = ("running", "ended", "lost", "unknown")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +45,8 @@ class RunFacts:
 @dataclass(frozen=True, kw_only=True)
 class Facts:
     """*docker*: the words that reach the engine, empty when it does not answer. *guard_silent_s*: seconds since the
-    guard on the host last gave a sign, None if it never did. *ended*: why it last fired."""
+    guard on the host last gave a sign, None if it never did. *ended*: why it last fired. *nameless*: folders among the
+    runs that cannot have their name here, and so cannot come home."""
 
     home: str
     uid: int
@@ -57,6 +59,7 @@ class Facts:
     runs: tuple[RunFacts, ...]
     guard_silent_s: float | None
     ended: Mapping[str, Any] | None
+    nameless: tuple[str, ...] = ()
 
     @property
     def unfetched(self) -> tuple[RunFacts, ...]:
@@ -69,34 +72,99 @@ class Facts:
 
 def ask_facts(host: Host, *, images: Sequence[str] = ()) -> Facts:
     """Send the kit's programs to the host and return what host_facts.py says there."""
-    folders = [CODE_DIR, KIT_DIR, RUNS_DIR, DATA_DIR, SNAPSHOTS_DIR, FETCHED_DIR]
-    line = ssh(
-        host.target,
-        ["echo", GREETING],
-        ["mkdir", "-p", *folders],
-        ["tar", "-xf", "-", "-C", KIT_DIR],
-        ["python3", f"{KIT_DIR}/host_facts.py", *images],
-    )
-    process = local_process(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    out, said = process.communicate(_packed_programs())
-    if process.returncode == DROPPED:
-        raise lost(host.target, said.decode(errors="replace"))
-    if process.returncode:
-        raise WorldError(f"{host.target} could not say what it is: {said.decode(errors='replace').strip()}")
-    before, _, answer = out.rpartition(GREETING.encode() + b"\n")
-    facts = parse(json.loads(answer))
+    before, answer = hear(host, _lay_out(), program("host_facts.py", *images), given=_packed_programs())
+    try:
+        facts = parse(json_object(answer))
+    except ValueError as error:
+        raise WorldError(
+            f"{host.target} gives an answer that makes no sense: {error}", "`rig ssh` opens a shell there"
+        ) from error
     # What ~/.bashrc there prints comes first. rsync would take it for words of its own; the tar streams do not mind.
     return dataclasses.replace(facts, rsync=facts.rsync and not before)
 
 
+def _lay_out() -> list[str]:
+    """Folders and programs for the next run. On a full disk they cannot be written, and the questions go on."""
+    folders = [CODE_DIR, KIT_DIR, RUNS_DIR, DATA_DIR, SNAPSHOTS_DIR, FETCHED_DIR]
+    return ["sh", "-c", f'mkdir -p "$@"; tar -xf - -C {KIT_DIR}; true', "sh", *folders]
+
+
 def parse(said: Mapping[str, Any]) -> Facts:
-    lists = {name: tuple(said[name]) for name in ("docker", "images", "gpus")}
-    return Facts(**{**said, **lists, "runs": tuple(RunFacts(**run) for run in said["runs"])})
+    """The host's answer, looked at once. Raises ValueError for one that makes no sense.
+
+    A run is never lost for it: one whose facts are strange is of unknown state, and one whose name is none `nameless`.
+    """
+    runs, nameless = [], []
+    for one in _rows(said, "runs"):
+        try:
+            runs.append(_run(one))
+        except ValueError:
+            nameless.append(shown(str(one.get("name"))))
+    return Facts(
+        home=foreign.home(said.get("home")),
+        uid=foreign.count(said.get("uid")),
+        gid=foreign.count(said.get("gid")),
+        memory_bytes=foreign.count(said.get("memory_bytes")),
+        docker=_docker(said.get("docker")),
+        images=foreign.words(said.get("images")),
+        gpus=foreign.words(said.get("gpus")),
+        rsync=foreign.truth(said.get("rsync")),
+        runs=tuple(runs),
+        nameless=tuple(nameless),
+        guard_silent_s=_maybe(foreign.amount, said.get("guard_silent_s")),
+        ended=_maybe(lambda ended: foreign.plain_json(foreign.mapping(ended)), said.get("ended")),
+    )
+
+
+def _rows(said: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
+    rows = said.get(name)
+    if not isinstance(rows, list):
+        raise ValueError(f"no list of {name}")
+    return [row if isinstance(row, dict) else {"name": row} for row in rows]
+
+
+def _docker(said: object) -> tuple[str, ...]:
+    """These words begin commands, so only the ways we know."""
+    if said not in [list(way) for way in WAYS]:
+        raise ValueError(f"no way to Docker: {shown(str(said))}")
+    return tuple(said)
+
+
+def _run(said: Mapping[str, Any]) -> RunFacts:
+    name = foreign.run_name(said.get("name"))
+    try:
+        if said.get("state") not in STATES:
+            raise ValueError("no such state")
+        return RunFacts(
+            name=name,
+            state=said["state"],
+            exit_code=_maybe(foreign.count, said.get("exit_code")),
+            oom=foreign.truth(said.get("oom")),
+            signal=foreign.text(said.get("signal")),
+            started=_maybe(foreign.text, said.get("started")),
+            ended=_maybe(foreign.text, said.get("ended")),
+            sealed=foreign.truth(said.get("sealed")),
+            fetched=foreign.truth(said.get("fetched")),
+        )
+    except ValueError:
+        return unknown_run(name)
+
+
+def unknown_run(name: str) -> RunFacts:
+    """Of which nothing can be told, not even that it is over."""
+    return RunFacts(
+        name=name, state="unknown", exit_code=None, oom=False, signal="",
+        started=None, ended=None, sealed=False, fetched=False,
+    )  # fmt: skip
+
+
+def _maybe(look: Callable[[Any], T], said: object) -> T | None:
+    return None if said is None else look(said)
 
 
 def _packed_programs() -> bytes:
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as tar:
-        for program in PROGRAMS:
-            tar.add(_SCRIPTS / program, arcname=program)
+        for name in PROGRAMS:
+            tar.add(SCRIPTS / name, arcname=name)
     return packed.getvalue()

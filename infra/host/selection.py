@@ -111,7 +111,7 @@ def _let_in(folder: Path) -> list[str]:
 
 def _is_ours(path: str) -> bool:
     """Of use on this computer alone. At the top of the project only: further down such a name is the person's own."""
-    return path == "rig.toml" or path.startswith((".rig/", "runs/"))
+    return path == "rig.toml" or path.startswith((".rig/", ".pulling/", "runs/"))
 
 
 def _without_environments(paths: Sequence[str]) -> Iterator[str]:

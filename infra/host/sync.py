@@ -7,18 +7,36 @@ import re
 import shutil
 import subprocess
 import tarfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from infra.console import Tell
-from infra.errors import RigError, WorldError
+from infra.errors import WorldError
 from infra.host import commands
-from infra.host.connection import DROPPED, GREETING, Host, dropped, local_process, lost
+from infra.host.broken import failed
+from infra.host.carry import by_rsync, by_stream
+from infra.host.connection import Host, local_process
+from infra.host.foreign import shown
+from infra.host.landing import Landing
+from infra.host.listing import File, Listing, list_ended_run, list_run
 from infra.host.selection import Selection
 
 _STDERR = 2
-# rsync(1), EXIT VALUES: the ways in which not the files but the connection is at fault.
-_CONNECTION_LOST = {10, 12, 20, 30, 35, DROPPED}
+_ROUNDS = 3  # of a run that is over, and whose files somebody still changes
+_LATER = "it is still being written, and comes when the run has ended"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arrival:
+    """*left*: what has not come, and should have; *notes*: what came otherwise than it was there. Name -> why.
+    *files*: what is home now, with its sums."""
+
+    left: Mapping[str, str]
+    notes: Mapping[str, str]
+    files: tuple[File, ...] = ()
 
 
 def push_code(host: Host, chosen: Selection, destination: str, *, rsync_there: bool) -> None:
@@ -46,7 +64,7 @@ def push_text(host: Host, text: str, destination: str) -> None:
     process = host.stream(*lines, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     said = process.communicate(text.encode(errors="surrogateescape"))[1].decode(errors="replace").strip()
     if process.returncode:
-        raise _failed(host, process.returncode, said)
+        raise failed(host, process.returncode, said)
 
 
 def _as_rsync_rules(chosen: Selection) -> bytes:
@@ -66,13 +84,101 @@ def _literal(path: str) -> str:
     return "".join("\\" + letter if letter in "*?[\\" else letter for letter in path)
 
 
-def pull(host: Host, source: str, destination: Path, *, rsync_there: bool) -> None:
-    """Bring the folder *source* home into *destination*; may be repeated while files still grow."""
-    destination.mkdir(parents=True, exist_ok=True)
-    if rsync_there and rsync_here():
-        _finish(host, commands.rsync_pull(host.target, source, destination))
-    else:
-        _stream_down(host, source, destination)
+def pull(host: Host, source: str, home: Path, *, rsync_there: bool) -> Arrival:
+    """Bring what is there now of the run in *source*; may be repeated while files still grow.
+
+    A file that vanishes meanwhile is no loss: the next pull sees what became of it.
+    """
+    with _disk_errors_explained(home), Landing(home) as landing:
+        if landing.is_whole():
+            return Arrival(left={}, notes={})
+        listing = list_run(host, source)
+        later = {file.path for file in listing.files if _half_written(file.path)}
+        _bring(host, source, [file for file in listing.files if file.path not in later], landing, rsync_there)
+        _make(listing, landing)
+        if landing.is_whole():  # another pull has been quicker
+            return Arrival(left={}, notes={})
+    left = {path: why for path, why in landing.left.items() if path not in landing.changed}
+    notes = {**listing.others, **landing.notes, **dict.fromkeys(later, _LATER)}
+    return Arrival(left=_shown({**listing.pending, **left}), notes=_shown(notes))
+
+
+def pull_ended(host: Host, source: str, home: Path, *, rsync_there: bool) -> Arrival:
+    """Bring all of a folder in which nobody writes any more, each file with the SHA-256 it has there."""
+    with _disk_errors_explained(home), Landing(home) as landing:
+        for _ in range(_ROUNDS):
+            listing = list_ended_run(host, source, doubted=landing.start_over())
+            landing.retire_manifest(listing.files)
+            _bring(host, source, listing.files, landing, rsync_there)
+            if not landing.changed:
+                break
+        _make(listing, landing)
+    left, notes = {**listing.pending, **landing.left}, {**listing.others, **landing.notes}
+    return Arrival(left=_shown(left), notes=_shown(notes), files=listing.files)
+
+
+def seal(home: Path, arrival: Arrival) -> None:
+    """Everything has come: say so in *home*, with the run's manifest."""
+    with _disk_errors_explained(home), Landing(home) as landing:
+        landing.seal(arrival.files)
+
+
+def reopen(home: Path) -> None:
+    """The run goes on again: *home* is whole no more, and what is in it may be replaced."""
+    with _disk_errors_explained(home), Landing(home) as landing:
+        landing.retire_manifest()
+
+
+def remember(home: Path) -> None:
+    """What is in *home* goes to the host: what comes back changed is that very work, and may replace it."""
+    with _disk_errors_explained(home), Landing(home) as landing:
+        landing.remember()
+
+
+def forget(home: Path) -> None:
+    """What is in *home* is the person's own again."""
+    with _disk_errors_explained(home), Landing(home) as landing:
+        landing.forget()
+
+
+def _half_written(path: str) -> bool:
+    """By the names that our training loop, and much else, gives to what is written aside and then renamed."""
+    return path.endswith(".part") or any(part.startswith(".aside-") for part in path.split("/"))
+
+
+def _shown(why: Mapping[str, str]) -> dict[str, str]:
+    return {shown(path): reason for path, reason in why.items()}
+
+
+def _bring(host: Host, source: str, files: Sequence[File], landing: Landing, rsync_there: bool) -> None:
+    lacking = [file for file in files if landing.lacks(file)]
+    with landing.arriving() as arriving:
+        for way in [by_rsync, by_stream] if rsync_there and rsync_here() else [by_stream]:
+            if lacking:
+                way(host, source, lacking, landing, arriving)
+            lacking = [file for file in lacking if file.path not in landing.changed and landing.lacks(file)]
+    for file in lacking:
+        if file.path not in landing.left:
+            landing.miss(file, "it was not to be had when its turn came")
+
+
+def _make(listing: Listing, landing: Landing) -> None:
+    """What has no bytes to wait for. Links last: what they lead to is there then."""
+    for folder in listing.folders:
+        landing.make_folder(folder)
+    for link in listing.links:
+        landing.make_link(link)
+
+
+@contextmanager
+def _disk_errors_explained(home: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise WorldError(
+            f"Results cannot be written to {home}: {shown(error.strerror or str(error))}.",
+            "mend that, then `rig pull`; nothing on the host was lost",
+        ) from error
 
 
 @cache
@@ -94,15 +200,7 @@ def _finish(host: Host, line: list[str], *, stdin: bytes | None = None, progress
     )
     _, said = process.communicate(stdin)
     if process.returncode:
-        raise _failed(host, process.returncode, said.decode(errors="replace").strip())
-
-
-def _failed(host: Host, exit_code: int, said: str) -> RigError:
-    full = "No space left" in said  # rsync's other end then sees no more than a broken stream
-    if exit_code in _CONNECTION_LOST and not full:
-        return lost(host.target, said or f"exit code {exit_code}")
-    hint = "free some space there, or launch with a larger disk_gib" if full else ""
-    return WorldError(f"Copying to or from {host.target} failed (exit code {exit_code}): {said}", hint)
+        raise failed(host, process.returncode, said.decode(errors="replace").strip())
 
 
 def _stream_up(host: Host, chosen: Selection, destination: str) -> None:
@@ -123,44 +221,4 @@ def _stream_up(host: Host, chosen: Selection, destination: str) -> None:
         ) from error
     said = process.communicate()[1].decode(errors="replace").strip()
     if process.returncode:
-        raise _failed(host, process.returncode, said)
-
-
-def _stream_down(host: Host, source: str, destination: Path) -> None:
-    process = host.stream(["echo", GREETING], commands.pack(source), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    assert process.stdout is not None
-    for line in process.stdout:
-        if line.rstrip().endswith(GREETING.encode()):
-            break
-    cut = ""
-    try:
-        with tarfile.open(fileobj=process.stdout, mode="r|") as tar:
-            for member in tar:
-                _extract(tar, member, destination)
-    except (tarfile.ReadError, EOFError) as error:
-        cut = f"the stream was cut: {error}"
-    said = process.communicate()[1].decode(errors="replace").strip()
-    if process.returncode:
-        raise _failed(host, process.returncode, said or cut)
-    if cut:
-        raise dropped(host.target, cut)
-
-
-def _extract(tar: tarfile.TarFile, member: tarfile.TarInfo, destination: Path) -> None:
-    """Whole or absent, never outside *destination*, never over a newer file of the person's."""
-    here = destination / member.name
-    if not here.resolve().is_relative_to(destination.resolve()) or not (member.isfile() or member.isdir()):
-        return
-    if member.isdir():
-        here.mkdir(parents=True, exist_ok=True)
-        return
-    if here.exists() and here.stat().st_mtime > member.mtime + 1:
-        return
-    here.parent.mkdir(parents=True, exist_ok=True)
-    aside = here.with_name(here.name + ".part")
-    content = tar.extractfile(member)
-    assert content is not None
-    with aside.open("wb") as file:
-        shutil.copyfileobj(content, file)
-    os.utime(aside, (member.mtime, member.mtime))
-    aside.replace(here)
+        raise failed(host, process.returncode, said)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -11,72 +13,96 @@ from infra.console import Tell
 from infra.errors import ArtifactsMissing
 from infra.host.connection import Host
 from infra.host.facts import Facts, RunFacts
+from infra.host.foreign import run_name
 from infra.host.patience import persistently
-from infra.host.sync import pull
+from infra.host.sync import Arrival, pull, pull_ended, reopen, seal
 from infra.job.container import forget
 from infra.job.run import silent
+from infra.job.verdict import moment
 from infra.names import KIT_DIR, RUNS_DIR
-from scripts.record import EXIT, JOB, LOG, MANIFEST, MARK, sha256
+from scripts.record import EXIT, JOB, LOG, MANIFEST, MARK
 
+_SHOWN = 20  # names in a message
 _RECORD = {LOG, EXIT, MANIFEST, JOB}  # what the recorder writes about any run
 
 
 def fetch(host: Host, facts: Facts, run: RunFacts, into: Path, *, tell: Tell) -> Path:
     """Bring *run* home to *into*/NAME and return that folder; what is there of a run that goes on, all of an ended one.
 
-    Raises ArtifactsMissing if a file of the ended run is absent or not the one the manifest names, and
-    HostUnreachable if nobody on the host can say whether it has ended; what is there has come home then, too.
+    Raises ArtifactsMissing naming what of the ended run is not here, once all the rest is; and HostUnreachable if
+    nobody on the host can say whether it has ended; what is there has come home then, too.
     """
-    home = into / run.name
+    home = into / _safe_name(run)
     there = f"{facts.home}/{RUNS_DIR}/{run.name}"
-    over = run.state in ("ended", "lost")
-    if over and not run.sealed:
+    if run.state not in ("ended", "lost"):
+        _fetch_part(host, facts, run, there, home, tell)
+        return home
+    if not run.sealed:
         # The recorder was killed before it could seal: what is on the disk now is all there will be.
-        seal = ["python3", f"{facts.home}/{KIT_DIR}/record.py", "--seal", there]
-        persistently(lambda: host.run(seal, timeout_s=600), tell=tell)
-    if not over:
-        _drop_stale_record(home)
-    persistently(lambda: pull(host, there, home, rsync_there=facts.rsync), tell=tell)
-    if run.state == "unknown":
-        raise silent(f"what {run.name} has written so far is in {home}; whether it goes on cannot be told now")
-    if over:
-        verify(home)
-    if over and not run.fetched:
-        persistently(lambda: host.ask(*forget(facts.docker, facts.home, run.name)), tell=tell)
+        line = ["python3", f"{facts.home}/{KIT_DIR}/record.py", "--seal", there]
+        persistently(lambda: host.ask(line, timeout_s=600), tell=tell)
+    arrival = persistently(lambda: pull_ended(host, there, home, rsync_there=facts.rsync), tell=tell)
+    _tell_notes(run, arrival, tell)
+    if arrival.left:
+        raise ArtifactsMissing(
+            f"{home} is not whole. Missing: {listed(arrival.left)}.", "mend that and run `rig pull` again"
+        )
+    seal(home, arrival)
+    if not run.fetched:
+        for words in forget(facts.docker, facts.home, run.name):  # one by one: the disk may be full, Docker silent
+            persistently(functools.partial(host.ask, words), tell=tell)
     return home
 
 
-def _drop_stale_record(home: Path) -> None:
-    """A resumed run that goes on again must not look ended here."""
-    for name in (EXIT, MANIFEST):
-        (home / name).unlink(missing_ok=True)
-
-
-def verify(folder: Path) -> None:
-    """Compare every file with the manifest. Raises ArtifactsMissing naming those that are absent or differ."""
-    listed = read_manifest(folder)
-    absent = [name for name in listed if not (folder / name).is_file()]
-    differ = [name for name, digest in listed.items() if name not in absent and sha256(folder / name) != digest]
-    if absent or differ:
-        raise ArtifactsMissing(
-            f"{folder} is not whole: {_names('missing', absent)}{_names('different from the host', differ)}",
-            "run `rig pull` again; files you changed here yourself are kept, so move them away first",
-        )
-
-
-def read_manifest(folder: Path) -> dict[str, str]:
-    """Path -> SHA-256. Raises ArtifactsMissing if there is no manifest."""
+def _safe_name(run: RunFacts) -> str:
     try:
-        lines = (folder / MANIFEST).read_text().splitlines()
-    except FileNotFoundError:
-        raise ArtifactsMissing(f"{folder} has no {MANIFEST}: the run has not ended, or it never started.") from None
-    return {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
+        return run_name(run.name)
+    except ValueError as error:
+        raise ArtifactsMissing(f"The host names a run that nothing here can be called: {error}") from error
+
+
+def _fetch_part(host: Host, facts: Facts, run: RunFacts, there: str, home: Path, tell: Tell) -> None:
+    if _wears_an_old_ending(run, home):
+        reopen(home)
+        (home / EXIT).unlink(missing_ok=True)
+    arrival = persistently(lambda: pull(host, there, home, rsync_there=facts.rsync), tell=tell)
+    _tell_notes(run, arrival, tell)
+    if arrival.left:
+        tell(f"Not home yet of {run.name}: {listed(arrival.left)}")
+    if run.state == "unknown":
+        raise silent(f"what {run.name} has written so far is in {home}; whether it goes on cannot be told now")
+
+
+def _wears_an_old_ending(run: RunFacts, home: Path) -> bool:
+    """A resumed run that goes on again must not look ended here. One that has ended since we asked, and that another
+    pull has brought home, must: its end is later than our run's start."""
+    ended, started = moment(ending(home).get("ended")), moment(run.started)
+    return (home / EXIT).exists() and (ended is None or started is None or ended <= started)
+
+
+def nameless(facts: Facts) -> ArtifactsMissing:
+    return ArtifactsMissing(
+        f"Among the runs on the host are folders that no run can be called: {', '.join(facts.nameless[:5])}.",
+        f"give them other names with `rig ssh`, in {RUNS_DIR}",
+    )
+
+
+def _tell_notes(run: RunFacts, arrival: Arrival, tell: Tell) -> None:
+    for name, why in itertools.islice(arrival.notes.items(), _SHOWN):
+        tell(f"{run.name}: {name}: {why}")
+    if len(arrival.notes) > _SHOWN:
+        tell(f"{run.name}: the same of {len(arrival.notes) - _SHOWN} more")
+
+
+def listed(left: Mapping[str, str]) -> str:
+    first = ", ".join(f"{name} ({why})" for name, why in itertools.islice(left.items(), _SHOWN))
+    return first + (f", and {len(left) - _SHOWN} more" if len(left) > _SHOWN else "")
 
 
 def require_results(folder: Path) -> None:
     """Raises ArtifactsMissing if the run left nothing but the record every run has."""
-    left = [path for path in folder.rglob("*") if path.is_file() and path.name not in _RECORD]
-    if not left:
+    left = (path for path in folder.rglob("*") if path.is_file() and path not in {folder / name for name in _RECORD})
+    if not any(left):
         raise ArtifactsMissing(
             f"The run ended well but left no results in {folder}.",
             "write them below the folder named by the environment variable RIG_RUN_DIR, or into ./out",
@@ -162,7 +188,3 @@ def _parsed(text: bytes | str) -> Mapping[str, Any]:
     except (ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
-
-
-def _names(what: str, names: list[str]) -> str:
-    return f"{what}: {', '.join(names[:5])}{' ...' if len(names) > 5 else ''}. " if names else ""

@@ -210,6 +210,8 @@ def bring_all_home(rig: Rig, instance: Instance) -> None:
         if facts.running:
             facts = ask_facts(host)
         troubles += _each(rig, facts.unfetched, lambda one: _fetch(rig, host, facts, one))
+        if facts.nameless:
+            troubles.append(artifacts.nameless(facts))
     if troubles:
         raise troubles[-1]
     mark_home(rig, instance, home=True)

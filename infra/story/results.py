@@ -5,6 +5,7 @@ from __future__ import annotations
 from infra.errors import NothingToDo, RigError
 from infra.host.facts import Facts, RunFacts
 from infra.job import run
+from infra.job.artifacts import nameless
 from infra.story.rig import Rig, open_host, running_instance
 from infra.story.train import Outcome, bring_home, facts_of, fetch_run, find_run
 
@@ -22,7 +23,7 @@ def newest_run(rig: Rig, name: str) -> str:
 def pull_runs(rig: Rig, name: str) -> list[Outcome]:
     """Fetch run *name*, or every run that is not home yet; of one that goes on, what is there so far.
 
-    One run that failed does not keep the others from coming home; its error is raised at the end.
+    One run's trouble does not keep the others from coming home; the last is raised at the end.
     """
     instance = running_instance(rig)
     with open_host(rig, instance) as host:
@@ -35,6 +36,8 @@ def pull_runs(rig: Rig, name: str) -> list[Outcome]:
             except RigError as error:
                 rig.tell(str(error))
                 failures.append(error)
+        if facts.nameless and not name:
+            failures.append(nameless(facts))
     if failures:
         raise failures[-1]
     return outcomes
@@ -43,8 +46,9 @@ def pull_runs(rig: Rig, name: str) -> list[Outcome]:
 def _wanted(facts: Facts, name: str) -> tuple[RunFacts, ...]:
     if name:
         return (find_run(facts.runs, name),)
-    find_run(facts.runs, "")  # says so when there is no run at all
-    if not facts.unfetched:
+    if not facts.nameless:
+        find_run(facts.runs, "")  # says so when there is no run at all
+    if not facts.unfetched and not facts.nameless:
         raise NothingToDo("Every run on the instance is home and verified already, in runs/.")
     return facts.unfetched
 

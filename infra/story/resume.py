@@ -9,7 +9,7 @@ from infra.host.connection import Host
 from infra.host.facts import Facts, RunFacts
 from infra.host.patience import persistently
 from infra.host.selection import select_all
-from infra.host.sync import push_data
+from infra.host.sync import push_data, remember
 from infra.job import artifacts, copies
 from infra.job.container import docker_remove
 from infra.job.spec import Job
@@ -37,7 +37,8 @@ def resume(rig: Rig, name: str, show: Show) -> str:
 
 
 def _newest_unfinished(rig: Rig, host: Host, facts: Facts) -> str:
-    here = [artifacts.as_recorded(path) for path in rig.runs.glob("*") if path.is_dir() and not path.is_symlink()]
+    folders = [path for path in rig.runs.glob("[!.]*") if path.is_dir() and not path.is_symlink()]
+    here = [artifacts.as_recorded(path) for path in folders]
     known = {one.name: one for one in [*here, *facts.runs]}  # the instance knows better than a copy
     left = sorted(one.name for one in known.values() if _unfinished(one))
     bucket = copies.newest(host, facts, rig.settings.bucket.rstrip("/")) if rig.settings.bucket else ""
@@ -76,6 +77,7 @@ def _from_here(rig: Rig, host: Host, facts: Facts, name: str) -> bool:
     if not ours.is_dir():
         return False
     rig.tell(f"Copying runs/{name} to the instance")
+    remember(ours)
     there, chosen = f"{facts.home}/{RUNS_DIR}/{name}", select_all(ours)
     persistently(lambda: push_data(host, chosen, there, rsync_there=facts.rsync, tell=rig.tell), tell=rig.tell)
     return True

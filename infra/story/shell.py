@@ -15,7 +15,7 @@ from infra.host.connection import Host
 from infra.host.facts import Facts
 from infra.host.patience import persistently
 from infra.host.selection import remarks, select_data
-from infra.host.sync import pull, push_data
+from infra.host.sync import forget, pull_ended, push_data, remember
 from infra.host.tunnel import Tunnel, open_tunnel
 from infra.job import notebook
 from infra.story.image import Show, ensure_images, images_for, wants_gpu
@@ -83,6 +83,7 @@ def _send(rig: Rig, host: Host, facts: Facts) -> None:
         there, chosen = f"{facts.home}/{notebook.FOLDER}", select_data(ours)
         for line in remarks(chosen):
             rig.tell(line)
+        remember(ours)
         persistently(lambda: push_data(host, chosen, there, rsync_there=facts.rsync, tell=rig.tell), tell=rig.tell)
 
 
@@ -91,7 +92,11 @@ def _end_notebook(rig: Rig, host: Host, facts: Facts) -> None:
     with contextlib.suppress(HostUnreachable):  # then the idle rule ends the machine, and Jupyter with it
         host.ask(notebook.stop(facts.docker))
     there, ours = f"{facts.home}/{notebook.FOLDER}", rig.project / "notebooks"
-    persistently(lambda: pull(host, there, ours, rsync_there=facts.rsync), tell=rig.tell)
+    arrival = persistently(lambda: pull_ended(host, there, ours, rsync_there=facts.rsync), tell=rig.tell)
+    for name, why in {**arrival.notes, **arrival.left}.items():
+        rig.tell(f"notebooks/{name}: {why}")
+    if not arrival.left:
+        forget(ours)
     host.ask(notebook.remove(facts.docker))
 
 

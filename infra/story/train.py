@@ -181,7 +181,7 @@ def fetch_run(rig: Rig, host: Host, instance: Instance, name: str) -> Outcome:
     facts = facts_of(rig, host)
     one = find_run(facts.runs, name)
     outcome = bring_home(rig, host, instance, facts, one)
-    if one.state != "running" and {other.name for other in facts.unfetched} <= {one.name}:
+    if one.state != "running" and not facts.nameless and {other.name for other in facts.unfetched} <= {one.name}:
         mark_home(rig, instance, home=True)
     if one.state != "running":
         judge(one, facts.ended)

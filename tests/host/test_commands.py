@@ -62,13 +62,13 @@ def test_the_code_goes_by_rsync_with_delete_and_by_rules_from_standard_input(tar
     ]  # fmt: skip
 
 
-def test_results_come_home_without_overwriting_newer_work_and_never_compressed(target: Target) -> None:
-    line = commands.rsync_pull(target, "/home/ubuntu/rig/runs/r1", Path("runs/r1"))
+def test_results_come_home_by_name_into_a_folder_of_their_own_and_never_compressed(target: Target) -> None:
+    line = commands.rsync_pull(target, "/home/ubuntu/rig/runs/r1", Path("arriving"), Path("/car/runs/r1"))
 
     assert line == [
-        "rsync", "--archive", "--no-owner", "--no-group", "--partial-dir=.part", "--update",
-        "--exclude=*.part", "--exclude=.aside-*",
-        "--rsh", f"ssh {options(target)}", "203.0.113.7:/home/ubuntu/rig/runs/r1/", "runs/r1/",
+        "rsync", "--times", "--chmod=ugo=rwX", "--files-from=-", "--from0", "--no-implied-dirs", "--protect-args",
+        "--ignore-times", "--copy-dest=/car/runs/r1", "--partial-dir=.rsync-partial", "--timeout=120",
+        "--rsh", f"ssh {options(target)}", "203.0.113.7:/home/ubuntu/rig/runs/r1/", "arriving/",
     ]  # fmt: skip
 
 

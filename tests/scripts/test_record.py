@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
+from infra.host import manifest
 from infra.job.container import STOP_TIMEOUT_S
 from scripts.record import GRACE_S, LIVE_EVERY_S, Shown
 
@@ -205,3 +207,40 @@ def test_however_output_is_cut_its_whole_lines_are_shown_once_and_in_order(piece
     printed = b"".join(pieces).replace(b"\r\n", b"\n").split(b"\n")
     states = [[part for part in line.split(b"\r") if part.strip()] for line in printed]
     assert [line for line in out.split(b"\n") if not line.startswith(b"\r")] == [(line or [b""])[-1] for line in states]
+
+
+def test_any_name_is_sealed_and_sha256sum_itself_checks_them_all(tmp_path: Path) -> None:
+    names = [b"new\nline", b"cr\r", b"form\x0cfeed", "next\u0085".encode(), "sep\u2028".encode(), b"back\\slash",
+             b"\xff", b"n" * 255, b"x.part", b".aside-1", b"fold1/train.log", b"sub/MANIFEST.sha256"]  # fmt: skip
+    for name in names:
+        path = Path(os.fsdecode(os.path.join(os.fsencode(tmp_path), b"run", name)))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(name)
+    os.mkfifo(tmp_path / "run" / "fifo")
+    (tmp_path / "run" / "link").symlink_to("x.part")
+
+    done = record(tmp_path / "run", "true")
+
+    assert done.returncode == 0
+    sealed = manifest.read((tmp_path / "run" / "MANIFEST.sha256").read_bytes())
+    assert {os.fsencode(name) for name in sealed} == {*names, b"exit.json", b"train.log"}
+    assert manifest.write(sealed) == (tmp_path / "run" / "MANIFEST.sha256").read_bytes()
+    if shutil.which("sha256sum"):
+        line = ["sha256sum", "--check", "--quiet", "--strict", "MANIFEST.sha256"]
+        subprocess.run(line, cwd=tmp_path / "run", check=True)
+
+
+def test_a_manifest_of_an_older_recorder_is_read(tmp_path: Path) -> None:
+    digest = "0" * 64
+    old = f"{digest}  a b.params\n{digest}  back\\slash\n{digest}  half\na name\n".encode()
+
+    assert manifest.read(old) == {"a b.params": digest, "back\\slash": digest, "half": digest}
+
+
+def test_a_full_disk_refuses_a_late_seal_without_a_traceback(tmp_path: Path) -> None:
+    (tmp_path / "MANIFEST.sha256").mkdir()
+
+    done = subprocess.run([sys.executable, RECORD, "--seal", tmp_path], capture_output=True, text=True)
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("The manifest could not be written:")

@@ -1,0 +1,99 @@
+"""Two ways for the files of a run: rsync, which goes on where it was cut, and a tar stream, which needs Python alone.
+
+Both are told which files, and hand each one that arrived to the landing; what it is to be called is not theirs to say.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tarfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO
+
+from infra.host import commands
+from infra.host.broken import CONNECTION_LOST, failed
+from infra.host.connection import Host, dropped, local_process
+from infra.host.foreign import shown
+from infra.host.landing import Landing
+from infra.host.listing import File, names
+from infra.host.programs import listening, program
+
+_CHUNK = 1 << 20
+_TORN = "torn"  # scripts/send.py: the file before this member shrank while it was sent
+
+
+def by_rsync(host: Host, source: str, files: Sequence[File], landing: Landing, arriving: Path) -> None:
+    tree = arriving / "rsync"
+    tree.mkdir(exist_ok=True)
+    process = local_process(
+        commands.rsync_pull(host.target, source, tree, landing.home.resolve()),
+        stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    # "./": without it a name that begins with # would be a comment.
+    _, said = process.communicate(names(f"./{file.path}" for file in files))
+    if process.returncode in CONNECTION_LOST:
+        raise failed(host, process.returncode, said.decode(errors="replace").strip())
+    # Whatever else it complains of, it left out: the other way tries that, and says why it cannot.
+    for file in files:
+        if _is_below(tree, file.path):
+            landing.put(file, tree / file.path)
+
+
+def _is_below(tree: Path, path: str) -> bool:
+    """A regular file, reached through no link."""
+    try:
+        return (tree / path).is_file() and os.path.realpath(tree / path) == os.path.join(os.path.realpath(tree), path)
+    except OSError:  # a name this disk cannot hold
+        return False
+
+
+def by_stream(host: Host, source: str, files: Sequence[File], landing: Landing, arriving: Path) -> None:
+    asked = names(file.path for file in files)
+    cut = ""
+    with listening(host, program("send.py", "send", source), given=asked) as (_, out):
+        try:
+            with tarfile.open(fileobj=out, mode="r|") as tar:
+                _unpack(tar, files, landing, arriving)
+        except (tarfile.TarError, EOFError, ValueError, OverflowError) as error:
+            cut = f"the stream was cut: {shown(str(error))}"
+            out.read()  # to its end: the exit code says more, if it is one
+    if cut:
+        raise dropped(host.target, cut)
+
+
+def _unpack(tar: tarfile.TarFile, files: Sequence[File], landing: Landing, arriving: Path) -> None:
+    """A file is put down when the next one begins: only then is it known not to have shrunk under the sender."""
+    by_number = {str(number): file for number, file in enumerate(files)}
+    waiting: File | None = None
+    aside = arriving / f"stream-{os.getpid()}"
+    for member in tar:
+        if waiting and member.name.endswith(_TORN):
+            landing.miss(waiting, "it shrank while it was copied")
+        elif waiting:
+            landing.put(waiting, aside)
+        waiting = by_number.get(member.name) if member.isreg() else None
+        if waiting and not _is_saved(tar.extractfile(member), aside, waiting, landing):
+            waiting = None
+    if waiting:
+        landing.put(waiting, aside)
+    aside.unlink(missing_ok=True)
+
+
+def _is_saved(content: IO[bytes] | None, aside: Path, file: File, landing: Landing) -> bool:
+    """A disk that is full for this file may have room for the next."""
+    assert content is not None
+    try:
+        with aside.open("wb") as here:
+            while chunk := content.read(_CHUNK):
+                if chunk.count(0) == len(chunk):
+                    here.seek(len(chunk), os.SEEK_CUR)  # a hole: a sparse file of a terabyte stays a small one
+                else:
+                    here.write(chunk)
+            here.truncate()
+    except OSError as error:
+        landing.left[file.path] = f"this computer could not take it: {error.strerror}"
+        aside.unlink(missing_ok=True)
+        return False
+    return True

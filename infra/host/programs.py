@@ -1,0 +1,114 @@
+"""The kit's own small programs on the host: sent with the question, so that a full disk there can still be asked."""
+
+from __future__ import annotations
+
+import io
+import selectors
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from infra.errors import WorldError
+from infra.host.connection import DROPPED, GREETING, Host, lost
+from infra.host.foreign import shown
+
+SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
+_LONGEST_PREAMBLE = 1 << 20
+_LONGEST_ANSWER = 1 << 30
+SILENCE_S = 120.0  # our programs say something every few seconds
+
+
+def program(name: str, *words: str) -> list[str]:
+    return ["python3", "-c", (SCRIPTS / name).read_text(encoding="utf-8"), *words]
+
+
+def answer_of(host: Host, *lines: Sequence[str], given: bytes = b"") -> bytes:
+    """All that commands on the host print, with *given* on their standard input."""
+    return hear(host, *lines, given=given)[1]
+
+
+def hear(host: Host, *lines: Sequence[str], given: bytes = b"") -> tuple[bytes, bytes]:
+    """What a login shell there printed of itself, and then what the commands did."""
+    with listening(host, *lines, given=given) as (before, out):
+        answer = out.read(_LONGEST_ANSWER + 1)
+    if len(answer) > _LONGEST_ANSWER:
+        raise WorldError(f"{host.target} answers without an end.", "`rig ssh` opens a shell there")
+    return before, answer
+
+
+@contextmanager
+def listening(host: Host, *lines: Sequence[str], given: bytes = b"") -> Iterator[tuple[bytes, IO[bytes]]]:
+    """What a login shell there printed of itself, and what commands print, while they print it.
+
+    Raises WorldError with their own words if they fail, or if nothing comes for SILENCE_S; HostUnreachable if the
+    connection breaks.
+    """
+    with tempfile.TemporaryFile() as question, tempfile.TemporaryFile() as complaint:
+        question.write(given)
+        question.seek(0)
+        process = host.stream(
+            ["echo", GREETING], *lines,
+            stdin=question, stdout=subprocess.PIPE, stderr=complaint, bufsize=0,
+        )  # fmt: skip
+        ear = _Ear(process)
+        try:
+            out: Any = io.BufferedReader(ear, 1 << 16)
+            yield _preamble(out), out
+        finally:
+            process.kill()  # nothing, where it has ended; else nobody hears it any more
+            process.wait()
+        complaint.seek(0)
+        _judge(host, ear, complaint.read(1 << 16).decode(errors="replace").strip())
+
+
+def _preamble(out: IO[bytes]) -> bytes:
+    before, greeting = b"", GREETING.encode() + b"\n"
+    while len(before) < _LONGEST_PREAMBLE and (line := out.readline(_LONGEST_PREAMBLE)):
+        before += line
+        if before.endswith(greeting):  # what came before may lack its line end
+            return before.removesuffix(greeting)
+    return before
+
+
+def _judge(host: Host, ear: _Ear, complaint: str) -> None:
+    if ear.silent:
+        raise WorldError(
+            f"{host.target} has said nothing for {SILENCE_S:g} s.",
+            "the machine may be out of memory or disk; look with `rig ssh`, or `rig stop`",
+        )
+    if ear.exit_code == DROPPED:
+        raise lost(host.target, complaint)
+    if ear.exit_code:
+        raise WorldError(f"{host.target} could not answer: {shown(complaint.splitlines()[-1] if complaint else '')}")
+
+
+class _Ear(io.RawIOBase):
+    """The output of *process*. *silent*: it was given up. *exit_code*: its own, 0 for one that was not heard out."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self.silent, self.exit_code = False, 0
+        self._process = process
+        self._waiting = selectors.DefaultSelector()
+        assert process.stdout is not None
+        self._out = process.stdout
+        self._waiting.register(self._out, selectors.EVENT_READ)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        self.silent = not self._waiting.select(SILENCE_S)
+        if self.silent:
+            return 0
+        count: int = self._out.readinto(buffer)  # type: ignore[attr-defined]
+        if not count:
+            self.exit_code = self._process.wait()
+        return count
+
+    def close(self) -> None:
+        self._waiting.close()
+        self._out.close()
+        super().close()

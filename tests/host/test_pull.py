@@ -1,0 +1,331 @@
+"""Whatever a run leaves comes home with its bytes, or is named: any name, kind, size and moment, both ways alike."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import socket
+import stat
+import tempfile
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from nearby import nearby_host
+
+from infra.errors import RigError
+from infra.host import manifest, sync
+from infra.host.connection import Host
+from infra.host.foreign import shown
+from infra.host.landing import BESIDE
+from infra.host.sync import Arrival, pull, pull_ended, rsync_here, seal
+from scripts import record
+
+SPECIAL = [
+    b"new\nline", b"cr\r", b"form\x0cfeed", "next\u0085line".encode(), "line\u2028sep".encode(), b"\xff\xfe", b"#x",
+    b";x", b"-rf", b" ", b"a*?[b]", b"back\\slash", b"\\n", b"x.part", b".aside-1", b".rsync-partial", b"x" * 251,
+    b"y" * 255, "ü".encode(), "u\u0308".encode(), b"A", b"a", b"~", b"'\"$(id)", b".part", b"exit.json", b"train.log",
+    BESIDE.encode(),
+]  # fmt: skip
+NAMES = st.one_of(
+    st.sampled_from(SPECIAL),
+    st.binary(min_size=1, max_size=12).filter(lambda name: not {0, 47} & set(name) and name not in (b".", b"..")),
+)
+FOLDERS = st.sampled_from([b"", b"d", b"d/x.part", b"d/.aside-2/deep", b"new\nfolder", b"\xff"])
+CONTENT = st.one_of(st.binary(max_size=40), st.just(bytes(3 << 20)), st.sampled_from([b"same", b"size"]))
+PLAIN = st.tuples(st.just("file"), CONTENT)
+LINK = st.tuples(
+    st.just("link"),
+    st.sampled_from([b"d", b"A", b"../..", b"/etc/passwd", b".", b"nobody", b"../../x\n", b"d/../../y"]),
+)
+OTHER = st.sampled_from([("fifo", b""), ("folder", b""), ("hard", b""), ("socket", b""), ("gone", b"")])
+THINGS = st.dictionaries(st.tuples(FOLDERS, NAMES), st.one_of(PLAIN, PLAIN, LINK, OTHER), max_size=9)
+
+# An example takes a second or two, and shrinking would ask for hundreds.
+WITHOUT_SHRINKING = (Phase.explicit, Phase.reuse, Phase.generate)
+pytestmark = pytest.mark.skipif(not rsync_here(), reason="rsync is missing: sudo apt install rsync")
+
+
+@pytest.fixture(scope="module")
+def near(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
+    with nearby_host(tmp_path_factory.mktemp("near")) as host:
+        yield host
+
+
+@pytest.fixture(params=["rsync", "tar"])
+def rsync_there(request: pytest.FixtureRequest) -> bool:
+    return bool(request.param == "rsync")
+
+
+Things = dict[tuple[bytes, bytes], tuple[str, bytes]]
+
+
+def write(root: Path, things: Things) -> None:
+    """Make *things* below *root*, over what is there, as a program on the host would; its times are always the same."""
+    for (folder, name), (kind, content) in things.items():
+        path = os.path.join(os.fsencode(root), folder, name)
+        try:
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            if os.path.isdir(path) and not os.path.islink(path):
+                if kind == "folder":
+                    continue
+                shutil.rmtree(path)
+            elif os.path.lexists(path):
+                os.unlink(path)
+            make(path, kind, content)
+        except (FileExistsError, NotADirectoryError):  # a file is where its folder would be
+            continue
+
+
+def make(path: bytes, kind: str, content: bytes) -> None:
+    if kind == "file":
+        Path(os.fsdecode(path)).write_bytes(content)
+        os.utime(path, (1e9, 1e9))
+    elif kind == "link":
+        os.symlink(content, path)
+    elif kind == "folder":
+        os.mkdir(path)
+    elif kind == "fifo":
+        os.mkfifo(path)
+    elif kind == "hard":
+        other = os.path.join(os.path.dirname(path), b"hard link's other name")
+        Path(os.fsdecode(other)).touch()
+        os.link(other, path)
+    elif kind == "socket" and len(path) < 100:
+        socket.socket(socket.AF_UNIX).bind(path)
+
+
+def tree(root: Path) -> dict[bytes, bytes]:
+    """Everything below *root* but the manifest: name -> kind and content."""
+    found = {}
+    for folder, folders, files in os.walk(os.fsencode(root)):
+        for name in [*folders, *files]:
+            path = os.path.join(folder, name)
+            found[os.path.relpath(path, os.fsencode(root))] = seen(path)
+    found.pop(b"MANIFEST.sha256", None)
+    return found
+
+
+def seen(path: bytes) -> bytes:
+    mode = os.lstat(path).st_mode
+    if stat.S_ISLNK(mode):
+        return b"link " + os.readlink(path)
+    if stat.S_ISREG(mode):
+        with open(path, "rb") as file:
+            return b"file " + hashlib.sha256(file.read()).hexdigest().encode()
+    return b"folder" if stat.S_ISDIR(mode) else b"other"
+
+
+def lives(near: Host, root: Path, rsync: bool, acts: list[Things]) -> tuple[dict[bytes, bytes], Arrival, Path]:
+    """One run, pulled as it goes on and again at its end, while it changes between each question and its answer."""
+    there, home = root / f"there-{rsync}", root / f"runs-{rsync}" / "r1"
+    there.mkdir()
+    first, second, third, last = acts
+    write(there, first)
+    with meanwhile(lambda: write(there, second)):
+        pull(near, str(there), home, rsync_there=rsync)
+    write(there, third)
+    record.seal(there)
+    with meanwhile(lambda: write(there, last)):
+        arrival = pull_ended(near, str(there), home, rsync_there=rsync)
+    return tree(there), arrival, home
+
+
+class meanwhile:
+    """What happens on the host after it was asked what is there, and before any of it is sent."""
+
+    def __init__(self, act: Callable[[], None]) -> None:
+        self._act: Callable[[], None] | None = act
+        self._real = sync._bring
+
+    def __enter__(self) -> None:
+        def bring(*words: object) -> None:
+            if self._act:
+                act, self._act = self._act, None
+                act()
+            self._real(*words)  # type: ignore[arg-type]
+
+        sync._bring = bring  # type: ignore[assignment]
+
+    def __exit__(self, *_: object) -> None:
+        sync._bring = self._real
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck), phases=WITHOUT_SHRINKING)
+@given(first=THINGS, second=THINGS, third=THINGS, last=st.one_of(st.just({}), THINGS))
+def test_by_rsync_and_by_tar_the_same_folder_comes_home_and_it_is_the_hosts(
+    near: Host, first: Things, second: Things, third: Things, last: Things
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        homes = []
+        for rsync in (True, False):
+            there, arrival, home = lives(near, Path(folder), rsync, [first, second, third, last])
+            homes.append(tree(home))
+            if not last:  # else some of it is younger than our question
+                assert stays_away(there, home, arrival) == []
+
+        assert homes[0] == homes[1]
+
+
+def stays_away(there: dict[bytes, bytes], home: Path, arrival: Arrival) -> list[object]:
+    """What is on the host, and neither here with its bytes nor named."""
+    here, named = tree(home), {*arrival.left, *arrival.notes}
+    bytes_here = set(here.values())
+    return [
+        (name, what, here.get(name), arrival)
+        for name, what in there.items()
+        if here.get(name) != what
+        and not (shown(os.fsdecode(name)) in named and (not what.startswith(b"file") or what in bytes_here))
+    ]
+
+
+def ended(near: Host, there: Path, home: Path, *, rsync: bool) -> Arrival:
+    record.seal(there)
+    return bring_ended(near, there, home, rsync=rsync)
+
+
+def bring_ended(near: Host, there: Path, home: Path, *, rsync: bool) -> Arrival:
+    arrival = pull_ended(near, str(there), home, rsync_there=rsync)
+    if not arrival.left:
+        seal(home, arrival)
+    return arrival
+
+
+def test_what_was_written_with_an_older_time_after_a_pull_is_fetched_again(
+    near: Host, tmp_path: Path, rsync_there: bool
+) -> None:
+    there, home = tmp_path / "run dir", tmp_path / "runs" / "r1"
+    there.mkdir()
+    (there / "best.params").write_bytes(b"epoch 3")
+    pull(near, str(there), home, rsync_there=rsync_there)
+    (there / "best.params").write_bytes(b"epoch 1")  # of one size with it, and restored with copy2
+    os.utime(there / "best.params", (1e9, 1e9))
+
+    pull(near, str(there), home, rsync_there=rsync_there)
+
+    assert (home / "best.params").read_bytes() == b"epoch 1"
+    assert ended(near, there, home, rsync=rsync_there).left == {}
+
+
+def test_what_the_person_changed_here_stays_and_the_hosts_comes_beside_it(
+    near: Host, tmp_path: Path, rsync_there: bool
+) -> None:
+    there, home = tmp_path / "there", tmp_path / "runs" / "r1"
+    there.mkdir()
+    (there / "notes.txt").write_text("first")
+    (there / "sub").mkdir()
+    (there / "sub" / "a").write_text("there")
+    home.mkdir(parents=True)
+    (home / "sub").symlink_to(tmp_path)  # moved to another disk, say
+    pull(near, str(there), home, rsync_there=rsync_there)
+    before = (home / "notes.txt").stat()
+    (home / "notes.txt").write_text("mine!")  # of one size and one time with what was pulled
+    os.utime(home / "notes.txt", ns=(before.st_atime_ns, before.st_mtime_ns))
+    (there / "notes.txt").write_text("later")
+
+    arrival = ended(near, there, home, rsync=rsync_there)
+
+    assert (home / "notes.txt").read_text() == "mine!"
+    assert sorted(path.read_text() for path in (home / BESIDE).iterdir()) == ["later", "there"]
+    assert not (tmp_path / "a").exists()
+    assert arrival.notes.keys() == {"notes.txt", "sub/a", "sub"}
+    assert f"is in {BESIDE}/" in arrival.notes["notes.txt"]
+    assert ended(near, there, home, rsync=rsync_there).left == {}, "and is whole, so that it holds no terminate"
+
+
+def test_a_run_that_goes_on_in_its_old_folder_replaces_what_came_home_of_its_first_part(
+    near: Host, tmp_path: Path, rsync_there: bool
+) -> None:
+    there, home = tmp_path / "there", tmp_path / "runs" / "r1"
+    there.mkdir()
+    (there / "train.log").write_text("first\n")
+    ended(near, there, home, rsync=rsync_there)
+    (there / "train.log").write_text("first\nsecond\n")
+
+    ended(near, there, home, rsync=rsync_there)
+
+    assert tree(home) == tree(there)
+    assert [path.name for path in home.parent.iterdir()] == ["r1"], "nothing of ours stays beside it"
+
+
+def test_a_login_shell_that_prints_breaks_rsync_and_the_stream_brings_all(tmp_path: Path) -> None:
+    there, home = tmp_path / "there", tmp_path / "runs" / "r1"
+    there.mkdir()
+    (there / "w").write_bytes(b"weights")
+    with nearby_host(tmp_path) as host:
+        ssh = tmp_path / "programs" / "ssh"
+        ssh.write_text(ssh.read_text().replace("exec", "echo Welcome to this machine\nexec"))
+
+        assert ended(host, there, home, rsync=True).left == {}
+
+    assert (home / "w").read_bytes() == b"weights"
+
+
+def test_three_pulls_at_once_do_not_disturb_each_other(near: Host, tmp_path: Path, rsync_there: bool) -> None:
+    there, home = tmp_path / "there", tmp_path / "runs" / "r1"
+    for n in range(12):
+        (there / f"d{n % 3}").mkdir(parents=True, exist_ok=True)
+        (there / f"d{n % 3}" / f"w{n}").write_bytes(os.urandom(20_000))
+    with ThreadPoolExecutor(max_workers=3) as three:
+        running = [three.submit(pull, near, str(there), home, rsync_there=rsync_there)]
+        record.seal(there)
+        running += [three.submit(bring_ended, near, there, home, rsync=rsync_there) for _ in range(2)]
+
+        assert [one.result().left for one in running] == [{}, {}, {}]
+
+    assert tree(home) == tree(there)
+    assert manifest.read((home / manifest.NAME).read_bytes()).keys() == {
+        os.fsdecode(name) for name, what in tree(home).items() if what.startswith(b"file")
+    }
+
+
+def test_what_its_owner_may_not_read_is_opened_when_the_run_is_over(
+    near: Host, tmp_path: Path, rsync_there: bool
+) -> None:
+    """As the owner would: root, who runs many a test, may read anything."""
+    there = tmp_path / "there"
+    (there / "closed").mkdir(parents=True)
+    (there / "closed" / "w").write_text("weights")
+    (there / "closed" / "w").chmod(0)
+    (there / "closed").chmod(0)
+
+    pull(near, str(there), tmp_path / "home", rsync_there=rsync_there)
+    arrival = ended(near, there, tmp_path / "home", rsync=rsync_there)
+
+    assert arrival.left == {}
+    assert (tmp_path / "home" / "closed" / "w").read_text() == "weights"
+    assert (tmp_path / "home" / "closed" / "w").stat().st_mode & 0o600 == 0o600
+
+
+def test_a_sparse_file_comes_home_sparse_by_the_stream(near: Host, tmp_path: Path) -> None:
+    there, home = tmp_path / "there", tmp_path / "runs" / "r1"
+    there.mkdir()
+    with (there / "huge").open("wb") as file:
+        file.seek(64 << 20)
+        file.write(b"end")
+
+    pull(near, str(there), home, rsync_there=False)
+
+    assert (home / "huge").stat().st_size == (64 << 20) + 3
+    assert (home / "huge").stat().st_blocks * 512 < 8 << 20
+    assert (home / "huge").read_bytes()[-3:] == b"end"
+
+
+@pytest.mark.parametrize("spoil", ["runs is a file", "the run is a link"])
+def test_a_place_where_nothing_can_be_put_is_an_error_with_its_name(near: Host, tmp_path: Path, spoil: str) -> None:
+    there, home = tmp_path / "there", tmp_path / "runs" / "r1"
+    there.mkdir()
+    if spoil == "runs is a file":
+        home.parent.write_text("")
+    else:
+        home.parent.mkdir()
+        home.symlink_to(tmp_path / "elsewhere")
+
+    with pytest.raises(RigError, match="runs/r1"):
+        pull(near, str(there), home, rsync_there=False)
+
+    assert not (tmp_path / "elsewhere").exists()
