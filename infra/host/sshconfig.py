@@ -27,6 +27,7 @@ def entry(alias: str, target: Target) -> str:
         "ServerAliveInterval": "15",
         "RemoteForward": f"{RMATE_PORT} localhost:{RMATE_PORT}",
         "ExitOnForwardFailure": "no",
+        "LogLevel": "ERROR",  # a second shell cannot have rmate's port too, and need not say so
     }
     lines = [f"    {name} {value}" for name, value in rows.items()]
     return "\n".join([f"# {target.identity}; written by `rig ssh-config`, kept up to date by launch and start",

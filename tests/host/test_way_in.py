@@ -70,6 +70,20 @@ def test_the_host_entry_is_enough_for_the_real_ssh(target: Target, tmp_path: Pat
     assert (folder / "rig").stat().st_mode & 0o777 == 0o600
 
 
+def test_a_second_shell_is_not_told_that_the_first_has_the_editor_s_port(target: Target, tmp_path: Path) -> None:
+    config = tmp_path / "config"
+    sshconfig.write(config, sshconfig.entry("gluon-rig", target))
+    shells = [shell(target), ["ssh", "-F", str(config), "gluon-rig"]]
+
+    with subprocess.Popen([*shells[0], "echo up; cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as first:
+        assert first.stdout
+        assert first.stdout.readline() == b"up\n"
+        said = [subprocess.run([*line, "true"], capture_output=True, stdin=subprocess.DEVNULL) for line in shells]
+        first.communicate()
+
+    assert [(one.stdout, one.stderr) for one in said] == [(b"", b"")] * 2
+
+
 def test_the_include_line_goes_to_the_top_once_and_all_else_stays(tmp_path: Path) -> None:
     kept, config, folder = tmp_path / "dotfiles config", tmp_path / "config", tmp_path / "rigs"
     kept.write_text("Host work\n    User ada\n")
