@@ -70,8 +70,14 @@ def _show(folder: Path, name: str, code: int) -> int:
     try:
         judge(artifacts.as_recorded(folder))
     except JobFailed as error:
-        raise JobFailed(error.cause, error.hint.replace("rig train remote", "rig train")) from None
+        raise JobFailed(error.cause, _hint_here(error.hint)) from None
     cost = run_cost(name, artifacts.ending(folder))
     done = Outcome(run=name, folder=folder.resolve(), exit_code=code, cost=cost)
     deliver(screens.outcome(done, artifacts.summary(folder), here=Path.cwd()))
     return 0
+
+
+def _hint_here(hint: str) -> str:
+    """The judge's next steps without those that only an instance has: there is no Docker between us and the job."""
+    lines = (line for line in hint.splitlines() if "docker" not in line)
+    return "\n".join(lines).replace("rig train remote", "rig train")

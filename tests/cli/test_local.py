@@ -63,6 +63,15 @@ def test_after_ctrl_c_the_line_that_is_told_goes_on_in_the_same_run(tmp_path: Pa
     assert (through.wait(60), "nothing to go on with" in through.stderr.read()) == (0, True)  # type: ignore[union-attr]
 
 
+def test_a_job_that_was_killed_here_is_not_blamed_on_docker(tmp_path: Path) -> None:
+    (tmp_path / "killed.py").write_text("import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
+    _, said = (process := start(tmp_path, "train", "--script", "killed.py")).communicate(timeout=60)
+
+    assert process.returncode == 1
+    assert "`rig train --resume " in said
+    assert "docker" not in said
+
+
 @pytest.mark.parametrize("name", ["nowhere", "../count", "a" * 5000, ""])
 def test_a_run_that_is_not_here_is_not_gone_on_with(tmp_path: Path, name: str) -> None:
     process = start(tmp_path, "train", "--resume", name) if name else start(tmp_path, "train", "--recover")
