@@ -81,6 +81,7 @@ def _help() -> int:
 
 
 def _train(job: str, words: list[str], stop: StopRequest) -> int:
+    from training.compat import import_mxnet
     from training.config import describe, parse
     from training.jobs import load, train_and_evaluate
     from training.summary import INTERRUPTED
@@ -90,7 +91,9 @@ def _train(job: str, words: list[str], stop: StopRequest) -> int:
         print(recipe.card, describe(recipe.config), sep="\n\n")
         return 0
     workdir, settings = _workdir(words)
-    summary = train_and_evaluate(parse(recipe.config, settings), workdir, stop=stop)
+    config = parse(recipe.config, settings)
+    import_mxnet()  # where there is none, that is said before any data is read
+    summary = train_and_evaluate(config, workdir, stop=stop)
     return 130 if summary.reason == INTERRUPTED and stop.signal_name == "SIGINT" else 0
 
 

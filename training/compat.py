@@ -8,11 +8,13 @@ shared library is loaded: so everybody here imports `mx` from this module, never
 from __future__ import annotations
 
 import ctypes
+import importlib
 import os
 import sys
 from collections.abc import MutableMapping
 from contextlib import suppress
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from training.mxnet_hook.numpy_names import mend_distutils, mend_numpy
@@ -81,19 +83,25 @@ def _keep_openmp_to_the_engine() -> None:
         ctypes.CDLL("libgomp.so.1").omp_set_num_threads(1)
 
 
-def _import_mxnet() -> tuple[Any, str]:
-    if "mxnet" in sys.modules:
-        return sys.modules["mxnet"], "process not tuned: MXNet was imported before training.compat"
-    said = tune(os.environ)
-    mend_numpy()
-    mend_distutils()
-    import mxnet
+class Mxnet:
+    """MXNet, imported when its first name is asked for: a page of help and a wrong setting wait for nothing."""
 
-    _keep_openmp_to_the_engine()
-    return mxnet, said
+    def __getattr__(self, name: str) -> Any:
+        self.__dict__.update(vars(import_mxnet()))  # so that each name is looked for here once
+        return getattr(sys.modules["mxnet"], name)
 
 
-mx, tuned = _import_mxnet()
-NDArray = mx.nd.NDArray
+def import_mxnet() -> ModuleType:
+    if "mxnet" not in sys.modules:
+        mend_numpy()
+        mend_distutils()
+        importlib.import_module("mxnet")
+        _keep_openmp_to_the_engine()
+    return sys.modules["mxnet"]
 
-__all__ = ["NDArray", "mend_numpy", "mx", "physical_cores", "tune", "tuned"]
+
+tuned = "process not tuned: MXNet was imported before training.compat" if "mxnet" in sys.modules else tune(os.environ)
+mx: Any = Mxnet()
+NDArray = Any  # mx.nd.NDArray, for readers
+
+__all__ = ["NDArray", "import_mxnet", "mend_numpy", "mx", "physical_cores", "tune", "tuned"]

@@ -23,7 +23,6 @@ from training.data.windows import UnitLog, carry_forward, smoothed, split_units,
 from training.errors import BadData
 from training.forecaster import Preparation
 from training.learner import GluonLearner, Learner
-from training.nets.sequence import LifeNet
 from training.prognostics import brier, calibration_error, capped_rmse, nasa_score, probability, reliability
 from training.recipe import Scores, first_batch
 
@@ -138,30 +137,31 @@ def _taken(y: Array, stride: int, thin: int) -> NDArray[np.intp]:
     return np.flatnonzero(known & (from_last % np.where(beyond, stride * thin, stride) == 0))
 
 
-class ForecastLoss(mx.gluon.HybridBlock):
+def forecast_loss(F: Any, output: Any, y: Any) -> Any:
     """Squared error of the remaining life (as a part of the cap, times ten: both parts then weigh about the same) plus
     the cross-entropy of the failure. What nobody knows costs nothing.
     """
 
-    def hybrid_forward(self, F: Any, output: Any, y: Any) -> Any:
-        def column(array: Any, number: int) -> Any:
-            return F.squeeze(F.slice_axis(array, axis=1, begin=number, end=number + 1), axis=1)
+    def column(array: Any, number: int) -> Any:
+        return F.squeeze(F.slice_axis(array, axis=1, begin=number, end=number + 1), axis=1)
 
-        cap, log_odds = column(y, CAP), column(output, LOG_ODDS)
-        error = (column(output, LIFE) - F.minimum(column(y, REMAINING), cap)) / cap
-        # log(1 + exp(x)) - x happened, in the form that does not overflow.
-        entropy = F.relu(log_odds) - log_odds * column(y, FAILS) + F.Activation(-F.abs(log_odds), act_type="softrelu")
-        return 10 * F.square(error) * column(y, REMAINING_KNOWN) + entropy * column(y, FAILS_KNOWN)
+    cap, log_odds = column(y, CAP), column(output, LOG_ODDS)
+    error = (column(output, LIFE) - F.minimum(column(y, REMAINING), cap)) / cap
+    # log(1 + exp(x)) - x happened, in the form that does not overflow.
+    entropy = F.relu(log_odds) - log_odds * column(y, FAILS) + F.Activation(-F.abs(log_odds), act_type="softrelu")
+    return 10 * F.square(error) * column(y, REMAINING_KNOWN) + entropy * column(y, FAILS_KNOWN)
 
 
 def forecast_learner(config: ForecastConfig, data: Data, devices: Sequence[Any]) -> Learner:
+    from training.nets.sequence import LifeNet  # a class of MXNet's kind: importing it imports MXNet
+
     def shifted(X: Any) -> Any:
         """Units differ from the day they are made; a net that has seen few must not learn their offsets by heart."""
         return X + mx.nd.random.normal(scale=config.jitter, shape=(len(X), 1, X.shape[2]), ctx=X.context)
 
     return GluonLearner(
         LifeNet(hidden=config.hidden, dropout=config.dropout, cap=config.cap),
-        ForecastLoss(),
+        mx.gluon.nn.HybridLambda(forecast_loss),
         config,
         devices,
         example=first_batch(data, config),

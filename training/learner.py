@@ -12,7 +12,6 @@ from training.compat import NDArray, mx
 from training.config import JobConfig
 from training.update import TrainerUpdate, Update
 
-autograd = mx.autograd
 Transform = Callable[[NDArray], NDArray]
 
 
@@ -56,18 +55,6 @@ class Learner(Protocol):
         """The net with the present weights, for export."""
 
 
-class _NetWithLoss(mx.gluon.HybridBlock):
-    """Net, loss and sum as one compiled graph: fewer operator launches per step than three."""
-
-    def __init__(self, net: mx.gluon.HybridBlock, loss: mx.gluon.HybridBlock) -> None:
-        super().__init__()
-        self.net = net
-        self.loss = loss
-
-    def hybrid_forward(self, F: Any, X: Any, y: Any) -> Any:
-        return F.sum(self.loss(self.net(X), y))
-
-
 class GluonLearner:
     """A Gluon net on one device, or on several with the batch split among them."""
 
@@ -85,6 +72,8 @@ class GluonLearner:
         initializer: Any = None,
     ) -> None:
         """*example* is one raw batch: it settles the sizes of deferred parameters."""
+        from training.nets.whole import NetWithLoss  # a class of MXNet's kind: importing it imports MXNet
+
         self.net, self.devices, self.prepare, self.augment = net, list(devices), prepare, augment
         # Several devices: batches are cut in host memory and each device is sent its share.
         self.home = self.devices[0] if len(self.devices) == 1 else mx.cpu()
@@ -92,7 +81,7 @@ class GluonLearner:
         self.draws = augment is not None or _has_dropout(net) or config.optimizer == "sgld"
         mx.random.seed(config.seed)
         net.initialize(initializer or mx.init.Xavier(), ctx=self.devices)
-        self._whole = _NetWithLoss(net, loss)
+        self._whole = NetWithLoss(net, loss)
         self._whole.hybridize(static_alloc=True, static_shape=True)
         for device in self.devices:
             net(prepare(example.as_in_context(device)))
@@ -111,10 +100,10 @@ class GluonLearner:
         if self.augment is not None:
             X = self.augment(X)
         X = self.prepare(X)
-        with autograd.record():
+        with mx.autograd.record():
             loss = self._whole(X, y)
             with self.update.scaled(loss) as scaled:
-                autograd.backward(scaled)
+                mx.autograd.backward(scaled)
         return loss
 
     def _split(self, batch: NDArray) -> list[NDArray]:

@@ -28,8 +28,6 @@ def refuse_what_is_not_written_out(config: JobConfig, *keys: str) -> None:
 class ScratchLearner:
     """A net given as functions: net(X, weights) -> outputs, loss(outputs, y) -> (n,), update(weights, lr, n)."""
 
-    home = mx.cpu()
-
     def __init__(
         self,
         weights: Weights,
@@ -43,7 +41,7 @@ class ScratchLearner:
     ) -> None:
         """*twin* makes the Gluon net with the same names and shapes of weights; it is what gets exported."""
         self._weights, self.net, self.loss, self.update = weights, net, loss, update
-        self.twin, self.prepare, self.draws = twin, prepare, draws
+        self.twin, self.prepare, self.draws, self.home = twin, prepare, draws, mx.cpu()
         for weight in weights.values():
             weight.attach_grad()
 

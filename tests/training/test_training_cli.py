@@ -79,6 +79,20 @@ def test_help_shows_the_recipe_card_and_every_key(
     assert "  resnet           ResNet-20 on CIFAR-10" in capsys.readouterr().out
 
 
+def test_nobody_waits_for_mxnet_to_be_told_something() -> None:
+    ask = (
+        "import sys; from training.__main__ import main; from training.jobs import JOBS;"
+        "helped = [main([]), *(main([job, '--help']) for job in JOBS)];"
+        "refused = [main([job, '--workdir=x', 'slip=1']) for job in JOBS];"
+        "heavy = {'mxnet', 'onnx', 'matplotlib', 'tensorboard', 'requests'} & set(sys.modules);"
+        "print({*helped}, {*refused}, heavy)"
+    )
+
+    said = subprocess.run([sys.executable, "-c", ask], cwd=PROJECT, capture_output=True, text=True, check=True).stdout
+
+    assert said.splitlines()[-1] == "{0} {2} set()"
+
+
 def test_a_reader_that_has_seen_enough_is_no_error() -> None:
     line = [sys.executable, "-m", "training", "lenet", "--help"]
     read_end, write_end = os.pipe()

@@ -25,7 +25,6 @@ from training.data.ford import SETS, checksum, read_noise
 from training.data.splits import Data, Split, split_off
 from training.environment import data_folder
 from training.learner import GluonLearner, Learner
-from training.nets.sequence import Listener
 from training.recipe import Recipe, accuracy, first_batch
 from training.report.images import confusion
 
@@ -65,6 +64,8 @@ def turned(X: NDArray) -> NDArray:
 
 
 def learner(config: Config, data: Data, devices: Sequence[Any]) -> Learner:
+    from training.nets.sequence import Listener  # a class of MXNet's kind: importing it imports MXNet
+
     return GluonLearner(
         Listener(channels=(32, 64, 64, 128), kernels=(9, 7, 5, 3), dropout=config.dropout, classes=len(CLASSES)),
         mx.gluon.loss.SoftmaxCrossEntropyLoss(),

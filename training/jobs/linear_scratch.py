@@ -19,8 +19,6 @@ from training.learner import Learner
 from training.recipe import Array, Recipe, squared_error
 from training.scratch import ScratchLearner, Weights, refuse_what_is_not_written_out
 
-nd = mx.nd
-
 
 @dataclass(frozen=True, kw_only=True)
 class Config(JobConfig):
@@ -36,12 +34,12 @@ def data(config: Config) -> Data:
 
 def initial_weights(seed: int, inputs: int = 2) -> Weights:
     mx.random.seed(seed)
-    return {"weight": nd.random.normal(0, 0.01, shape=(1, inputs)), "bias": nd.zeros(1)}
+    return {"weight": mx.nd.random.normal(0, 0.01, shape=(1, inputs)), "bias": mx.nd.zeros(1)}
 
 
 def net(X: NDArray, weights: Weights) -> NDArray:
     """(n, 2) -> (n,)"""
-    return nd.dot(X, weights["weight"].T).reshape(-1) + weights["bias"]
+    return mx.nd.dot(X, weights["weight"].T).reshape(-1) + weights["bias"]
 
 
 def squared_loss(output: NDArray, y: NDArray) -> NDArray:
@@ -57,7 +55,7 @@ def sgd(weights: Weights, lr: float, batch_size: int) -> None:
 def minibatches(X: NDArray, y: NDArray, batch_size: int, order: Array) -> Iterator[tuple[NDArray, NDArray]]:
     """Walk through the examples in the given (random) order, *batch_size* at a time; a rest is left out."""
     for start in range(0, len(order) - batch_size + 1, batch_size):
-        chosen = nd.array(order[start : start + batch_size], dtype="int32")
+        chosen = mx.nd.array(order[start : start + batch_size], dtype="int32")
         yield X.take(chosen), y.take(chosen)
 
 

@@ -24,7 +24,6 @@ from training.recipe import Recipe, accuracy
 from training.report.images import confusion, mistakes
 from training.scratch import ScratchLearner, Weights, refuse_what_is_not_written_out
 
-nd = mx.nd
 PIXELS, CLASSES = 784, 10
 
 
@@ -34,7 +33,7 @@ class Config(mlp.Config):
 
 
 def relu(x: NDArray) -> NDArray:
-    return nd.maximum(x, 0)
+    return mx.nd.maximum(x, 0)
 
 
 def sigmoid(x: NDArray) -> NDArray:
@@ -52,17 +51,17 @@ def dropout(x: NDArray, rate: float) -> NDArray:
     """Silence a share of *x* while training, and raise the rest so that the mean stays."""
     if rate == 0 or not mx.autograd.is_training():
         return x
-    kept = nd.random.uniform(0, 1, shape=x.shape) >= rate
+    kept = mx.nd.random.uniform(0, 1, shape=x.shape) >= rate
     return x * kept / (1 - rate)
 
 
 def initial_weights(seed: int, hidden: int) -> Weights:
     mx.random.seed(seed)
     return {
-        "0.weight": nd.random.normal(0, 0.05, shape=(hidden, PIXELS)),
-        "0.bias": nd.zeros(hidden),
-        "1.weight": nd.random.normal(0, 0.05, shape=(CLASSES, hidden)),
-        "1.bias": nd.zeros(CLASSES),
+        "0.weight": mx.nd.random.normal(0, 0.05, shape=(hidden, PIXELS)),
+        "0.bias": mx.nd.zeros(hidden),
+        "1.weight": mx.nd.random.normal(0, 0.05, shape=(CLASSES, hidden)),
+        "1.bias": mx.nd.zeros(CLASSES),
     }
 
 
@@ -75,8 +74,8 @@ def learner(config: Config, data: Data, devices: Sequence[Any]) -> Learner:
 
     def net(X: NDArray, w: Weights) -> NDArray:
         """(n, 784) -> scores (n, 10)"""
-        h = act(nd.dot(X, w["0.weight"].T) + w["0.bias"])
-        return nd.dot(dropout(h, config.dropout), w["1.weight"].T) + w["1.bias"]
+        h = act(mx.nd.dot(X, w["0.weight"].T) + w["0.bias"])
+        return mx.nd.dot(dropout(h, config.dropout), w["1.weight"].T) + w["1.bias"]
 
     def sgd(weights: Weights, lr: float, batch_size: int) -> None:
         """Weight decay adds wd * w to the gradient: each step also pulls the weight towards zero."""

@@ -23,7 +23,6 @@ from training.data import cifar10
 from training.data.splits import Data
 from training.environment import data_folder
 from training.learner import GluonLearner, Learner
-from training.nets.resnet import resnet
 from training.recipe import Recipe, accuracy, first_batch
 from training.report.images import confusion, mistakes
 from training.update import MixedPrecisionUpdate, TrainerUpdate
@@ -65,6 +64,8 @@ def shift_and_flip(X: NDArray) -> NDArray:
 
 
 def learner(config: Config, data: Data, devices: Sequence[Any]) -> Learner:
+    from training.nets.resnet import resnet  # a class of MXNet's kind: importing it imports MXNet
+
     if config.amp:
         MixedPrecisionUpdate.prepare(devices)
     return GluonLearner(

@@ -23,7 +23,6 @@ from training.recipe import Recipe, accuracy
 from training.report.images import confusion, mistakes
 from training.scratch import ScratchLearner, Weights, refuse_what_is_not_written_out
 
-nd = mx.nd
 PIXELS, CLASSES = 784, 10
 
 
@@ -40,12 +39,12 @@ def data(config: Config) -> Data:
 
 def initial_weights(seed: int) -> Weights:
     mx.random.seed(seed)
-    return {"weight": nd.random.normal(0, 0.01, shape=(CLASSES, PIXELS)), "bias": nd.zeros(CLASSES)}
+    return {"weight": mx.nd.random.normal(0, 0.01, shape=(CLASSES, PIXELS)), "bias": mx.nd.zeros(CLASSES)}
 
 
 def net(X: NDArray, weights: Weights) -> NDArray:
     """(n, 784) -> scores (n, 10)"""
-    return nd.dot(X, weights["weight"].T) + weights["bias"]
+    return mx.nd.dot(X, weights["weight"].T) + weights["bias"]
 
 
 def log_softmax(scores: NDArray) -> NDArray:
@@ -55,7 +54,7 @@ def log_softmax(scores: NDArray) -> NDArray:
 
 
 def cross_entropy(scores: NDArray, y: NDArray) -> NDArray:
-    return -nd.pick(log_softmax(scores), y)
+    return -mx.nd.pick(log_softmax(scores), y)
 
 
 def learner(config: Config, data: Data, devices: Sequence[Any]) -> Learner:

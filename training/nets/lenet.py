@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from training.compat import mx
 
-nn = mx.gluon.nn
-
 
 def lenet(classes: int = 10) -> mx.gluon.HybridBlock:
     """Images (n, 1, 28, 28) in 0..1 to scores (n, *classes*). 44,426 weights at ten classes."""
+    nn = mx.gluon.nn
     net = nn.HybridSequential()
     net.add(
         nn.Conv2D(channels=6, kernel_size=5, activation="relu"),
