@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import stat
 import sys
@@ -77,10 +76,9 @@ def test_a_notebook_that_lost_its_laptop_goes_on_and_nothing_older_is_laid_over_
     rig: Any, host: Host, server: Server
 ) -> None:
     facts, there, ours = ask_facts(host), server.home / notebook.FOLDER, rig.project / "notebooks"
-    there.mkdir(parents=True, exist_ok=True)
+    shell._send(rig, host, facts)
     (there / "mine.ipynb").write_text("a day of work")
     host.run(*notebook.start(facts, "own", gpu=False))
-    os.utime(ours / "mine.ipynb", (0, 0))
 
     def person(address: str) -> None:
         urllib.request.urlopen(address).close()
@@ -100,10 +98,10 @@ def test_the_work_of_a_notebook_that_ended_alone_comes_home_before_ours_goes_the
     jupyter = server.home / "bin" / "jupyter"
     serving = jupyter.read_text()
     jupyter.write_text("#!/bin/sh\necho killed for memory\nexit 1\n")
+    shell._send(rig, host, facts)
     host.run(*notebook.start(facts, "own", gpu=False))
     host.run(["docker", "wait", notebook.NAME])
     (there / "mine.ipynb").write_text("a day of work")
-    os.utime(ours / "mine.ipynb", (0, 0))
     jupyter.write_text(serving)
 
     def person(address: str) -> None:

@@ -1,4 +1,7 @@
-"""Whatever a run leaves comes home with its bytes, or is named: any name, kind, size and moment, both ways alike."""
+"""Whatever a run leaves comes home with its bytes, or is named: any name, kind, size and moment, both ways alike.
+
+RIG_TEST_PULLS=100 for more lives of a run.
+"""
 
 from __future__ import annotations
 
@@ -46,6 +49,7 @@ OTHER = st.sampled_from([("fifo", b""), ("folder", b""), ("hard", b""), ("socket
 THINGS = st.dictionaries(st.tuples(FOLDERS, NAMES), st.one_of(PLAIN, PLAIN, LINK, OTHER), max_size=9)
 
 # An example takes a second or two, and shrinking would ask for hundreds.
+PULLS = int(os.environ.get("RIG_TEST_PULLS", "6"))
 WITHOUT_SHRINKING = (Phase.explicit, Phase.reuse, Phase.generate)
 pytestmark = pytest.mark.skipif(not rsync_here(), reason="rsync is missing: sudo apt install rsync")
 
@@ -155,7 +159,7 @@ class meanwhile:
         sync._bring = self._real
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck), phases=WITHOUT_SHRINKING)
+@settings(max_examples=PULLS, deadline=None, suppress_health_check=list(HealthCheck), phases=WITHOUT_SHRINKING)
 @given(first=THINGS, second=THINGS, third=THINGS, last=st.one_of(st.just({}), THINGS))
 def test_by_rsync_and_by_tar_the_same_folder_comes_home_and_it_is_the_hosts(
     near: Host, first: Things, second: Things, third: Things, last: Things
