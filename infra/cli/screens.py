@@ -91,10 +91,15 @@ def demo(done: Outcome, *, seconds: float, here: Path, summary: Mapping[str, Any
             "",
             outcome(done, summary, here=here),
             "",
-            "next: `make train JOB=lenet` trains on this CPU, `make doctor` looks at your AWS account;",
+            f"next: {_trains_here(done)}`make doctor` looks at your AWS account;",
             "README.md has the rest",
         ]
     )
+
+
+def _trains_here(done: Outcome) -> str:
+    """Nothing where a stand-in took the job's place: there is no MXNet here."""
+    return "`make train JOB=lenet` trains on this CPU, " if (done.folder / "best.params").exists() else ""
 
 
 _PIECES = [
