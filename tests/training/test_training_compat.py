@@ -66,7 +66,7 @@ def test_reading_weights_starts_no_second_team_of_threads() -> None:
 def test_numpy_gets_back_what_it_lost_and_keeps_what_it_has() -> None:
     old = SimpleNamespace(
         all=np.all, any=np.any, prod=np.prod, cumprod=np.cumprod, round=np.round, isin=np.isin, trapezoid=sum,
-        sort=np.sort, bool="kept",
+        sort=np.sort, vstack=np.vstack, float64=float, complex128=complex, bytes_=bytes, str_=str, bool="kept",
     )  # fmt: skip
     mend_numpy(old)
 
