@@ -95,10 +95,9 @@ class Keys:
         return self._keys.method if self._keys else ""
 
     def look(self, **_: Any) -> None:
-        if self._keys:
+        if self._keys and self.method != "explicit":  # those are a rehearsal's, and open nothing else
             keys = _read(self._keys.get_frozen_credentials)
-            if self.method != "explicit":  # a rehearsal's own, which `rig rehearsal env` is there to print
-                conceal(text for text in keys if text)
+            conceal(text for text in keys if text)
             require_clean(keys, self.method, self.profile)
 
 
