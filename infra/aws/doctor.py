@@ -8,15 +8,18 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from infra.aws.choice import Candidate, candidates
 from infra.aws.image import describe_image, newest_id
 from infra.aws.instance import find
+from infra.aws.keypair import local_key, require_same_key
 from infra.aws.quota import Quota, quota_of
 from infra.aws.regions import enabled_regions
-from infra.errors import RigError
+from infra.errors import AwsFailed, NoCredentials, NotAllowed, RigError
 
 if TYPE_CHECKING:
     from infra.aws.session import Session
@@ -52,6 +55,17 @@ def checked(name: str, look: Callable[[], Check]) -> Check:
         return look()
     except RigError as error:
         return Check(name, False, error.cause, error.hint)
+
+
+def check_key(session: Session, rig: str, path: Path) -> Check:
+    """The SSH key, and whether the instance that is there was launched with it."""
+    if not path.exists() and not path.is_symlink():
+        return Check("key", True, f"{path} is made at the first launch")
+    key = local_key(path)
+    with suppress(NoCredentials, NotAllowed, AwsFailed):  # another line says so
+        if instance := find(session, rig):
+            require_same_key(rig, key, instance)
+    return Check("key", True, f"{path}, {key.fingerprint}")
 
 
 def _identity(session: Session) -> Check:

@@ -26,10 +26,11 @@ if TYPE_CHECKING:
 
 def doctor(options: Namespace, settings: Settings) -> int:
     """0 when nothing stands in the way of a launch, else 2: each failing line says how to mend it."""
-    from infra.aws.doctor import examine
+    from infra.aws.doctor import check_key, checked, examine
 
     rig = open_rig(settings)
-    checks = [*laptop_checks(), *examine(rig.session, settings, tell=tell)]
+    checks = [*laptop_checks(), checked("key", lambda: check_key(rig.session, rig.name, rig.key))]
+    checks += examine(rig.session, settings, tell=tell)
     if options.json:
         _print_json([dataclasses.asdict(check) for check in checks])
     else:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from infra.errors import HostUnreachable, KeyRefused, MissingProgram, RigError, WorldError
@@ -136,7 +137,7 @@ def _connect(target: Target) -> Any:
         connect_timeout=10,
         connect_kwargs={
             "key_filename": str(target.key),
-            "allow_agent": False,
+            "allow_agent": _has_passphrase(target.key),
             "look_for_keys": False,
             "disabled_algorithms": {"keys": _other_key_types()},
         },
@@ -151,6 +152,18 @@ def _connect(target: Target) -> Any:
     connection.open()
     connection.transport.set_keepalive(15)
     return connection
+
+
+def _has_passphrase(key: Path) -> bool:
+    """Then an agent holds it unlocked, or nobody could be asked each time.
+
+    OpenSSH's form begins with its magic and the name of the cipher, here as base64 has it for "none".
+    """
+    try:
+        secret = key.read_bytes()
+    except OSError:
+        return False  # it is said where the key is used
+    return b"ENCRYPTED" in secret or (b"BEGIN OPENSSH" in secret and b"b3BlbnNzaC1rZXktdjEAAAAABG5vbm" not in secret)
 
 
 def _other_key_types() -> list[str]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Callable
+from typing import Final
 
 from infra.console import Tell
-from infra.errors import HostUnreachable, WorldError
+from infra.errors import HostUnreachable, KeyRefused, WorldError
 from infra.guard.record import STALE_AFTER_S
 from infra.host.connection import Host, refused, timed_out
 from infra.host.facts import Facts, ask_facts
@@ -37,19 +38,27 @@ def _greeting_failure(target: Target) -> HostUnreachable | None:
         return refused(target)
 
 
+# cloud-init writes the key before sshd starts for good; an image's own sshd may greet a little earlier.
+KEY_GRACE_S: Final = 60.0
+
+
 def wait_until_ready(
     host: Host, *, gpu: bool, tell: Tell, timeout_s: float = 600, now: Callable[[], float] = time.monotonic
 ) -> Facts:
-    """Return the host's facts once SSH, Docker and (with *gpu*) the NVIDIA driver answer."""
+    """Return the host's facts once SSH, Docker and (with *gpu*) the NVIDIA driver answer.
+
+    A key that is refused after KEY_GRACE_S is refused for good: no minute of waiting mends it.
+    """
     wait_for_ssh(host.target, timeout_s=timeout_s)
     deadline = now() + timeout_s
+    key_deadline = now() + KEY_GRACE_S
     told = ""
     while True:
         try:
             facts = ask_facts(host)
             lacking = lacking_of(facts, gpu=gpu)
         except HostUnreachable as error:  # while a system boots, sshd is started more than once
-            if now() >= deadline:
+            if now() >= (key_deadline if isinstance(error, KeyRefused) else deadline):
                 raise
             lacking = error.cause
         if not lacking:

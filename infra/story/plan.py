@@ -10,7 +10,7 @@ from datetime import datetime
 from infra import budget
 from infra.aws.choice import Candidate, candidates
 from infra.aws.instance import Instance
-from infra.aws.keypair import local_key
+from infra.aws.keypair import local_key, require_same_key
 from infra.aws.meter import disks_of
 from infra.aws.order import Offer
 from infra.aws.prices import rates
@@ -75,17 +75,16 @@ def make_plan(rig: Rig) -> Plan:
 
     Raises TypeRefused, NoCredentials, and UserError for a budget that is too small.
     """
-    settings, session = rig.settings, rig.session
+    settings, session, key = rig.settings, rig.session, local_key(rig.key)
     now = rig.now()
     with ThreadPoolExecutor(max_workers=2) as side_by_side:
-        there = side_by_side.submit(
-            survey, session, name=rig.name, key=local_key(rig.key), os=settings.os, ami=settings.ami
-        )
+        there = side_by_side.submit(survey, session, name=rig.name, key=key, os=settings.os, ami=settings.ami)
         machines = side_by_side.submit(candidates, session, settings, tell=rig.tell)
     found = there.result()
     if found.instance is None:
         choices = _new(rig, found, machines.result(), now)
     else:
+        require_same_key(rig.name, key, found.instance)
         choices = _as_it_is(rig, found.instance, machines.result(), now)
     return Plan(
         region=session.region,
@@ -151,7 +150,7 @@ def _choice(
 def changes(rig: Rig, found: Survey, best: Choice) -> list[str]:
     """Every change that launch will make to the account, in order; nothing else is touched."""
     steps = []
-    if not found.key_known:
+    if not found.key_known and found.instance is None:  # an instance has its keys inside
         steps.append(f"import the public half of {rig.key} as a key pair (free)")
     if found.group is None:
         steps.append(f"create a security group: SSH from {found.source} only (free)")

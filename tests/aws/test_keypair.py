@@ -4,15 +4,26 @@ import os
 import shutil
 import subprocess
 import threading
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives import serialization as ser
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-from rigging import KEY, NAME
+from hypothesis import given
+from hypothesis import strategies as st
+from rigging import KEY, NAME, launch
 
-from infra.aws.keypair import LocalKey, delete_key_pair, find_key_pair, find_key_pairs, import_key_pair, local_key
+from infra.aws.keypair import (
+    LocalKey,
+    delete_key_pair,
+    find_key_pair,
+    find_key_pairs,
+    import_key_pair,
+    local_key,
+    require_same_key,
+)
 from infra.aws.undo import Undo
 from infra.errors import UserError
 from infra.names import NAME_TAG, OWNER_TAG
@@ -105,15 +116,83 @@ def test_a_key_that_ec2_does_not_take_is_refused(tmp_path):
         local_key(path)
 
 
-def test_a_key_with_a_passphrase_is_read_through_the_public_half_beside_it(tmp_path):
+def test_a_key_with_a_passphrase_is_of_use_once_an_agent_holds_it(tmp_path, monkeypatch):
     secret = ed25519.Ed25519PrivateKey.generate()
     path = write(tmp_path / "id", secret, password=b"secret")
-    with pytest.raises(UserError, match=r"Cannot read the key"):
+    with pytest.raises(UserError, match=r"has a passphrase, and no ssh-agent holds it"):
         local_key(path)
 
-    Path(f"{path}.pub").write_text(public_of(secret) + " me@laptop\n")
+    agent = tmp_path / "bin" / "ssh-add"
+    agent.parent.mkdir()
+    agent.write_text(f"#!/bin/sh\necho '{public_of(secret)} me@laptop'\n")
+    agent.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{agent.parent}:{os.environ['PATH']}")
 
     assert local_key(path).public == public_of(secret)
+
+
+def test_a_locked_pem_key_needs_its_public_half_beside_it(tmp_path):
+    secret = rsa.generate_private_key(65537, 2048)
+    path = write(tmp_path / "id", secret, form=ser.PrivateFormat.TraditionalOpenSSL, password=b"secret")
+
+    with pytest.raises(UserError, match=r"Cannot read the key .*no id.pub beside it"):
+        local_key(path)
+
+
+def test_a_public_half_of_another_key_beside_it_is_named(tmp_path):
+    """ssh would offer the one and sign with the other."""
+    path = write(tmp_path / "id", ed25519.Ed25519PrivateKey.generate())
+    Path(f"{path}.pub").write_text(public_of(ed25519.Ed25519PrivateKey.generate()))
+
+    with pytest.raises(UserError, match=r"id.pub is not the public half of "):
+        local_key(path)
+
+
+WHOLE = ed25519.Ed25519PrivateKey.generate().private_bytes(ser.Encoding.PEM, OPENSSH, ser.NoEncryption())
+
+
+@given(
+    st.one_of(
+        st.binary(max_size=300),
+        st.integers(0, len(WHOLE)).map(lambda end: WHOLE[:end]),
+        st.tuples(st.integers(0, len(WHOLE) - 1), st.binary(max_size=3)).map(
+            lambda cut: WHOLE[: cut[0]] + cut[1] + WHOLE[cut[0] + 1 :]
+        ),
+    )
+)
+def test_whatever_lies_where_the_key_should_is_a_key_or_a_sentence(tmp_path_factory, content):
+    path = tmp_path_factory.getbasetemp() / "anything"
+    path.write_bytes(content)
+    path.chmod(0o600)
+
+    with suppress(UserError):
+        assert local_key(path).fingerprint.startswith("SHA256:")
+
+
+@pytest.mark.parametrize("there", ["a folder", "a link to nowhere", "the public half"])
+def test_what_is_no_private_key_is_named_with_the_next_step(tmp_path, there):
+    path = tmp_path / "id"
+    if there == "a folder":
+        path.mkdir()
+    elif there == "a link to nowhere":
+        path.symlink_to(tmp_path / "nowhere")
+    else:
+        path.write_text(public_of(ed25519.Ed25519PrivateKey.generate()))
+        path.chmod(0o600)
+
+    with pytest.raises(UserError, match=f"{path}") as raised:
+        local_key(path)
+    assert "KEY" in raised.value.hint
+
+
+def test_another_laptops_key_is_refused_for_a_rig_that_is_there(aws, clock, tmp_path):
+    instance = launch(aws, clock)
+    require_same_key(NAME, KEY, instance)
+
+    with pytest.raises(UserError) as raised:
+        require_same_key(NAME, local_key(tmp_path / "id"), instance)
+
+    assert "was launched with another key than" in raised.value.cause
 
 
 @pytest.mark.skipif(not shutil.which("ssh-keygen"), reason="needs ssh-keygen (apt install openssh-client)")

@@ -1,0 +1,36 @@
+"""When waiting for a host is over: at once for what no minute mends."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from infra.errors import HostUnreachable, KeyRefused
+from infra.host import ready
+from infra.host.connection import Host
+from infra.host.target import Target
+
+TARGET = Target(identity="i-0", address="127.0.0.1", port=1, user="me", key=Path("id"), known_hosts=Path("known"))
+
+
+@pytest.mark.parametrize(("error", "until_s"), [(KeyRefused("no"), ready.KEY_GRACE_S), (HostUnreachable("no"), 600.0)])
+def test_a_refused_key_is_final_after_the_boots_grace(
+    monkeypatch: pytest.MonkeyPatch, error: HostUnreachable, until_s: float
+) -> None:
+    hand = [0.0]
+
+    def refuse(host: Host) -> None:
+        raise error
+
+    def sleep(seconds: float) -> None:
+        hand[0] += seconds
+
+    monkeypatch.setattr(ready, "wait_for_ssh", lambda target, timeout_s: None)
+    monkeypatch.setattr(ready, "ask_facts", refuse)
+    monkeypatch.setattr(ready.time, "sleep", sleep)
+
+    with pytest.raises(type(error)):
+        ready.wait_until_ready(Host(TARGET), gpu=False, tell=lambda line: None, now=lambda: hand[0])
+
+    assert hand[0] == until_s
