@@ -17,6 +17,7 @@ from infra.aws.choice import Candidate, candidates
 from infra.aws.image import describe_image, newest_id
 from infra.aws.instance import find
 from infra.aws.keypair import local_key, require_same_key
+from infra.aws.network import default_subnets, reachable_zones
 from infra.aws.quota import Quota, quota_of
 from infra.aws.regions import enabled_regions
 from infra.errors import AwsFailed, NoCredentials, NotAllowed, RigError
@@ -45,8 +46,9 @@ def examine(session: Session, settings: Settings, *, tell: Tell) -> list[Check]:
     with ThreadPoolExecutor() as pool:
         region = pool.submit(checked, "region", lambda: _region(session))
         image = pool.submit(checked, "image", lambda: _image(session, settings))
+        network = pool.submit(checked, "network", lambda: _network(session))
         machine = pool.submit(_machine, session, settings, tell)
-    return [who, region.result(), *machine.result(), image.result()]
+    return [who, region.result(), *machine.result(), image.result(), network.result()]
 
 
 def checked(name: str, look: Callable[[], Check]) -> Check:
@@ -89,6 +91,14 @@ def _image(session: Session, settings: Settings) -> Check:
     ami = settings.ami or newest_id(session, settings.os)
     image = describe_image(session, ami=ami, os=settings.os)
     return Check("image", True, f"{image.id}, {image.name}, at least {image.root_gib} GiB of disk")
+
+
+def _network(session: Session) -> Check:
+    subnets = default_subnets(session)
+    if subnets is None:
+        return Check("network", None, "nobody may look", "allow ec2:DescribeSubnets and ec2:DescribeVpcs to know")
+    zones = reachable_zones(subnets, (), what="a machine", region=session.region)
+    return Check("network", True, f"default subnets with public addresses in {', '.join(zones)}")
 
 
 def _machine(session: Session, settings: Settings, tell: Tell) -> list[Check]:

@@ -70,7 +70,9 @@ def _look() -> dict[str, Any]:
             "DescribeSecurityGroups",
             "DescribeSnapshots",
             "DescribeSpotPriceHistory",
+            "DescribeSubnets",
             "DescribeVolumes",
+            "DescribeVpcs",
         ),
     )
     statement["Action"] += [

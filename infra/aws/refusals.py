@@ -172,6 +172,11 @@ BY_CODE: Mapping[str, Explanation] = {
         "Cannot {action}: {region} has no default network in your account ({message})",
         "`aws ec2 create-default-vpc --region {region}` makes one; it costs nothing",
     ),
+    "MissingInput": Explanation(
+        UserError,
+        "Cannot {action}: {region} has no default subnet there ({message})",
+        "`aws ec2 create-default-subnet --availability-zone ZONE --region {region}` makes one; it costs nothing",
+    ),
     "InvalidAMIID.NotFound": Explanation(
         UserError,
         "Cannot {action}: {region} has no such image ({message})",

@@ -10,6 +10,7 @@ from infra.aws.access import Group, ask_address_service, find_group, my_address
 from infra.aws.image import Image, describe_image, newest_id
 from infra.aws.instance import Instance, elected, sight
 from infra.aws.keypair import LocalKey, find_key_pair
+from infra.aws.network import Subnet, default_subnets
 from infra.aws.session import Session
 
 
@@ -17,7 +18,8 @@ from infra.aws.session import Session
 class Survey:
     """One rig's things in AWS. *source*: this computer's address as "a.b.c.d/32".
 
-    *image*: what a new instance would boot; None when there is an instance, which has its disk already.
+    *image*: what a new instance would boot, *subnets*: where it could live; None when there is an instance, which has
+    its disk and its place already. *subnets* is None too when we may not look.
     """
 
     instances: tuple[Instance, ...]
@@ -25,6 +27,7 @@ class Survey:
     key_known: bool
     source: str
     image: Image | None
+    subnets: tuple[Subnet, ...] | None = None
 
     @property
     def instance(self) -> Instance | None:
@@ -41,11 +44,12 @@ def survey(
     ask_address: Callable[[], str] = ask_address_service,
 ) -> Survey:
     """Look for everything at once: one round of calls, and for a new instance a second one, for its image's disk."""
-    with ThreadPoolExecutor(max_workers=5) as side_by_side:
+    with ThreadPoolExecutor(max_workers=6) as side_by_side:
         instances = side_by_side.submit(sight, session, name)
         group = side_by_side.submit(find_group, session, name)
         key_known = side_by_side.submit(find_key_pair, session, name, key)
         source = side_by_side.submit(my_address, session, ask_address)
+        subnets = side_by_side.submit(default_subnets, session)
         newest = side_by_side.submit(lambda: ami or newest_id(session, os))
     is_there = elected(instances.result())
     return Survey(
@@ -54,4 +58,5 @@ def survey(
         key_known=key_known.result(),
         source=source.result(),
         image=None if is_there else describe_image(session, ami=newest.result(), os=os),
+        subnets=None if is_there else subnets.result(),
     )

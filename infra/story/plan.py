@@ -12,6 +12,7 @@ from infra.aws.choice import Candidate, candidates
 from infra.aws.instance import Instance
 from infra.aws.keypair import local_key, require_same_key
 from infra.aws.meter import disks_of
+from infra.aws.network import reachable_zones
 from infra.aws.order import Offer
 from infra.aws.prices import rates
 from infra.aws.quota import Quota, quota_of
@@ -96,7 +97,7 @@ def make_plan(rig: Rig) -> Plan:
 
 
 def _new(rig: Rig, found: Survey, machines: Sequence[Candidate], now: datetime) -> tuple[Choice, ...]:
-    offered = _spot_then_on_demand(rig.settings, machines)
+    offered = _spot_then_on_demand(rig.settings, _reachable(found, machines))
     with ThreadPoolExecutor(max_workers=8) as side_by_side:
         quotas = list(side_by_side.map(lambda one: quota_of(rig.session, one[0].machine, spot=one[1]), offered))
     gib = _disk_gib(rig.settings, found)
@@ -104,6 +105,16 @@ def _new(rig: Rig, found: Survey, machines: Sequence[Candidate], now: datetime) 
         _choice(rig.settings, candidate, spot, price_of(candidate, spot=spot, disk_gib=gib), quota, now)
         for (candidate, spot), quota in zip(offered, quotas, strict=True)
     )
+
+
+def _reachable(found: Survey, machines: Sequence[Candidate]) -> list[Candidate]:
+    """*machines*, each in the zones alone where it can live and be reached."""
+    if found.subnets is None:
+        return list(machines)
+    places = [reachable_zones(found.subnets, one.zones, what=one.machine.name, region=one.region) for one in machines]
+    return [
+        replace(one, machine=replace(one.machine, zones=zones)) for one, zones in zip(machines, places, strict=True)
+    ]
 
 
 def _disk_gib(settings: Settings, found: Survey) -> int:

@@ -74,6 +74,11 @@ EXPIRED = (
     "  -> `aws sso login --profile work`, then run the command again",
 )
 CODES = {
+    "MissingInput": (
+        UserError,
+        "Cannot launch rig: us-east-1 has no default subnet there (AWS's words)\n"
+        "  -> `aws ec2 create-default-subnet --availability-zone ZONE --region us-east-1` makes one; it costs nothing",
+    ),
     "VcpuLimitExceeded": QUOTA,
     "InstanceLimitExceeded": QUOTA,
     "MaxSpotInstanceCountExceeded": (
