@@ -86,6 +86,9 @@ class NoCapacity(AwsFailed):
     pass
 
 
+AWS_IS_SHUT = (NoCredentials, NotAllowed, AwsFailed)  # an expired login, a permission, silence: SSH needs none of them
+
+
 class HostUnreachable(WorldError):
     pass
 

@@ -48,8 +48,8 @@ def demo(options: Namespace, settings: Settings) -> int:
         _chapter("2. train", "copy the code over SSH, start a container, follow its log")
         with LogView() as show:
             name = start_training(rig, job, show)
-            follow_run(rig, name, show)
-        done = bring_run_home(rig, name)
+            instance = follow_run(rig, name, show)
+        done = bring_run_home(rig, name, instance)
         _chapter("3. stop", "the results are home, so the instance may go")
         over = power.stopped(rig)
         tell(screens.stopped_in_demo(over) if ours else theirs(screens.stopped(over), rig.settings))

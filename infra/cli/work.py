@@ -105,7 +105,7 @@ def _follow(rig: Rig, name: str) -> int:
 
     try:
         with LogView() as show:
-            follow_run(rig, name, show)
+            instance = follow_run(rig, name, show)
     except KeyboardInterrupt:
         rig.tell(
             f"\nDetached. Run {name} goes on, and so does the machine; `rig logs` follows the run again, `rig cancel` "
@@ -113,7 +113,7 @@ def _follow(rig: Rig, name: str) -> int:
         )
         return INTERRUPTED
     with afterwards(rig):
-        _print_outcome(bring_run_home(rig, name))
+        _print_outcome(bring_run_home(rig, name, instance))
     return 0
 
 

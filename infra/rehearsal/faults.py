@@ -12,6 +12,7 @@ USAGE: Final = {
     "capacity": "capacity [--zone us-east-1a] [--type g4dn.xlarge]: no machine is free there (without words: nowhere)",
     "quota": "quota N: vCPUs of GPU instances the account may run",
     "throttle": "throttle 0.2: this share of all calls is refused as too fast",
+    "expired": "expired: your login has expired, so AWS refuses every call; SSH goes on",
     "spot-notice": "spot-notice: AWS takes the spot instances back in two minutes",
     "hang": "hang: everything on the running instances is frozen",
     "drop-ssh": "drop-ssh: all SSH connections are cut",
@@ -47,6 +48,7 @@ class Troubles:
     throttle: float = 0.0
     slow_s: float = 0.0
     disk_full: bool = False
+    expired: bool = False
 
 
 @dataclass
@@ -66,7 +68,7 @@ class Faults:
             self.now = _changed(self.now, verb, words[1:])
         except ValueError:
             raise UnknownFault(USAGE[verb]) from None
-        lasting = {"capacity", "quota", "throttle", "slow", "disk-full", "clear"}
+        lasting = {"capacity", "quota", "throttle", "slow", "expired", "disk-full", "clear"}
         return f"{USAGE[verb].partition(':')[2].strip()}" if verb in lasting else None
 
     def throttles(self) -> bool:
@@ -90,6 +92,8 @@ def _changed(now: Troubles, verb: str, words: list[str]) -> Troubles:
         return replace(now, slow_s=_one(words, seconds, most=60.0))
     if words and verb != "nvidia-smi":
         raise ValueError(words)
+    if verb == "expired":
+        return replace(now, expired=True)
     return replace(now, disk_full=True) if verb == "disk-full" else now
 
 

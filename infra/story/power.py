@@ -12,7 +12,7 @@ from infra import budget
 from infra.aws import lifecycle, rings
 from infra.aws.ending import end_rig
 from infra.aws.instance import Instance, find, sight
-from infra.errors import NothingToDo, RigError, UserError, WorldError
+from infra.errors import AWS_IS_SHUT, NothingToDo, RigError, UserError, WorldError
 from infra.host.connection import Host
 from infra.host.facts import Facts, RunFacts, ask_facts
 from infra.job import artifacts, run
@@ -193,10 +193,18 @@ def afterwards(rig: Rig) -> Iterator[None]:
 
 
 def end_as_wished(rig: Rig) -> None:
-    if rig.settings.after == "stop":
-        stop(rig)
-    elif rig.settings.after == "terminate":
-        terminate(rig, lose_results=False)
+    """Raises WorldError when AWS does not let us: then a machine costs on, and its reader must act."""
+    wish = rig.settings.after
+    try:
+        if wish == "stop":
+            stop(rig)
+        elif wish == "terminate":
+            terminate(rig, lose_results=False)
+    except AWS_IS_SHUT as error:
+        raise WorldError(
+            f"AFTER={wish} WAS NOT CARRIED OUT: the machine runs and costs money until a guard stops it. {error.cause}",
+            f"{error.hint}\n`rig {wish}` then ends it",
+        ) from error
 
 
 def bring_all_home(rig: Rig, instance: Instance) -> None:

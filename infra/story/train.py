@@ -10,7 +10,7 @@ from pathlib import Path
 from infra.aws.cost import RunCost, run_cost
 from infra.aws.instance import Instance, write_tags
 from infra.aws.meter import price_of
-from infra.errors import BadSettings, NothingToDo, UserError, WorldError
+from infra.errors import AWS_IS_SHUT, BadSettings, NothingToDo, UserError, WorldError
 from infra.host.connection import Host
 from infra.host.facts import Facts, RunFacts, ask_facts
 from infra.host.patience import persistently
@@ -137,18 +137,31 @@ def container_for(rig: Rig, instance: Instance, facts: Facts, job: Job, name: st
     return dataclasses.replace(container, command=job.command_in(container.run_dir, container.data_dir))
 
 
-def follow_run(rig: Rig, name: str, show: Show) -> None:
-    """Show the log of run *name* until it has ended. The run needs none of this: stop it and call it again at will."""
-    with open_host(rig, running_instance(rig)) as host:
+def follow_run(rig: Rig, name: str, show: Show) -> Instance:
+    """Show the log of run *name* until it has ended; where it ran. The run needs none of this: stop it and call it
+    again at will."""
+    instance = running_instance(rig)
+    with open_host(rig, instance) as host:
         facts = facts_of(rig, host)
         one = find_run(facts.runs, name)
         if one.state in ("running", "unknown") or not one.fetched:
-            run.follow(_Way(rig, host, name), facts.docker or ("docker",), name, show, tell=rig.tell)
+            way = _Way(rig, host, instance, name)
+            run.follow(way, facts.docker or ("docker",), name, show, tell=rig.tell)
+            instance = way.instance
+    return instance
 
 
-def bring_run_home(rig: Rig, name: str) -> Outcome:
-    """Bring the results of run *name* home, and judge it. Raises JobFailed, ArtifactsMissing."""
-    instance = running_instance(rig)  # asked anew: after a drop it may have another address
+def bring_run_home(rig: Rig, name: str, known: Instance) -> Outcome:
+    """Bring the results of run *name* home, and judge it. Raises JobFailed, ArtifactsMissing.
+
+    *known*: where it ran. It is asked anew, for after a drop it may have another address; if AWS does not answer any
+    more (a login lasts hours, a run may take days), the way over SSH is as it was.
+    """
+    try:
+        instance = running_instance(rig)
+    except AWS_IS_SHUT as error:
+        rig.tell(f"{error.cause}. SSH needs no AWS: going on without it")
+        instance = known
     with open_host(rig, instance) as host:
         host.get_ready()
         return fetch_run(rig, host, instance, name)
@@ -157,19 +170,27 @@ def bring_run_home(rig: Rig, name: str) -> Outcome:
 class _Way:
     """The way to the host while a run is followed: first the open one, then found anew each time it was lost."""
 
-    def __init__(self, rig: Rig, host: Host, run_name: str) -> None:
+    def __init__(self, rig: Rig, host: Host, instance: Instance, run_name: str) -> None:
         self._rig, self._host, self._run_name = rig, host, run_name
-        self._lost = False
+        self.instance = instance
+        self._lost = self._shut = False
 
     def __call__(self) -> Host:
         if self._lost:
-            self._host = open_host(self._rig, self._instance())
+            self.instance = self._find()
+            self._host = open_host(self._rig, self.instance)
         self._lost = True
         return self._host
 
-    def _instance(self) -> Instance:
+    def _find(self) -> Instance:
+        """Where it is now; where it was, if AWS does not tell."""
         try:
             return running_instance(self._rig)
+        except AWS_IS_SHUT as error:
+            if not self._shut:
+                self._rig.tell(f"{error.cause}. SSH needs no AWS: trying {self.instance.address}, where it was")
+            self._shut = True
+            return self.instance
         except UserError as error:
             raise WorldError(
                 f"While run {self._run_name} was followed, its machine went off. {error.cause}",
@@ -182,7 +203,7 @@ def fetch_run(rig: Rig, host: Host, instance: Instance, name: str) -> Outcome:
     one = find_run(facts.runs, name)
     outcome = bring_home(rig, host, instance, facts, one)
     if one.state != "running" and not facts.nameless and {other.name for other in facts.unfetched} <= {one.name}:
-        mark_home(rig, instance, home=True)
+        _tell_aws_all_is_home(rig, instance)
     if one.state != "running":
         judge(one, facts.ended)
         if artifacts.ending(outcome.folder).get("results") != "optional":
@@ -197,6 +218,14 @@ def bring_home(rig: Rig, host: Host, instance: Instance, facts: Facts, one: RunF
     point_latest(rig.runs)
     cost = run_cost(one.name, artifacts.ending(folder))
     return Outcome(run=one.name, folder=folder, exit_code=one.exit_code, cost=cost)
+
+
+def _tell_aws_all_is_home(rig: Rig, instance: Instance) -> None:
+    """Without it `terminate` asks once more than it had to, which is the safe side."""
+    try:
+        mark_home(rig, instance, home=True)
+    except AWS_IS_SHUT as error:
+        rig.tell(f"The results are home, but AWS does not know it yet: {error.cause}. `rig pull` tells it later")
 
 
 def mark_home(rig: Rig, instance: Instance, *, home: bool) -> None:

@@ -37,6 +37,12 @@ def test_a_ready_account_passes_every_check(aws, tell):
             "ami-0d1a0000000022040, Deep Learning Base AMI with Single CUDA (Ubuntu 22.04) 20261014, "
             "at least 15 GiB of disk",
         ),
+        Check(
+            "network",
+            True,
+            "default subnets with public addresses in us-east-1a, us-east-1b, us-east-1c, us-east-1d, us-east-1e, "
+            "us-east-1f",
+        ),
     ]
 
 
@@ -85,7 +91,7 @@ def test_what_nobody_can_tell_is_neither_well_nor_ill(aws, tell, answer):
 def test_a_type_that_cannot_work_leaves_price_and_quota_out(aws, tell):
     checks = by_name(examine(aws, Settings(type=("p5.48xlarge",)), tell=tell))
 
-    assert set(checks) == {"credentials", "region", "type", "image"}
+    assert set(checks) == {"credentials", "region", "type", "image", "network"}
     assert checks["type"].mend.startswith("instead of p5.48xlarge: p4de.24xlarge")
 
 

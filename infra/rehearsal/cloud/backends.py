@@ -84,7 +84,10 @@ def _refuse_start(ec2: Any, faults: Faults, instance: Any) -> None:
 def mends(parts: Parts) -> Mends:
     return Mends(
         checks={
-            ("*", "*"): (lambda call, _: _refuse_as_too_fast(call, parts.faults),),
+            ("*", "*"): (
+                lambda call, _: _refuse_as_expired(call, parts.faults),
+                lambda call, _: _refuse_as_too_fast(call, parts.faults),
+            ),
             ("ec2", "RunInstances"): launches.LAUNCH_CHECKS,
             ("ec2", "ModifyInstanceAttribute"): (attributes.refuse_type_of_running,),
             ("scheduler", "CreateSchedule"): (schedules.refuse_bad_schedule,),
@@ -101,6 +104,12 @@ def mends(parts: Parts) -> Mends:
         },
         rewrites={("ec2", "ModifyInstanceAttribute"): attributes.in_the_form_moto_reads},
     )
+
+
+def _refuse_as_expired(call: Call, faults: Faults) -> None:
+    if faults.now.expired and call.service != "s3":  # there the instance speaks, by a role of its own
+        code = "RequestExpired" if call.service == "ec2" else "ExpiredToken"
+        raise Refusal(code, "The security token included in the request is expired")
 
 
 def _refuse_as_too_fast(call: Call, faults: Faults) -> None:
