@@ -9,7 +9,7 @@ from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
-from infra.cli import screens
+from infra.cli import ended, screens
 from infra.cli.bar import LogView
 from infra.cli.hints import theirs
 from infra.cli.open import open_rig
@@ -56,9 +56,7 @@ def demo(options: Namespace, settings: Settings) -> int:
     finally:
         if ours:
             client.down(Path.cwd())
-    deliver(
-        screens.demo(done, seconds=time.monotonic() - began, here=Path.cwd(), summary=artifacts.summary(done.folder))
-    )
+    deliver(ended.demo(done, seconds=time.monotonic() - began, here=Path.cwd(), summary=artifacts.summary(done.folder)))
     return 0
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from pathlib import Path
 
-from infra.cli import screens
+from infra.cli import ended
 from infra.cli.bar import LogView
 from infra.cli.hints import theirs
 from infra.cli.open import data_folder
@@ -73,7 +73,7 @@ def _show(folder: Path, name: str, code: int) -> int:
         raise JobFailed(error.cause, _hint_here(error.hint)) from None
     cost = run_cost(name, artifacts.ending(folder))
     done = Outcome(run=name, folder=folder.resolve(), exit_code=code, cost=cost)
-    deliver(screens.outcome(done, artifacts.summary(folder), here=Path.cwd()))
+    deliver(ended.outcome(done, artifacts.summary(folder), here=Path.cwd()))
     return 0
 
 

@@ -118,10 +118,10 @@ def _follow(rig: Rig, name: str) -> int:
 
 
 def _print_outcome(done: Outcome) -> None:
-    from infra.cli import screens
+    from infra.cli import ended
     from infra.job import artifacts
 
-    deliver(screens.outcome(done, artifacts.summary(done.folder), here=Path.cwd()))
+    deliver(ended.outcome(done, artifacts.summary(done.folder), here=Path.cwd()))
 
 
 def pull(options: Namespace, settings: Settings) -> int:

@@ -6,7 +6,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from infra.aws.cost import THIS_START, InstanceCost, RunCost
-from infra.cli import screens
+from infra.cli import ended, screens
 from infra.story.train import Outcome
 
 RUN = RunCost("r", "g4dn.xlarge", 205.0, 0.0307, pretended=True)
@@ -19,7 +19,7 @@ def test_pretended_money_is_what_it_would_be_and_one_figure_everywhere() -> None
     )  # fmt: skip
 
     costs = screens.costs([rig], [RUN], pretended=True)
-    last = screens.outcome(Outcome(run="r", folder=Path("r"), exit_code=0, cost=RUN), {}, here=Path.cwd())
+    last = ended.outcome(Outcome(run="r", folder=Path("r"), exit_code=0, cost=RUN), {}, here=Path.cwd())
 
     assert "would be $0.01" in costs
     assert "would be $0.0307" in costs
@@ -30,4 +30,4 @@ def test_pretended_money_is_what_it_would_be_and_one_figure_everywhere() -> None
 def test_a_cancelled_run_shows_its_exit_code() -> None:
     done = Outcome(run="r", folder=Path("r"), exit_code=137, cost=RUN)
 
-    assert "  exit code  137" in screens.outcome(done, {}, here=Path.cwd())
+    assert "  exit code  137" in ended.outcome(done, {}, here=Path.cwd())

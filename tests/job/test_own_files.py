@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
 from infra.aws.cost import run_cost
-from infra.cli import screens
+from infra.cli import ended, screens
 from infra.job import artifacts
 from infra.story.train import Outcome
 from infra.story.watch import row
@@ -47,7 +47,7 @@ def test_files_of_any_shape_are_shown_or_left_out(
 
     found, cost = artifacts.as_recorded(tmp_path), run_cost("r", artifacts.ending(tmp_path))
     done = Outcome(run="r", folder=tmp_path, exit_code=0, cost=cost)
-    shown = screens.outcome(done, artifacts.summary(tmp_path), here=tmp_path)
+    shown = ended.outcome(done, artifacts.summary(tmp_path), here=tmp_path)
     costs = screens.costs([], [cost], pretended=False)
     row(metrics.decode(errors="replace"))
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from infra.aws.cost import RunCost
-from infra.cli import screens
+from infra.cli import ended
 from infra.job import artifacts
 from infra.story.train import Outcome
 from training.compat import mx
@@ -132,7 +132,7 @@ def test_the_lines_on_the_last_screen_load_what_was_learned(
     finished_run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     done = Outcome(run="run", folder=finished_run, exit_code=0, cost=RunCost("run", "", 1.0, None))
-    shown = screens.outcome(done, artifacts.summary(finished_run), here=finished_run.parent)
+    shown = ended.outcome(done, artifacts.summary(finished_run), here=finished_run.parent)
     lines = shown.partition("in Python, in this folder:\n")[2].splitlines()
     monkeypatch.chdir(finished_run.parent)
     names: dict[str, Any] = {}
