@@ -17,6 +17,7 @@ RigError                exit 1
     ├── HostKeyChanged
     ├── RehearsalDown
     ├── JobFailed
+    │   └── JobRefused   exit 2   a job of the kit says that what it was asked makes no sense
     └── ArtifactsMissing
 """
 
@@ -107,6 +108,10 @@ class RehearsalDown(WorldError):
 
 class JobFailed(WorldError):
     pass
+
+
+class JobRefused(JobFailed):
+    exit_code = 2
 
 
 class ArtifactsMissing(WorldError):

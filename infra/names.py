@@ -27,5 +27,4 @@ KIT_DIR: Final = "rig/kit"  # the kit's own small programs (scripts/record.py)
 JOBS_DIR: Final = "rig/kit/jobs"  # what each run is to do: NAME.json
 RUNS_DIR: Final = "rig/runs"  # one work folder per run
 DATA_DIR: Final = "rig/data"
-SNAPSHOTS_DIR: Final = "rig/snapshots"  # the code as it was when a run started, one folder per run
 FETCHED_DIR: Final = "rig/fetched"  # an empty file per run whose results are home and verified

@@ -25,7 +25,7 @@ NOT_THERE = 3
 RIG = Path(__file__).resolve().parents[1]
 CONFIG = RIG / "kit" / "copies.json"
 SYNC = ["aws", "s3", "sync", "--only-show-errors"]
-HALF_WRITTEN = ["--exclude", "*.part", "--exclude", "*.aside-*"]
+HALF_WRITTEN = ["--exclude", "*.part", "--exclude", "*.aside-*", "--exclude", ".code/*", "--exclude", ".code.json"]
 UNIT = """\
 [Unit]
 Description=Gluon Rig copies of results

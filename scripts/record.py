@@ -28,6 +28,14 @@ import time
 from pathlib import Path
 from typing import IO
 
+# On the instance this file is a program with its neighbours beside it; on the laptop it is in a package as well.
+if __package__:
+    from scripts import workspace
+    from scripts.advice import advice
+else:
+    import workspace  # type: ignore[import-not-found, no-redef]
+    from advice import advice  # type: ignore[import-not-found, no-redef]
+
 MARK = "gluon-rig"  # a program may write files of these names too; ours say so
 OUR_SEAL = rb"MANIFEST\.sha256|\.MANIFEST\.sha256\.\d+\.part"
 LOG, EXIT, MANIFEST, JOB = "train.log", "exit.json", "MANIFEST.sha256", "job.json"
@@ -70,9 +78,10 @@ def record(workdir: Path, command: list[str]) -> int:
     # Unbuffered: what a full disk refused must not be tried, and fail, again when the file is closed.
     with (workdir / LOG).open("ab", buffering=0) as log:
         refusal = gpu_missing()
-        exit_code = refuse(log, refusal) if refusal else child.run(command, log)
-        if exit_code and "Read-only file system" in last_words(workdir / LOG):
-            announce(log, "gluon-rig: the code is read-only here; write into ./out or below $RIG_RUN_DIR\n")
+        with workspace.gathering(workdir):
+            exit_code = refuse(log, refusal) if refusal else child.run(command, log)
+        if exit_code and (next_step := advice(last_words(workdir / LOG), in_container=workspace.is_given(workdir))):
+            announce(log, f"gluon-rig: {next_step}\n")
     end = {
         **ending(command, exit_code, started, signal_name=child.asked_to_end, killed=oom_kills() - killed_before),
         "seconds_before": seconds_before,
@@ -286,6 +295,8 @@ def seal(workdir: Path) -> None:
 
     A file that cannot be read is left out and said: it must not cost the others their seal.
     """
+    for trouble in workspace.gather(workdir):
+        print(f"Not among the results: {trouble}", file=sys.stderr)
     root = os.fsencode(workdir)
     lines = []
     for name in sorted(files_below(root)):
@@ -297,10 +308,14 @@ def seal(workdir: Path) -> None:
 
 
 def files_below(root: bytes) -> list[bytes]:
-    """Names in bytes: on Linux a name is any bytes but / and zero, and need not be text."""
+    """Names in bytes: on Linux a name is any bytes but / and zero, and need not be text.
+
+    The run's copy of the code is no result; what the run wrote there has a second name beside it.
+    """
     paths = (os.path.join(folder, name) for folder, _, names in os.walk(root) for name in names)
     names = (os.path.relpath(path, root) for path in paths if is_plain(path))
-    return [name for name in names if not re.fullmatch(OUR_SEAL, name)]
+    ours = {os.fsencode(name) for name in workspace.OURS}
+    return [name for name in names if name.split(b"/")[0] not in ours and not re.fullmatch(OUR_SEAL, name)]
 
 
 def is_plain(path: bytes) -> bool:

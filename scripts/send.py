@@ -26,6 +26,7 @@ from collections.abc import Iterator
 from typing import IO
 
 MANIFEST = b"MANIFEST.sha256"
+NO_RESULTS = (b".code", b".code.json")  # the run's copy of the code, and what it was (scripts/workspace.py)
 TORN = "torn"  # the member that follows one whose file shrank while it was sent
 PULSE_S = 10.0  # a sign of life, so that a long sum is not taken for a machine that hangs
 CHUNK = 1 << 20
@@ -68,6 +69,8 @@ def things(root: bytes, *, over: bool) -> Iterator[dict[str, object]]:
             continue
         for name in names:
             path = os.path.join(folder, name)
+            if path in NO_RESULTS:
+                continue
             thing = look(os.path.join(root, path), over=over)
             if thing["kind"] == "gone":  # since we read the folder
                 continue

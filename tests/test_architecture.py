@@ -24,7 +24,7 @@ DOORS = {
     "kingfisher_sdk": "infra/host/secret_scan.py",
 }
 # Programs that run on the instance stand alone; only the record they leave is known to the laptop.
-SCRIPTS_OPEN_TO = {"job": {"scripts.record", "scripts.copies"}}
+SCRIPTS_OPEN_TO = {"job": {"scripts.record", "scripts.copies", "scripts.workspace"}}
 
 
 def modules(package: str) -> list[Path]:

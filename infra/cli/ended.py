@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from infra.cli.screens import table
-from infra.job.artifacts import as_number
+from infra.job.artifacts import as_number, left_nothing
 
 if TYPE_CHECKING:
     from infra.story.train import Outcome
@@ -22,6 +22,8 @@ def outcome(done: Outcome, summary: Mapping[str, Any], *, here: Path) -> str:
     if done.exit_code:
         rows.append(("exit code", str(done.exit_code)))
     rows.append(("results", _short(done.folder, here)))
+    if left_nothing(done.folder):
+        rows.append(("files", _HOW_FILES_COME_HOME if done.cost.instance_type else _HERE_FILES_STAY))
     rows += [(label, _short(done.folder / name, here)) for label, name in _PIECES if (done.folder / name).exists()]
     return table(rows) + (
         _in_python(Path(_short(done.folder, here))) if (done.folder / "model-symbol.json").exists() else ""
@@ -58,6 +60,8 @@ def _trains_here(done: Outcome) -> str:
     return "`make train JOB=lenet` trains on this CPU, " if (done.folder / "best.params").exists() else ""
 
 
+_HOW_FILES_COME_HOME = "none: what a run writes beside its script, into ./out or below $RIG_RUN_DIR comes home"
+_HERE_FILES_STAY = "none below $RIG_RUN_DIR: what the run wrote beside its script stays there"
 _PIECES = [
     ("report", "report.html"),
     ("curves", "curves.png"),

@@ -57,8 +57,6 @@ def _run(settings: Settings, job: Job, name: str) -> int:
         return INTERRUPTED
     finally:
         point_latest(RUNS)
-    if code == 2:
-        raise UserError(f"{job.name} did not start, for the reason above.")
     return _show(RUNS / name, name, code)
 
 
@@ -68,9 +66,9 @@ def _show(folder: Path, name: str, code: int) -> int:
     from infra.story.train import Outcome
 
     try:
-        judge(artifacts.as_recorded(folder))
+        judge(artifacts.as_recorded(folder), command=artifacts.command_of(folder))
     except JobFailed as error:
-        raise JobFailed(error.cause, _hint_here(error.hint)) from None
+        raise type(error)(error.cause, _hint_here(error.hint)) from None
     cost = run_cost(name, artifacts.ending(folder))
     done = Outcome(run=name, folder=folder.resolve(), exit_code=code, cost=cost)
     deliver(ended.outcome(done, artifacts.summary(folder), here=Path.cwd()))

@@ -14,9 +14,9 @@ from infra.host import foreign
 from infra.host.connection import Host
 from infra.host.foreign import json_object, shown
 from infra.host.programs import SCRIPTS, hear, program
-from infra.names import CODE_DIR, DATA_DIR, FETCHED_DIR, KIT_DIR, RUNS_DIR, SNAPSHOTS_DIR
+from infra.names import CODE_DIR, DATA_DIR, FETCHED_DIR, KIT_DIR, RUNS_DIR
 
-PROGRAMS = ("record.py", "host_facts.py", "copies.py")
+PROGRAMS = ("record.py", "workspace.py", "advice.py", "host_facts.py", "copies.py")
 WAYS = ((), ("docker",), ("sudo", "-n", "docker"))
 STATES = ("running", "ended", "lost", "unknown")
 T = TypeVar("T")
@@ -85,7 +85,7 @@ def ask_facts(host: Host, *, images: Sequence[str] = ()) -> Facts:
 
 def _lay_out() -> list[str]:
     """Folders and programs for the next run. On a full disk they cannot be written, and the questions go on."""
-    folders = [CODE_DIR, KIT_DIR, RUNS_DIR, DATA_DIR, SNAPSHOTS_DIR, FETCHED_DIR]
+    folders = [CODE_DIR, KIT_DIR, RUNS_DIR, DATA_DIR, FETCHED_DIR]
     return ["sh", "-c", f'mkdir -p "$@"; tar -xf - -C {KIT_DIR}; true', "sh", *folders]
 
 

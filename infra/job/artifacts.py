@@ -99,14 +99,16 @@ def listed(left: Mapping[str, str]) -> str:
     return first + (f", and {len(left) - _SHOWN} more" if len(left) > _SHOWN else "")
 
 
-def require_results(folder: Path) -> None:
-    """Raises ArtifactsMissing if the run left nothing but the record every run has."""
+def left_nothing(folder: Path) -> bool:
+    """Whether the run, which was to leave files, left only the record every run has. That is no failure."""
+    end = ending(folder)
     left = (path for path in folder.rglob("*") if path.is_file() and path not in {folder / name for name in _RECORD})
-    if not any(left):
-        raise ArtifactsMissing(
-            f"The run ended well but left no results in {folder}.",
-            "write them below the folder named by the environment variable RIG_RUN_DIR, or into ./out",
-        )
+    return bool(end) and end.get("results") != "optional" and not any(left)
+
+
+def command_of(folder: Path) -> list[str]:
+    """What ran, as the recorder wrote it down."""
+    return list(ending(folder).get("command", []))
 
 
 def summary(folder: Path) -> Mapping[str, Any]:
@@ -166,7 +168,12 @@ def _is_text(value: object) -> bool:
     return isinstance(value, str)
 
 
+def _is_words(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(word, str) for word in value)
+
+
 _KINDS: Mapping[str, Callable[[object], bool]] = {
+    "command": _is_words,
     "exit_code": lambda value: isinstance(value, int) and not isinstance(value, bool),
     "pretended": lambda value: isinstance(value, bool),
     **dict.fromkeys(("seconds", "seconds_before", "usd_per_hour", "oom_kills"), _is_amount),

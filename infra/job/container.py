@@ -9,8 +9,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from infra.host.facts import Facts
-from infra.names import CODE_DIR, DATA_DIR, FETCHED_DIR, KIT_DIR, RUN_LABEL, RUNS_DIR, SNAPSHOTS_DIR
+from infra.names import CODE_DIR, DATA_DIR, FETCHED_DIR, KIT_DIR, RUN_LABEL, RUNS_DIR
+from scripts import workspace
 
+# Caches and sockets are no results: they stay out of HOME.
+_CACHES = (
+    "IPYTHONDIR",
+    "JUPYTER_CONFIG_DIR",
+    "JUPYTER_DATA_DIR",
+    "JUPYTER_RUNTIME_DIR",
+    "MPLCONFIGDIR",
+    "XDG_CACHE_HOME",
+)
 STOP_TIMEOUT_S = 60  # what a job gets between SIGTERM and SIGKILL to save its checkpoint
 
 
@@ -38,7 +48,7 @@ class Container:
 
     @property
     def code_dir(self) -> str:
-        return self.folder(f"{SNAPSHOTS_DIR}/{self.run}")
+        return f"{self.run_dir}/{workspace.COPY}"
 
     @property
     def data_dir(self) -> str:
@@ -46,18 +56,15 @@ class Container:
 
 
 def prepare(container: Container) -> tuple[list[str], ...]:
-    """Give the run a snapshot of the code (hard links: no copy, and the next sync cannot change a running job).
+    """Give the run a copy of the code: the next sync cannot change it, and what the run writes there is its own.
 
-    May be repeated, and clears away what an earlier part of a resumed run left.
+    A real copy, not hard links: a write through one would change the code for every later run. May be repeated.
     """
-    out = f"{container.run_dir}/out"
+    program = container.folder(f"{KIT_DIR}/workspace.py")
     return (
-        ["mkdir", "-p", out],
-        ["rm", "-rf", container.code_dir, container.folder(f"{FETCHED_DIR}/{container.run}")],
-        ["cp", "-al", container.folder(CODE_DIR), container.code_dir],
-        # A script that writes into ./out writes into the run folder, though the code itself is read-only.
-        ["rm", "-rf", f"{container.code_dir}/out"],
-        ["ln", "-s", out, f"{container.code_dir}/out"],
+        ["mkdir", "-p", container.run_dir],
+        ["rm", "-f", container.folder(f"{FETCHED_DIR}/{container.run}")],
+        ["python3", program, container.folder(CODE_DIR), container.run_dir],
     )
 
 
@@ -65,28 +72,27 @@ def undo(container: Container) -> tuple[list[str], ...]:
     """Take back what a start that failed has made. A folder with something in it, of a resumed run, stays."""
     return (
         docker_remove(container.facts.docker, container.run),
-        ["rm", "-rf", container.code_dir],
-        ["rm", "-d", f"{container.run_dir}/out", container.run_dir],
+        drop_copy(container.run_dir),
+        ["rm", "-d", f"{container.run_dir}/{workspace.OUT}", container.run_dir],
     )
 
 
 def docker_run(container: Container) -> list[str]:
     facts = container.facts
     volumes = [
-        f"{container.code_dir}:{container.code_dir}:ro",
         f"{container.folder(KIT_DIR)}:{container.folder(KIT_DIR)}:ro",
         f"{container.run_dir}:{container.run_dir}",
         f"{container.data_dir}:{container.data_dir}",
     ]
     environment = {
         "HOME": container.run_dir,
-        "MPLCONFIGDIR": "/tmp/matplotlib",  # caches are no results: they stay out of HOME
-        "PYTHONDONTWRITEBYTECODE": "1",  # the code is read-only
+        "MXNET_HOME": f"{container.data_dir}/mxnet",  # data sets and models: the next run finds them there
+        **{name: f"/tmp/{name.lower()}" for name in _CACHES},
+        "PYTHONDONTWRITEBYTECODE": "1",  # nor is compiled code
         "PYTHONUNBUFFERED": "1",  # a line is seen when it is printed
         "RIG_DATA": container.data_dir,
         "RIG_RUN": container.run,
         "RIG_RUN_DIR": container.run_dir,
-        "XDG_CACHE_HOME": "/tmp/cache",
         **({"RIG_REQUIRE_GPU": "1"} if container.gpu else {}),
         **container.environment,
     }
@@ -142,11 +148,15 @@ def docker_stop(docker: Sequence[str], run: str) -> list[str]:
     return [*docker, "stop", "--time", str(STOP_TIMEOUT_S), container_name(run)]
 
 
+def drop_copy(run_dir: str) -> list[str]:
+    """Its memory first: what is left of a copy must not be taken for what the run wanted (scripts/workspace.py)."""
+    return ["rm", "-rf", f"{run_dir}/{workspace.BEFORE}", f"{run_dir}/{workspace.COPY}"]
+
+
 def forget(docker: Sequence[str], home: str, run: str) -> tuple[list[str], ...]:
-    """Mark a run as home and verified; its container and its snapshot of the code have done their duty."""
-    snapshot = f"{home}/{SNAPSHOTS_DIR}/{run}"
+    """Mark a run as home and verified; its container and its copy of the code have done their duty."""
     return (
         ["touch", f"{home}/{FETCHED_DIR}/{run}"],
-        ["rm", "-rf", snapshot],
+        drop_copy(f"{home}/{RUNS_DIR}/{run}"),
         docker_remove(docker, run),
     )

@@ -6,8 +6,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from infra.job.spec import Job
@@ -24,6 +24,26 @@ def run_here(job: Job, name: str, *, runs: Path, code: Path, data: Path, show: C
     folder = (runs / name).resolve()
     folder.mkdir(parents=True, exist_ok=True)
     write_whole(folder / JOB, job.to_json().encode() + b"\n")
+    with _out_folder(code):
+        return _run(job, name, folder, code, data, show)
+
+
+@contextmanager
+def _out_folder(code: Path) -> Iterator[None]:
+    """./out is there, as it is on an instance; what nobody wrote into is taken away again."""
+    out = code / "out"
+    made = not os.path.lexists(out)
+    with suppress(OSError):  # a code folder nobody may write into: a program that needs ./out says so
+        out.mkdir()
+    try:
+        yield
+    finally:
+        with suppress(OSError):  # something is in it: it stays
+            if made:
+                out.rmdir()
+
+
+def _run(job: Job, name: str, folder: Path, code: Path, data: Path, show: Callable[[str], None]) -> int:
     command = [sys.executable if word == "python3" else word for word in job.command_in(str(folder), str(data))]
     process = subprocess.Popen(
         [sys.executable, str(_RECORD), str(folder), "--", *command],
@@ -61,10 +81,20 @@ def _hear_out(process: subprocess.Popen[bytes], show: Callable[[str], None]) -> 
 
 
 def _environment(job: Job, name: str, folder: Path, data: Path) -> dict[str, str]:
+    bin_folder = str(Path(sys.executable).parent)
     return {
+        **_mxnet_home(data),
+        "JUPYTER_PREFER_ENV_PATH": "1",  # a notebook's kernel is this Python, not one the person has elsewhere
+        "PATH": os.pathsep.join([bin_folder, os.environ.get("PATH", os.defpath)]),  # `python` in a command, likewise
         "PYTHONUNBUFFERED": "1",
         "RIG_DATA": str(data),
         "RIG_RESULTS": "required" if job.results else "optional",
         "RIG_RUN": name,
         "RIG_RUN_DIR": str(folder),
     }
+
+
+def _mxnet_home(data: Path) -> dict[str, str]:
+    """The data folder, as on an instance; but where MXNet has kept files before, it goes on finding them."""
+    used = "MXNET_HOME" in os.environ or (Path.home() / ".mxnet").exists()
+    return {} if used else {"MXNET_HOME": str(data / "mxnet")}

@@ -8,6 +8,7 @@ import difflib
 import json
 import secrets
 import shlex
+import warnings
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,9 +20,9 @@ from infra.text import read_text
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """*command* is complete but for the folders, which stand in it as RUN_DIR and DATA_DIR. *results*: whether a run
-    that leaves nothing but its log has failed. *requirements*: the text of the script's own requirements.txt.
-    *needs*: the files below the code folder without which it cannot run."""
+    """*command* is complete but for the folders, which stand in it as RUN_DIR and DATA_OPTION. *results*: whether it is
+    to leave files; of a command, what it prints is the result. *requirements*: the text of the script's own
+    requirements.txt. *needs*: the files below the code folder without which it cannot run."""
 
     name: str
     command: tuple[str, ...]
@@ -48,7 +49,11 @@ class Job:
 
     def command_in(self, run_dir: str, data_dir: str) -> list[str]:
         places = {RUN_DIR: run_dir, DATA_OPTION: f"data={data_dir}"}
-        return [places.get(word, word) for word in self.command]
+        return [places.get(word) or _below(run_dir, word) for word in self.command]
+
+
+def _below(run_dir: str, word: str) -> str:
+    return run_dir + word.removeprefix(RUN_DIR) if word.startswith(f"{RUN_DIR}/") else word
 
 
 _LONGEST_BYTES = 64 << 10  # Linux starts no program with a word beyond 128 KiB, and quoting makes it longer
@@ -97,7 +102,7 @@ def jobs_in(code: Path) -> tuple[str, ...]:
 
 
 def script_job(script: str, code: Path, args: str = "") -> Job:
-    """A Python program of the person's, anywhere below *code*. Raises BadSettings if it is not there."""
+    """A Python program or a notebook of the person's, anywhere below *code*. Raises BadSettings if it is not there."""
     path = Path(script) if Path(script).is_absolute() else code / script
     if not path.is_file():
         raise BadSettings(
@@ -113,8 +118,49 @@ def script_job(script: str, code: Path, args: str = "") -> Job:
     requirements = read_text(own) if own.is_file() else ""
     # "./": Python would take a name that begins with a dash for an option.
     word = f"./{inside}" if str(inside).startswith("-") else str(inside)
+    command = _notebook(inside, word) if inside.suffix == ".ipynb" else ("python3", word)
+    if inside.suffix != ".ipynb":
+        require_python(path)
     needs = (str(inside), *([str(inside.with_name(own.name))] if requirements else []))
-    return Job(name=inside.stem, command=("python3", word, *_split(args)), requirements=requirements, needs=needs)
+    return Job(name=inside.stem, command=(*command, *_split(args)), requirements=requirements, needs=needs)
+
+
+def _notebook(inside: PurePosixPath, word: str) -> tuple[str, ...]:
+    """Every cell in order, in the notebook's own folder, as Jupyter would; the notebook with what it showed is the
+    result, also when a cell fails. ARGS="-p name value" sets a parameter. https://papermill.readthedocs.io"""
+    return (
+        "python3", "-m", "papermill", word, f"{RUN_DIR}/{inside.name}", "--cwd", str(inside.parent),
+        # Whatever kernel it was written with: there is one.
+        "--kernel", "python3", "--language", "python",
+        "--no-progress-bar", "--stdout-file", "/dev/stdout", "--stderr-file", "/dev/stderr",
+    )  # fmt: skip
+
+
+def require_python(path: Path) -> None:
+    """Raises BadSettings for a script that Python cannot read: now, not on a machine that costs money meanwhile."""
+    try:
+        with warnings.catch_warnings():  # a "\\d" in a text is for the run to remark on
+            warnings.simplefilter("ignore")
+            ast.parse(path.read_bytes())
+    except (SyntaxError, ValueError) as error:  # ValueError: a zero byte
+        line = (getattr(error, "text", None) or "").strip()
+        raise BadSettings(f"script = {str(path)!r} is no Python: {_where(error)}", _instead(path, line)) from error
+
+
+def _where(error: Exception) -> str:
+    if isinstance(error, SyntaxError) and error.lineno:
+        return f"line {error.lineno}: {(error.text or '').strip() or error.msg}"
+    return str(error)
+
+
+def _instead(path: Path, line: str) -> str:
+    if line.startswith(("%", "!")):
+        return "that line is a notebook's: give the notebook itself (SCRIPT=name.ipynb), or remove the line"
+    if line.startswith("print "):
+        return "that is Python 2: `python3 -m lib2to3 -w` of Python 3.10 to 3.12 rewrites it, or write print(...)"
+    if path.suffix != ".py":
+        return f"a program in another language is a command: CMD='./{path.name}'"
+    return "mend it, and try again"
 
 
 def command_job(command: str) -> Job:

@@ -3,11 +3,11 @@ Docker's state of the container, and the guard's note of why it switched the mac
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from infra.errors import JobFailed
+from infra.errors import JobFailed, JobRefused
 from infra.guard.record import endings
 from infra.host.facts import RunFacts
 
@@ -15,10 +15,14 @@ from infra.host.facts import RunFacts
 _GUARD_TAKES = timedelta(minutes=10)
 _CLOCK_GRAIN = timedelta(seconds=2)
 KILLED, TERMINATED = 137, 143
+BAD_INPUT = 2  # of `python -m training`; what it means of another program, only that program knows
 
 
-def judge(one: RunFacts, guard: Mapping[str, Any] | None = None) -> None:
-    """Return if the run did well. Raises JobFailed with the words for how it ended. *guard*: its ended.json."""
+def judge(one: RunFacts, guard: Mapping[str, Any] | None = None, *, command: Sequence[str] = ()) -> None:
+    """Return if the run did well. Raises JobFailed with the words for how it ended. *guard*: its ended.json.
+
+    *command*: what ran, as recorded. A run is judged alike wherever it ran.
+    """
     log = f"its last lines are in runs/{one.name}/train.log"
     resume = f"what it had saved is home; `rig train remote --resume {one.name}` goes on from there"
     reason = guard_reason(one, guard)
@@ -43,6 +47,8 @@ def judge(one: RunFacts, guard: Mapping[str, Any] | None = None) -> None:
             f"Run {one.name} was killed from outside (SIGKILL, exit code 137), not for want of memory.",
             f"somebody ran `docker kill`, or the Docker daemon was restarted\n{resume}",
         )
+    if one.exit_code == BAD_INPUT and list(command[1:3]) == ["-m", "training"]:
+        raise JobRefused(f"Run {one.name} did not start, for the reason above.", log)
     raise JobFailed(f"Run {one.name} failed with exit code {one.exit_code}.", log)
 
 

@@ -205,9 +205,7 @@ def fetch_run(rig: Rig, host: Host, instance: Instance, name: str) -> Outcome:
     if one.state != "running" and not facts.nameless and {other.name for other in facts.unfetched} <= {one.name}:
         _tell_aws_all_is_home(rig, instance)
     if one.state != "running":
-        judge(one, facts.ended)
-        if artifacts.ending(outcome.folder).get("results") != "optional":
-            artifacts.require_results(outcome.folder)
+        judge(one, facts.ended, command=artifacts.command_of(outcome.folder))
     return outcome
 
 

@@ -78,13 +78,15 @@ def test_the_container_line_of_a_gpu_run(lenet: Container) -> None:
     assert shlex.join(lines.docker_run(lenet)) == (
         f"docker run --detach --name rig-{RUN} --label gluon-rig.run={RUN} --gpus all --ulimit memlock=-1"
         " --shm-size 4294967296 --memory 16492674417 --ulimit stack=67108864 --init --user 1000:1001 --stop-timeout 60"
-        f" --volume {home}/snapshots/{RUN}:{home}/snapshots/{RUN}:ro --volume {home}/kit:{home}/kit:ro"
+        f" --volume {home}/kit:{home}/kit:ro"
         f" --volume {home}/runs/{RUN}:{home}/runs/{RUN} --volume {home}/data:{home}/data"
-        f" --workdir {home}/snapshots/{RUN} --env HOME={home}/runs/{RUN}"
-        " --env MPLCONFIGDIR=/tmp/matplotlib --env PYTHONDONTWRITEBYTECODE=1"
+        f" --workdir {home}/runs/{RUN}/.code --env HOME={home}/runs/{RUN} --env IPYTHONDIR=/tmp/ipythondir"
+        " --env JUPYTER_CONFIG_DIR=/tmp/jupyter_config_dir --env JUPYTER_DATA_DIR=/tmp/jupyter_data_dir"
+        " --env JUPYTER_RUNTIME_DIR=/tmp/jupyter_runtime_dir --env MPLCONFIGDIR=/tmp/mplconfigdir"
+        f" --env MXNET_HOME={home}/data/mxnet --env PYTHONDONTWRITEBYTECODE=1"
         f" --env PYTHONUNBUFFERED=1 --env RIG_DATA={home}/data --env RIG_REQUIRE_GPU=1 --env RIG_RUN={RUN}"
         f" --env RIG_RUN_DIR={home}/runs/{RUN} --env RIG_USD_PER_HOUR=0.5380"
-        " --env XDG_CACHE_HOME=/tmp/cache gluon-rig:gpu-0123456789ab"
+        " --env XDG_CACHE_HOME=/tmp/xdg_cache_home gluon-rig:gpu-0123456789ab"
         f" python3 {home}/kit/record.py {home}/runs/{RUN} -- python3 -m training lenet"
         f" --workdir {home}/runs/{RUN} data={home}/data num_epochs=3 'note=a b'"
     )
@@ -102,15 +104,13 @@ def test_a_cpu_run_asks_for_no_gpu_and_a_small_machine_still_gets_a_gibibyte_to_
     assert line[line.index("--shm-size") + 1] == str(1 << 30)
 
 
-def test_a_run_works_on_its_own_snapshot_and_its_out_folder_is_in_the_run_folder(lenet: Container) -> None:
+def test_a_run_works_on_its_own_copy_of_the_code(lenet: Container) -> None:
     home = "/home/ubuntu/rig"
 
     assert [shlex.join(words) for words in lines.prepare(lenet)] == [
-        f"mkdir -p {home}/runs/{RUN}/out",
-        f"rm -rf {home}/snapshots/{RUN} {home}/fetched/{RUN}",
-        f"cp -al {home}/code {home}/snapshots/{RUN}",
-        f"rm -rf {home}/snapshots/{RUN}/out",
-        f"ln -s {home}/runs/{RUN}/out {home}/snapshots/{RUN}/out",
+        f"mkdir -p {home}/runs/{RUN}",
+        f"rm -f {home}/fetched/{RUN}",
+        f"python3 {home}/kit/workspace.py {home}/code {home}/runs/{RUN}",
     ]
 
 
@@ -130,7 +130,7 @@ def test_following_judging_stopping_and_forgetting_a_run() -> None:
         "docker inspect --format '{{json .State}}' rig-r1",
         "docker stop --time 60 rig-r1",
         "touch /home/u/rig/fetched/r1",
-        "rm -rf /home/u/rig/snapshots/r1",
+        "rm -rf /home/u/rig/runs/r1/.code.json /home/u/rig/runs/r1/.code",
         "docker rm rig-r1",
     ]
 

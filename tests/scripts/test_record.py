@@ -18,6 +18,7 @@ from hypothesis import strategies as some
 
 from infra.host import manifest
 from infra.job.container import STOP_TIMEOUT_S
+from scripts.advice import advice
 from scripts.record import GRACE_S, LIVE_EVERY_S, Shown
 
 RECORD = Path(__file__).resolve().parents[2] / "scripts" / "record.py"
@@ -152,11 +153,36 @@ def test_a_resumed_run_does_not_wear_the_ending_of_its_first_part(tmp_path: Path
     assert (work / "train.log").read_text().startswith("first\n")
 
 
-def test_a_script_that_writes_beside_itself_is_told_where_to_write(tmp_path: Path) -> None:
-    record(tmp_path / "run", "sh", "-c", "echo 'net.params: Read-only file system' >&2; exit 1")
+@pytest.mark.parametrize(
+    ("said", "next_step"),
+    [
+        (
+            "ModuleNotFoundError: No module named 'yaml.nodes'",
+            "the image has no yaml: write pyyaml into a requirements.txt",
+        ),
+        ("RuntimeError: Failed downloading url https://apache-mxnet.s3/x.zip", "say DATA=that-folder"),
+        ("\x1b[31mNameError: name \x1b[0m'get_ipython' is not defined", "SCRIPT=name.ipynb"),
+        (
+            "FileNotFoundError: [Errno 2] No such file or directory: 'data/car.csv'",
+            "data/car.csv is not there: what .git",
+        ),
+        ("OSError: [Errno 30] Read-only file system: '/x'", "a run may write into its working folder, $RIG_RUN_DIR"),
+        ("ValueError: 3", ""),
+    ],
+)
+def test_an_error_that_a_person_can_mend_comes_with_the_next_step(said: str, next_step: str) -> None:
+    found = advice(f"Traceback ...\n{said}\n", in_container=True)
+
+    assert next_step in found
+    assert bool(found) == bool(next_step)
+    assert "\n" not in found
+
+
+def test_the_next_step_is_the_last_line_of_the_log(tmp_path: Path) -> None:
+    record(tmp_path / "run", sys.executable, "-c", "import no_such_module_here")
 
     assert (tmp_path / "run" / "train.log").read_text().splitlines()[-1] == (
-        "gluon-rig: the code is read-only here; write into ./out or below $RIG_RUN_DIR"
+        "gluon-rig: there is no no_such_module_here here: .venv/bin/python -m pip install no_such_module_here"
     )
 
 

@@ -92,13 +92,31 @@ def test_a_machine_that_stopped_with_results_on_its_disk_is_not_deleted(person: 
     assert person.living() == []
 
 
-def test_a_script_that_leaves_nothing_has_failed_and_a_command_that_leaves_nothing_has_not(person: Person) -> None:
+def test_a_run_that_ends_well_and_leaves_only_its_log_has_done_well_and_is_told_how_files_come_home(
+    person: Person,
+) -> None:
     (person.folder / "silent.py").write_text("print('I keep nothing')\n")
     person.types("launch")
 
-    person.types("train", "remote", "--script", "silent.py", code=1)
-    assert "left no results" in person.said
-    person.types("train", "remote", "--cmd", "echo this is my result")
+    there = person.types("train", "remote", "--script", "silent.py")
+    command = person.types("train", "remote", "--cmd", "echo this is my result")
+    here = person.types("train", "--script", "silent.py")
+
+    assert "files    none: what a run writes beside its script, into ./out or below $RIG_RUN_DIR comes home" in there
+    assert "files    none below $RIG_RUN_DIR" in here
+    assert "files " not in command
+
+
+@pytest.mark.parametrize("place", [(), ("remote",)], ids=["here", "remote"])
+def test_a_program_is_judged_alike_wherever_it_ran(person: Person, place: tuple[str, ...]) -> None:
+    """Exit code 2 is a job's word for bad input; of any other program nobody knows what it means."""
+    (person.folder / "ends.py").write_text("import sys; sys.exit(int(sys.argv[1]))\n")
+    if place:
+        person.types("launch")
+
+    for code, judged in (("0", 0), ("1", 1), ("2", 1), ("3", 1)):
+        person.types("train", *place, "--script", "ends.py", "--args", code, code=judged)
+        assert judged == 0 or f"failed with exit code {code}" in person.said
 
 
 def test_a_laptop_that_moved_is_let_in_before_it_is_missed(person: Person) -> None:
