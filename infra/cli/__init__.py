@@ -93,7 +93,13 @@ def _keep_traceback(words: Sequence[str]) -> str:
 
 
 def _settings(request: Request) -> Settings:
-    return load(request.settings, environ=os.environ, remembered=remembered(Path("rig.toml")), foreign=request.foreign)
+    found = load(request.settings, environ=os.environ, remembered=remembered(Path("rig.toml")), foreign=request.foreign)
+    for path in ("~", found.key, found.data):
+        try:
+            Path(path).expanduser()
+        except RuntimeError:  # HOME=~, or ~somebody who has no account here
+            raise BadSettings(f"{path[:80]!r}: there is no such home folder.", "HOME is an absolute path") from None
+    return found
 
 
 def remembered(path: Path) -> dict[str, Any]:

@@ -77,6 +77,7 @@ def test_everything_that_is_wrong_is_said_together_with_the_nearest_right_name(t
         (["launch", "--name", "a b"], 2, "letters, digits, - and _ only"),
         (["train", "--script", "no.py"], 2, "there is no such file"),
         (["train", "--script", "a.py", "--cmd", "ls"], 2, "a run does one thing"),
+        (["status", "--key", "~nobody-here/k"], 2, "there is no such home folder"),
         (["status"], 2, "there are no AWS credentials on this computer"),
         (["launch"], 2, "there are no AWS credentials on this computer"),
         (["doctor"], 2, "there are no AWS credentials on this computer"),
