@@ -18,7 +18,7 @@ import boto3
 from infra.rehearsal import client
 
 RIG = Path(sys.executable).with_name("rig")
-PATIENCE_S = 120
+PATIENCE_S = 600  # only what has failed waits as long
 
 
 @dataclass
