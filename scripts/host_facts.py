@@ -7,14 +7,20 @@ docker      the words that reach the engine: ["docker"], ["sudo", "docker"], or 
 images      those of the asked images that are here
 gpus        names, as nvidia-smi gives them
 rsync       whether rsync is installed
-runs        every run on this disk: name, state (running, ended, lost, unknown), exit_code, oom, signal, started, ended,
-            sealed, fetched
+beginning   runs that somebody starts at this moment: the folder is there, the container not yet
+notebooks   whether there is a folder of notebooks
+visited     whether a person was led to a shell here
+strays      files below the home folder that have been written since, but for hidden ones and the kit's own
+runs        every other run on this disk: name, state (running, ended, lost, unknown), exit_code, oom, signal, started,
+            ended, sealed, fetched
 guard_silent_s   seconds since the guard last wrote what it sees; null when it never did
 ended       why the guard last switched this machine off, if it did
 """
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import json
 import os
 import shutil
@@ -27,6 +33,7 @@ from pathlib import Path
 
 BEGINNING_S = 120
 LONGEST_JSON = 1 << 20
+STRAYS_NAMED = 20
 RUN_LABEL = "gluon-rig.run"
 # Whether the AMI's login user is in the docker group is not documented, so both ways are tried.
 WAYS = (["docker"], ["sudo", "-n", "docker"])
@@ -51,6 +58,10 @@ def main(images: list[str]) -> int:
             "images": here.result(),
             "gpus": cards.result(),
             "rsync": shutil.which("rsync") is not None,
+            "beginning": [folder.name for folder in runs if just_beginning(folder, containers)],
+            "notebooks": (home / "rig" / "notebooks").is_dir(),
+            "visited": (home / "rig" / "visited").is_dir(),
+            "strays": strays(home),
             "runs": [run_facts(folder, containers) for folder in runs if not just_beginning(folder, containers)],
             "guard_silent_s": age_s(GUARD),
             "ended": read_json(ENDED),
@@ -139,15 +150,52 @@ def run_facts(folder: Path, containers: dict[str, dict[str, object]] | None) -> 
         "started": word(recorded, "started") or word(container, "StartedAt"),
         "ended": word(recorded, "ended") or (word(container, "FinishedAt") if state == "ended" else None),
         "sealed": (folder / "MANIFEST.sha256").is_file(),
-        "fetched": (folder.parent.parent / "fetched" / folder.name).exists(),
+        "fetched": state != "running" and fetched(folder),
+        "part": part_of(folder),
     }
 
 
+def part_of(folder: Path) -> str:
+    """A word for what the run has written so far: one that has gone on since has another record, or a longer log."""
+    record, size = b"", 0
+    with contextlib.suppress(OSError):
+        record = (folder / "exit.json").read_bytes()
+    with contextlib.suppress(OSError):
+        size = (folder / "train.log").stat().st_size
+    return hashlib.sha256(record + f" {size}".encode()).hexdigest()[:32]
+
+
+def fetched(folder: Path) -> bool:
+    return (folder.parent.parent / "fetched" / folder.name / part_of(folder)).is_dir()
+
+
+def strays(home: Path) -> list[str]:
+    """What a person left outside of the kit's folders, some of it if there is much. ctime: no program sets it back."""
+    try:
+        since = (home / "rig" / "visited").stat().st_ctime
+    except OSError:
+        return []
+    found: list[str] = []
+    for place, folders, files in os.walk(home):
+        top = Path(place) == home
+        folders[:] = [name for name in folders if not (name.startswith(".") or (top and name == "rig"))]
+        for path in (Path(place) / name for name in files if not name.startswith(".")):
+            with contextlib.suppress(OSError):
+                if path.lstat().st_ctime > since:
+                    found.append(str(path.relative_to(home)))
+        if len(found) > STRAYS_NAMED:
+            break
+    return [name.encode(errors="replace").decode() for name in sorted(found)[:STRAYS_NAMED]]
+
+
 def just_beginning(folder: Path, containers: dict[str, dict[str, object]] | None) -> bool:
-    """Somebody has made the folder a moment ago and is about to start the container: nothing is lost yet."""
+    """Somebody has made the folder a moment ago, or goes on with an old one, and is about to start the container."""
+    if containers is None or folder.name in containers or fetched(folder):
+        return False
+    if (age_s(folder.parent.parent / "starting" / folder.name) or BEGINNING_S) < BEGINNING_S:
+        return True
     has_begun = (folder / "train.log").exists() or record_of(folder) is not None
-    known = has_begun or containers is None or folder.name in containers
-    return not known and (age_s(folder) or 0) < BEGINNING_S
+    return not has_begun and (age_s(folder) or 0) < BEGINNING_S
 
 
 def state_of(recorded: object, containers: dict[str, dict[str, object]] | None, run: str) -> str:

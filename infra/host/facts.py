@@ -14,7 +14,7 @@ from infra.host import foreign
 from infra.host.connection import Host
 from infra.host.foreign import json_object, shown
 from infra.host.programs import SCRIPTS, hear, program
-from infra.names import CODE_DIR, DATA_DIR, FETCHED_DIR, KIT_DIR, RUNS_DIR
+from infra.names import CODE_DIR, DATA_DIR, FETCHED_DIR, KIT_DIR, RUNS_DIR, STARTING_DIR
 
 PROGRAMS = ("record.py", "workspace.py", "advice.py", "host_facts.py", "copies.py")
 WAYS = ((), ("docker",), ("sudo", "-n", "docker"))
@@ -28,7 +28,8 @@ class RunFacts:
 
     *state*: running, ended, lost (its container is gone and it left no record), or unknown (Docker did not answer).
     *exit_code*: None while it runs, and when the machine went down under it. *oom*: a process of it was killed for
-    memory. *signal*: what it was asked to end by ("SIGTERM"), if it was.
+    memory. *signal*: what it was asked to end by ("SIGTERM"), if it was. *part*: the host's word for what it has
+    written so far; a run that has gone on since has another.
     """
 
     name: str
@@ -40,13 +41,16 @@ class RunFacts:
     ended: str | None
     sealed: bool
     fetched: bool
+    part: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
     """*docker*: the words that reach the engine, empty when it does not answer. *guard_silent_s*: seconds since the
     guard on the host last gave a sign, None if it never did. *ended*: why it last fired. *nameless*: folders among the
-    runs that cannot have their name here, and so cannot come home."""
+    runs that cannot have their name here, and so cannot come home. *beginning*: runs that are being started at this
+    moment. *notebooks*: there is a folder of notebooks. *visited*: a person was led to a shell there; *strays*: files
+    below the home folder that have been written since, outside of the kit's own folders."""
 
     home: str
     uid: int
@@ -60,6 +64,10 @@ class Facts:
     guard_silent_s: float | None
     ended: Mapping[str, Any] | None
     nameless: tuple[str, ...] = ()
+    beginning: tuple[str, ...] = ()
+    notebooks: bool = False
+    visited: bool = False
+    strays: tuple[str, ...] = ()
 
     @property
     def unfetched(self) -> tuple[RunFacts, ...]:
@@ -85,7 +93,7 @@ def ask_facts(host: Host, *, images: Sequence[str] = ()) -> Facts:
 
 def _lay_out() -> list[str]:
     """Folders and programs for the next run. On a full disk they cannot be written, and the questions go on."""
-    folders = [CODE_DIR, KIT_DIR, RUNS_DIR, DATA_DIR, FETCHED_DIR]
+    folders = [CODE_DIR, KIT_DIR, RUNS_DIR, DATA_DIR, FETCHED_DIR, STARTING_DIR]
     return ["sh", "-c", f'mkdir -p "$@"; tar -xf - -C {KIT_DIR}; true', "sh", *folders]
 
 
@@ -111,6 +119,10 @@ def parse(said: Mapping[str, Any]) -> Facts:
         rsync=foreign.truth(said.get("rsync")),
         runs=tuple(runs),
         nameless=tuple(nameless),
+        beginning=foreign.words(said.get("beginning")),
+        notebooks=foreign.truth(said.get("notebooks")),
+        visited=foreign.truth(said.get("visited")),
+        strays=foreign.words(said.get("strays")),
         guard_silent_s=_maybe(foreign.amount, said.get("guard_silent_s")),
         ended=_maybe(lambda ended: foreign.plain_json(foreign.mapping(ended)), said.get("ended")),
     )
@@ -145,6 +157,7 @@ def _run(said: Mapping[str, Any]) -> RunFacts:
             ended=_maybe(foreign.text, said.get("ended")),
             sealed=foreign.truth(said.get("sealed")),
             fetched=foreign.truth(said.get("fetched")),
+            part=foreign.text(said.get("part")),
         )
     except ValueError:
         return unknown_run(name)

@@ -49,7 +49,8 @@ def fetch(host: Host, facts: Facts, run: RunFacts, into: Path, *, tell: Tell) ->
         )
     seal(home, arrival)
     if not run.fetched:
-        for words in forget(facts.docker, facts.home, run.name):  # one by one: the disk may be full, Docker silent
+        # One by one: the disk may be full, Docker silent.
+        for words in forget(facts.docker, facts.home, run.name, part=run.part):
             persistently(functools.partial(host.ask, words), tell=tell)
     return home
 

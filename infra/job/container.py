@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from infra.host.facts import Facts
-from infra.names import CODE_DIR, DATA_DIR, FETCHED_DIR, KIT_DIR, RUN_LABEL, RUNS_DIR
+from infra.names import CODE_DIR, DATA_DIR, FETCHED_DIR, KIT_DIR, RUN_LABEL, RUNS_DIR, STARTING_DIR
 from scripts import workspace
 
 # Caches and sockets are no results: they stay out of HOME.
@@ -60,10 +60,12 @@ def prepare(container: Container) -> tuple[list[str], ...]:
 
     A real copy, not hard links: a write through one would change the code for every later run. May be repeated.
     """
+    starting = container.folder(f"{STARTING_DIR}/{container.run}")
     program = container.folder(f"{KIT_DIR}/workspace.py")
     return (
         ["mkdir", "-p", container.run_dir],
-        ["rm", "-f", container.folder(f"{FETCHED_DIR}/{container.run}")],
+        ["rm", "-rf", container.folder(f"{FETCHED_DIR}/{container.run}"), starting],
+        ["mkdir", "-p", starting],  # made anew: its age is that of this beginning
         ["python3", program, container.folder(CODE_DIR), container.run_dir],
     )
 
@@ -74,6 +76,7 @@ def undo(container: Container) -> tuple[list[str], ...]:
         docker_remove(container.facts.docker, container.run),
         drop_copy(container.run_dir),
         ["rm", "-d", f"{container.run_dir}/{workspace.OUT}", container.run_dir],
+        ["rm", "-rf", container.folder(f"{STARTING_DIR}/{container.run}")],
     )
 
 
@@ -148,15 +151,23 @@ def docker_stop(docker: Sequence[str], run: str) -> list[str]:
     return [*docker, "stop", "--time", str(STOP_TIMEOUT_S), container_name(run)]
 
 
+def safe(part: str) -> str:
+    """It becomes a path there."""
+    return part if part.isascii() and part.isalnum() else "unknown"
+
+
 def drop_copy(run_dir: str) -> list[str]:
     """Its memory first: what is left of a copy must not be taken for what the run wanted (scripts/workspace.py)."""
     return ["rm", "-rf", f"{run_dir}/{workspace.BEFORE}", f"{run_dir}/{workspace.COPY}"]
 
 
-def forget(docker: Sequence[str], home: str, run: str) -> tuple[list[str], ...]:
-    """Mark a run as home and verified; its container and its copy of the code have done their duty."""
+def forget(docker: Sequence[str], home: str, run: str, *, part: str) -> tuple[list[str], ...]:
+    """Mark a run as home and verified; its container and its copy of the code have done their duty.
+
+    *part*: the host's word for what is home. A run that has gone on since has another, and is not home.
+    """
     return (
-        ["touch", f"{home}/{FETCHED_DIR}/{run}"],
+        ["mkdir", "-p", f"{home}/{FETCHED_DIR}/{run}/{safe(part)}"],
         drop_copy(f"{home}/{RUNS_DIR}/{run}"),
         docker_remove(docker, run),
     )

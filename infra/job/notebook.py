@@ -7,10 +7,10 @@ from typing import Final
 
 from infra.host.facts import Facts
 from infra.job.container import shared_memory_bytes
-from infra.names import CODE_DIR, DATA_DIR
+from infra.names import CODE_DIR, DATA_DIR, NOTEBOOKS_DIR
 
 REQUIREMENTS: Final = "jupyterlab>=4,<5\nipykernel\n"
-FOLDER: Final = "rig/notebooks"
+FOLDER: Final = NOTEBOOKS_DIR
 NAME: Final = "rig-notebook"
 PORT: Final = 8888
 

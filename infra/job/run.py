@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from infra.console import Tell
-from infra.errors import AwsFailed, HostUnreachable, WorldError
+from infra.errors import AwsFailed, HostUnreachable, RigError
 from infra.host.connection import DROPPED, GREETING, Host
 from infra.host.patience import persistently
 from infra.job.container import (
@@ -28,19 +28,30 @@ Connect = Callable[[], Host]
 """Finds the host anew: after a drop its address may have changed. Raises when there is no machine any more."""
 
 
-def start(host: Host, container: Container, *, tell: Tell) -> None:
+def start(host: Host, container: Container, *, announce: Callable[[], None] = lambda: None, tell: Tell) -> None:
     """Start *container* detached; from here on it lives without us. A line that breaks starts nothing twice.
+
+    *announce* is called when the host shows that the run begins, and before it does.
 
     Raises WorldError with Docker's reason when it cannot be started; nothing of it stays then.
     """
     try:
-        host.run(*prepare(container), docker_run(container))
+        persistently(lambda: host.run(*prepare(container)), tell=tell)
+        announce()
+        _begin(host, container, tell)
     except HostUnreachable:
-        persistently(lambda: _start_again(host, container), tell=tell)
-    except WorldError:
+        raise  # nobody knows whether it runs
+    except RigError:
         for words in undo(container):  # one by one: each may have nothing to do
             host.ask(words)
         raise
+
+
+def _begin(host: Host, container: Container, tell: Tell) -> None:
+    try:
+        host.run(docker_run(container))
+    except HostUnreachable:
+        persistently(lambda: _start_again(host, container), tell=tell)
 
 
 def _start_again(host: Host, container: Container) -> None:

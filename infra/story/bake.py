@@ -6,7 +6,16 @@ from datetime import datetime, timezone
 
 from infra.aws import bake as aws
 from infra.errors import UserError
-from infra.names import CODE_DIR, DATA_DIR, FETCHED_DIR, JOBS_DIR, RUNS_DIR
+from infra.names import (
+    CODE_DIR,
+    DATA_DIR,
+    FETCHED_DIR,
+    JOBS_DIR,
+    NOTEBOOKS_DIR,
+    RUNS_DIR,
+    STARTING_DIR,
+    VISITED_DIR,
+)
 from infra.story.image import Show, prepare
 from infra.story.power import bring_all_home
 from infra.story.rig import Rig, open_host, running_instance
@@ -26,7 +35,16 @@ def bake(rig: Rig, show: Show) -> aws.Baked:
             names = ", ".join(one.name for one in facts.running)
             raise UserError(f"{names} is still going, and the instance reboots to be baked.", "`rig logs` waits for it")
         bring_all_home(rig, instance)
-        ours = (CODE_DIR, JOBS_DIR, RUNS_DIR, FETCHED_DIR, DATA_DIR)
+        ours = (
+            CODE_DIR,
+            JOBS_DIR,
+            RUNS_DIR,
+            FETCHED_DIR,
+            DATA_DIR,
+            NOTEBOOKS_DIR,
+            STARTING_DIR,
+            VISITED_DIR,
+        )
         rig.tell("Taking code, data and runs off the disk: whoever may use the image would see them")
         host.run(["rm", "-rf", *(f"{facts.home}/{folder}" for folder in ours)], timeout_s=600)
     return aws.bake(rig.session, instance, rig.tell, datetime.now(timezone.utc))

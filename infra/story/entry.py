@@ -7,6 +7,7 @@ from pathlib import Path
 
 from infra.aws.instance import Instance
 from infra.host import sshconfig
+from infra.story.homecoming import announce_visit
 from infra.story.rig import Rig, open_host, running_instance
 
 
@@ -21,7 +22,10 @@ class Entry:
 
 def write_entry(rig: Rig) -> Entry:
     """Write the Host entry of the rig's running instance."""
-    return _write_entry(rig, running_instance(rig))
+    instance = running_instance(rig)
+    with open_host(rig, instance) as host:
+        announce_visit(rig, host, instance)
+    return _write_entry(rig, instance)
 
 
 def refresh_entry(rig: Rig, instance: Instance) -> None:

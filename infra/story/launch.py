@@ -20,8 +20,9 @@ from infra.guard.userdata import user_data
 from infra.host.connection import require
 from infra.host.facts import Facts
 from infra.host.ready import wait_until_ready
-from infra.names import DEADLINE_TAG, IDLE_TAG
+from infra.names import DEADLINE_TAG, IDLE_TAG, STARTED_TAG
 from infra.story.entry import refresh_entry
+from infra.story.homecoming import declare_home, fresh_mark, nothing_left
 from infra.story.image import wants_gpu
 from infra.story.plan import Choice, Plan
 from infra.story.power import disarm
@@ -52,6 +53,8 @@ def launch(rig: Rig, plan: Plan, clock: Clock = REAL) -> tuple[Instance, Facts]:
         with open_host(rig, instance) as host:
             rig.tell(f"Waiting until {instance.address} answers")
             facts = wait_until_ready(host, gpu=wants_gpu(rig, instance), tell=rig.tell)
+    if nothing_left(facts):
+        declare_home(rig, instance)
     refresh_entry(rig, instance)
     return instance, facts
 
@@ -102,6 +105,7 @@ def _order(rig: Rig, plan: Plan, choices: tuple[Choice, ...], undo: Undo) -> Ord
 
 def _asked(rig: Rig, plan: Plan, choices: tuple[Choice, ...], group_id: str, key_name: str) -> Order:
     settings, best = rig.settings, choices[0]
+    mark = fresh_mark("a start")  # of a machine that rests; a new one's disk is empty, as its offer says
     return Order(
         name=rig.name,
         image=plan.survey.image,
@@ -110,7 +114,7 @@ def _asked(rig: Rig, plan: Plan, choices: tuple[Choice, ...], group_id: str, key
         key_name=key_name,
         group_id=group_id,
         user_data=_user_data(rig, plan.survey.image, choices) if plan.survey.image else b"",
-        tags={DEADLINE_TAG: budget.tag(best.promise.deadline), IDLE_TAG: str(settings.idle)},
+        tags={DEADLINE_TAG: budget.tag(best.promise.deadline), IDLE_TAG: str(settings.idle), STARTED_TAG: mark},
         wait_s=settings.wait_minutes * 60,
         instance_profile=settings.instance_profile,
     )

@@ -18,7 +18,7 @@ from infra.aws.prices import rates
 from infra.aws.quota import Quota, quota_of
 from infra.aws.survey import Survey, survey
 from infra.budget import Price, Promise
-from infra.names import DEADLINE_TAG, HOME_TAG
+from infra.names import DEADLINE_TAG, HOME_TAG, STARTED_TAG
 from infra.settings import Settings
 from infra.story.rig import Rig
 
@@ -39,7 +39,7 @@ class Choice:
             type=self.candidate.machine.name,
             zones=self.candidate.zones,
             spot=self.spot,
-            tags={DEADLINE_TAG: budget.tag(self.promise.deadline), HOME_TAG: "yes"},
+            tags={DEADLINE_TAG: budget.tag(self.promise.deadline), STARTED_TAG: "launch", HOME_TAG: "launch"},
         )
 
 

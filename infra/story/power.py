@@ -17,13 +17,14 @@ from infra.host.connection import Host
 from infra.host.facts import Facts, RunFacts, ask_facts
 from infra.job import artifacts, run
 from infra.job.home import point_latest
-from infra.names import DEADLINE_TAG, HOME_TAG
+from infra.names import DEADLINE_TAG, STARTED_TAG
 from infra.settings import MOST_HOURS
 from infra.story.ctrl_c import CtrlC, tamed_ctrl_c
 from infra.story.entry import remove_entry
+from infra.story.homecoming import declare_home, is_home
+from infra.story.notebooks import end_notebook
 from infra.story.rig import Rig, open_host
 from infra.story.status import Standing, standing_of
-from infra.story.train import mark_home
 
 
 def stop(rig: Rig) -> Instance:
@@ -40,7 +41,7 @@ def stop(rig: Rig) -> Instance:
 def _stop(rig: Rig, instance: Instance) -> tuple[Instance, BaseException | None]:
     """The stopped instance, and what kept its results from coming home, if anything did."""
     with tamed_ctrl_c() as ctrl_c:
-        trouble = _try_to_bring_home(rig, instance, ctrl_c) if instance.state == "running" else None
+        trouble = _try(rig, lambda: bring_all_home(rig, instance), ctrl_c) if instance.state == "running" else None
         try:
             lifecycle.order_stop(rig.session, instance, rig.tell)
         except NothingToDo:
@@ -51,11 +52,11 @@ def _stop(rig: Rig, instance: Instance) -> tuple[Instance, BaseException | None]
     return done, trouble
 
 
-def _try_to_bring_home(rig: Rig, instance: Instance, ctrl_c: CtrlC) -> BaseException | None:
+def _try(rig: Rig, bring_home: Callable[[], object], ctrl_c: CtrlC) -> BaseException | None:
     """Return what went wrong, whatever it was."""
     try:
         ctrl_c.interrupts = True
-        bring_all_home(rig, instance)
+        bring_home()
         ctrl_c.interrupts = False
     except BaseException as error:  # noqa: BLE001 - a full disk here, Ctrl-C, a fault of ours: none may keep the bill running
         ctrl_c.interrupts = False
@@ -149,10 +150,11 @@ _GIVE_UP: Final = "or give the results up: `rig terminate --lose-results`"
 def _require_home(rig: Rig, instance: Instance) -> None:
     if instance.state == "running":
         _bring_home_or_stop(rig, instance)
-    elif instance.tags.get(HOME_TAG) != "yes":
+    elif not is_home(instance):
+        last = instance.tags.get(STARTED_TAG, "").rpartition(" ")[0] or "something"
         raise UserError(
-            f"{instance.id} is {instance.state}, and its disk may hold results that are not home; deleting it deletes "
-            "them.",
+            f"{instance.id} is {instance.state}, and its disk may hold results that are not home, of {last} or before; "
+            "deleting it deletes them.",
             f"`rig start`, then `rig terminate` again\n{_GIVE_UP}",
         )
 
@@ -160,7 +162,7 @@ def _require_home(rig: Rig, instance: Instance) -> None:
 def _bring_home_or_stop(rig: Rig, instance: Instance) -> None:
     """Whoever deletes a machine wants its bill to end; what cannot come home stays, on a disk without a machine."""
     with tamed_ctrl_c() as ctrl_c:
-        trouble = _try_to_bring_home(rig, instance, ctrl_c)
+        trouble = _try(rig, lambda: _bring_everything_home(rig, instance), ctrl_c)
         if trouble is None:
             return
         rig.tell("Nothing is deleted; the machine is stopped instead")
@@ -173,6 +175,15 @@ def _bring_home_or_stop(rig: Rig, instance: Instance) -> None:
     disarm(rig)
     now = f"Nothing was deleted; {instance.id} is stopped, and only its disk costs money."
     raise _left_behind(rig, trouble, now, f"{_FETCH}\n{_GIVE_UP}") from trouble
+
+
+def _bring_everything_home(rig: Rig, instance: Instance) -> None:
+    """Also raises WorldError for what cannot come home, and for work that somebody has begun since the look."""
+    if left := bring_all_home(rig, instance):
+        raise WorldError(" ".join(left))
+    now = find(rig.session, rig.name)
+    if now and now.tags.get(STARTED_TAG) != instance.tags.get(STARTED_TAG):
+        raise WorldError(f"Somebody has just begun something there: {now.tags.get(STARTED_TAG)}.")
 
 
 @contextmanager
@@ -207,10 +218,11 @@ def end_as_wished(rig: Rig) -> None:
         ) from error
 
 
-def bring_all_home(rig: Rig, instance: Instance) -> None:
-    """End what still runs, gently, fetch every run that is not home, and let the cloud know that all is.
+def bring_all_home(rig: Rig, instance: Instance) -> list[str]:
+    """End what still runs, gently, fetch every run and notebook that is not home, and let the cloud know that all is.
 
-    One run's trouble keeps no other from coming home; it is raised at the end.
+    Return, in words, what else lies on the disk alone. One run's trouble keeps no other from coming home; it is raised
+    at the end. *instance*: described before the host is asked (see `homecoming`).
     """
     with open_host(rig, instance) as host:
         facts = ask_facts(host)
@@ -220,9 +232,27 @@ def bring_all_home(rig: Rig, instance: Instance) -> None:
         troubles += _each(rig, facts.unfetched, lambda one: _fetch(rig, host, facts, one))
         if facts.nameless:
             troubles.append(artifacts.nameless(facts))
+        if facts.notebooks:
+            troubles += end_notebook(rig, host, facts)
     if troubles:
         raise troubles[-1]
-    mark_home(rig, instance, home=True)
+    left = _left_over(facts)
+    for line in left:
+        rig.tell(line)
+    if not left:
+        declare_home(rig, instance)
+    return left
+
+
+def _left_over(facts: Facts) -> list[str]:
+    begun = [f"Somebody is starting run {name} at this moment." for name in facts.beginning]
+    if not facts.strays:
+        return begun
+    files = ", ".join(facts.strays[:5]) + (" ..." if len(facts.strays) > 5 else "")
+    return [
+        *begun,
+        f"Files that belong to no run stay on its disk: {files} (`rig ssh-config`, then scp, fetches them).",
+    ]
 
 
 def _each(rig: Rig, runs: Sequence[RunFacts], step: Callable[[RunFacts], None]) -> list[Exception]:

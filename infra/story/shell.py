@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
 import http.client
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from infra.errors import HostUnreachable, WorldError
+from infra.errors import WorldError
 from infra.host.commands import shell
 from infra.host.connection import Host
 from infra.host.facts import Facts
 from infra.host.patience import persistently
 from infra.host.selection import remarks, select_data
-from infra.host.sync import forget, pull_ended, push_data, remember
+from infra.host.sync import push_data, remember
 from infra.host.tunnel import Tunnel, open_tunnel
 from infra.job import notebook
+from infra.story.homecoming import announce, announce_visit
 from infra.story.image import Show, ensure_images, images_for, wants_gpu
+from infra.story.notebooks import end_notebook
 from infra.story.rig import Rig, open_host, running_instance
 from infra.story.train import facts_of
 
@@ -31,7 +32,9 @@ START_HINT = (
 
 def shell_line(rig: Rig) -> list[str]:
     """The ssh line of a login shell on the rig's instance."""
-    with open_host(rig, running_instance(rig)) as host:
+    instance = running_instance(rig)
+    with open_host(rig, instance) as host:
+        announce_visit(rig, host, instance)
         return shell(host.target)
 
 
@@ -56,6 +59,7 @@ def run_notebook(rig: Rig, ready: Callable[[str], None], show: Show) -> None:
             ensure_images(rig, host, facts, images, notebook.REQUIREMENTS, show)
             _send(rig, host, facts)
             host.run(*notebook.start(facts, images[-1], gpu=wants_gpu(rig, instance)))
+        announce(rig, instance, "a notebook")  # before anybody can write into it
         try:
             with open_tunnel(host.target, there=notebook.PORT) as opened:
                 token = host.run(notebook.token(facts)).strip().partition("=")[2]
@@ -63,7 +67,7 @@ def run_notebook(rig: Rig, ready: Callable[[str], None], show: Show) -> None:
                 ready(f"http://127.0.0.1:{opened.port}/lab?token={token}")
                 opened.hold()
         finally:
-            _end_notebook(rig, host, facts)
+            end_notebook(rig, host, facts)
 
 
 def _goes_on(rig: Rig, host: Host, facts: Facts) -> bool:
@@ -73,7 +77,7 @@ def _goes_on(rig: Rig, host: Host, facts: Facts) -> bool:
         rig.tell("Jupyter still runs there, from before; going on with it")
         return True
     if found.ok:
-        _end_notebook(rig, host, facts)
+        end_notebook(rig, host, facts)
     return False
 
 
@@ -85,19 +89,6 @@ def _send(rig: Rig, host: Host, facts: Facts) -> None:
             rig.tell(line)
         remember(ours)
         persistently(lambda: push_data(host, chosen, there, rsync_there=facts.rsync, tell=rig.tell), tell=rig.tell)
-
-
-def _end_notebook(rig: Rig, host: Host, facts: Facts) -> None:
-    rig.tell("Ending Jupyter and bringing notebooks/ home")
-    with contextlib.suppress(HostUnreachable):  # then the idle rule ends the machine, and Jupyter with it
-        host.ask(notebook.stop(facts.docker))
-    there, ours = f"{facts.home}/{notebook.FOLDER}", rig.project / "notebooks"
-    arrival = persistently(lambda: pull_ended(host, there, ours, rsync_there=facts.rsync), tell=rig.tell)
-    for name, why in {**arrival.notes, **arrival.left}.items():
-        rig.tell(f"notebooks/{name}: {why}")
-    if not arrival.left:
-        forget(ours)
-    host.ask(notebook.remove(facts.docker))
 
 
 def _wait_for_jupyter(host: Host, facts: Facts, number: int, token: str) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from infra.aws.cost import RunCost, run_cost
-from infra.aws.instance import Instance, write_tags
+from infra.aws.instance import Instance, find
 from infra.aws.meter import price_of
 from infra.errors import AWS_IS_SHUT, BadSettings, NothingToDo, UserError, WorldError
 from infra.host.connection import Host
@@ -22,7 +22,8 @@ from infra.job.container import Container, container_name
 from infra.job.home import point_latest
 from infra.job.spec import Job, existing_folder, new_run_name
 from infra.job.verdict import judge
-from infra.names import CODE_DIR, DATA_DIR, HOME_TAG, JOBS_DIR
+from infra.names import CODE_DIR, DATA_DIR, JOBS_DIR
+from infra.story.homecoming import announce, declare_home, nothing_left
 from infra.story.image import Show, ensure_images, images_for, wants_gpu
 from infra.story.rig import Rig, open_host, running_instance
 
@@ -64,8 +65,7 @@ def begin(rig: Rig, host: Host, instance: Instance, job: Job, name: str, chosen:
     persistently(lambda: push_text(host, job.to_json(), job_file(facts, name)), tell=rig.tell)
     container = container_for(rig, instance, facts, job, name, images[-1])
     rig.tell(f"Starting run {name} in container {container_name(name)}")
-    mark_home(rig, instance, home=False)
-    run.start(host, container, tell=rig.tell)
+    run.start(host, container, announce=lambda: announce(rig, instance, f"run {name}"), tell=rig.tell)
     return name
 
 
@@ -192,17 +192,25 @@ class _Way:
             self._shut = True
             return self.instance
         except UserError as error:
+            gone = find(self._rig.session, self._rig.name) is None
             raise WorldError(
-                f"While run {self._run_name} was followed, its machine went off. {error.cause}",
-                "what the run saved is on the disk: `rig start`, then `rig pull`",
+                f"While run {self._run_name} was followed, its machine {'was terminated' if gone else 'went off'}. "
+                f"{error.cause}",
+                _DISK_GONE if gone else "what the run saved is on the disk: `rig start`, then `rig pull`",
             ) from error
+
+
+_DISK_GONE = (
+    "its disk went with it: what had not come home is lost, but for copies in a bucket (BUCKET=)\n"
+    "`rig launch`, then `rig train remote --resume NAME` goes on from such a copy, or from what is in runs/"
+)
 
 
 def fetch_run(rig: Rig, host: Host, instance: Instance, name: str) -> Outcome:
     facts = facts_of(rig, host)
     one = find_run(facts.runs, name)
     outcome = bring_home(rig, host, instance, facts, one)
-    if one.state != "running" and not facts.nameless and {other.name for other in facts.unfetched} <= {one.name}:
+    if one.state != "running" and nothing_left(facts, fetched=one):
         _tell_aws_all_is_home(rig, instance)
     if one.state != "running":
         judge(one, facts.ended, command=artifacts.command_of(outcome.folder))
@@ -221,14 +229,9 @@ def bring_home(rig: Rig, host: Host, instance: Instance, facts: Facts, one: RunF
 def _tell_aws_all_is_home(rig: Rig, instance: Instance) -> None:
     """Without it `terminate` asks once more than it had to, which is the safe side."""
     try:
-        mark_home(rig, instance, home=True)
+        declare_home(rig, instance)
     except AWS_IS_SHUT as error:
         rig.tell(f"The results are home, but AWS does not know it yet: {error.cause}. `rig pull` tells it later")
-
-
-def mark_home(rig: Rig, instance: Instance, *, home: bool) -> None:
-    """Let the cloud remember whether the disk holds results that are nowhere else: a stopped one cannot be asked."""
-    write_tags(rig.session, instance, {HOME_TAG: "yes" if home else "no"})
 
 
 def find_run(runs: Sequence[RunFacts], name: str) -> RunFacts:

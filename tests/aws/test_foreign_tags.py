@@ -18,10 +18,10 @@ from infra.aws.session import Session
 from infra.aws.tags import as_tags, own_tags
 from infra.errors import HostUnreachable
 from infra.host import patience
-from infra.names import DEADLINE_TAG, HOME_TAG, HOST_KEY_TAG, IDLE_TAG, NAME_TAG, SSH_PORT_TAG
+from infra.names import DEADLINE_TAG, HOME_TAG, HOST_KEY_TAG, IDLE_TAG, NAME_TAG, SSH_PORT_TAG, STARTED_TAG
 from infra.story import rig as way_in
 
-OURS = (DEADLINE_TAG, HOME_TAG, HOST_KEY_TAG, IDLE_TAG, SSH_PORT_TAG)
+OURS = (DEADLINE_TAG, HOME_TAG, HOST_KEY_TAG, IDLE_TAG, SSH_PORT_TAG, STARTED_TAG)
 VALUES = (
     "", " ", "0", "-1", "1e999", "nan", "inf", "None", "yes", "²", "٣", "65536", "9" * 20, "a\nb",
     "2026-11-20", "2026-11-20T20:00:00", "20:00", "tomorrow", "9999-12-31T23:59:59Z", "0001-01-01T00:00:00Z", "1e308",

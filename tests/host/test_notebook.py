@@ -41,6 +41,7 @@ def rig(host: Host, server: Server, docker_as_processes: None, tmp_path: Path, f
         "images_for": lambda *_: ("kit", "own"),
         "ensure_images": lambda *_: None,
         "wants_gpu": lambda *_: False,
+        "announce": lambda *_: None,
     }.items():
         monkeypatch.setattr(shell, name, stand_in)
     (tmp_path / "notebooks").mkdir()

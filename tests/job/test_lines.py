@@ -109,7 +109,8 @@ def test_a_run_works_on_its_own_copy_of_the_code(lenet: Container) -> None:
 
     assert [shlex.join(words) for words in lines.prepare(lenet)] == [
         f"mkdir -p {home}/runs/{RUN}",
-        f"rm -f {home}/fetched/{RUN}",
+        f"rm -rf {home}/fetched/{RUN} {home}/starting/{RUN}",
+        f"mkdir -p {home}/starting/{RUN}",
         f"python3 {home}/kit/workspace.py {home}/code {home}/runs/{RUN}",
     ]
 
@@ -121,7 +122,7 @@ def test_following_judging_stopping_and_forgetting_a_run() -> None:
         lines.docker_logs(docker, "r1", since="2026-11-20T15:53:01.5Z"),
         lines.docker_state(docker, "r1"),
         lines.docker_stop(docker, "r1"),
-        *lines.forget(docker, "/home/u", "r1"),
+        *lines.forget(docker, "/home/u", "r1", part="d1"),
     ]
 
     assert [shlex.join(words) for words in found] == [
@@ -129,7 +130,7 @@ def test_following_judging_stopping_and_forgetting_a_run() -> None:
         "docker logs --follow --timestamps --since 2026-11-20T15:53:01.5Z rig-r1",
         "docker inspect --format '{{json .State}}' rig-r1",
         "docker stop --time 60 rig-r1",
-        "touch /home/u/rig/fetched/r1",
+        "mkdir -p /home/u/rig/fetched/r1/d1",
         "rm -rf /home/u/rig/runs/r1/.code.json /home/u/rig/runs/r1/.code",
         "docker rm rig-r1",
     ]

@@ -249,3 +249,49 @@ def test_a_stop_that_cannot_bring_results_home_stops_all_the_same_and_a_terminat
     person.types("terminate")
     assert person.living() == []
     assert (newest(person) / "train.log").read_text() == "precious\n"
+
+
+def test_a_notebook_whose_laptop_died_is_a_result_and_comes_home_before_anything_is_deleted(person: Person) -> None:
+    """As `kill -9` of `rig notebook` leaves it: the folder is there, its work is nowhere else."""
+    person.types("launch")
+    (instance,) = person.living()
+    (home,) = (person.folder / ".rig").glob(f"**/{instance['InstanceId']}/home")
+    (home / "rig" / "notebooks").mkdir()
+    (home / "rig" / "notebooks" / "day.ipynb").write_text("a day of work")
+
+    person.types("terminate")
+
+    assert (person.folder / "notebooks" / "day.ipynb").read_text() == "a day of work"
+    assert person.living() == []
+
+
+def test_what_a_person_wrote_in_a_shell_there_is_named_and_not_deleted(person: Person) -> None:
+    person.types("launch")
+    (instance,) = person.living()
+    (home,) = (person.folder / ".rig").glob(f"**/{instance['InstanceId']}/home")
+    person.types("ssh-config")
+    (home / "thesis.txt").write_text("months")
+
+    person.types("terminate", code=1)
+
+    assert "Files that belong to no run stay on its disk: thesis.txt" in person.said
+    assert [one["state"] for one in person.status()] == ["stopped"]
+    person.types("terminate", code=2)
+    assert "its disk may hold results that are not home, of a shell or before" in person.said
+    person.types("terminate", "--lose-results")
+    assert person.living() == []
+
+
+def test_a_run_started_beside_one_that_comes_home_is_not_taken_for_home(person: Person) -> None:
+    """Run A comes home, run B was started detached meanwhile, the machine goes off: B is still there to be fetched."""
+    person.types("launch")
+    first = person.types("train", "remote", "--cmd", "echo a", "--detach").strip()
+    second = person.types("train", "remote", "--script", "train.py", "--args", "600 0.1", "--detach").strip()
+    person.types("logs", "--run", first)
+    (instance,) = person.living()
+    person.aws("ec2", "stop-instances", "--instance-ids", instance["InstanceId"])
+    eventually(lambda: person.status()[0]["state"] == "stopped", "the stop")
+
+    person.types("terminate", code=2)
+
+    assert f"of run {second} or before" in person.said
