@@ -96,6 +96,7 @@ def docker_run(container: Container) -> list[str]:
         "RIG_DATA": container.data_dir,
         "RIG_RUN": container.run,
         "RIG_RUN_DIR": container.run_dir,
+        "TMPDIR": "/tmp",  # short: DataLoader's workers meet at a socket there, whose path may have 107 bytes
         **({"RIG_REQUIRE_GPU": "1"} if container.gpu else {}),
         **container.environment,
     }

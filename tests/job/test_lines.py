@@ -86,7 +86,7 @@ def test_the_container_line_of_a_gpu_run(lenet: Container) -> None:
         f" --env MXNET_HOME={home}/data/mxnet --env PYTHONDONTWRITEBYTECODE=1"
         f" --env PYTHONUNBUFFERED=1 --env RIG_DATA={home}/data --env RIG_REQUIRE_GPU=1 --env RIG_RUN={RUN}"
         f" --env RIG_RUN_DIR={home}/runs/{RUN} --env RIG_USD_PER_HOUR=0.5380"
-        " --env XDG_CACHE_HOME=/tmp/xdg_cache_home gluon-rig:gpu-0123456789ab"
+        " --env TMPDIR=/tmp --env XDG_CACHE_HOME=/tmp/xdg_cache_home gluon-rig:gpu-0123456789ab"
         f" python3 {home}/kit/record.py {home}/runs/{RUN} -- python3 -m training lenet"
         f" --workdir {home}/runs/{RUN} data={home}/data num_epochs=3 'note=a b'"
     )
