@@ -22,7 +22,11 @@ APART = {
     "tests/story/test_story.py",
 }
 TOGETHER = {
-    "tests/aws/": "aws",  # its last test looks back on all others of the folder
+    "tests/aws/test_access.py": "access",  # these make no call that the others do not make too
+    "tests/aws/test_answers.py": "answers",
+    "tests/aws/test_credentials.py": "credentials",
+    "tests/aws/test_killed.py": "killed",
+    "tests/aws/": "aws",  # its last test looks back on the calls of all others
     "tests/image/test_training_image.py": "docker",  # one engine for all, and a run in it wants all cores
     "tests/host/test_engine.py": "docker",
     "tests/story/test_docker.py": "docker",
@@ -32,6 +36,8 @@ LONGEST_FIRST = [
     "tests/story/test_dying_alone.py",
     "aws",
     "docker",
+    "answers",
+    "killed",
     "tests/story/test_refusals.py",
     "tests/training/test_training_resume.py",
     "tests/guard/test_guard_live.py",

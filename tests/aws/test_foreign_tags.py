@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import rigging
+from account import moto_instance
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from rigging import MICRO, NAME
@@ -46,6 +47,7 @@ def account(aws: Session, clock, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     rigging.launch(aws, clock)
     seen = find(aws, NAME)
     assert seen is not None
+    moto_instance(seen.id).key_name = "a pair of the person's own"  # a key made elsewhere would end most verbs early
     ec2 = aws.client("ec2")
     (good,) = ec2.run_instances(ImageId=seen.image_id, InstanceType=MICRO.type, MinCount=1, MaxCount=1)["Instances"]
     deadline = datetime.now(timezone.utc) + timedelta(hours=2)

@@ -55,14 +55,14 @@ def quiet(line: str) -> None:
     pass
 
 
-# The calls of each verb. One death before and one after each: 56 by SIGKILL, and for the first two 34 by Ctrl-C.
+# The calls of each verb. One death before and one after each: 60 by SIGKILL, and for the first two 38 by Ctrl-C.
 LAUNCH = [
-    *("DescribeInstances", "DescribeSecurityGroups", "DescribeKeyPairs", "GetParameters"),
+    *("DescribeInstances", "DescribeSecurityGroups", "DescribeKeyPairs", "DescribeSubnets", "GetParameters"),
     *("DescribeImages", "ImportKeyPair", "CreateSecurityGroup", "AuthorizeSecurityGroupIngress"),
     *("RunInstances", "DescribeInstances"),
 ]
 START = [
-    *("DescribeInstances", "DescribeSecurityGroups", "DescribeKeyPairs", "GetParameters"),
+    *("DescribeInstances", "DescribeSecurityGroups", "DescribeKeyPairs", "DescribeSubnets", "GetParameters"),
     *("CreateTags", "StartInstances", "DescribeInstances"),
 ]
 STOP = ["DescribeInstances", "StopInstances", "DescribeInstances"]
