@@ -32,17 +32,17 @@ sys.path[:0] = [str(PROJECT), str(PROJECT / "tests" / "host")]
 from cutting import Proxy
 from sshserver import Server, ssh_server
 
-from infra.host import commands
+from infra.host import command_lines
 from infra.host.connection import Host
 from infra.host.facts import ask_facts
-from infra.host.hostkeys import pin
+from infra.host.known_hosts import pin
 from infra.host.ready import wait_for_ssh
 from infra.host.selection import select_code
 from infra.host.sync import push_code
 from infra.host.target import Target
-from infra.job import artifacts, image, run
+from infra.job import artifacts, docker_image, run
 from infra.job.container import Container
-from infra.job.verdict import judge
+from infra.job.outcome import judge
 
 LINE_S = 0.080  # there and back
 SCRIPT = "import os; open(os.environ['RIG_RUN_DIR'] + '/weights', 'w').write('learned'); print('done')\n"
@@ -75,7 +75,7 @@ def target_of(folder: Path, server: Server, port: int) -> Target:
 
 def hang_up(target: Target) -> None:
     """Close the shared connection: each trip begins as a command does that is typed after a pause."""
-    subprocess.run(commands.ssh(target, options=["-O", "exit"]), capture_output=True)
+    subprocess.run(command_lines.ssh(target, options=["-O", "exit"]), capture_output=True)
 
 
 def compare(title: str, bound: float, n: int, ours: Callable[[int], None], plain: Callable[[int], None]) -> None:
@@ -97,7 +97,7 @@ def compare(title: str, bound: float, n: int, ours: Callable[[int], None], plain
 
 
 def trip(folder: Path, server: Server, n: int) -> None:
-    name = os.environ.get("RIG_BENCH_IMAGE") or image.tag("cpu", os.environ.get("RIG_BASE_IMAGE", ""))
+    name = os.environ.get("RIG_BENCH_IMAGE") or docker_image.tag("cpu", os.environ.get("RIG_BASE_IMAGE", ""))
     if (
         not shutil.which("docker")
         or subprocess.run(["docker", "image", "inspect", name], capture_output=True).returncode
@@ -135,7 +135,7 @@ def lend_engine(server: Server) -> None:
 
 
 def our_trip(target: Target, code: Path, home: Path, name: str, wanted: str) -> None:
-    """As infra/story/train.py tells it."""
+    """As infra/workflows/train.py tells it."""
     shown: list[str] = []
     with Host(target) as host:
         host.get_ready()
@@ -154,7 +154,7 @@ def our_trip(target: Target, code: Path, home: Path, name: str, wanted: str) -> 
 
 def plain_trip(target: Target, code: Path, home: Path, name: str, wanted: str) -> None:
     """What a person would type: five lines, each a connection of its own, and the container removed at last."""
-    alone = [*commands.ssh_options(target), "-S", "none"]
+    alone = [*command_lines.ssh_options(target), "-S", "none"]
     there = f"plain/{name}"
     rsync = ["rsync", "--archive", "--rsh", shlex.join(["ssh", *alone])]
     at = ["ssh", *alone, target.address]
@@ -182,7 +182,7 @@ def sync(folder: Path, server: Server, n: int) -> None:
         home = str(server.home)
         push_code(host, select_code(code), f"{home}/ours", rsync_there=True)
         subprocess.run(["cp", "-a", f"{home}/ours", f"{home}/plain"], check=True)
-        rsync = ["rsync", "--archive", "--delete", *commands.rsync_shell(target)]
+        rsync = ["rsync", "--archive", "--delete", *command_lines.rsync_shell(target)]
 
         def ours(_: int) -> None:
             push_code(host, select_code(code), f"{home}/ours", rsync_there=True)

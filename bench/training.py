@@ -76,10 +76,10 @@ def ours(name: str) -> float:
     from training.config import JobConfig, parse
     from training.console import Console
     from training.data.splits import Data, Split
-    from training.learner import GluonLearner
-    from training.loop import train_and_evaluate
-    from training.recipe import Recipe, first_batch, in_order
-    from training.stop import StopRequest
+    from training.train import train_and_evaluate
+    from training.trainer.learner import GluonLearner
+    from training.trainer.recipe import Recipe, first_batch, in_order
+    from training.trainer.signals import StopRequest
 
     X, y = examples(name)
     data = Data(Split(X, y), Split(X[:256], y[:256]), Split(X[:256], y[:256]), "made up", "none")

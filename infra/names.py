@@ -11,7 +11,7 @@ NAME_TAG: Final = "gluon-rig:name"  # which rig (setting `name`)
 DEADLINE_TAG: Final = "gluon-rig:deadline"  # ISO 8601, UTC: the one truth about when this instance must be off
 IDLE_TAG: Final = "gluon-rig:idle-minutes"  # 0: never stop for idleness
 STARTED_TAG: Final = "gluon-rig:last-start"  # a value of its own for each beginning of work on this disk
-HOME_TAG: Final = "gluon-rig:results-home"  # the beginning of work after which all was seen home (story/homecoming.py)
+HOME_TAG: Final = "gluon-rig:results-home"  # the beginning of work after which all was seen home (workflows/results.py)
 HOST_KEY_TAG: Final = "gluon-rig:host-key"  # "ssh-ed25519 AAAA...", taken from the console output
 SSH_PORT_TAG: Final = "gluon-rig:ssh-port"  # only the rehearsal cloud sets it; absent means 22
 
@@ -24,7 +24,7 @@ IMAGE_LABEL: Final = "gluon-rig.image"
 
 # Folders on the host, below the login user's home.
 CODE_DIR: Final = "rig/code"  # what `sync` keeps equal to the project
-KIT_DIR: Final = "rig/kit"  # the kit's own small programs (scripts/record.py)
+KIT_DIR: Final = "rig/kit"  # the kit's own small programs (infra/remote/recorder.py)
 JOBS_DIR: Final = "rig/kit/jobs"  # what each run is to do: NAME.json
 RUNS_DIR: Final = "rig/runs"  # one work folder per run
 DATA_DIR: Final = "rig/data"

@@ -4,7 +4,7 @@ The guard switches a machine off when it sees no use. This shows, with the guard
 
     python -m scripts.gpu_idle                        one line every five seconds, for a minute
     python -m scripts.gpu_idle --seconds 600          longer: start a training beside it, and end it again
-    python -m scripts.gpu_idle --record t4_at_rest    also keep both answers, in the form of tests/guard/nvidia_smi
+    python -m scripts.gpu_idle --record t4_at_rest    also keep both answers, in the form of tests/remote/guard/nvidia_smi
 
 Exit status 1 if nvidia-smi gave no answer that the guard can read.
 """
@@ -18,7 +18,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from infra.guard.program import gpu
+from infra.remote.guard import gpu
 
 EVERY_S = 5.0
 TIMEOUT_S = 20.0  # as the guard's

@@ -15,35 +15,35 @@ from typing import Any
 import pytest
 
 APART = {
-    "tests/guard/test_guard_live.py",
-    "tests/story/test_bake_story.py",
-    "tests/story/test_bucket.py",
-    "tests/story/test_dying_alone.py",
-    "tests/story/test_story.py",
+    "tests/remote/guard/test_agent.py",
+    "tests/workflows/test_bake_story.py",
+    "tests/workflows/test_bucket.py",
+    "tests/workflows/test_dying_alone.py",
+    "tests/workflows/test_story.py",
 }
 TOGETHER = {
-    "tests/aws/test_access.py": "access",  # these make no call that the others do not make too
-    "tests/aws/test_answers.py": "answers",
-    "tests/aws/test_credentials.py": "credentials",
-    "tests/aws/test_killed.py": "killed",
+    "tests/aws/access/test_security_group.py": "access",  # these make no call that the others do not make too
+    "tests/aws/client/test_responses.py": "answers",
+    "tests/aws/client/test_credentials.py": "credentials",
+    "tests/aws/instances/test_killed.py": "killed",
     "tests/aws/": "aws",  # its last test looks back on the calls of all others
     "tests/image/test_training_image.py": "docker",  # one engine for all, and a run in it wants all cores
     "tests/host/test_engine.py": "docker",
-    "tests/story/test_docker.py": "docker",
+    "tests/workflows/test_docker.py": "docker",
 }
 LONGEST_FIRST = [
-    "tests/story/test_deaths.py",
-    "tests/story/test_dying_alone.py",
+    "tests/workflows/test_deaths.py",
+    "tests/workflows/test_dying_alone.py",
     "aws",
     "docker",
     "answers",
     "killed",
-    "tests/story/test_refusals.py",
-    "tests/training/test_training_resume.py",
-    "tests/guard/test_guard_live.py",
-    "tests/story/test_story.py",
-    "tests/story/test_bucket.py",
-    "tests/training/test_training_jobs.py",
+    "tests/workflows/test_refusals.py",
+    "tests/training/trainer/test_resume.py",
+    "tests/remote/guard/test_agent.py",
+    "tests/workflows/test_story.py",
+    "tests/workflows/test_bucket.py",
+    "tests/training/jobs/test_jobs.py",
 ]
 """What would keep one process busy after all others have finished, were it begun last."""
 

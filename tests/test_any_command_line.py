@@ -17,8 +17,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
 from infra import cli, console
-from infra.aws import session as aws_session
-from infra.cli.verbs import VERBS
+from infra.aws.client import session as aws_session
+from infra.cli.commands import VERBS
 from infra.settings import Settings
 
 CASES = int(os.environ.get("RIG_TEST_CASES", "150"))
@@ -145,7 +145,7 @@ def type_line(words: list[str], world: World, environment: dict[str, str], toml:
         patch("botocore.httpsession.URLLib3Session.send", world.send),
         patch("urllib.request.urlopen", side_effect=urllib.error.URLError("no network")),
         patch("subprocess.Popen", world.start), patch("time.sleep"),
-        patch("infra.aws.session._real", opened),
+        patch("infra.aws.client.session._real", opened),
     ):  # fmt: skip
         try:
             code = cli.main(words)

@@ -16,7 +16,7 @@ INFRA = [
     "cli",
 ]  # fmt: skip
 DOORS = {
-    "boto3": "infra/aws/session.py",
+    "boto3": "infra/aws/client/session.py",
     "fabric": "infra/host/connection.py",
     "mxnet": "training/",
     "moto": "infra/rehearsal/",
@@ -24,7 +24,7 @@ DOORS = {
     "kingfisher_sdk": "infra/host/secret_scan.py",
 }
 # Programs that run on the instance stand alone; only the record they leave is known to the laptop.
-SCRIPTS_OPEN_TO = {"job": {"scripts.record", "scripts.copies", "scripts.workspace"}}
+SCRIPTS_OPEN_TO = {"job": {"infra.remote.recorder", "infra.remote.s3_backup", "infra.remote.workspace"}}
 
 
 def modules(package: str) -> list[Path]:

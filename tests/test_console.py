@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from infra import console
-from infra.cli.bar import LogView
+from infra.cli.progress import LogView
 
 RIG = Path(sys.executable).with_name("rig")
 # The pieces that make sequences, and letters between them; 8-bit forms and what turns a line round too.

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from infra import settings
-from infra.cli.verbs import VERBS
+from infra.cli.commands import VERBS
 from infra.settings import Settings
 
 PROJECT = Path(__file__).resolve().parents[1]

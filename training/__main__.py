@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from training.stop import StopRequest
+from training.trainer.signals import StopRequest
 
 USAGE = """usage: python -m training JOB --workdir DIR [key=value ...]
        python -m training JOB --help          the job's recipe card and every key
@@ -61,11 +61,11 @@ def _dispatch(words: list[str], stop: StopRequest) -> int:
         return _help()
     verb, rest = words[0], words[1:]
     if verb == "predict":
-        from training.predict import main as predict
+        from training.serve.predict import main as predict
 
         return predict(rest)
     if verb == "compare":
-        from training.compare import main as compare
+        from training.workdir.compare import main as compare
 
         return compare(rest)
     return _train(verb, rest, stop)
@@ -84,7 +84,7 @@ def _train(job: str, words: list[str], stop: StopRequest) -> int:
     from training.compat import import_mxnet
     from training.config import describe, parse
     from training.jobs import load, train_and_evaluate
-    from training.summary import INTERRUPTED
+    from training.workdir.summary import INTERRUPTED
 
     recipe = load(job)
     if "-h" in words or "--help" in words:

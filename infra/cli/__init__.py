@@ -8,8 +8,8 @@ from collections.abc import MutableMapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from infra.cli import screens
-from infra.cli.parser import Request, parse
+from infra.cli import render
+from infra.cli.arguments import Request, parse
 from infra.console import deliver, delivered, open_standard_streams, tell
 from infra.errors import INTERRUPTED, BadSettings, RigError, WorldError
 from infra.secrets import conceal_environment, without_secrets
@@ -33,13 +33,13 @@ def _leave_out_empty(environ: MutableMapping[str, str]) -> None:
 
 
 def _run(words: list[str]) -> int:
+    from infra.cli.commands import VERBS
     from infra.cli.hints import theirs
-    from infra.cli.verbs import VERBS
 
     settings = None
     try:
         if not words or words[0] in ("-h", "--help", "help"):
-            deliver(screens.overview(VERBS))
+            deliver(render.overview(VERBS))
             return 0
         if words[0] == "--version":
             deliver(f"gluon-rig {version()}")
@@ -48,16 +48,16 @@ def _run(words: list[str]) -> int:
         settings = _settings(request)
         return request.verb.run(request.options, settings)
     except RigError as error:
-        tell(theirs(screens.error(error), settings))
+        tell(theirs(render.error(error), settings))
         return error.exit_code
     except KeyboardInterrupt:
         tell("\nInterrupted.")
         return INTERRUPTED
     except OSError as error:  # a folder in a file's place, a full disk, a program that is not there: no fault of ours
-        tell(theirs(screens.error(_refused(error, words)), settings))
+        tell(theirs(render.error(_refused(error, words)), settings))
         return 1
     except Exception:  # noqa: BLE001 - a fault of ours: a person gets a sentence, and whoever mends it gets the traceback
-        tell(theirs(screens.error(_crashed(words)), settings))
+        tell(theirs(render.error(_crashed(words)), settings))
         return 1
 
 

@@ -9,10 +9,10 @@ from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
-from infra.cli import ended, screens
-from infra.cli.bar import LogView
+from infra.cli import render, run_result
+from infra.cli.context import open_rig
 from infra.cli.hints import theirs
-from infra.cli.open import open_rig
+from infra.cli.progress import LogView
 from infra.console import deliver, tell
 from infra.job.spec import Job, command_job, training_job
 from infra.settings import Settings
@@ -30,10 +30,10 @@ def demo(options: Namespace, settings: Settings) -> int:
     """Launch, train, pull, stop, each as its own verb would, then show what came out and what it would have cost."""
     from infra.job import artifacts
     from infra.rehearsal import client
-    from infra.story import power
-    from infra.story.launch import launch
-    from infra.story.plan import make_plan
-    from infra.story.train import bring_run_home, follow_run, start_training
+    from infra.workflows import stop
+    from infra.workflows.launch import launch
+    from infra.workflows.plan import make_plan
+    from infra.workflows.train import bring_run_home, follow_run, start_training
 
     began = time.monotonic()
     ours = client.find(Path.cwd()) is None
@@ -43,7 +43,7 @@ def demo(options: Namespace, settings: Settings) -> int:
     try:
         _chapter("1. launch", "find the image, make a key, open SSH to this address only, start the instance")
         plan = make_plan(rig)
-        tell(screens.plan(plan))
+        tell(render.plan(plan))
         launch(rig, plan)
         _chapter("2. train", "copy the code over SSH, start a container, follow its log")
         with LogView() as show:
@@ -51,12 +51,14 @@ def demo(options: Namespace, settings: Settings) -> int:
             instance = follow_run(rig, name, show)
         done = bring_run_home(rig, name, instance)
         _chapter("3. stop", "the results are home, so the instance may go")
-        over = power.stopped(rig)
-        tell(screens.stopped_in_demo(over) if ours else theirs(screens.stopped(over), rig.settings))
+        over = stop.stopped(rig)
+        tell(render.stopped_in_demo(over) if ours else theirs(render.stopped(over), rig.settings))
     finally:
         if ours:
             client.down(Path.cwd())
-    deliver(ended.demo(done, seconds=time.monotonic() - began, here=Path.cwd(), summary=artifacts.summary(done.folder)))
+    deliver(
+        run_result.demo(done, seconds=time.monotonic() - began, here=Path.cwd(), summary=artifacts.summary(done.folder))
+    )
     return 0
 
 
@@ -76,7 +78,7 @@ def _engine(settings: Settings) -> str:
     """Docker when it has the training image already; building it would make a demo of a minute one of five."""
     import subprocess
 
-    from infra.job.image import tag
+    from infra.job.docker_image import tag
 
     if settings.engine != "auto":
         return settings.engine

@@ -13,8 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Final
 
-from infra.cli.parser import Verb
-from infra.cli.verbs import VERBS
+from infra.cli.arguments import Verb
+from infra.cli.commands import VERBS
 from infra.console import deliver
 from infra.settings import ENVIRONMENT_PREFIX, Settings
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from pathlib import Path
 
-from infra.cli import ended
-from infra.cli.bar import LogView
+from infra.cli import run_result
+from infra.cli.context import data_folder
 from infra.cli.hints import theirs
-from infra.cli.open import data_folder
+from infra.cli.progress import LogView
 from infra.console import deliver, tell
 from infra.errors import INTERRUPTED, JobFailed, NothingToDo, UserError
 from infra.job import artifacts
-from infra.job.here import run_here
-from infra.job.home import LATEST, point_latest, runs_home
+from infra.job.local import run_here
+from infra.job.run_folders import LATEST, point_latest, runs_home
 from infra.job.spec import Job, existing_folder, new_run_name
 from infra.settings import Settings
 
@@ -61,9 +61,9 @@ def _run(settings: Settings, job: Job, name: str) -> int:
 
 
 def _show(folder: Path, name: str, code: int) -> int:
-    from infra.aws.cost import run_cost
-    from infra.job.verdict import judge
-    from infra.story.train import Outcome
+    from infra.aws.account.cost import run_cost
+    from infra.job.outcome import judge
+    from infra.workflows.train import Outcome
 
     try:
         judge(artifacts.as_recorded(folder), command=artifacts.command_of(folder))
@@ -71,7 +71,7 @@ def _show(folder: Path, name: str, code: int) -> int:
         raise type(error)(error.cause, _hint_here(error.hint)) from None
     cost = run_cost(name, artifacts.ending(folder))
     done = Outcome(run=name, folder=folder.resolve(), exit_code=code, cost=cost)
-    deliver(ended.outcome(done, artifacts.summary(folder), here=Path.cwd()))
+    deliver(run_result.outcome(done, artifacts.summary(folder), here=Path.cwd()))
     return 0
 
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
-from infra.host import commands
+from infra.host import command_lines
 from infra.host.broken import CONNECTION_LOST, failed
 from infra.host.connection import Host, dropped, local_process
 from infra.host.foreign import shown
@@ -21,14 +21,14 @@ from infra.host.listing import File, names
 from infra.host.programs import listening, program
 
 _CHUNK = 1 << 20
-_TORN = "torn"  # scripts/send.py: the file before this member shrank while it was sent
+_TORN = "torn"  # infra/remote/sender.py: the file before this member shrank while it was sent
 
 
 def by_rsync(host: Host, source: str, files: Sequence[File], landing: Landing, arriving: Path) -> None:
     tree = arriving / "rsync"
     tree.mkdir(exist_ok=True)
     process = local_process(
-        commands.rsync_pull(host.target, source, tree, landing.home.resolve()),
+        command_lines.rsync_pull(host.target, source, tree, landing.home.resolve()),
         stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
     )  # fmt: skip
     # "./": without it a name that begins with # would be a comment.
@@ -52,7 +52,7 @@ def _is_below(tree: Path, path: str) -> bool:
 def by_stream(host: Host, source: str, files: Sequence[File], landing: Landing, arriving: Path) -> None:
     asked = names(file.path for file in files)
     cut = ""
-    with listening(host, program("send.py", "send", source), given=asked) as (_, out):
+    with listening(host, program("sender.py", "send", source), given=asked) as (_, out):
         try:
             with tarfile.open(fileobj=out, mode="r|") as tar:
                 _unpack(tar, files, landing, arriving)

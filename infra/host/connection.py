@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from infra.errors import HostUnreachable, KeyRefused, MissingProgram, RigError, WorldError
-from infra.host import commands
-from infra.host.hostkeys import changed, pinned_key
+from infra.host import command_lines
+from infra.host.known_hosts import changed, pinned_key
 from infra.host.target import Target
 
 # Said by the host before each answer: what comes earlier was printed by its ~/.bashrc, which bash reads even when a
@@ -65,16 +65,16 @@ class Host:
         """
         from invoke.exceptions import CommandTimedOut
 
-        line, began = commands.on_the_wire(["echo", GREETING], *words_lists), time.monotonic()
+        line, began = command_lines.on_the_wire(["echo", GREETING], *words_lists), time.monotonic()
         with explained(self.target):
             try:
                 result = self._connection().run(line, hide=True, warn=True, in_stream=False, timeout=timeout_s)
             except CommandTimedOut:
-                raise hung(self.target, commands.on_the_wire(*words_lists), timeout_s) from None
+                raise hung(self.target, command_lines.on_the_wire(*words_lists), timeout_s) from None
         if result.exited == _NO_EXIT_STATUS:
             # invoke may not have noticed yet that it was its own timer that closed the channel.
             if time.monotonic() - began >= timeout_s:
-                raise hung(self.target, commands.on_the_wire(*words_lists), timeout_s)
+                raise hung(self.target, command_lines.on_the_wire(*words_lists), timeout_s)
             raise dropped(self.target, "the host did not say how the command ended")
         return Answer(result.exited, after_greeting(result.stdout), result.stderr)
 
@@ -84,14 +84,14 @@ class Host:
         if not answer.ok:
             said = (answer.err or answer.out).strip()
             raise WorldError(
-                f"On the host, `{commands.on_the_wire(*words_lists)}` failed with exit code {answer.exit_code}: {said}",
+                f"On the host, `{command_lines.on_the_wire(*words_lists)}` failed with exit code {answer.exit_code}: {said}",
                 "`rig ssh` opens a shell there",
             )
         return answer.out
 
     def stream(self, *words_lists: Sequence[str], **popen: Any) -> subprocess.Popen[bytes]:
         """Start commands over OpenSSH, for what is long or large. Exit code DROPPED: the connection was lost."""
-        return local_process(commands.ssh(self.target, *words_lists), **popen)
+        return local_process(command_lines.ssh(self.target, *words_lists), **popen)
 
     def get_ready(self) -> None:
         """Begin to open Fabric's connection beside what OpenSSH does meanwhile; whoever asks first waits for it."""

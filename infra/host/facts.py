@@ -16,7 +16,7 @@ from infra.host.foreign import json_object, shown
 from infra.host.programs import SCRIPTS, hear, program
 from infra.names import CODE_DIR, DATA_DIR, FETCHED_DIR, KIT_DIR, RUNS_DIR, STARTING_DIR
 
-PROGRAMS = ("record.py", "workspace.py", "advice.py", "host_facts.py", "copies.py")
+PROGRAMS = ("recorder.py", "workspace.py", "advice.py", "host_facts.py", "s3_backup.py")
 WAYS = ((), ("docker",), ("sudo", "-n", "docker"))
 STATES = ("running", "ended", "lost", "unknown")
 T = TypeVar("T")

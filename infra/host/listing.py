@@ -53,13 +53,13 @@ class Listing:
 
 def list_run(host: Host, folder: str) -> Listing:
     """What is there now of a run that goes on."""
-    return parse(answer_of(host, program("send.py", "list", folder)))
+    return parse(answer_of(host, program("sender.py", "list", folder)))
 
 
 def list_ended_run(host: Host, folder: str, *, doubted: Collection[str] = ()) -> Listing:
     """What a run has left, each file with its SHA-256: the manifest's word if the file is older than the manifest and
     not *doubted*, else summed up now."""
-    listing = parse(answer_of(host, program("send.py", "list-all", folder)))
+    listing = parse(answer_of(host, program("sender.py", "list-all", folder)))
     trusted = {
         file.path: listing.sealed[file.path]
         for file in listing.files
@@ -86,7 +86,7 @@ def list_ended_run(host: Host, folder: str, *, doubted: Collection[str] = ()) ->
 def _sum_up(host: Host, folder: str, paths: list[str]) -> dict[str, str]:
     if not paths:
         return {}
-    answer = answer_of(host, program("send.py", "hash", folder), given=names(paths))
+    answer = answer_of(host, program("sender.py", "hash", folder), given=names(paths))
     said = [line.decode("ascii", "replace") for line in answer.split(b"\n") if line]
     return {path: line for path, line in zip(paths, said, strict=False) if foreign.is_digest(line)}
 

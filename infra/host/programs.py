@@ -15,7 +15,7 @@ from infra.errors import WorldError
 from infra.host.connection import DROPPED, GREETING, Host, lost
 from infra.host.foreign import shown
 
-SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
+SCRIPTS = Path(__file__).resolve().parents[1] / "remote"
 _LONGEST_PREAMBLE = 1 << 20
 _LONGEST_ANSWER = 1 << 30
 SILENCE_S = 120.0  # our programs say something every few seconds

@@ -9,7 +9,7 @@ from typing import Final
 
 from infra.console import Tell
 from infra.errors import HostUnreachable, KeyRefused, WorldError
-from infra.guard.record import STALE_AFTER_S
+from infra.guard.status import STALE_AFTER_S
 from infra.host.connection import Host, refused, timed_out
 from infra.host.facts import Facts, ask_facts
 from infra.host.target import Target

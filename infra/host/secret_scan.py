@@ -20,7 +20,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
-from infra.host.sshconfig import write
+from infra.host.ssh_config import write
 
 _RULES: Final = files("infra.host").joinpath("data/rules.yaml")
 _COVERED: Final = ("betterleaks.generic-credential-uri",)  # ours knows better what stands for a password in a manual

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from infra.host.ignored import RIGIGNORE, Listing, ask_rigignore, git_is_here, list_all, list_ignored, list_project
+from infra.host.exclude import RIGIGNORE, Listing, ask_rigignore, git_is_here, list_all, list_ignored, list_project
 from infra.host.secret_names import is_secret
 from infra.host.secret_scan import find_secrets
 

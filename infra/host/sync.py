@@ -15,7 +15,7 @@ from pathlib import Path
 
 from infra.console import Tell
 from infra.errors import WorldError
-from infra.host import commands
+from infra.host import command_lines
 from infra.host.broken import failed
 from infra.host.carry import by_rsync, by_stream
 from infra.host.connection import Host, local_process
@@ -42,7 +42,7 @@ class Arrival:
 def push_code(host: Host, chosen: Selection, destination: str, *, rsync_there: bool) -> None:
     """Make *destination* on the host equal to what was *chosen*."""
     if rsync_there and rsync_here():
-        _finish(host, commands.rsync_push(host.target, chosen.folder, destination), stdin=_as_rsync_rules(chosen))
+        _finish(host, command_lines.rsync_push(host.target, chosen.folder, destination), stdin=_as_rsync_rules(chosen))
     else:
         _stream_up(host, chosen, destination)
 
@@ -50,7 +50,7 @@ def push_code(host: Host, chosen: Selection, destination: str, *, rsync_there: b
 def push_data(host: Host, chosen: Selection, destination: str, *, rsync_there: bool, tell: Tell) -> None:
     """Copy a data folder. With rsync an interrupted copy goes on where it stopped; a tar stream starts anew."""
     if rsync_there and rsync_here():
-        line = commands.rsync_data(host.target, chosen.folder, destination)
+        line = command_lines.rsync_data(host.target, chosen.folder, destination)
         _finish(host, line, stdin=_as_rsync_rules(chosen), progress=True)
     else:
         tell("rsync is missing on one side: the data goes as one stream and cannot be resumed.")
@@ -205,7 +205,7 @@ def _finish(host: Host, line: list[str], *, stdin: bytes | None = None, progress
 
 def _stream_up(host: Host, chosen: Selection, destination: str) -> None:
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
-    process = host.stream(*commands.unpack(destination), **pipes)
+    process = host.stream(*command_lines.unpack(destination), **pipes)
     assert process.stdin is not None
     try:
         with tarfile.open(fileobj=process.stdin, mode="w|", dereference=False) as tar:

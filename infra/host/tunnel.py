@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from ipaddress import ip_address
 
 from infra.errors import HostUnreachable
-from infra.host.commands import tunnel
+from infra.host.command_lines import tunnel
 from infra.host.connection import local_process, lost
 from infra.host.target import Target
 

@@ -14,13 +14,13 @@ from infra.errors import ArtifactsMissing
 from infra.host.connection import Host
 from infra.host.facts import Facts, RunFacts
 from infra.host.foreign import run_name
-from infra.host.patience import persistently
+from infra.host.retry import persistently
 from infra.host.sync import Arrival, pull, pull_ended, reopen, seal
 from infra.job.container import forget
+from infra.job.outcome import moment
 from infra.job.run import silent
-from infra.job.verdict import moment
 from infra.names import KIT_DIR, RUNS_DIR
-from scripts.record import EXIT, JOB, LOG, MANIFEST, MARK
+from infra.remote.recorder import EXIT, JOB, LOG, MANIFEST, MARK
 
 _SHOWN = 20  # names in a message
 _RECORD = {LOG, EXIT, MANIFEST, JOB}  # what the recorder writes about any run
@@ -39,7 +39,7 @@ def fetch(host: Host, facts: Facts, run: RunFacts, into: Path, *, tell: Tell) ->
         return home
     if not run.sealed:
         # The recorder was killed before it could seal: what is on the disk now is all there will be.
-        line = ["python3", f"{facts.home}/{KIT_DIR}/record.py", "--seal", there]
+        line = ["python3", f"{facts.home}/{KIT_DIR}/recorder.py", "--seal", there]
         persistently(lambda: host.ask(line, timeout_s=600), tell=tell)
     arrival = persistently(lambda: pull_ended(host, there, home, rsync_there=facts.rsync), tell=tell)
     _tell_notes(run, arrival, tell)

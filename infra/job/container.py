@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from infra.host.facts import Facts
 from infra.names import CODE_DIR, DATA_DIR, FETCHED_DIR, KIT_DIR, RUN_LABEL, RUNS_DIR, STARTING_DIR
-from scripts import workspace
+from infra.remote import workspace
 
 # Caches and sockets are no results: they stay out of HOME.
 _CACHES = (
@@ -116,7 +116,7 @@ def docker_run(container: Container) -> list[str]:
         "--workdir", container.code_dir,
         *(word for name, value in sorted(environment.items()) for word in ("--env", f"{name}={value}")),
         container.image,
-        "python3", f"{container.folder(KIT_DIR)}/record.py", container.run_dir, "--", *container.command,
+        "python3", f"{container.folder(KIT_DIR)}/recorder.py", container.run_dir, "--", *container.command,
     ]  # fmt: skip
 
 
@@ -158,7 +158,7 @@ def safe(part: str) -> str:
 
 
 def drop_copy(run_dir: str) -> list[str]:
-    """Its memory first: what is left of a copy must not be taken for what the run wanted (scripts/workspace.py)."""
+    """Its memory first: what is left of a copy must not be taken for what the run wanted (infra/remote/workspace.py)."""
     return ["rm", "-rf", f"{run_dir}/{workspace.BEFORE}", f"{run_dir}/{workspace.COPY}"]
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from infra.console import Tell
 from infra.errors import AwsFailed, HostUnreachable, RigError
 from infra.host.connection import DROPPED, GREETING, Host
-from infra.host.patience import persistently
+from infra.host.retry import persistently
 from infra.job.container import (
     Container,
     docker_logs,

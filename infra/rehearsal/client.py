@@ -21,7 +21,7 @@ from typing import Any, Final
 from infra.errors import NothingToDo, RehearsalDown, UserError
 from infra.rehearsal import processes, secret
 from infra.rehearsal.clock import Clock
-from infra.rehearsal.place import CLOUD_MARK, Place, read_json, write_whole
+from infra.rehearsal.paths import CLOUD_MARK, Place, read_json, write_whole
 
 START_TIMEOUT_S: Final = 30.0
 END_TIMEOUT_S: Final = 20.0

@@ -21,12 +21,12 @@ from typing import IO, TYPE_CHECKING, Final
 from infra.errors import RehearsalDown
 from infra.rehearsal import clock as clocks
 from infra.rehearsal import processes, secret
-from infra.rehearsal.gate import Gate, serve
-from infra.rehearsal.place import Place, write_whole
+from infra.rehearsal.paths import Place, write_whole
 from infra.rehearsal.shims import engine
+from infra.rehearsal.startup_proxy import Gate, serve
 
 if TYPE_CHECKING:
-    from infra.rehearsal.world import World
+    from infra.rehearsal.app import World
 
 IDLE_S: Final = 3600.0
 PORT: Final = "RIG_REHEARSAL_PORT"  # a fixed port instead of a free one
@@ -110,7 +110,7 @@ def _build(place: Place, clock: clocks.Clock, endpoint: str, loop: asyncio.Abstr
     server.configure_moto(place)
     # moto reads a hundred tables that are never garbage; looking through them for some costs a quarter of the time.
     gc.disable()
-    from infra.rehearsal.world import World
+    from infra.rehearsal.app import World
 
     world = World(place, clock, endpoint, loop)
     gc.freeze()

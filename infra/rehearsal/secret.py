@@ -14,7 +14,7 @@ import secrets
 import stat
 from typing import Final
 
-from infra.rehearsal.place import Place, write_whole
+from infra.rehearsal.paths import Place, write_whole
 
 NONCE_HEADER: Final = "X-Rehearsal-Nonce"
 PROOF_HEADER: Final = "X-Rehearsal-Proof"

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any, Final
 
 from infra.names import REHEARSAL_KEY_ID
-from infra.rehearsal.cloud.answers import Refusal
+from infra.rehearsal.cloud.response import Refusal
 from infra.rehearsal.secret import same
 
 # One form only. What AWS takes besides is refused: signatures in the query (they lie about in logs and histories),

@@ -22,7 +22,6 @@ from typing import Any
 import botocore.session
 import moto.settings
 import pytest
-from account import ACCOUNT, AMIS, MADE, REGION
 from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ClientError
 from moto import mock_aws
@@ -30,8 +29,9 @@ from moto.ec2.models import amis
 from moto.ssm.models import Parameter, ssm_backends
 
 import infra
-from infra.aws.clock import Clock
-from infra.aws.session import Session
+from infra.aws.client.polling import Clock
+from infra.aws.client.session import Session
+from tests.aws.account import ACCOUNT, AMIS, MADE, REGION
 
 KIT_CODE = str(Path(infra.__file__).parent)
 

@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from infra.cli.parser import parse
-from infra.cli.verbs import VERBS
+from infra.cli.arguments import parse
+from infra.cli.commands import VERBS
 from scripts.acceptance import CLEAN, NAME, STORY, main
 
 PRETENDER = """#!{python}

@@ -7,20 +7,20 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
-import rigging
-from account import moto_instance
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from rigging import MICRO, NAME
 
 from infra import budget, cli
-from infra.aws.instance import Instance, find
-from infra.aws.session import Session
-from infra.aws.tags import as_tags, own_tags
+from infra.aws.client.session import Session
+from infra.aws.client.tags import as_tags, own_tags
+from infra.aws.instances.instance import Instance, find
 from infra.errors import HostUnreachable
-from infra.host import patience
+from infra.host import retry
 from infra.names import DEADLINE_TAG, HOME_TAG, HOST_KEY_TAG, IDLE_TAG, NAME_TAG, SSH_PORT_TAG, STARTED_TAG
-from infra.story import rig as way_in
+from infra.workflows import context as way_in
+from tests.aws import samples
+from tests.aws.account import moto_instance
+from tests.aws.samples import MICRO, NAME
 
 OURS = (DEADLINE_TAG, HOME_TAG, HOST_KEY_TAG, IDLE_TAG, SSH_PORT_TAG, STARTED_TAG)
 VALUES = (
@@ -44,7 +44,7 @@ def account(aws: Session, clock, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     def silent(*_: object) -> str:
         raise HostUnreachable("Nobody answers.")
 
-    rigging.launch(aws, clock)
+    samples.launch(aws, clock)
     seen = find(aws, NAME)
     assert seen is not None
     moto_instance(seen.id).key_name = "a pair of the person's own"  # a key made elsewhere would end most verbs early
@@ -55,8 +55,8 @@ def account(aws: Session, clock, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     ec2.create_tags(Resources=[good["InstanceId"]], Tags=as_tags(fine))
     monkeypatch.setattr(way_in, "_source", lambda *_: "")
     monkeypatch.setattr(way_in, "host_key", silent)
-    monkeypatch.setattr("infra.aws.survey.my_address", lambda *_: rigging.HOME)
-    monkeypatch.setattr(patience, "PAUSES_S", ())
+    monkeypatch.setattr("infra.aws.account.discovery.my_address", lambda *_: samples.HOME)
+    monkeypatch.setattr(retry, "PAUSES_S", ())
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.chdir(tmp_path)
     return aws
@@ -187,7 +187,7 @@ def test_an_extension_beyond_a_week_is_asked_twice_and_beyond_thirty_days_refuse
 
 
 def test_a_price_that_nobody_knows_is_called_unknown_and_nothing_else_suffers(account, capsys, monkeypatch):
-    monkeypatch.setattr("infra.aws.meter.on_demand", lambda *_: {})
+    monkeypatch.setattr("infra.aws.instances.hourly_cost.on_demand", lambda *_: {})
 
     assert cli.main(["status"]) == 0
     assert "unknown, for nobody knows the price of this type" in capsys.readouterr().out
@@ -195,7 +195,7 @@ def test_a_price_that_nobody_knows_is_called_unknown_and_nothing_else_suffers(ac
 
 
 def test_a_spot_price_that_nobody_tells_is_the_full_one(account, answer):
-    from infra.aws.meter import price_of
+    from infra.aws.instances.hourly_cost import price_of
 
     answer(account, "ec2", "DescribeSpotPriceHistory", code="UnauthorizedOperation")
     instance = find(account, NAME)
@@ -206,9 +206,9 @@ def test_a_spot_price_that_nobody_tells_is_the_full_one(account, answer):
 
 
 def test_a_schedule_that_somebody_changed_is_named(account):
-    from infra.aws import schedules
+    from infra.aws.autostop import schedule
 
     with pytest.MonkeyPatch.context() as patch:
         scheduler = account.client("scheduler")
         patch.setattr(scheduler, "get_schedule", lambda **_: {"ScheduleExpression": "rate(1 hour)", "State": "ENABLED"})
-        assert "its time reads 'rate(1 hour)'" in str(schedules.ring(account, find(account, NAME)))
+        assert "its time reads 'rate(1 hour)'" in str(schedule.ring(account, find(account, NAME)))

@@ -15,21 +15,21 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
-import rigging
-from account import moto_instance
-from rigging import NAME, NOTHING, census, whole
 
 from infra import budget
-from infra.aws.catalog import MachineType
-from infra.aws.choice import Candidate
-from infra.aws.instance import find
-from infra.aws.prices import Price as Listed
+from infra.aws.instances.instance import find
+from infra.aws.offers.instance_types import MachineType
+from infra.aws.offers.offers import Candidate
+from infra.aws.offers.prices import Price as Listed
 from infra.budget import Price
 from infra.errors import ArtifactsMissing, HostUnreachable, JobFailed, NothingToDo, RigError, UserError, WorldError
 from infra.settings import Settings
-from infra.story import launch, power
-from infra.story.plan import Choice
-from infra.story.rig import Rig
+from infra.workflows import launch, stop
+from infra.workflows.context import Rig
+from infra.workflows.plan import Choice
+from tests.aws import samples
+from tests.aws.account import moto_instance
+from tests.aws.samples import NAME, NOTHING, census, whole
 
 TROUBLES = {
     "the laptop's disk is full": OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "runs/x/best.params"),
@@ -51,7 +51,7 @@ TROUBLES = {
 
 @pytest.fixture
 def rig(aws, tell, clock, tmp_path: Path) -> Rig:
-    rigging.launch(aws, clock)
+    samples.launch(aws, clock)
     return Rig(settings=Settings(after="stop"), session=aws, project=tmp_path, tell=tell)
 
 
@@ -59,14 +59,14 @@ def meets(monkeypatch: pytest.MonkeyPatch, trouble: BaseException) -> None:
     def fail(*_: object) -> None:
         raise trouble
 
-    monkeypatch.setattr(power, "bring_all_home", fail)
+    monkeypatch.setattr(stop, "bring_all_home", fail)
 
 
 VERBS = {
-    "stop": power.stop,
-    "terminate": lambda rig: power.terminate(rig, lose_results=False),
-    "AFTER=stop": lambda rig: power.end_as_wished(wishing(rig, "stop")),
-    "AFTER=terminate": lambda rig: power.end_as_wished(wishing(rig, "terminate")),
+    "stop": stop.stop,
+    "terminate": lambda rig: stop.terminate(rig, lose_results=False),
+    "AFTER=stop": lambda rig: stop.end_as_wished(wishing(rig, "stop")),
+    "AFTER=terminate": lambda rig: stop.end_as_wished(wishing(rig, "terminate")),
 }
 
 
@@ -93,9 +93,9 @@ def test_whatever_goes_wrong_the_machine_stops_it_is_said_and_nothing_is_deleted
 
 @pytest.mark.parametrize("error", [JobFailed("Run x failed."), OSError(errno.ENOSPC, "No space left"), KeyError("x")])
 def test_after_stop_is_carried_out_whatever_the_last_screen_meets(rig, monkeypatch, error):
-    monkeypatch.setattr(power, "bring_all_home", lambda *_: None)
+    monkeypatch.setattr(stop, "bring_all_home", lambda *_: None)
 
-    with pytest.raises(WorldError), power.afterwards(rig):
+    with pytest.raises(WorldError), stop.afterwards(rig):
         raise error
 
     assert census(rig.session) == whole("stopped")
@@ -108,12 +108,12 @@ def test_ctrl_c_again_and_again_ends_the_wait_for_results_and_never_the_stop(rig
         pressed.append("Ctrl-C")
         os.kill(os.getpid(), signal.SIGINT)
 
-    monkeypatch.setattr(power, "bring_all_home", press)
+    monkeypatch.setattr(stop, "bring_all_home", press)
     rig.session.client("ec2").meta.events.register("before-call.ec2.StopInstances", press)
     rig.session.client("ec2").meta.events.register("after-call.ec2.StopInstances", press)
 
     with pytest.raises(KeyboardInterrupt):
-        power.stop(rig)
+        stop.stop(rig)
 
     assert len(pressed) == 3
     assert census(rig.session) == whole("stopped")
@@ -126,10 +126,10 @@ def test_a_spot_machine_that_cannot_be_stopped_is_not_deleted_with_what_it_holds
     meets(monkeypatch, TROUBLES["a file differs"])
 
     with pytest.raises(WorldError, match=r"Nothing was deleted, and i-.* runs on until its guards end it"):
-        power.terminate(rig, lose_results=False)
+        stop.terminate(rig, lose_results=False)
 
     assert census(rig.session) == whole("running")
-    power.terminate(rig, lose_results=True)
+    stop.terminate(rig, lose_results=True)
     assert census(rig.session) == NOTHING
 
 
@@ -137,7 +137,7 @@ def test_the_guards_of_a_machine_that_could_not_be_ended_stay(rig, monkeypatch, 
     answer(rig.session, "ec2", "TerminateInstances", code="UnauthorizedOperation", times=1)
 
     with pytest.raises(RigError):
-        power.terminate(rig, lose_results=True)
+        stop.terminate(rig, lose_results=True)
 
     assert "cloudwatch:DeleteAlarms" not in calls
     assert "scheduler:DeleteSchedule" not in calls
@@ -148,7 +148,7 @@ def test_a_stop_that_was_killed_before_it_took_the_guards_off_is_finished_by_the
     calls.clear()
 
     with pytest.raises(NothingToDo):
-        power.stop(rig)
+        stop.stop(rig)
 
     assert {"cloudwatch:DeleteAlarms", "scheduler:DeleteSchedule"} <= set(calls)
 
@@ -165,7 +165,7 @@ def test_the_hours_in_user_data_are_those_of_the_type_that_the_budget_buys_fewes
         candidate = Candidate(machine, "us-east-1", listed, listed)
         choices.append(Choice(candidate=candidate, price=price, promise=promise, quota=None, spot=False))
 
-    script = gzip.decompress(launch._user_data(rig, rigging.IMAGE, tuple(choices))).decode()
+    script = gzip.decompress(launch._user_data(rig, samples.IMAGE, tuple(choices))).decode()
 
     (config,) = (json.loads(line) for line in script.splitlines() if '"hours":' in line)
     assert config["hours"] == choices[1].promise.hours < 0.3

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 from moto.ec2.models import ec2_backends
 
-from infra.aws.network import Subnet, default_subnets, reachable_zones
-from infra.aws.session import Session
+from infra.aws.access.network import Subnet, default_subnets, reachable_zones
+from infra.aws.client.session import Session
 from infra.errors import UserError
 
 A, B = Subnet("subnet-a", "us-east-1a", public=True), Subnet("subnet-b", "us-east-1b", public=False)

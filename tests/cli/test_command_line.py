@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.cli.verbs import VERBS
+from infra.cli.commands import VERBS
 
 RIG = Path(sys.executable).with_name("rig")
 

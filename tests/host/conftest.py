@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sshserver import SSHD, Server, a_free_port, ssh_server
 
 from infra.host.connection import Host
-from infra.host.hostkeys import pin
+from infra.host.known_hosts import pin
 from infra.host.ready import wait_for_ssh
 from infra.host.target import Target
 from infra.rehearsal.instance.disk import RUN_SHIM
+from tests.host.ssh_server import SSHD, Server, a_free_port, ssh_server
 
 
 @pytest.fixture(scope="session")

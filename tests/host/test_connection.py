@@ -8,9 +8,9 @@ import paramiko
 import pytest
 
 from infra.errors import HostKeyChanged, HostUnreachable, KeyRefused, MissingProgram, WorldError
-from infra.host import commands
+from infra.host import command_lines
 from infra.host.connection import Host, explained, local_process
-from infra.host.hostkeys import pin, pinned_key
+from infra.host.known_hosts import pin, pinned_key
 from infra.host.ready import wait_for_ssh
 from infra.host.target import Target
 
@@ -43,7 +43,7 @@ def test_a_wrong_host_key_is_refused_by_fabric_and_by_openssh(target: Target, tm
 
     with pytest.raises(HostKeyChanged, match="Nothing was sent"):
         Host(impostor).ask(["true"])
-    done = subprocess.run(commands.ssh(impostor, ["true"]), capture_output=True, text=True)
+    done = subprocess.run(command_lines.ssh(impostor, ["true"]), capture_output=True, text=True)
     assert done.returncode == 255
     assert "REMOTE HOST IDENTIFICATION HAS CHANGED" in done.stderr
 

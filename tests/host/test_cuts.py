@@ -13,20 +13,20 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cutting import Proxy
 
 from infra.errors import JobFailed
-from infra.host import patience
+from infra.host import retry
 from infra.host.connection import Host
 from infra.host.facts import ask_facts
-from infra.host.patience import persistently
+from infra.host.retry import persistently
 from infra.host.selection import select_code
 from infra.host.sync import push_code, rsync_here
 from infra.host.target import Target
 from infra.job import artifacts, run
 from infra.job.container import Container
-from infra.job.verdict import judge
+from infra.job.outcome import judge
 from infra.names import CODE_DIR
+from tests.host.cutting_proxy import Proxy
 
 CUTS = int(os.environ.get("RIG_TEST_CUTS", "12"))
 PHASES = {"sync": 800_000, "follow": 12_000, "pull": 600_000}  # bytes that pass in each, about
@@ -54,7 +54,7 @@ def far(target: Target, proxy: Proxy, docker_as_processes: None, monkeypatch: py
     """The host behind the proxy."""
     if not rsync_here():
         pytest.skip("rsync is missing: sudo apt install rsync")
-    monkeypatch.setattr(patience, "PAUSES_S", (0.01,) * 4)
+    monkeypatch.setattr(retry, "PAUSES_S", (0.01,) * 4)
     with Host(dataclasses.replace(target, port=proxy.port)) as opened:
         yield opened
 
@@ -142,7 +142,7 @@ def test_when_the_shared_ssh_connection_dies_following_goes_on(far: Host, tmp_pa
 def kill_master(host: Host) -> None:
     import subprocess
 
-    from infra.host.commands import ssh
+    from infra.host.command_lines import ssh
 
     said = subprocess.run(ssh(host.target, options=["-O", "check"]), capture_output=True, text=True).stderr
     os.kill(int(said.partition("pid=")[2].partition(")")[0]), 9)

@@ -16,10 +16,10 @@ import pytest
 from infra.errors import JobFailed, WorldError
 from infra.host.connection import Host
 from infra.host.facts import Facts, ask_facts
-from infra.job import artifacts, image, run
+from infra.job import artifacts, docker_image, run
 from infra.job.container import Container, container_name, docker_stop
+from infra.job.outcome import judge
 from infra.job.spec import script_job
-from infra.job.verdict import judge
 from infra.names import CODE_DIR, DATA_DIR
 
 pytestmark = pytest.mark.docker
@@ -35,7 +35,7 @@ def docker(*words: str) -> subprocess.CompletedProcess[str]:
 def cpu_image() -> str:
     if not shutil.which("docker") or docker("info").returncode:
         pytest.skip("no Docker engine answers: https://docs.docker.com/engine/install/")
-    name = image.tag("cpu", os.environ.get("RIG_BASE_IMAGE", ""))
+    name = docker_image.tag("cpu", os.environ.get("RIG_BASE_IMAGE", ""))
     if docker("image", "inspect", name).returncode:
         pytest.skip("the training image for the CPU is not built; scripts/ci/training-image cpu builds it")
     return name
@@ -209,13 +209,13 @@ def test_a_script_s_requirements_become_a_layer_of_their_own_built_once(
     (code / "script.py").write_text("print('ran')")
     (code / "requirements.txt").write_text("numpy  # nothing newer than MXNet can use\n")
     job = script_job("script.py", code)
-    own = image.own_tag(cpu_image, job.requirements)
+    own = docker_image.own_tag(cpu_image, job.requirements)
     said: list[str] = []
 
-    image.make(
+    docker_image.make(
         host,
-        image.docker_build_own(("docker",), own),
-        context=image.own_context(cpu_image, job.requirements),
+        docker_image.docker_build_own(("docker",), own),
+        context=docker_image.own_context(cpu_image, job.requirements),
         log=tmp_path / "build.log",
         show=said.append,
     )

@@ -22,7 +22,7 @@ from infra.host.facts import Facts, RunFacts, parse
 from infra.host.foreign import run_name, shown
 from infra.host.target import Target
 from infra.job import artifacts
-from infra.job.home import point_latest
+from infra.job.run_folders import point_latest
 
 EVIL = st.sampled_from([
     "../../x", "..", ".", "", "/etc/x", "a/../../x", "latest", "-rf", ".ssh", "a\0b", "a\nb",
@@ -115,7 +115,7 @@ def test_no_answer_changes_anything_outside_the_runs_folder(
             listing, "answer_of", lambda host, line, given=b"": sums if line[3] == "hash" else b"\n".join(answer)
         )
         patch.setattr(carry, "listening", lambda host, line, given=b"": canned(packed(members, cut)))
-        patch.setattr("infra.host.patience.PAUSES_S", ())
+        patch.setattr("infra.host.retry.PAUSES_S", ())
         host = Silent(Target(identity="i", address="a", port=1, user="u", key=folder, known_hosts=folder))
 
         facts = parse({**FACTS, "runs": [run]})

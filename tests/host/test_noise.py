@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sshserver import Server
 
 from infra.console import tell
 from infra.host.connection import Host
 from infra.host.facts import ask_facts
 from infra.host.selection import select_code, select_data
 from infra.host.sync import pull, push_code, push_data, push_text
+from tests.host.ssh_server import Server
 
 
 @pytest.fixture

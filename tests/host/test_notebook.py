@@ -11,13 +11,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from sshserver import Server
 
 from infra.errors import WorldError
 from infra.host.connection import Host
 from infra.host.facts import ask_facts
 from infra.job import notebook
-from infra.story import shell
+from infra.workflows import shell
+from tests.host.ssh_server import Server
 
 # Stands for Jupyter: serves, and saves a notebook at each request.
 JUPYTER = """#!{python}

@@ -18,7 +18,6 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from nearby import nearby_host
 
 from infra.errors import RigError
 from infra.host import manifest, sync
@@ -26,7 +25,8 @@ from infra.host.connection import Host
 from infra.host.foreign import shown
 from infra.host.landing import BESIDE
 from infra.host.sync import Arrival, pull, pull_ended, rsync_here, seal
-from scripts import record
+from infra.remote import recorder
+from tests.host.nearby import nearby_host
 
 SPECIAL = [
     b"new\nline", b"cr\r", b"form\x0cfeed", "next\u0085line".encode(), "line\u2028sep".encode(), b"\xff\xfe", b"#x",
@@ -133,7 +133,7 @@ def lives(near: Host, root: Path, rsync: bool, acts: list[Things]) -> tuple[dict
     with meanwhile(lambda: write(there, second)):
         pull(near, str(there), home, rsync_there=rsync)
     write(there, third)
-    record.seal(there)
+    recorder.seal(there)
     with meanwhile(lambda: write(there, last)):
         arrival = pull_ended(near, str(there), home, rsync_there=rsync)
     return tree(there), arrival, home
@@ -188,7 +188,7 @@ def stays_away(there: dict[bytes, bytes], home: Path, arrival: Arrival) -> list[
 
 
 def ended(near: Host, there: Path, home: Path, *, rsync: bool) -> Arrival:
-    record.seal(there)
+    recorder.seal(there)
     return bring_ended(near, there, home, rsync=rsync)
 
 
@@ -276,7 +276,7 @@ def test_three_pulls_at_once_do_not_disturb_each_other(near: Host, tmp_path: Pat
         (there / f"d{n % 3}" / f"w{n}").write_bytes(os.urandom(20_000))
     with ThreadPoolExecutor(max_workers=3) as three:
         running = [three.submit(pull, near, str(there), home, rsync_there=rsync_there)]
-        record.seal(there)
+        recorder.seal(there)
         running += [three.submit(bring_ended, near, there, home, rsync=rsync_there) for _ in range(2)]
 
         assert [one.result().left for one in running] == [{}, {}, {}]

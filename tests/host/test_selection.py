@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from infra.errors import WorldError
-from infra.host import commands
+from infra.host import command_lines
 from infra.host.selection import Selection, remarks, select_all, select_code, select_data
 from infra.host.sync import _as_rsync_rules, rsync_here
 from infra.host.target import Target
@@ -82,7 +82,7 @@ def plant(folder: Path, files: list[str], rules: dict[str, list[str]]) -> None:
 
 
 def arrived_by_rsync(chosen: Selection, there: Path, target: Target) -> None:
-    line = commands.rsync_push(target, chosen.folder, "x")
+    line = command_lines.rsync_push(target, chosen.folder, "x")
     words = [*line[: line.index("--rsh")], f"{chosen.folder}/", f"{there}/"]
     subprocess.run(words, input=_as_rsync_rules(chosen), check=True)
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from infra.job import image
+from infra.job import docker_image
 
 Docker = Callable[..., str]
 
@@ -31,7 +31,7 @@ def docker() -> Docker:
 
 @pytest.fixture(scope="session")
 def cpu_image(docker: Docker) -> str:
-    name = image.tag("cpu", os.environ.get("RIG_BASE_IMAGE", ""))
+    name = docker_image.tag("cpu", os.environ.get("RIG_BASE_IMAGE", ""))
     if not docker("image", "ls", "--quiet", name):
         pytest.skip("the training image for the CPU is not built; scripts/ci/training-image cpu builds it")
     return name

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from infra.cli.verbs import VERBS
+from infra.cli.commands import VERBS
 
 PROJECT = Path(__file__).resolve().parents[2]
 MAKEFILE = PROJECT / "Makefile"

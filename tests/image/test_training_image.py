@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.job import image
+from infra.job import docker_image
 from tests.image.conftest import Docker
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -37,7 +37,7 @@ print(len(vision.MNIST(train=False)), len(vision.FashionMNIST(train=False)))
 def test_only_the_locks_and_the_import_hook_go_into_the_image() -> None:
     """A run brings its code: were code copied, every change of it would build the image again."""
     copied = set(re.findall(r"^(?:COPY|ADD) (\S+) ", DOCKERFILE, re.MULTILINE))
-    named = {path.relative_to(PROJECT).as_posix() for path in image.ingredients()}
+    named = {path.relative_to(PROJECT).as_posix() for path in docker_image.ingredients()}
     hook = {path for path in named if path.startswith("training/mxnet_hook/")}
 
     assert named - hook == {"Dockerfile", *copied} - {"training/mxnet_hook"} - hook
@@ -86,7 +86,7 @@ def test_any_user_of_the_host_can_train_in_it(docker: Docker, cpu_image: str) ->
 
 @pytest.mark.docker
 def test_scripts_find_the_python_of_the_image_by_each_of_its_names(docker: Docker, cpu_image: str) -> None:
-    """`python3 kit/record.py` and `#!/usr/bin/env python3` must meet the Python that has MXNet."""
+    """`python3 kit/recorder.py` and `#!/usr/bin/env python3` must meet the Python that has MXNet."""
     found = docker("run", "--rm", "--network", "none", cpu_image, "which", "python", "python3", "pip")
 
     assert found.split() == ["/opt/venv/bin/python", "/opt/venv/bin/python3", "/opt/venv/bin/pip"]
@@ -94,11 +94,11 @@ def test_scripts_find_the_python_of_the_image_by_each_of_its_names(docker: Docke
 
 @pytest.mark.docker
 def test_a_change_of_code_builds_nothing(docker: Docker, cpu_image: str, tmp_path: Path) -> None:
-    for path in [*image.ingredients(), PROJECT / ".dockerignore"]:
+    for path in [*docker_image.ingredients(), PROJECT / ".dockerignore"]:
         copy = tmp_path / path.relative_to(PROJECT)
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, copy)
-    (tmp_path / "training/loop.py").write_text("something new\n")
+    (tmp_path / "training/train.py").write_text("something new\n")
     base = os.environ.get("RIG_BASE_IMAGE", "")
     base_words = ["--build-arg", f"BASE={base}"] if base else []
 

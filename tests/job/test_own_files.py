@@ -8,11 +8,11 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
-from infra.aws.cost import run_cost
-from infra.cli import ended, screens
+from infra.aws.account.cost import run_cost
+from infra.cli import render, run_result
 from infra.job import artifacts
-from infra.story.train import Outcome
-from infra.story.watch import row
+from infra.workflows.train import Outcome
+from infra.workflows.watch import row
 
 LEAVES = some.one_of(
     some.none(), some.booleans(), some.integers(), some.just(10**400), some.floats(), some.text(max_size=4)
@@ -47,8 +47,8 @@ def test_files_of_any_shape_are_shown_or_left_out(
 
     found, cost = artifacts.as_recorded(tmp_path), run_cost("r", artifacts.ending(tmp_path))
     done = Outcome(run="r", folder=tmp_path, exit_code=0, cost=cost)
-    shown = ended.outcome(done, artifacts.summary(tmp_path), here=tmp_path)
-    costs = screens.costs([], [cost], pretended=False)
+    shown = run_result.outcome(done, artifacts.summary(tmp_path), here=tmp_path)
+    costs = render.costs([], [cost], pretended=False)
     row(metrics.decode(errors="replace"))
 
     assert found.exit_code is None or isinstance(found.exit_code, int)

@@ -15,13 +15,13 @@ from training.config import JobConfig, option, parse
 from training.console import Console
 from training.data.splits import Data, Split
 from training.errors import TrainingError
-from training.learner import GluonLearner, Learner
-from training.loop import train_and_evaluate
 from training.nets.mlp import mlp
-from training.recipe import Recipe, accuracy, first_batch
 from training.report.images import confusion, mistakes
-from training.stop import StopRequest
-from training.summary import Summary
+from training.train import train_and_evaluate
+from training.trainer.learner import GluonLearner, Learner
+from training.trainer.recipe import Recipe, accuracy, first_batch
+from training.trainer.signals import StopRequest
+from training.workdir.summary import Summary
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,7 +17,7 @@ from hypothesis import strategies as some
 
 from training.__main__ import main
 from training.jobs import JOBS, load
-from training.summary import DONE, Summary
+from training.workdir.summary import DONE, Summary
 
 CASES = int(os.environ.get("RIG_TEST_CASES", "100"))
 NUMBERS = "0|1|-1|2|1.5|\u00b2|\u0661|nan|inf|-inf|1e308|1e-320|3.5e38|999999999999|1_0|0x1|1e3"
@@ -43,7 +43,7 @@ def lines(draw: some.DrawFn) -> list[str]:
 @given(words=lines())
 def test_any_words_end_in_a_message(words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("training.stop.StopRequest.listen", lambda self: self)
+    monkeypatch.setattr("training.trainer.signals.StopRequest.listen", lambda self: self)
     through = Summary(job="j", reason=DONE, metric="m", score=1.0, higher_is_better=True)
     out, said = io.StringIO(), io.StringIO()
 

@@ -34,10 +34,10 @@ from pathlib import Path
 from training.config import JobConfig, nearest
 from training.console import Console
 from training.errors import BadInput
-from training.loop import train_and_evaluate as _train_and_evaluate
-from training.recipe import Recipe
-from training.stop import StopRequest
-from training.summary import Summary
+from training.train import train_and_evaluate as _train_and_evaluate
+from training.trainer.recipe import Recipe
+from training.trainer.signals import StopRequest
+from training.workdir.summary import Summary
 
 JOBS = {
     "linear_scratch": "training.jobs.linear_scratch",

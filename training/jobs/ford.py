@@ -24,9 +24,9 @@ from training.config import JobConfig, option
 from training.data.ford import SETS, checksum, read_noise
 from training.data.splits import Data, Split, split_off
 from training.environment import data_folder
-from training.learner import GluonLearner, Learner
-from training.recipe import Recipe, accuracy, first_batch
 from training.report.images import confusion
+from training.trainer.learner import GluonLearner, Learner
+from training.trainer.recipe import Recipe, accuracy, first_batch
 
 CLASSES = ("no symptom", "symptom")
 

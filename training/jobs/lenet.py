@@ -17,12 +17,12 @@ from training.config import JobConfig, option
 from training.data import mnist
 from training.data.splits import Data
 from training.environment import data_folder
-from training.learner import GluonLearner, Learner
 from training.nets.images import scaled
 from training.nets.lenet import lenet
-from training.recipe import Recipe, accuracy, first_batch
 from training.report.images import confusion, mistakes
-from training.update import ManualUpdate, TrainerUpdate
+from training.trainer.learner import GluonLearner, Learner
+from training.trainer.optim import ManualUpdate, TrainerUpdate
+from training.trainer.recipe import Recipe, accuracy, first_batch
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,10 +13,10 @@ from typing import Any
 
 from training.compat import mx
 from training.config import JobConfig, option
-from training.data import line
+from training.data import linear
 from training.data.splits import Data
-from training.learner import GluonLearner, Learner
-from training.recipe import Recipe, first_batch, squared_error
+from training.trainer.learner import GluonLearner, Learner
+from training.trainer.recipe import Recipe, first_batch, squared_error
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +27,7 @@ class Config(JobConfig):
 
 
 def data(config: Config) -> Data:
-    return line.load(config.seed)
+    return linear.load(config.seed)
 
 
 def learner(config: Config, data: Data, devices: Sequence[Any]) -> Learner:

@@ -13,11 +13,11 @@ from typing import Any
 
 from training.compat import NDArray, mx
 from training.config import JobConfig, option
-from training.data import line
+from training.data import linear
 from training.data.splits import Data
-from training.learner import Learner
-from training.recipe import Array, Recipe, squared_error
-from training.scratch import ScratchLearner, Weights, refuse_what_is_not_written_out
+from training.trainer.learner import Learner
+from training.trainer.recipe import Array, Recipe, squared_error
+from training.trainer.scratch import ScratchLearner, Weights, refuse_what_is_not_written_out
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +29,7 @@ class Config(JobConfig):
 
 
 def data(config: Config) -> Data:
-    return line.load(config.seed)
+    return linear.load(config.seed)
 
 
 def initial_weights(seed: int, inputs: int = 2) -> Weights:

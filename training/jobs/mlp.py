@@ -18,11 +18,11 @@ from training.data import fashion
 from training.data.splits import Data
 from training.environment import data_folder
 from training.errors import BadInput
-from training.learner import GluonLearner, Learner
 from training.nets.images import flat_scaled
 from training.nets.mlp import mlp
-from training.recipe import Recipe, accuracy, first_batch
 from training.report.images import confusion, mistakes
+from training.trainer.learner import GluonLearner, Learner
+from training.trainer.recipe import Recipe, accuracy, first_batch
 
 
 @dataclass(frozen=True, kw_only=True)

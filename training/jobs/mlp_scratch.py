@@ -17,12 +17,12 @@ from training.data.splits import Data
 from training.errors import BadInput
 from training.jobs import mlp
 from training.jobs.softmax_scratch import cross_entropy
-from training.learner import Learner
 from training.nets.images import flat_scaled
 from training.nets.mlp import mlp as gluon_mlp
-from training.recipe import Recipe, accuracy
 from training.report.images import confusion, mistakes
-from training.scratch import ScratchLearner, Weights, refuse_what_is_not_written_out
+from training.trainer.learner import Learner
+from training.trainer.recipe import Recipe, accuracy
+from training.trainer.scratch import ScratchLearner, Weights, refuse_what_is_not_written_out
 
 PIXELS, CLASSES = 784, 10
 

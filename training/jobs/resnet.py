@@ -22,10 +22,10 @@ from training.config import JobConfig, option
 from training.data import cifar10
 from training.data.splits import Data
 from training.environment import data_folder
-from training.learner import GluonLearner, Learner
-from training.recipe import Recipe, accuracy, first_batch
 from training.report.images import confusion, mistakes
-from training.update import MixedPrecisionUpdate, TrainerUpdate
+from training.trainer.learner import GluonLearner, Learner
+from training.trainer.optim import MixedPrecisionUpdate, TrainerUpdate
+from training.trainer.recipe import Recipe, accuracy, first_batch
 
 # Per channel, over the training pictures.
 MEAN = (125.3, 123.0, 113.9)

@@ -17,15 +17,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from training.config import option
-from training.data.description import Columns, Description, read_description
-from training.data.logs import read_units
-from training.data.scaling import fit_scaling, silent_channels
 from training.data.splits import Data
-from training.data.windows import UnitLog, split_units
 from training.errors import BadData
-from training.forecast import ForecastConfig, forecast_data, forecast_learner, forecast_scores
-from training.recipe import Recipe
+from training.prognostics.forecast import ForecastConfig, forecast_data, forecast_learner, forecast_scores
+from training.prognostics.log_schema import Columns, Description, read_description
+from training.prognostics.scaling import fit_scaling, silent_channels
+from training.prognostics.unit_logs import read_units
+from training.prognostics.windows import UnitLog, split_units
 from training.report.forecasts import life_section, reliability_section
+from training.trainer.recipe import Recipe
 
 NO_TEST = "; no test files: the validation units stand in for the test"
 

@@ -16,10 +16,10 @@ from training.config import JobConfig, option
 from training.data import fashion
 from training.data.splits import Data
 from training.environment import data_folder
-from training.learner import GluonLearner, Learner
 from training.nets.images import flat_scaled
-from training.recipe import Recipe, accuracy, first_batch
 from training.report.images import confusion, mistakes
+from training.trainer.learner import GluonLearner, Learner
+from training.trainer.recipe import Recipe, accuracy, first_batch
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,11 +17,11 @@ from training.data import fashion
 from training.data.splits import Data
 from training.environment import data_folder
 from training.jobs.linear_scratch import sgd
-from training.learner import Learner
 from training.nets.images import flat_scaled
-from training.recipe import Recipe, accuracy
 from training.report.images import confusion, mistakes
-from training.scratch import ScratchLearner, Weights, refuse_what_is_not_written_out
+from training.trainer.learner import Learner
+from training.trainer.recipe import Recipe, accuracy
+from training.trainer.scratch import ScratchLearner, Weights, refuse_what_is_not_written_out
 
 PIXELS, CLASSES = 784, 10
 

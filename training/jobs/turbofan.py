@@ -16,7 +16,7 @@ alike: where yours are not, try the sensors alone. A test of 100 engines is coar
 about 11 / sqrt(200) = 0.8 cycles.
 
 Minutes: 0.2 on two CPU cores. Expect a test RMSE of 11.3 on FD001 (five seeds: 11.1 to 11.5) and 9.7 on FD003 (9.5 to
-9.8), and Brier scores of 0.013 and 0.006. Data: your own copy, see training/data/cmapss.py.
+9.8), and Brier scores of 0.013 and 0.006. Data: your own copy, see training/prognostics/cmapss.py.
 """
 
 from __future__ import annotations
@@ -25,13 +25,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from training.config import option
-from training.data.cmapss import CHANNELS, COLUMNS, SETTINGS, SUBSETS, checksum, read_subset
-from training.data.description import Columns
 from training.data.splits import Data
 from training.environment import data_folder
-from training.forecast import ForecastConfig, forecast_data, forecast_learner, forecast_scores, last_row_scores
-from training.recipe import Recipe, Result, Scores
+from training.prognostics.cmapss import CHANNELS, COLUMNS, SETTINGS, SUBSETS, checksum, read_subset
+from training.prognostics.forecast import (
+    ForecastConfig,
+    forecast_data,
+    forecast_learner,
+    forecast_scores,
+    last_row_scores,
+)
+from training.prognostics.log_schema import Columns
 from training.report.forecasts import life_section, reliability_section
+from training.trainer.recipe import Recipe, Result, Scores
 
 LAYOUT = Columns(
     unit="unit",

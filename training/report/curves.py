@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
-from training.metrics import Row
+from training.workdir.metrics import Row
 
 
 def draw(path: Path, rows: Sequence[Row], *, metric: str, best_epoch: int, steps_per_epoch: int) -> str:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from training.forecast import CAP, FAILS, FAILS_KNOWN, LIFE, LOG_ODDS, REMAINING, REMAINING_KNOWN, UNIT
-from training.prognostics import ReliabilityBin, brier, brier_skill, calibration_error, probability, reliability
-from training.recipe import Array, Result, Section
+from training.prognostics.forecast import CAP, FAILS, FAILS_KNOWN, LIFE, LOG_ODDS, REMAINING, REMAINING_KNOWN, UNIT
+from training.prognostics.metrics import ReliabilityBin, brier, brier_skill, calibration_error, probability, reliability
 from training.report.charts import Series, line_chart
+from training.trainer.recipe import Array, Result, Section
 
 SHOWN_UNITS = 4
 STAND_IN = (

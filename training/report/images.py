@@ -9,7 +9,7 @@ from html import escape
 
 import numpy as np
 
-from training.recipe import Array, Predictions, Result, Section
+from training.trainer.recipe import Array, Predictions, Result, Section
 
 SHOWN = 24
 

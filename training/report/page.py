@@ -8,11 +8,11 @@ from datetime import datetime, timezone
 from html import escape
 
 from training.console import duration, number, plain
-from training.metrics import Row
-from training.recipe import Section
 from training.report.charts import Series, line_chart
 from training.report.style import CSS
-from training.summary import Summary
+from training.trainer.recipe import Section
+from training.workdir.metrics import Row
+from training.workdir.summary import Summary
 
 _SLICES = 6
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from infra.rehearsal.cloud.answers import Refusal
-from infra.rehearsal.cloud.calls import Call
+from infra.rehearsal.cloud.request import Call
+from infra.rehearsal.cloud.response import Refusal
 
 SHUTDOWN = "InstanceInitiatedShutdownBehavior.Value"
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from infra.rehearsal.cloud.answers import Refusal
-from infra.rehearsal.cloud.launches import zone_asked
-from infra.rehearsal.faults import Faults
+from infra.rehearsal.cloud.response import Refusal
+from infra.rehearsal.cloud.run_instances import zone_asked
+from infra.rehearsal.fault_injection import Faults
 
 
 class ZoneChoice:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import base64
 from typing import Any
 
-from infra.rehearsal.cloud import answers
-from infra.rehearsal.cloud.answers import Answer
-from infra.rehearsal.cloud.calls import Call
+from infra.rehearsal.cloud import response
+from infra.rehearsal.cloud.request import Call
+from infra.rehearsal.cloud.response import Answer
 from infra.rehearsal.instance.record import MachineRoom
 
 
@@ -15,6 +15,6 @@ def console_output(call: Call, ec2: Any, room: MachineRoom) -> Answer:
     instance = ec2.get_instance(call.params["InstanceId"])
     text = base64.b64encode(room.console(instance.id).encode()).decode()
     when = f"{instance.ledger.ec2.clock.now():%Y-%m-%dT%H:%M:%S.000Z}"
-    return answers.ec2(
+    return response.ec2(
         call, f"<instanceId>{instance.id}</instanceId><timestamp>{when}</timestamp><output>{text}</output>"
     )

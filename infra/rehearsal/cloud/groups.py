@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from infra.rehearsal.cloud.answers import Refusal
+from infra.rehearsal.cloud.response import Refusal
 
 
 class GroupsInUse:

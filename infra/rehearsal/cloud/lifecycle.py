@@ -13,8 +13,8 @@ from typing import Any, Final
 
 from infra.names import SSH_PORT_TAG
 from infra.rehearsal.clock import Clock
-from infra.rehearsal.cloud.answers import Refusal
 from infra.rehearsal.cloud.images import login_of
+from infra.rehearsal.cloud.response import Refusal
 from infra.rehearsal.instance.record import Birth, MachineRoom
 
 CODES: Final = {"pending": 0, "running": 16, "shutting-down": 32, "terminated": 48, "stopping": 64, "stopped": 80}

@@ -10,9 +10,9 @@ import hashlib
 import json
 from typing import Any, Final
 
-from infra.rehearsal.cloud import answers
-from infra.rehearsal.cloud.answers import Answer
-from infra.rehearsal.cloud.calls import Call
+from infra.rehearsal.cloud import response
+from infra.rehearsal.cloud.request import Call
+from infra.rehearsal.cloud.response import Answer
 
 PUBLISHED: Final = "2026-07-20T00:00:00Z"
 USD_PER_HOUR: Final = {
@@ -55,7 +55,7 @@ def get_products(call: Call, regions_of: Any) -> Answer:
     start = int(call.params.get("NextToken") or 0)
     page = {"FormatVersion": "aws_v1", "PriceList": matching[start : start + PAGE]}
     more = {"NextToken": str(start + PAGE)} if len(matching) > start + PAGE else {}
-    return answers.as_json({**page, **more})
+    return response.as_json({**page, **more})
 
 
 def _matches(product: dict[str, Any], wanted: dict[str, str]) -> bool:

@@ -12,10 +12,10 @@ from typing import Any, Final
 
 from moto.ec2.models.instance_types import INSTANCE_TYPES
 
-from infra.rehearsal.cloud import answers
-from infra.rehearsal.cloud.answers import Answer, Refusal
-from infra.rehearsal.cloud.calls import Call
-from infra.rehearsal.faults import Faults
+from infra.rehearsal.cloud import response
+from infra.rehearsal.cloud.request import Call
+from infra.rehearsal.cloud.response import Answer, Refusal
+from infra.rehearsal.fault_injection import Faults
 
 STANDARD_VCPUS: Final = 64.0  # T, M, C, ...: `fault quota` is about GPUs only
 
@@ -49,25 +49,25 @@ def granted(quota: Quota, faults: Faults) -> float:
 
 
 def get_quota(call: Call, faults: Faults) -> Answer:
-    return answers.as_json({"Quota": _described(_asked(call), granted(_asked(call), faults), call.region)})
+    return response.as_json({"Quota": _described(_asked(call), granted(_asked(call), faults), call.region)})
 
 
 def get_default(call: Call) -> Answer:
-    return answers.as_json({"Quota": _described(_asked(call), _asked(call).default, call.region)})
+    return response.as_json({"Quota": _described(_asked(call), _asked(call).default, call.region)})
 
 
 def list_quotas(call: Call, faults: Faults) -> Answer | None:
     """None for other services than EC2: moto knows those of VPC."""
     if call.params.get("ServiceCode") != "ec2":
         return None
-    return answers.as_json({"Quotas": [_described(quota, granted(quota, faults), call.region) for quota in QUOTAS]})
+    return response.as_json({"Quotas": [_described(quota, granted(quota, faults), call.region) for quota in QUOTAS]})
 
 
 def request_increase(call: Call) -> Answer:
     quota = _asked(call)
     request = {"Id": "rehearsal", "Status": "PENDING", "DesiredValue": call.params["DesiredValue"],
                "ServiceCode": "ec2", "QuotaCode": quota.code, "QuotaName": quota.name}  # fmt: skip
-    return answers.as_json({"RequestedQuota": request})
+    return response.as_json({"RequestedQuota": request})
 
 
 def _asked(call: Call) -> Quota:

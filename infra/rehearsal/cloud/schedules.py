@@ -18,9 +18,9 @@ from moto.iam.models import iam_backends
 from moto.scheduler.models import scheduler_backends
 
 from infra.rehearsal.clock import Clock
-from infra.rehearsal.cloud.answers import Refusal
-from infra.rehearsal.cloud.calls import Call
 from infra.rehearsal.cloud.lifecycle import LOCK
+from infra.rehearsal.cloud.request import Call
+from infra.rehearsal.cloud.response import Refusal
 
 AT: Final = re.compile(r"at\((\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\)")
 VERBS: Final = {"stopInstances": "stop_instances", "terminateInstances": "terminate_instances"}

@@ -7,8 +7,8 @@ import os
 from typing import Any
 
 from infra.rehearsal.cloud import images
-from infra.rehearsal.cloud.parts import Parts
-from infra.rehearsal.place import Place
+from infra.rehearsal.cloud.dependencies import Parts
+from infra.rehearsal.paths import Place
 
 
 def configure_moto(place: Place) -> None:
@@ -29,10 +29,10 @@ def build(parts: Parts) -> Any:
     """The WSGI application. Imports moto: 0.4 s."""
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-    from infra.rehearsal.cloud import backends
-    from infra.rehearsal.cloud.layer import Layer
+    from infra.rehearsal.cloud import patches
+    from infra.rehearsal.cloud.wsgi import Layer
 
-    backends.install(parts)
+    patches.install(parts)
 
     def create(service: Any) -> Any:
         app = create_backend_app(service)
@@ -42,7 +42,7 @@ def build(parts: Parts) -> Any:
 
     return Layer(
         moto=DomainDispatcherApplication(create),
-        mends=backends.mends(parts),
-        backend_of=backends.backend_of,
+        mends=patches.mends(parts),
+        backend_of=patches.backend_of,
         journal=parts.journal,
     )

@@ -10,10 +10,10 @@ import random
 from typing import Any, Final
 
 from infra.rehearsal.clock import Clock
-from infra.rehearsal.cloud.answers import Answer, ec2
-from infra.rehearsal.cloud.calls import Call
 from infra.rehearsal.cloud.capacity import zones_of
 from infra.rehearsal.cloud.prices import usd_per_hour
+from infra.rehearsal.cloud.request import Call
+from infra.rehearsal.cloud.response import Answer, ec2
 
 TYPICAL_SHARE: Final = 0.35  # of the on-demand price; g6.xlarge was at 0.29 of it in Seoul in August 2026
 

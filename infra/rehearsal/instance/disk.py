@@ -12,7 +12,7 @@ from typing import Final
 import asyncssh
 
 from infra.names import REHEARSAL_KEY_ID
-from infra.rehearsal.place import CLOUD_MARK
+from infra.rehearsal.paths import CLOUD_MARK
 
 SHIMS: Final = (
     "docker", "systemctl", "shutdown", "poweroff", "halt", "reboot", "sudo", "who", "loginctl",

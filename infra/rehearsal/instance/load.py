@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from infra.rehearsal.place import INSTANCE_MARK, Place
+from infra.rehearsal.paths import INSTANCE_MARK, Place
 from infra.rehearsal.processes import LINUX
 
 SERVICE = b"RIG_UNIT="

@@ -16,13 +16,13 @@ from typing import Final
 
 from infra.rehearsal import processes
 from infra.rehearsal.clock import Clock
-from infra.rehearsal.faults import Faults
+from infra.rehearsal.fault_injection import Faults
 from infra.rehearsal.instance import limits, userdata
 from infra.rehearsal.instance.disk import RUN_SHIM, Disk
 from infra.rehearsal.instance.imds import Imds
 from infra.rehearsal.instance.record import Record
 from infra.rehearsal.instance.sshd import Sshd
-from infra.rehearsal.place import CLOUD_MARK, IN_CONTAINER, INSTANCE_MARK, Place
+from infra.rehearsal.paths import CLOUD_MARK, IN_CONTAINER, INSTANCE_MARK, Place
 from infra.rehearsal.shims import engine
 from infra.rehearsal.shims.store import Store
 

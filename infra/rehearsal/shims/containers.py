@@ -12,8 +12,8 @@ from itertools import islice
 from pathlib import Path
 
 from infra.rehearsal import processes
-from infra.rehearsal.place import CLOUD_MARK, IN_CONTAINER, INSTANCE_MARK
-from infra.rehearsal.shims import views
+from infra.rehearsal.paths import CLOUD_MARK, IN_CONTAINER, INSTANCE_MARK
+from infra.rehearsal.shims import docker_format
 from infra.rehearsal.shims.options import Line
 from infra.rehearsal.shims.store import Container, Store, Wish, new_id, now
 from infra.rehearsal.shims.supervise import CONTAINER_MARK, launch
@@ -109,7 +109,7 @@ def execute(store: Store, line: Line, environ: Mapping[str, str]) -> int:
 
 def logs(store: Store, line: Line, environ: Mapping[str, str]) -> int:
     container = known(store, line.words[0])
-    since = views.since(line.last("--since"))
+    since = docker_format.since(line.last("--since"))
     there = [row for row in container.lines(follow=False) if row["time"] >= since]
     tail = line.last("--tail", "all")
     skip = 0 if tail == "all" else max(0, len(there) - int(tail))

@@ -6,13 +6,13 @@ import os
 import sys
 from pathlib import Path
 
-from infra.rehearsal.place import CLOUD_MARK, INSTANCE_MARK
-from infra.rehearsal.shims import as_process, engine
+from infra.rehearsal.paths import CLOUD_MARK, INSTANCE_MARK
+from infra.rehearsal.shims import engine, process_engine
 
 
 def main(name: str, words: list[str]) -> int:
     if engine.chosen(Path(os.environ[CLOUD_MARK]) / "engine", os.environ) == "process":
-        return as_process.main(words, os.environ)
+        return process_engine.main(words, os.environ)
     client = engine.real_docker()
     if client:
         os.execv(client, ["docker", *for_real(words, os.environ[INSTANCE_MARK], os.environ[CLOUD_MARK])])
@@ -37,7 +37,7 @@ def _without_gpus(words: list[str]) -> list[str]:
     rest = list(words)
     while rest and rest[0].startswith("-"):
         option = rest.pop(0)
-        value = [rest.pop(0)] if option in as_process.RUN_VALUES and rest else []
+        value = [rest.pop(0)] if option in process_engine.RUN_VALUES and rest else []
         if option.partition("=")[0] == "--gpus":
             print("rehearsal: this computer lends no GPU to containers; --gpus is left out", file=sys.stderr)
         else:

@@ -1,0 +1,155 @@
+"""Who may knock: one security group per rig, with one rule: SSH from the address of this computer."""
+
+from __future__ import annotations
+
+import ipaddress
+import urllib.request
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from infra.aws.client.errors import code_of
+from infra.aws.client.polling import REAL, Clock
+from infra.aws.client.rollback import Undo
+from infra.aws.client.session import Session
+from infra.aws.client.tags import filters, from_tags, own_filters, own_tags, specification
+from infra.console import Tell
+from infra.errors import AwsFailed, RigError, UserError
+from infra.names import KIT, OWNER_TAG
+
+# Amazon's own; plain text, one line: https://checkip.amazonaws.com
+ADDRESS_SERVICE: Final = "https://checkip.amazonaws.com"
+SSH_PORT: Final = 22
+
+
+@dataclass(frozen=True)
+class Group:
+    """*rules*: AWS's IpPermissions, flattened to one (protocol, first port, last port, source) each."""
+
+    id: str
+    rules: tuple[tuple[str, int, int, str], ...] = ()
+
+
+def ask_address_service() -> str:
+    with urllib.request.urlopen(ADDRESS_SERVICE, timeout=5) as answer:
+        return str(answer.read(100).decode("ascii"))
+
+
+def my_address(session: Session, ask: Callable[[], str] = ask_address_service) -> str:
+    """The address from which AWS sees this computer, as a range of one: "203.0.113.7/32", or ".../128" for IPv6."""
+    if session.endpoint_url:
+        return "127.0.0.1/32"
+    try:
+        address = ipaddress.ip_address(ask().strip())
+    except (OSError, ValueError) as error:
+        raise AwsFailed(
+            f"Cannot find out this computer's public address: {ADDRESS_SERVICE} does not answer ({error})",
+            "check the internet connection; the kit opens SSH to your address only, so it has to know it",
+        ) from error
+    return f"{address}/{address.max_prefixlen}"
+
+
+def group_name(name: str) -> str:
+    return f"{KIT}-{name}"
+
+
+def find_group(session: Session, name: str) -> Group | None:
+    with session.translated(f"look up the security group of {name}"):
+        found = session.client("ec2").describe_security_groups(Filters=own_filters(name))["SecurityGroups"]
+    return _parsed(found[0]) if found else None
+
+
+def ensure_group(session: Session, name: str, seen: Group | None, undo: Undo, clock: Clock = REAL) -> Group:
+    """*seen*, or a new group without rules. Tags come with it, so that a killed launch leaves nothing unmarked."""
+    if seen:
+        return seen
+    title = group_name(name)
+    undo.later(f"security group {title}", lambda: delete_group(session, name, clock))
+    try:
+        with session.translated(f"create security group {title}"):
+            made = session.client("ec2").create_security_group(
+                GroupName=title,
+                Description=f"SSH to the rig {name} from one address",
+                TagSpecifications=specification(["security-group"], own_tags(name)),
+            )
+    except AwsFailed as error:
+        if code_of(error) != "InvalidGroup.Duplicate":
+            raise
+        return _adopt(session, title, clock)
+    return Group(made["GroupId"])
+
+
+def admit_only(session: Session, group: Group, source: str, tell: Tell) -> None:
+    """Make SSH from *source* the one rule of *group*. The new one comes before the old ones go: no gap in between."""
+    wanted = ("tcp", SSH_PORT, SSH_PORT, source)
+    if wanted not in group.rules:
+        tell(f"Opening SSH (port {SSH_PORT}) to {source} only")
+        _authorize(session, group, wanted)
+    others = [rule for rule in group.rules if rule != wanted]
+    if others:
+        tell("Closing what was open before: " + ", ".join(f"port {rule[1]} to {rule[3]}" for rule in others))
+        with session.translated(f"close old rules of security group {group.id}"):
+            session.client("ec2").revoke_security_group_ingress(
+                GroupId=group.id, IpPermissions=[_permission(rule) for rule in others]
+            )
+
+
+def delete_group(session: Session, name: str, clock: Clock = REAL, *, wait_s: float = 120.0) -> bool:
+    """Delete the group of *name*; say whether there was one. EC2 lets it go a while after its last instance ended."""
+    for gone_s in clock.ticks(for_s=wait_s, every_s=5.0):
+        group = find_group(session, name)
+        if group is None:
+            return False
+        try:
+            with session.translated(f"delete security group {group.id}"):
+                session.client("ec2").delete_security_group(GroupId=group.id)
+        except AwsFailed as error:
+            if code_of(error) == "DependencyViolation" and gone_s < wait_s:
+                continue
+            if code_of(error) != "InvalidGroup.NotFound":
+                raise
+        return True
+    raise AssertionError("the last tick returns or raises")
+
+
+def _adopt(session: Session, title: str, clock: Clock) -> Group:
+    """The group of that name: another launch made it a moment ago, and EC2 may not show it yet."""
+    for _ in clock.ticks(for_s=20.0, every_s=2.0):
+        with session.translated(f"look up security group {title}"):
+            found = session.client("ec2").describe_security_groups(Filters=filters({"group-name": title}))
+        for group in found["SecurityGroups"]:
+            if from_tags(group.get("Tags", [])).get(OWNER_TAG) == KIT:
+                return _parsed(group)
+            raise UserError(
+                f"The security group {title} ({group['GroupId']}) in {session.region} was not made by this kit",
+                "use another NAME, or remove that group",
+            )
+    raise AwsFailed(f"EC2 says the security group {title} exists, but does not show it", "run the command again")
+
+
+def _authorize(session: Session, group: Group, rule: tuple[str, int, int, str]) -> None:
+    try:
+        with session.translated(f"open SSH in security group {group.id}"):
+            session.client("ec2").authorize_security_group_ingress(GroupId=group.id, IpPermissions=[_permission(rule)])
+    except RigError as error:
+        if code_of(error) != "InvalidPermission.Duplicate":
+            raise
+
+
+def _permission(rule: tuple[str, int, int, str]) -> dict[str, Any]:
+    protocol, first, last, source = rule
+    where = {"Ipv6Ranges": [{"CidrIpv6": source}]} if ":" in source else {"IpRanges": [{"CidrIp": source}]}
+    ports = {} if protocol == "-1" else {"FromPort": first, "ToPort": last}
+    return {"IpProtocol": protocol, **ports, **where}
+
+
+def _parsed(found: Mapping[str, Any]) -> Group:
+    rules = [
+        (one["IpProtocol"], one.get("FromPort", -1), one.get("ToPort", -1), source)
+        for one in found.get("IpPermissions", [])
+        for source in [
+            *(part["CidrIp"] for part in one.get("IpRanges", [])),
+            *(part["CidrIpv6"] for part in one.get("Ipv6Ranges", [])),
+        ]
+    ]
+    return Group(found["GroupId"], tuple(rules))

@@ -1,0 +1,38 @@
+"""The end of a rig: the instance with its disk, then the group and the key pairs that only it used."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+from infra.aws.access.key_pair import delete_key_pair, find_key_pairs
+from infra.aws.access.security_group import delete_group, find_group
+from infra.aws.client.polling import REAL, Clock
+from infra.aws.client.session import Session
+from infra.aws.instances.instance import sight
+from infra.aws.instances.lifecycle import terminate
+from infra.console import Tell
+from infra.errors import NothingToDo
+
+
+def end_rig(session: Session, name: str, tell: Tell, clock: Clock = REAL) -> list[str]:
+    """Remove everything of the rig *name* and answer what was removed; NothingToDo when nothing is left.
+
+    Looks for each thing by itself, so that it also finishes what a killed `terminate` began.
+    """
+    with ThreadPoolExecutor(max_workers=3) as side_by_side:
+        seen = side_by_side.submit(sight, session, name)
+        group = side_by_side.submit(find_group, session, name)
+        pairs = side_by_side.submit(find_key_pairs, session, name)
+    # Also one that is already shutting down: the group can go only after it.
+    begun = [one for one in seen.result() if one.state != "terminated"]
+    for instance in begun:
+        terminate(session, instance, tell, clock)
+    removed = [instance.id for instance in begun]
+    if group.result() and delete_group(session, name, clock):
+        removed.append(f"security group of {name}")
+    for pair in pairs.result():
+        delete_key_pair(session, pair)
+        removed.append(f"key pair {pair}")
+    if not removed:
+        raise NothingToDo(f"There is nothing of {name} in {session.region}")
+    return removed

@@ -1,0 +1,165 @@
+"""The rented computer as EC2 describes it, found by its tags. Nothing on this laptop knows better."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import Any, Final
+
+from infra.aws.client.session import Session
+from infra.aws.client.tags import as_tags, filters, from_tags, own_filters
+from infra.aws.instances.ami import login_user
+from infra.names import DEADLINE_TAG, HOST_KEY_TAG, IDLE_TAG, KIT, NAME_TAG, OWNER_TAG, SSH_PORT_TAG
+from infra.remote.guard.parsing import minutes, moment
+
+# No deadline is that far from its launch; and beyond it there are moments that no arithmetic takes.
+_NO_PROMISE_S: Final = 10 * 365 * 86400.0
+ENDED: Final = frozenset({"shutting-down", "terminated"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Instance:
+    """One EC2 instance at one moment. *address* is empty while it has none; *state_reason*: AWS's word for why."""
+
+    id: str
+    state: str
+    type: str
+    zone: str
+    address: str = ""
+    launched_at: datetime
+    image_id: str
+    key_name: str = ""
+    group_ids: tuple[str, ...] = ()
+    volume_ids: tuple[str, ...] = ()
+    root_device: str = ""
+    spot: bool = False
+    tags: Mapping[str, str] = field(default_factory=dict)
+    token: str = ""
+    state_reason: str = ""
+
+    @property
+    def name(self) -> str:
+        return self.tags.get(NAME_TAG, "")
+
+    @property
+    def port(self) -> int:
+        return _port(self.tags.get(SSH_PORT_TAG, "22")) or 22
+
+    @property
+    def user(self) -> str:
+        return login_user(self.root_device)
+
+    @property
+    def host_key(self) -> str:
+        """ "ssh-ed25519 AAAA...", empty until `host_key()` has stored it."""
+        return self.tags.get(HOST_KEY_TAG, "")
+
+    @property
+    def deadline(self) -> datetime | None:
+        """None when its tag is absent or makes no sense; whoever meets None takes the deadline for passed."""
+        at = moment(self.tags.get(DEADLINE_TAG))
+        if at is None or abs(at - self.launched_at.timestamp()) > _NO_PROMISE_S:
+            return None
+        return datetime.fromtimestamp(at, timezone.utc)
+
+    @property
+    def idle_minutes(self) -> float | None:
+        """None when its tag is absent or makes no sense; the guard then keeps to what it read last."""
+        return minutes(self.tags.get(IDLE_TAG))
+
+    @property
+    def unreadable(self) -> tuple[str, ...]:
+        """In words: which of our tags somebody wrote something else into, what is taken instead, and the next step."""
+        deadline, idle, port = (self.tags.get(tag) for tag in (DEADLINE_TAG, IDLE_TAG, SSH_PORT_TAG))
+        found = (
+            (deadline is not None and self.deadline is None,
+             f"{DEADLINE_TAG} = {deadline!r} is no time: it counts as passed, and the guard keeps to the last it could "
+             "read; `rig extend --by 1h` writes a new one"),
+            (idle is not None and self.idle_minutes is None,
+             f"{IDLE_TAG} = {idle!r} is no number of minutes: the guard keeps to the last it could read; "
+             "`rig stop`, then `rig start` writes a new one"),
+            (port is not None and _port(port) is None, f"{SSH_PORT_TAG} = {port!r} is no port: 22 is taken"),
+        )  # fmt: skip
+        return tuple(words for wrong, words in found if wrong)
+
+    @property
+    def ended(self) -> bool:
+        return self.state in ENDED
+
+
+def _port(text: str) -> int | None:
+    known = text.isascii() and text.isdigit() and len(text) <= 5
+    return int(text) if known and 0 < int(text) < 65536 else None
+
+
+def sight(session: Session, name: str) -> tuple[Instance, ...]:
+    """Every instance of the rig *name* that EC2 still shows, terminated ones too, oldest first: one filtered call."""
+    return _described(session, own_filters(name), f"look for the instance of {name}")
+
+
+def elected(seen: Iterable[Instance]) -> Instance | None:
+    """The one that counts: the oldest that has not ended.
+
+    Two launches at the same moment both elect the same one, and the younger takes itself back (`launch`).
+    """
+    return min((one for one in seen if not one.ended), key=_age, default=None)
+
+
+def find(session: Session, name: str) -> Instance | None:
+    """The instance of the rig *name*, running or not; None if there is none, or only terminated ones."""
+    return elected(sight(session, name))
+
+
+def find_all(session: Session, *, region: str = "") -> list[Instance]:
+    """Every rig of the region that has not ended, by name."""
+    with_tag = filters({f"tag:{OWNER_TAG}": KIT})
+    alive = (one for one in _described(session, with_tag, "look for rigs", region=region) if not one.ended)
+    return sorted(alive, key=lambda one: (one.name, *_age(one)))
+
+
+def write_tags(session: Session, instance: Instance, tags: Mapping[str, str]) -> None:
+    with session.translated(f"write tags on {instance.id}"):
+        session.client("ec2").create_tags(Resources=[instance.id], Tags=as_tags(tags))
+
+
+def _described(
+    session: Session, wanted: list[dict[str, Any]], action: str, *, region: str = ""
+) -> tuple[Instance, ...]:
+    """Filters instead of ids: an instance that EC2 does not show yet is an empty answer, not an error.
+
+    The paginator makes one call unless AWS itself splits the answer.
+    """
+    with session.translated(action, region=region):
+        pages = (
+            session.client("ec2", region=region or None).get_paginator("describe_instances").paginate(Filters=wanted)
+        )
+        found = [one for page in pages for reservation in page["Reservations"] for one in reservation["Instances"]]
+    return tuple(sorted((parsed(one) for one in found), key=_age))
+
+
+def _age(instance: Instance) -> tuple[datetime, str]:
+    return instance.launched_at, instance.id
+
+
+def parsed(found: Mapping[str, Any]) -> Instance:
+    """An Instance from what DescribeInstances and RunInstances answer."""
+    disks = [disk["Ebs"]["VolumeId"] for disk in found.get("BlockDeviceMappings", []) if "Ebs" in disk]
+    reason = found.get("StateReason", {})
+    return Instance(
+        id=found["InstanceId"],
+        state=found["State"]["Name"],
+        type=found["InstanceType"],
+        zone=found.get("Placement", {}).get("AvailabilityZone", ""),
+        address=found.get("PublicIpAddress", ""),
+        launched_at=found["LaunchTime"].astimezone(timezone.utc),
+        image_id=found["ImageId"],
+        key_name=found.get("KeyName", ""),
+        group_ids=tuple(group["GroupId"] for group in found.get("SecurityGroups", [])),
+        volume_ids=tuple(disks),
+        root_device=found.get("RootDeviceName", ""),
+        spot=found.get("InstanceLifecycle") == "spot",
+        tags=from_tags(found.get("Tags", [])),
+        token=found.get("ClientToken", ""),
+        state_reason=reason.get("Message") or reason.get("Code", ""),
+    )

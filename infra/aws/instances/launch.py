@@ -1,0 +1,104 @@
+"""From wish to running instance: found, started, waited for, or, only then, made.
+
+What makes it safe to kill this at any moment and run it again:
+
+- Nothing is remembered on the laptop. What exists is found by tags, and the tags come with the thing, in one call.
+- A killed launch may have made an instance that EC2 does not show yet, for it shows new things some seconds late. The
+  ClientToken is therefore computed (`order.client_token`), not drawn: asking again names the same instance. The new
+  deadline makes the words differ, which EC2 answers with IdempotentParameterMismatch: proof that the earlier request
+  arrived. We then wait until its instance shows, and adopt it.
+- Should two come to be nevertheless (two laptops, two zones), both launches elect the older one when theirs runs, and
+  the younger is taken back by the launch that made it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from infra.aws.client.errors import code_of
+from infra.aws.client.polling import REAL, Clock
+from infra.aws.client.rollback import Undo
+from infra.aws.client.session import Session
+from infra.aws.instances.instance import Instance, elected, sight
+from infra.aws.instances.launch_request import Order, attempts, request
+from infra.aws.instances.lifecycle import start, stop, wait, watch
+from infra.aws.instances.pending_instance import Birth
+from infra.aws.instances.provision import ASK_AGAIN_S, ask_everywhere
+from infra.console import Tell
+from infra.errors import NoCapacity, RigError
+
+
+def ensure_running(
+    session: Session,
+    order: Order,
+    tell: Tell,
+    *,
+    undo: Undo,
+    seen: Iterable[Instance] | None = None,
+    clock: Clock = REAL,
+) -> Instance:
+    """The rig of *order*, running: as it is, or started with the order's tags, or new.
+
+    *seen*: what `sight` answered a moment ago; None: look now. *undo* takes back what was started or made if the
+    caller fails later. Raises NoCapacity, QuotaTooSmall, NotAllowed and AwsFailed; then nothing of it runs.
+    """
+    seen = sight(session, order.name) if seen is None else tuple(seen)
+    found = elected(seen)
+    if found:
+        return _brought_up(session, order, found, tell, undo=undo, clock=clock)
+    birth = Birth(session, order.name, tell, clock)
+    undo.later(f"the new instance of {order.name}", birth.discard)
+    instance = ask_everywhere(order, birth, spent=frozenset(one.token for one in seen))
+    if birth.instance is None:
+        tell(f"{instance.id} was begun by an earlier launch: going on with it")
+        return _brought_up(session, order, instance, tell, undo=undo, clock=clock)
+    tell(f"{instance.id} ({instance.type}, {instance.zone}) is being made")
+    winner = elected(watch(session, instance, until="running", tell=tell, clock=clock))
+    if winner is None or winner.id == instance.id:
+        return winner or instance
+    tell(f"Another launch made {winner.id} a moment earlier: keeping that one")
+    birth.discard()
+    return _brought_up(session, order, winner, tell, undo=undo, clock=clock)
+
+
+def preflight(session: Session, order: Order) -> None:
+    """Ask EC2 whether we may make the first offer (DryRun); quota and capacity it does not tell. Raises NotAllowed."""
+    # A first launch has made neither group nor key yet; and a question needs no token.
+    missing = {"ClientToken"} if order.group_id else {"ClientToken", "SecurityGroupIds", "KeyName"}
+    words = {key: value for key, value in request(order, next(attempts(order)), "").items() if key not in missing}
+    try:
+        with session.translated(f"launch {order.offers[0]}"):
+            session.client("ec2").run_instances(**words, DryRun=True)
+    except RigError as error:
+        if code_of(error) != "DryRunOperation":
+            raise
+
+
+def _brought_up(
+    session: Session, order: Order, instance: Instance, tell: Tell, *, undo: Undo, clock: Clock
+) -> Instance:
+    if instance.state == "running":
+        tell(f"{order.name} ({instance.id}) is already running")
+        return instance
+    if instance.state == "pending":
+        return wait(session, instance, until="running", tell=tell, clock=clock)
+    undo.later(f"the start of {instance.id}", lambda: _stop_again(session, order.name, tell, clock))
+    return _started(session, order, instance, tell, clock)
+
+
+def _started(session: Session, order: Order, instance: Instance, tell: Tell, clock: Clock) -> Instance:
+    for gone_s in clock.ticks(for_s=order.wait_s, every_s=ASK_AGAIN_S):
+        try:
+            return start(session, instance, order.tags, tell, clock)
+        except NoCapacity as error:
+            if gone_s >= order.wait_s:
+                raise
+            tell(f"{error.cause}; asking again in a minute")
+    raise AssertionError("the last tick returns or raises")
+
+
+def _stop_again(session: Session, name: str, tell: Tell, clock: Clock) -> None:
+    """As it is now, not as it was: the start may not even have been sent."""
+    instance = elected(sight(session, name))
+    if instance:
+        stop(session, instance, tell, clock)

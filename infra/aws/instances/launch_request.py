@@ -1,0 +1,140 @@
+"""What a launch asks for, as values, and the very words in which EC2 hears it. Touches nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from infra.aws.client.tags import own_tags, specification
+from infra.aws.instances.ami import Image
+from infra.names import KIT
+
+
+@dataclass(frozen=True, kw_only=True)
+class Offer:
+    """One type the launch may take. *zones*: tried after a request that leaves the zone to EC2, in this order.
+
+    *tags* are those that hang on the offer: its price, and the deadline that the budget allows at that price.
+    """
+
+    type: str
+    zones: tuple[str, ...] = ()
+    spot: bool = False
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return f"{self.type} (spot)" if self.spot else self.type
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """One rig, wanted running. *image*: None only when the rig exists, and nothing new is made.
+
+    *offers*, best first; for spot with a fallback, the on-demand offers come last.
+    *disk_gib* is raised to what the image needs. *tags* go on every new instance, and on a stopped one before it is
+    started: the new deadline above all. *wait_s*: how long to go on asking when no machine is free.
+    """
+
+    name: str
+    image: Image | None
+    offers: tuple[Offer, ...]
+    disk_gib: int
+    key_name: str
+    group_id: str
+    user_data: bytes
+    tags: Mapping[str, str]
+    wait_s: float = 0.0
+    instance_profile: str = ""
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One question to EC2. *zone*: "" leaves it to EC2, which knows best where machines are free."""
+
+    offer: Offer
+    zone: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.offer} in {self.zone}" if self.zone else f"{self.offer} in any zone"
+
+
+def attempts(order: Order) -> Iterator[Attempt]:
+    """Unpinned first, then each zone by name, then the same for the next offer."""
+    for offer in order.offers:
+        yield Attempt(offer)
+        for zone in offer.zones:
+            yield Attempt(offer, zone)
+
+
+def client_token(order: Order, attempt: Attempt, generation: int) -> str:
+    """The same token for the same attempt, also in another process, on another laptop, on another day.
+
+    It hangs on the security group, which lives and dies with the rig, so a rig that was terminated and launched again
+    has new tokens; *generation* counts on for one whose instance ended while the group stayed.
+    """
+    parts = (
+        KIT,
+        order.name,
+        order.group_id,
+        attempt.offer.type,
+        str(attempt.offer.spot),
+        attempt.zone,
+        str(generation),
+    )
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
+
+
+def request(order: Order, attempt: Attempt, token: str) -> dict[str, Any]:
+    """RunInstances' arguments. Everything that costs or is to be found again is tagged in this same call."""
+    assert order.image, "a rig that exists is started, not made"
+    kinds = ["instance", "volume", "network-interface", *(["spot-instances-request"] if attempt.offer.spot else [])]
+    return {
+        "ImageId": order.image.id,
+        "InstanceType": attempt.offer.type,
+        "MinCount": 1,
+        "MaxCount": 1,
+        "ClientToken": token,
+        "KeyName": order.key_name,
+        "SecurityGroupIds": [order.group_id],
+        "UserData": order.user_data,
+        "BlockDeviceMappings": [_root_disk(order.image, order.disk_gib)],
+        "MetadataOptions": METADATA,
+        "TagSpecifications": specification(kinds, {**own_tags(order.name), **order.tags, **attempt.offer.tags}),
+        # What a power-off means, and with it what the guard's power-off means. EC2 cannot stop one-time spot.
+        "InstanceInitiatedShutdownBehavior": "terminate" if attempt.offer.spot else "stop",
+        **({"Placement": {"AvailabilityZone": attempt.zone}} if attempt.zone else {}),
+        **({"IamInstanceProfile": {"Name": order.instance_profile}} if order.instance_profile else {}),
+        **({"InstanceMarketOptions": ONE_TIME_SPOT} if attempt.offer.spot else {}),
+        # t3's own default bills bursts on top of the price; "standard" slows down instead.
+        **({"CreditSpecification": {"CpuCredits": "standard"}} if re.match(r"t\d", attempt.offer.type) else {}),
+    }
+
+
+METADATA: Final[Mapping[str, Any]] = {
+    "HttpTokens": "required",
+    # 1: a container behind Docker's bridge cannot reach the metadata, the guard on the host can.
+    "HttpPutResponseHopLimit": 1,
+    # The guard reads its deadline from the tags.
+    "InstanceMetadataTags": "enabled",
+}
+# A persistent request would buy the next machine by itself after this one is terminated; and no MaxPrice, as AWS
+# advises: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/spot-best-practices.html
+ONE_TIME_SPOT: Final[Mapping[str, Any]] = {
+    "MarketType": "spot",
+    "SpotOptions": {"SpotInstanceType": "one-time", "InstanceInterruptionBehavior": "terminate"},
+}
+
+
+def _root_disk(image: Image, disk_gib: int) -> dict[str, Any]:
+    return {
+        "DeviceName": image.root_device,
+        "Ebs": {
+            "VolumeSize": max(disk_gib, image.root_gib),
+            "VolumeType": "gp3",
+            "Encrypted": True,
+            "DeleteOnTermination": True,
+        },
+    }

@@ -1,5 +1,0 @@
-"""`python3 -m guard`"""
-
-from .watch import main
-
-main()

@@ -1,0 +1,100 @@
+"""The same run on this computer: the same recorder, the same work folder, no instance."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from infra.job.spec import Job
+from infra.remote.recorder import JOB, write_whole
+
+_RECORD = Path(__file__).resolve().parents[1] / "remote" / "recorder.py"
+
+
+def run_here(job: Job, name: str, *, runs: Path, code: Path, data: Path, show: Callable[[str], None]) -> int:
+    """Run *job* in *code* and return its exit code; its work folder is runs/NAME.
+
+    Ctrl-C asks the job to save a checkpoint and end, and is then raised again.
+    """
+    folder = (runs / name).resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    write_whole(folder / JOB, job.to_json().encode() + b"\n")
+    with _out_folder(code):
+        return _run(job, name, folder, code, data, show)
+
+
+@contextmanager
+def _out_folder(code: Path) -> Iterator[None]:
+    """./out is there, as it is on an instance; what nobody wrote into is taken away again."""
+    out = code / "out"
+    made = not os.path.lexists(out)
+    with suppress(OSError):  # a code folder nobody may write into: a program that needs ./out says so
+        out.mkdir()
+    try:
+        yield
+    finally:
+        with suppress(OSError):  # something is in it: it stays
+            if made:
+                out.rmdir()
+
+
+def _run(job: Job, name: str, folder: Path, code: Path, data: Path, show: Callable[[str], None]) -> int:
+    command = [sys.executable if word == "python3" else word for word in job.command_in(str(folder), str(data))]
+    process = subprocess.Popen(
+        [sys.executable, str(_RECORD), str(folder), "--", *command],
+        cwd=code,
+        env={**os.environ, **_environment(job, name, folder, data)},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,  # Ctrl-C reaches us alone; we pass a gentler signal on
+    )
+    assert process.stdout is not None
+    try:
+        for raw in process.stdout:
+            show(raw.decode(errors="replace").rstrip("\n"))
+    except KeyboardInterrupt:
+        show("Asking it to save and end; Ctrl-C once more ends it at once.")
+        process.send_signal(signal.SIGTERM)
+        _hear_out(process, show)
+        raise
+    return process.wait()
+
+
+def _hear_out(process: subprocess.Popen[bytes], show: Callable[[str], None]) -> None:
+    """To the end of a run that was asked to end; a second Ctrl-C ends it at once."""
+    assert process.stdout is not None
+    try:
+        for raw in process.stdout:
+            show(raw.decode(errors="replace").rstrip("\n"))
+        process.wait()
+    except KeyboardInterrupt:
+        while process.poll() is None:  # the recorder takes this one for "at once" when it has heard the first
+            process.send_signal(signal.SIGINT)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(1)
+
+
+def _environment(job: Job, name: str, folder: Path, data: Path) -> dict[str, str]:
+    bin_folder = str(Path(sys.executable).parent)
+    return {
+        **_mxnet_home(data),
+        "JUPYTER_PREFER_ENV_PATH": "1",  # a notebook's kernel is this Python, not one the person has elsewhere
+        "PATH": os.pathsep.join([bin_folder, os.environ.get("PATH", os.defpath)]),  # `python` in a command, likewise
+        "PYTHONUNBUFFERED": "1",
+        "RIG_DATA": str(data),
+        "RIG_RESULTS": "required" if job.results else "optional",
+        "RIG_RUN": name,
+        "RIG_RUN_DIR": str(folder),
+    }
+
+
+def _mxnet_home(data: Path) -> dict[str, str]:
+    """The data folder, as on an instance; but where MXNet has kept files before, it goes on finding them."""
+    used = "MXNET_HOME" in os.environ or (Path.home() / ".mxnet").exists()
+    return {} if used else {"MXNET_HOME": str(data / "mxnet")}

@@ -1,0 +1,27 @@
+"""What the AWS side is made of, handed in by the process that runs it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from infra.rehearsal.clock import Clock
+from infra.rehearsal.paths import Place
+
+if TYPE_CHECKING:
+    from infra.rehearsal.cloud.wsgi import Journal
+    from infra.rehearsal.fault_injection import Faults
+    from infra.rehearsal.instance.record import MachineRoom
+
+ACCOUNT = "123456789012"
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the AWS side is given by the rest of the process."""
+
+    place: Place
+    clock: Clock
+    room: MachineRoom
+    faults: Faults
+    journal: Journal

@@ -1,0 +1,5 @@
+"""`python3 -m guard`"""
+
+from .agent import main
+
+main()

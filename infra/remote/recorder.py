@@ -1,0 +1,353 @@
+"""Run a command in a work folder and leave a complete record of it there.
+
+    python3 recorder.py WORKDIR -- COMMAND WORD...
+    python3 recorder.py --seal WORKDIR
+
+Runs inside the container (or as a plain process), with nothing but the standard library, so that any program of the
+person's gets the same record as ours: `job.json` (what was to be done, from $RIG_JOB_FILE, so that it can be resumed
+elsewhere), `train.log` (all it printed), `exit.json` (how it ended) and, last of all, `MANIFEST.sha256`. A folder with
+a manifest is whole; `--seal` writes the manifest of a run whose recorder was killed.
+Standard output is passed on, so that `docker logs` shows the same lines; of a line that is written over and over
+(tqdm), its newest state.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import IO
+
+# On the instance this file is a program with its neighbours beside it; on the laptop it is in a package as well.
+if __package__:
+    from infra.remote import workspace
+    from infra.remote.advice import advice
+else:
+    import workspace  # type: ignore[import-not-found, no-redef]
+    from advice import advice  # type: ignore[import-not-found, no-redef]
+
+MARK = "gluon-rig"  # a program may write files of these names too; ours say so
+OUR_SEAL = rb"MANIFEST\.sha256|\.MANIFEST\.sha256\.\d+\.part"
+LOG, EXIT, MANIFEST, JOB = "train.log", "exit.json", "MANIFEST.sha256", "job.json"
+# What a job gets to save and end. Less than `docker stop` waits (job/container.py): then we are killed with it, and
+# nobody is left to write how it ended.
+GRACE_S = 50.0
+LIVE_EVERY_S = 1.0
+LONGEST_LINE = 1 << 16
+
+
+def main(argv: list[str]) -> int:
+    if len(argv) == 2 and argv[0] == "--seal":
+        return seal_later(Path(argv[1]))
+    if len(argv) < 3 or argv[1] != "--":
+        print(__doc__, file=sys.stderr)
+        return 2
+    return record(Path(argv[0]), argv[2:])
+
+
+def seal_later(workdir: Path) -> int:
+    try:
+        seal(workdir)
+    except OSError as error:  # a full disk, most likely: the files come home without it
+        print(f"The manifest could not be written: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def record(workdir: Path, command: list[str]) -> int:
+    """Run *command*, write its record into *workdir*, return its exit code (128 + signal if a signal ended it)."""
+    workdir.mkdir(parents=True, exist_ok=True)
+    seconds_before = seconds_of(workdir / EXIT)
+    for leftover in (MANIFEST, EXIT):  # of an earlier part of a run that is resumed
+        (workdir / leftover).unlink(missing_ok=True)
+    job = Path(os.environ.get("RIG_JOB_FILE") or os.devnull)
+    if job.is_file():
+        write_whole(workdir / JOB, job.read_bytes() + b"\n")
+    child = Child()
+    started, killed_before = time.time(), oom_kills()
+    # Unbuffered: what a full disk refused must not be tried, and fail, again when the file is closed.
+    with (workdir / LOG).open("ab", buffering=0) as log:
+        refusal = gpu_missing()
+        with workspace.gathering(workdir):
+            exit_code = refuse(log, refusal) if refusal else child.run(command, log)
+        if exit_code and (next_step := advice(last_words(workdir / LOG), in_container=workspace.is_given(workdir))):
+            announce(log, f"gluon-rig: {next_step}\n")
+    end = {
+        **ending(command, exit_code, started, signal_name=child.asked_to_end, killed=oom_kills() - killed_before),
+        "seconds_before": seconds_before,
+    }
+    try:
+        write_whole(workdir / EXIT, json.dumps(end, indent=2).encode() + b"\n")
+        seal(workdir)
+    except OSError as error:
+        # A full disk must not turn a verdict into a lie: the exit code goes out by Docker all the same.
+        print(f"The record could not be written: {error}", file=sys.stderr)
+    return exit_code
+
+
+def gpu_missing() -> str:
+    """Why this run must not start: a GPU was rented, and the container does not see it. Never a silent CPU run."""
+    if os.environ.get("RIG_REQUIRE_GPU") != "1":
+        return ""
+    if not shutil.which("nvidia-smi"):
+        return "No GPU in the container: nvidia-smi is missing. Is the NVIDIA container toolkit set up on the host?\n"
+    try:
+        asked = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=60)
+    except subprocess.TimeoutExpired:
+        return "No GPU in the container: nvidia-smi does not answer.\n"
+    if asked.returncode != 0 or "GPU" not in asked.stdout:
+        return f"No GPU in the container. nvidia-smi says: {(asked.stdout + asked.stderr).strip()}\n"
+    return ""
+
+
+def refuse(log: IO[bytes], why: str) -> int:
+    announce(log, why)
+    return 1
+
+
+def last_words(path: Path) -> str:
+    with contextlib.suppress(OSError), path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - 4096))
+        return file.read(4096).decode(errors="replace")
+    return ""
+
+
+def announce(log: IO[bytes], text: str) -> None:
+    with contextlib.suppress(OSError):  # a full disk: then at least Docker's log says it
+        log.write(text.encode())
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
+class Child:
+    """The job's process group. A signal sent to us is passed on exactly once, to all of it."""
+
+    def __init__(self) -> None:
+        self.asked_to_end = ""
+        self._patience: threading.Timer | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        # Before the process is there: a signal in the moment between would end us alone.
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, self._pass_on)
+
+    def run(self, command: list[str], log: IO[bytes]) -> int:
+        """Run *command* with its output copied to *log* and to our own standard output; its exit code."""
+        try:
+            self._process = subprocess.Popen(
+                command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
+            )
+        except OSError as error:
+            announce(log, f"The command could not be started: {error}\n")
+            return 127
+        if self.asked_to_end:
+            self._pass_on(signal.Signals[self.asked_to_end], None)
+        assert self._process.stdout is not None
+        copying = threading.Thread(target=copy, args=(self._process.stdout, log), daemon=True)
+        copying.start()
+        code = self._process.wait()
+        if self._patience is not None:
+            self._patience.cancel()
+        # What the job left in the background would keep the run, and the bill, going for ever.
+        self._kill_the_rest()
+        copying.join(timeout=5)
+        return 128 - code if code < 0 else code
+
+    def _pass_on(self, number: int, _: object) -> None:
+        if number == signal.SIGINT and self._patience is not None:  # Ctrl-C once more: it has been asked already
+            self._kill_the_rest()
+            return
+        self.asked_to_end = signal.Signals(number).name
+        if self._process is not None:
+            with contextlib.suppress(ProcessLookupError):  # it ended in the same moment; wait() has its exit code
+                os.killpg(self._process.pid, number)
+            if self._patience is None:
+                self._patience = threading.Timer(grace_s(), self._kill_the_rest)
+                self._patience.daemon = True
+                self._patience.start()
+
+    def _kill_the_rest(self) -> None:
+        assert self._process is not None
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS: EPERM when only zombies are left
+            os.killpg(self._process.pid, signal.SIGKILL)
+
+
+def grace_s() -> float:
+    try:
+        return float(os.environ["RIG_GRACE_S"])
+    except (KeyError, ValueError):
+        return GRACE_S
+
+
+def copy(output: IO[bytes], log: IO[bytes]) -> None:
+    """Copy *output* to *log* byte by byte, and to our standard output line by line; each goes on without the other."""
+    shown = Shown()
+    log_takes = screen_takes = True
+    while chunk := output.read1(65536):  # type: ignore[attr-defined]
+        log_takes = log_takes and taken(log, chunk)
+        screen_takes = screen_takes and taken(sys.stdout.buffer, shown.of(chunk, time.monotonic()))
+    taken(sys.stdout.buffer, shown.rest())
+
+
+def taken(taker: IO[bytes], some: bytes) -> bool:
+    try:
+        taker.write(some)
+        taker.flush()
+    except OSError:  # the disk is full, or nobody reads
+        return False
+    return True
+
+
+class Shown:
+    """What a follower is shown of the bytes a job prints: whole lines, and the states of one that is not whole yet.
+
+    tqdm begins its line anew with a carriage return and ends it when it is through, while `docker logs` shows whole
+    lines alone. So each state goes out as a line that begins with a carriage return, at most one in LIVE_EVERY_S.
+    """
+
+    def __init__(self) -> None:
+        self._open = b""
+        self._moved_at = -LIVE_EVERY_S
+
+    def of(self, chunk: bytes, now: float) -> bytes:
+        *whole, self._open = (self._open + chunk).replace(b"\r\n", b"\n").split(b"\n")
+        return b"".join(newest(line) + b"\n" for line in whole) + self._begun(now)
+
+    def rest(self) -> bytes:
+        return newest(self._open)
+
+    def _begun(self, now: float) -> bytes:
+        state = self._open.rstrip(b"\r")  # the last one may belong to the newline to come
+        if b"\r" not in state:
+            if len(state) < LONGEST_LINE:
+                return b""
+            whole, self._open = self._open, b""
+            return whole
+        before, _, last = self._open.rpartition(b"\r")
+        # Earlier states are in the log; the last may have begun with no more than blanks yet.
+        self._open = b"\r" + (b"" if last.strip() else newest(before) + b"\r") + last
+        if now - self._moved_at < LIVE_EVERY_S:
+            return b""
+        self._moved_at = now
+        return b"\r" + newest(state) + b"\n"
+
+
+def newest(line: bytes) -> bytes:
+    """What of *line* stands on a terminal at the end."""
+    return next((part for part in reversed(line.split(b"\r")) if part.strip()), b"")
+
+
+def oom_kills() -> int:
+    """How many processes of this container the kernel has killed for want of memory; 0 where it does not say.
+
+    cgroup v2 counts here also those killed because the whole machine was full, which Docker's own flag may miss:
+    https://docs.kernel.org/admin-guide/cgroup-v2.html (memory.events), and memory.oom_control of version 1.
+    """
+    for path in ("/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control"):
+        with contextlib.suppress(OSError, ValueError):
+            rows = dict(line.split() for line in Path(path).read_text().splitlines())
+            return int(rows.get("oom_kill", 0))
+    return 0
+
+
+def seconds_of(path: Path) -> float:
+    """How long the earlier parts of a run took that is resumed in its folder; 0 for none."""
+    try:
+        earlier = json.loads(path.read_text())
+        return float(earlier["seconds"]) + float(earlier["seconds_before"]) if earlier["by"] == MARK else 0.0
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return 0.0
+
+
+def ending(command: list[str], exit_code: int, started: float, *, signal_name: str, killed: int) -> dict[str, object]:
+    ended = time.time()
+    return {
+        "by": MARK,
+        "command": command,
+        "exit_code": exit_code,
+        "signal": signal_name,  # what we were asked to end by, if we were
+        "oom_kills": max(killed, 0),
+        "started": iso(started),
+        "ended": iso(ended),
+        "seconds": round(ended - started, 3),
+        "instance_type": os.environ.get("RIG_INSTANCE_TYPE", ""),
+        "usd_per_hour": float(os.environ.get("RIG_USD_PER_HOUR") or 0),
+        "pretended": os.environ.get("RIG_PRETENDED") == "1",  # in a rehearsal: it would have cost that
+        "results": os.environ.get("RIG_RESULTS", "required"),  # "optional": what it printed is its result
+    }
+
+
+def iso(moment: float) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(moment))
+
+
+def seal(workdir: Path) -> None:
+    """Write `MANIFEST.sha256`: every file below *workdir* but itself, whatever it is called.
+
+    A file that cannot be read is left out and said: it must not cost the others their seal.
+    """
+    for trouble in workspace.gather(workdir):
+        print(f"Not among the results: {trouble}", file=sys.stderr)
+    root = os.fsencode(workdir)
+    lines = []
+    for name in sorted(files_below(root)):
+        try:
+            lines.append(manifest_line(name, sha256(Path(os.fsdecode(os.path.join(root, name))))))
+        except OSError as error:
+            print(f"Not in the manifest: {error}", file=sys.stderr)
+    write_whole(workdir / MANIFEST, b"".join(lines))
+
+
+def files_below(root: bytes) -> list[bytes]:
+    """Names in bytes: on Linux a name is any bytes but / and zero, and need not be text.
+
+    The run's copy of the code is no result; what the run wrote there has a second name beside it.
+    """
+    paths = (os.path.join(folder, name) for folder, _, names in os.walk(root) for name in names)
+    names = (os.path.relpath(path, root) for path in paths if is_plain(path))
+    ours = {os.fsencode(name) for name in workspace.OURS}
+    return [name for name in names if name.split(b"/")[0] not in ours and not re.fullmatch(OUR_SEAL, name)]
+
+
+def is_plain(path: bytes) -> bool:
+    with contextlib.suppress(OSError):  # removed in this moment
+        return stat.S_ISREG(os.lstat(path).st_mode)
+    return False
+
+
+def manifest_line(name: bytes, digest: str) -> bytes:
+    """As sha256sum writes it, and `sha256sum --check` reads it: a line whose name has a backslash or a line end begins
+    with a backslash, and has them escaped (GNU coreutils manual, "md5sum invocation")."""
+    escaped = name.replace(b"\\", b"\\\\").replace(b"\n", b"\\n").replace(b"\r", b"\\r")
+    return (b"\\" if escaped != name else b"") + digest.encode() + b"  " + escaped + b"\n"
+
+
+def sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write aside, flush to the disk, rename: the file is there whole, or not at all."""
+    aside = path.with_name(f".{path.name}.{os.getpid()}.part")  # two may seal at once
+    with aside.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    aside.replace(path)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,128 @@
+"""What every verb needs, and the way from an instance in AWS to a host one can speak to."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from functools import cached_property
+from pathlib import Path
+
+from infra.aws.access.host_key import host_key
+from infra.aws.access.security_group import Group, admit_only, find_group, my_address
+from infra.aws.client.session import Session
+from infra.aws.instances.instance import Instance, find
+from infra.console import Tell
+from infra.errors import AwsFailed, UserError
+from infra.host.connection import Host
+from infra.host.known_hosts import pin, pinned_key
+from infra.host.target import Target
+from infra.settings import Settings
+
+
+def utc_now() -> datetime:
+    return datetime.now(timezone.utc)
+
+
+@dataclass(frozen=True)
+class Rig:
+    """*project*: the folder in which `rig` was typed; runs/ and .rig/ lie in it.
+
+    *now*: a rehearsal's time may run faster than the world's.
+    """
+
+    settings: Settings
+    session: Session
+    project: Path
+    tell: Tell
+    now: Callable[[], datetime] = utc_now
+
+    @property
+    def name(self) -> str:
+        return self.settings.name
+
+    @property
+    def rehearsing(self) -> bool:
+        return self.settings.cloud == "rehearsal"
+
+    @property
+    def runs(self) -> Path:
+        return self.project / "runs"
+
+    @property
+    def key(self) -> Path:
+        """Outside the project, so that a fresh clone does not lock its owner out; a rehearsal leaves no trace there."""
+        if self.settings.key:
+            return Path(self.settings.key).expanduser()
+        if self.rehearsing:
+            return self.project / ".rig" / "rehearsal-key"
+        return Path.home() / ".config" / "gluon-rig" / "id_ed25519"
+
+    @property
+    def known_hosts(self) -> Path:
+        return self.project / ".rig" / "known_hosts"
+
+    @cached_property
+    def commit(self) -> str:
+        """The git commit of the code that is sent, with "+" when files were changed since; empty without git."""
+        try:
+            described = subprocess.run(
+                ["git", "describe", "--always", "--abbrev=12", "--dirty=+", "--exclude=*"],
+                cwd=Path(self.settings.code).expanduser(), capture_output=True, text=True,
+            )  # fmt: skip
+        except OSError:
+            return ""
+        return described.stdout.strip()
+
+
+def running_instance(rig: Rig) -> Instance:
+    """The rig's instance, running, and open to where we are now. Raises UserError saying how to get one."""
+    with ThreadPoolExecutor(max_workers=3) as side_by_side:
+        found = side_by_side.submit(find, rig.session, rig.name)
+        group = side_by_side.submit(find_group, rig.session, rig.name)
+        source = side_by_side.submit(_source, rig)
+    instance = _running(rig, found.result())
+    _let_me_in(rig, group.result(), source.result())
+    return instance
+
+
+def _source(rig: Rig) -> str:
+    """Our address as AWS sees it; empty when nobody tells, which the connection itself will then show."""
+    try:
+        return my_address(rig.session)
+    except AwsFailed:
+        return ""
+
+
+def _let_me_in(rig: Rig, group: Group | None, source: str) -> None:
+    """A laptop that moved is let in before its first connection has to time out."""
+    if group and source and source not in {rule[3] for rule in group.rules}:
+        rig.tell(f"Your address has changed; it is {source} now")
+        admit_only(rig.session, group, source, rig.tell)
+
+
+def _running(rig: Rig, instance: Instance | None) -> Instance:
+    if instance is None:
+        raise UserError(f"There is no instance of the rig {rig.name!r}.", "`make launch` rents one")
+    if instance.state != "running":
+        verb = "start" if instance.state == "stopped" else "status"
+        raise UserError(f"{instance.id} is {instance.state}.", f"`make {verb}`")
+    return instance
+
+
+def open_host(rig: Rig, instance: Instance) -> Host:
+    """The host behind *instance*, its key pinned from what AWS says; nothing is sent yet."""
+    if pinned_key(rig.known_hosts, instance.id) is None:
+        pin(rig.known_hosts, instance.id, host_key(rig.session, instance, rig.tell))
+    return Host(
+        Target(
+            identity=instance.id,
+            address=instance.address,
+            port=instance.port,
+            user=instance.user,
+            key=rig.key,
+            known_hosts=rig.known_hosts,
+        )
+    )

@@ -1,0 +1,120 @@
+"""The person at the instance: a shell, the editor's way in, a port, a notebook."""
+
+from __future__ import annotations
+
+import http.client
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from infra.errors import WorldError
+from infra.host.command_lines import shell
+from infra.host.connection import Host
+from infra.host.facts import Facts
+from infra.host.retry import persistently
+from infra.host.selection import remarks, select_data
+from infra.host.sync import push_data, remember
+from infra.host.tunnel import Tunnel, open_tunnel
+from infra.job import notebook
+from infra.workflows.context import Rig, open_host, running_instance
+from infra.workflows.ensure_image import Show, ensure_images, images_for, wants_gpu
+from infra.workflows.notebooks import end_notebook
+from infra.workflows.results import announce, announce_visit
+from infra.workflows.train import facts_of
+
+JUPYTER_TIMEOUT_S = 180.0  # one that has ended is noticed at once
+START_HINT = (
+    "`rig ssh` opens a shell there\n"
+    "in a rehearsal without Docker, Jupyter runs from this computer's own Python: pip install jupyterlab"
+)
+
+
+def shell_line(rig: Rig) -> list[str]:
+    """The ssh line of a login shell on the rig's instance."""
+    instance = running_instance(rig)
+    with open_host(rig, instance) as host:
+        announce_visit(rig, host, instance)
+        return shell(host.target)
+
+
+@contextmanager
+def port(rig: Rig, number: int) -> Iterator[Tunnel]:
+    with open_host(rig, running_instance(rig)) as host, open_tunnel(host.target, there=number) as opened:
+        yield opened
+
+
+def run_notebook(rig: Rig, ready: Callable[[str], None], show: Show) -> None:
+    """Jupyter in the training image on the instance, until Ctrl-C. *ready* is told its address.
+
+    The folder notebooks/ goes there first and comes home at the end, also after a broken line. The container is no
+    run: only the open tunnel counts as use, so a forgotten notebook on a closed laptop does not keep the machine on.
+    It is removed when its work is home: one that is found belongs to a `rig notebook` that was cut off.
+    """
+    instance = running_instance(rig)
+    with open_host(rig, instance) as host:
+        images = images_for(rig, instance, notebook.REQUIREMENTS)
+        facts = facts_of(rig, host, images=images)
+        if not _goes_on(rig, host, facts):
+            ensure_images(rig, host, facts, images, notebook.REQUIREMENTS, show)
+            _send(rig, host, facts)
+            host.run(*notebook.start(facts, images[-1], gpu=wants_gpu(rig, instance)))
+        announce(rig, instance, "a notebook")  # before anybody can write into it
+        try:
+            with open_tunnel(host.target, there=notebook.PORT) as opened:
+                token = host.run(notebook.token(facts)).strip().partition("=")[2]
+                _wait_for_jupyter(host, facts, opened.port, token)
+                ready(f"http://127.0.0.1:{opened.port}/lab?token={token}")
+                opened.hold()
+        finally:
+            end_notebook(rig, host, facts)
+
+
+def _goes_on(rig: Rig, host: Host, facts: Facts) -> bool:
+    """Whether Jupyter still runs there. The work of one that has ended comes home before ours would be laid over it."""
+    found = host.ask(notebook.is_running(facts.docker))
+    if found.out.strip() == "true":
+        rig.tell("Jupyter still runs there, from before; going on with it")
+        return True
+    if found.ok:
+        end_notebook(rig, host, facts)
+    return False
+
+
+def _send(rig: Rig, host: Host, facts: Facts) -> None:
+    ours = rig.project / "notebooks"
+    if ours.is_dir():
+        there, chosen = f"{facts.home}/{notebook.FOLDER}", select_data(ours)
+        for line in remarks(chosen):
+            rig.tell(line)
+        remember(ours)
+        persistently(lambda: push_data(host, chosen, there, rsync_there=facts.rsync, tell=rig.tell), tell=rig.tell)
+
+
+def _wait_for_jupyter(host: Host, facts: Facts, number: int, token: str) -> None:
+    deadline = time.monotonic() + JUPYTER_TIMEOUT_S
+    while not _answers(number, token):
+        running = host.ask(notebook.is_running(facts.docker)).out.strip() == "true"
+        if not running or time.monotonic() > deadline:
+            raise WorldError(f"Jupyter did not start on the instance: {_last_words(host, facts)}", START_HINT)
+        time.sleep(0.3)
+
+
+def _answers(number: int, token: str) -> bool:
+    """Whether our Jupyter does: another program that has its port over there does not know its token."""
+    # The system's proxy settings are for the outside world.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{number}/api/status", headers={"Authorization": f"token {token}"}
+        )
+        opener.open(request, timeout=5).close()
+    except (OSError, http.client.HTTPException):
+        return False
+    return True
+
+
+def _last_words(host: Host, facts: Facts) -> str:
+    said = host.ask(notebook.log(facts.docker))
+    lines = [line.strip() for line in (said.err + said.out).splitlines() if line.strip()]
+    return lines[-1] if lines else "it said nothing"

@@ -1,0 +1,279 @@
+"""Stop and terminate: what a run produced comes home first, whatever else happens, and the bill ends."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Final
+
+from infra import budget
+from infra.aws.account.teardown import end_rig
+from infra.aws.autostop import safeguards
+from infra.aws.instances import lifecycle
+from infra.aws.instances.instance import Instance, find, sight
+from infra.errors import AWS_IS_SHUT, NothingToDo, RigError, UserError, WorldError
+from infra.host.connection import Host
+from infra.host.facts import Facts, RunFacts, ask_facts
+from infra.job import artifacts, run
+from infra.job.run_folders import point_latest
+from infra.names import DEADLINE_TAG, STARTED_TAG
+from infra.settings import MOST_HOURS
+from infra.workflows.context import Rig, open_host
+from infra.workflows.interrupt import CtrlC, tamed_ctrl_c
+from infra.workflows.notebooks import end_notebook
+from infra.workflows.results import declare_home, is_home
+from infra.workflows.ssh_config import remove_entry
+from infra.workflows.status import Standing, standing_of
+
+
+def stop(rig: Rig) -> Instance:
+    """Bring home what is not home yet, then stop, whatever came of that: the disk stays, a running machine is not free.
+
+    Raises WorldError, or KeyboardInterrupt, when not everything is home; the machine is stopped then, too.
+    """
+    done, trouble = _stop(rig, _existing(rig))
+    if trouble:
+        raise _left_behind(rig, trouble, f"{done.id} is {done.state}, but not everything is home.", _FETCH) from trouble
+    return done
+
+
+def _stop(rig: Rig, instance: Instance) -> tuple[Instance, BaseException | None]:
+    """The stopped instance, and what kept its results from coming home, if anything did."""
+    with tamed_ctrl_c() as ctrl_c:
+        trouble = _try(rig, lambda: bring_all_home(rig, instance), ctrl_c) if instance.state == "running" else None
+        try:
+            lifecycle.order_stop(rig.session, instance, rig.tell)
+        except NothingToDo:
+            disarm(rig)  # a `stop` that was killed had left that to the next one
+            raise
+    done = lifecycle.wait(rig.session, instance, until="stopped", tell=rig.tell)
+    disarm(rig)
+    return done, trouble
+
+
+def _try(rig: Rig, bring_home: Callable[[], object], ctrl_c: CtrlC) -> BaseException | None:
+    """Return what went wrong, whatever it was."""
+    try:
+        ctrl_c.interrupts = True
+        bring_home()
+        ctrl_c.interrupts = False
+    except BaseException as error:  # noqa: BLE001 - a full disk here, Ctrl-C, a fault of ours: none may keep the bill running
+        ctrl_c.interrupts = False
+        rig.tell(f"Not everything is home: {_cause(error)}")
+        return error
+    return None
+
+
+_FETCH: Final = "it stays on the disk: `rig start`, then `rig pull`"
+
+
+def _left_behind(rig: Rig, trouble: BaseException, now: str, hint: str) -> BaseException:
+    """What to raise when *trouble* kept results from coming home. *now*: how things stand."""
+    if isinstance(trouble, KeyboardInterrupt):
+        rig.tell(now)
+        return trouble
+    own = trouble.hint if isinstance(trouble, RigError) else ""
+    return WorldError(f"{now} {_cause(trouble)}", "\n".join(filter(None, [own, hint])))
+
+
+def _cause(error: BaseException) -> str:
+    if isinstance(error, RigError):
+        return error.cause
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted"
+    if isinstance(error, OSError):
+        return f"this computer did not take the results: {error}."
+    return f"rig itself failed, which is worth a report: {type(error).__name__}: {error}."
+
+
+def disarm(rig: Rig) -> None:
+    """Last: as long as an instance may run, its guards stay. Those of ended ones too, which a killed verb left."""
+    off = [one for one in sight(rig.session, rig.name) if one.state == "stopped" or one.ended]
+    for reason in (reason for one in off for reason in safeguards.disarm(rig.session, one.id)):
+        rig.tell(f"A guard could not be taken off, which does no harm: {reason}")
+
+
+def stopped(rig: Rig) -> Standing:
+    """Stop, and say what stays and what it costs."""
+    return standing_of(rig, stop(rig))
+
+
+def extended(rig: Rig, instance: Instance, by_hours: float) -> Instance:
+    """*instance* as it would be with a later deadline; changes nothing. One that has passed, or that cannot be read,
+    counts from now. Raises UserError for one further away than anything is promised for."""
+    now = rig.now()
+    then = max(instance.deadline or now, now) + timedelta(hours=by_hours)
+    if then - now > timedelta(hours=MOST_HOURS):
+        raise UserError(
+            f"That would be off by {budget.clock(then)}, and no deadline may be more than {MOST_HOURS:g} hours away.",
+            "extend it by less, and again later",
+        )
+    return dataclasses.replace(instance, tags={**instance.tags, DEADLINE_TAG: budget.tag(then)})
+
+
+def extend(rig: Rig, instance: Instance, by_hours: float) -> Instance:
+    """Move every armed deadline of the running *instance*, and return it with its new one."""
+    later = extended(rig, instance, by_hours)
+    assert later.deadline is not None
+    for ring in safeguards.extend(rig.session, instance, later.deadline):
+        rig.tell(str(ring))
+    return later
+
+
+def terminate(rig: Rig, *, lose_results: bool) -> list[str]:
+    """Bring home what is not home yet, then delete instance, disk, key pair and group; what was removed.
+
+    Deletes nothing when results would be lost and *lose_results* does not allow it: then a running machine is stopped,
+    and WorldError raised, or UserError of one that was off already.
+    """
+    instance = find(rig.session, rig.name)
+    if instance is not None and not lose_results:
+        _require_home(rig, instance)
+    try:
+        return end_rig(rig.session, rig.name, rig.tell)
+    finally:
+        disarm(rig)  # also when nothing else was left to remove
+        remove_entry(rig)
+
+
+def _existing(rig: Rig) -> Instance:
+    instance = find(rig.session, rig.name)
+    if instance is None:
+        raise NothingToDo(f"There is no instance of the rig {rig.name!r}: nothing costs money.")
+    return instance
+
+
+_GIVE_UP: Final = "or give the results up: `rig terminate --lose-results`"
+
+
+def _require_home(rig: Rig, instance: Instance) -> None:
+    if instance.state == "running":
+        _bring_home_or_stop(rig, instance)
+    elif not is_home(instance):
+        last = instance.tags.get(STARTED_TAG, "").rpartition(" ")[0] or "something"
+        raise UserError(
+            f"{instance.id} is {instance.state}, and its disk may hold results that are not home, of {last} or before; "
+            "deleting it deletes them.",
+            f"`rig start`, then `rig terminate` again\n{_GIVE_UP}",
+        )
+
+
+def _bring_home_or_stop(rig: Rig, instance: Instance) -> None:
+    """Whoever deletes a machine wants its bill to end; what cannot come home stays, on a disk without a machine."""
+    with tamed_ctrl_c() as ctrl_c:
+        trouble = _try(rig, lambda: _bring_everything_home(rig, instance), ctrl_c)
+        if trouble is None:
+            return
+        rig.tell("Nothing is deleted; the machine is stopped instead")
+        try:
+            lifecycle.order_stop(rig.session, instance, rig.tell)
+        except UserError as error:  # one-time spot
+            now = f"Nothing was deleted, and {instance.id} runs on until its guards end it: {error.cause}."
+            raise _left_behind(rig, trouble, now, f"{error.hint}\n{_GIVE_UP}") from trouble
+    lifecycle.wait(rig.session, instance, until="stopped", tell=rig.tell)
+    disarm(rig)
+    now = f"Nothing was deleted; {instance.id} is stopped, and only its disk costs money."
+    raise _left_behind(rig, trouble, now, f"{_FETCH}\n{_GIVE_UP}") from trouble
+
+
+def _bring_everything_home(rig: Rig, instance: Instance) -> None:
+    """Also raises WorldError for what cannot come home, and for work that somebody has begun since the look."""
+    if left := bring_all_home(rig, instance):
+        raise WorldError(" ".join(left))
+    now = find(rig.session, rig.name)
+    if now and now.tags.get(STARTED_TAG) != instance.tags.get(STARTED_TAG):
+        raise WorldError(f"Somebody has just begun something there: {now.tags.get(STARTED_TAG)}.")
+
+
+@contextmanager
+def afterwards(rig: Rig) -> Iterator[None]:
+    """Ring 0: when what stands inside is through, well or badly, the wish `after` ends the bill, and then its error is
+    told."""
+    try:
+        yield
+    except BaseException as error:
+        try:
+            end_as_wished(rig)
+        except RigError as another:
+            rig.tell(str(another))
+        if isinstance(error, RigError | KeyboardInterrupt):
+            raise
+        raise WorldError(_cause(error), "`rig pull` brings home what is not") from error
+    end_as_wished(rig)
+
+
+def end_as_wished(rig: Rig) -> None:
+    """Raises WorldError when AWS does not let us: then a machine costs on, and its reader must act."""
+    wish = rig.settings.after
+    try:
+        if wish == "stop":
+            stop(rig)
+        elif wish == "terminate":
+            terminate(rig, lose_results=False)
+    except AWS_IS_SHUT as error:
+        raise WorldError(
+            f"AFTER={wish} WAS NOT CARRIED OUT: the machine runs and costs money until a guard stops it. {error.cause}",
+            f"{error.hint}\n`rig {wish}` then ends it",
+        ) from error
+
+
+def bring_all_home(rig: Rig, instance: Instance) -> list[str]:
+    """End what still runs, gently, fetch every run and notebook that is not home, and let the cloud know that all is.
+
+    Return, in words, what else lies on the disk alone. One run's trouble keeps no other from coming home; it is raised
+    at the end. *instance*: described before the host is asked (see `homecoming`).
+    """
+    with open_host(rig, instance) as host:
+        facts = ask_facts(host)
+        troubles = [*_each(rig, facts.running, lambda one: _end_run(rig, host, facts, one))]
+        if facts.running:
+            facts = ask_facts(host)
+        troubles += _each(rig, facts.unfetched, lambda one: _fetch(rig, host, facts, one))
+        if facts.nameless:
+            troubles.append(artifacts.nameless(facts))
+        if facts.notebooks:
+            troubles += end_notebook(rig, host, facts)
+    if troubles:
+        raise troubles[-1]
+    left = _left_over(facts)
+    for line in left:
+        rig.tell(line)
+    if not left:
+        declare_home(rig, instance)
+    return left
+
+
+def _left_over(facts: Facts) -> list[str]:
+    begun = [f"Somebody is starting run {name} at this moment." for name in facts.beginning]
+    if not facts.strays:
+        return begun
+    files = ", ".join(facts.strays[:5]) + (" ..." if len(facts.strays) > 5 else "")
+    return [
+        *begun,
+        f"Files that belong to no run stay on its disk: {files} (`rig ssh-config`, then scp, fetches them).",
+    ]
+
+
+def _each(rig: Rig, runs: Sequence[RunFacts], step: Callable[[RunFacts], None]) -> list[Exception]:
+    """Take *step* with each of *runs*; what went wrong."""
+    troubles = []
+    for one in runs:
+        try:
+            step(one)
+        except Exception as error:  # noqa: BLE001 - the next run's results are not to pay for it
+            rig.tell(f"{one.name}: {_cause(error)}")
+            troubles.append(error)
+    return troubles
+
+
+def _end_run(rig: Rig, host: Host, facts: Facts, one: RunFacts) -> None:
+    rig.tell(f"Run {one.name} is still going: asking it to save and end")
+    run.stop(host, facts.docker, one.name)
+
+
+def _fetch(rig: Rig, host: Host, facts: Facts, one: RunFacts) -> None:
+    rig.tell(f"Bringing the results of {one.name} home")
+    artifacts.fetch(host, facts, one, rig.runs, tell=rig.tell)
+    point_latest(rig.runs)

@@ -1,0 +1,211 @@
+"""docs/sensors.md is run as it stands; and what must never happen to a log."""
+
+import csv
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("training.compat", reason="MXNet is not installed")
+
+from training.config import parse
+from training.data.splits import Data
+from training.errors import BadData, BadInput
+from training.jobs import sensors, turbofan
+from training.prognostics.forecast import ForecastConfig, forecast_data
+from training.prognostics.log_schema import Columns, read_description
+from training.prognostics.memory import fits_memory
+from training.prognostics.scaling import fit_scaling
+from training.prognostics.windows import UnitLog, split_units
+from training.report.forecasts import life_section, reliability_section
+from training.trainer.recipe import Predictions, Result
+
+PROJECT = Path(__file__).parents[3]
+PAGE = (PROJECT / "docs" / "sensors.md").read_text()
+
+
+@pytest.fixture(scope="module")
+def followed(tmp_path_factory):
+    """A folder in which somebody has typed every command of the page."""
+    folder = tmp_path_factory.mktemp("page")
+    (folder / "docs").symlink_to(PROJECT / "docs")
+    environ = os.environ | {"PYTHONPATH": str(PROJECT), "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    for kind, text in re.findall(r"```(console|toml)\n(.*?)```", PAGE, flags=re.DOTALL):
+        if kind == "toml":
+            (folder / re.search(r"Save this as `(.*?)`", PAGE).group(1)).write_text(text)
+        for command in re.findall(r"^\$ (.*)", text, flags=re.MULTILINE) if kind == "console" else []:
+            done = subprocess.run(["bash", "-c", command], cwd=folder, env=environ, capture_output=True, text=True)
+            assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
+    return folder
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_the_page_ends_with_a_forecast_for_every_row(followed):
+    log, forecast = rows_of(followed / "gearboxes" / "later.csv"), rows_of(followed / "forecast.csv")
+
+    assert [(row["machine"], row["time"]) for row in log] == [(row["unit"], row["time"]) for row in forecast]
+
+
+def test_the_made_up_gearboxes_are_called_before_they_fail_and_not_when_new(followed):
+    forecast = rows_of(followed / "forecast.csv")
+
+    for machine in ("G41", "G42", "G43", "G44"):
+        said = [float(row["probability"]) for row in forecast if row["unit"] == machine]
+        assert max(said[:24]) < 0.2
+        assert min(said[-6:]) > 0.8
+
+
+def test_onnx_says_the_same_and_does_not_need_mxnet(followed):
+    blocked = (
+        "import sys; sys.modules['mxnet'] = None; from training.__main__ import main; sys.exit(main(sys.argv[1:]))"
+    )
+    words = ["predict", "--run", "runs/gearboxes", "--engine", "onnx", "gearboxes/later.csv"]
+
+    done = subprocess.run(
+        [sys.executable, "-c", blocked, *words],
+        cwd=followed,
+        env=os.environ | {"PYTHONPATH": str(PROJECT)},
+        capture_output=True,
+        text=True,
+    )
+
+    assert done.returncode == 0, done.stderr
+    ours = np.array([float(line.split(",")[2]) for line in done.stdout.splitlines()[1:]])
+    theirs = np.array([float(row["probability"]) for row in rows_of(followed / "forecast.csv")])
+    assert np.abs(ours - theirs).max() <= 2e-4
+
+
+def test_the_report_shows_reliability_and_lives(followed):
+    page = (followed / "runs" / "gearboxes" / "report.html").read_text()
+    summary = json.loads((followed / "runs" / "gearboxes" / "summary.json").read_text())
+
+    assert "is it to be trusted?" in page
+    assert page.count("remaining life over time since the first row") == 4
+    assert summary["onnx_difference"] <= 1e-4
+    assert summary["scores"]["brier"] < 0.06
+
+
+def a_log(unit: str, *, level: float, fails_at: float = 60.0) -> UnitLog:
+    values = np.full((60, 2), level, dtype=np.float32) + np.random.RandomState(1).rand(60, 2).astype(np.float32)
+    return UnitLog(unit, np.arange(1.0, 61.0), values, np.zeros((60, 0), dtype=np.float32), fails_at)
+
+
+def test_units_held_out_and_units_for_the_test_teach_the_scaling_nothing():
+    config = ForecastConfig(held_out=0.25, seed=3)
+    logs = [a_log(str(number), level=0.0) for number in range(8)]
+    fitted, held = split_units(logs, held_out=0.25, seed=3)
+    for log in held:
+        log.values[:] += 1000.0
+
+    made = forecast_data(
+        config, logs, [a_log("t", level=1e6)], columns=Columns(time="t", channels=("a", "b")), source="", checksum=""
+    )
+
+    assert made.keep["scaling"] == fit_scaling(fitted).as_json()
+    assert np.abs(made.train.X).max() < 3
+    assert made.valid.X.min() > 100
+
+
+def test_a_unit_on_both_sides_is_refused(tmp_path):
+    (tmp_path / "log.csv").write_text("t,x\n1,1\n2,2\n")
+    (tmp_path / "log.toml").write_text(
+        'files = ["log.csv"]\ntest = ["log.csv"]\ntime = "t"\nchannels = ["x"]\nruns_to_failure = true\n'
+    )
+
+    with pytest.raises(BadData, match="in the training files and in the test files"):
+        sensors.data(parse(sensors.Config, [f"table={tmp_path / 'log.toml'}"]))
+
+
+def test_a_log_without_failures_is_refused(tmp_path):
+    (tmp_path / "log.csv").write_text("u,t,x,f\na,1,1,\nb,1,1,\nc,1,1,9\n")
+    (tmp_path / "log.toml").write_text(
+        'files = ["log.csv"]\nunit = "u"\ntime = "t"\nchannels = ["x"]\nfails_at = "f"\n'
+    )
+
+    with pytest.raises(BadData, match="1 of 3 units failed"):
+        sensors.data(parse(sensors.Config, [f"table={tmp_path / 'log.toml'}"]))
+
+
+def test_a_description_saved_by_a_windows_editor_is_read(tmp_path):
+    text = 'files = ["log.csv"]\r\ntime = "t"\r\nchannels = ["x"]\r\nruns_to_failure = true\r\n'
+    (tmp_path / "log.csv").touch()
+    (tmp_path / "log.toml").write_bytes(text.encode("utf-8-sig"))
+
+    assert read_description(tmp_path / "log.toml").columns == Columns(time="t", channels=("x",))
+
+
+def data_of(folder: Path, rows: list[str], *, channels: str = '["x", "y"]', more: str = "", words=()) -> Data:
+    (folder / "log.csv").write_text("\n".join(["u,t,x,y,rpm", *rows]) + "\n")
+    (folder / "log.toml").write_text(
+        f'files = ["log.csv"]\nunit = "u"\ntime = "t"\nchannels = {channels}\nruns_to_failure = true\n{more}'
+    )
+    return sensors.data(parse(sensors.Config, [f"table={folder / 'log.toml'}", *words]))
+
+
+def some_rows(x: str = "{t}", y: str = "{t}", rpm: str = "{t}") -> list[str]:
+    return [f"u{unit},{t},{x},{y},{rpm}".format(t=t) for unit in range(4) for t in range(1, 31)]
+
+
+def test_channels_that_all_tell_nothing_are_named_with_the_reason(tmp_path):
+    with pytest.raises(BadData) as caught:
+        data_of(tmp_path, some_rows(x="3", y=""))
+
+    assert caught.value.cause.splitlines()[1:] == ["  - x: always 3", "  - y: never measured"]
+    assert "no channel tells anything about the 3 training units" in caught.value.cause
+
+
+def test_a_condition_that_takes_any_value_is_named(tmp_path):
+    with pytest.raises(BadData, match=r"the conditions \(rpm\) have 30 different values in 90 rows"):
+        data_of(tmp_path, some_rows(), more='conditions = ["rpm"]\n')
+
+
+@pytest.mark.parametrize("job", [sensors, turbofan])
+@pytest.mark.parametrize("stretch", ["1e300", "1e8", "10", "0.5"])
+def test_no_unit_is_stretched_beyond_all_likeness(job, stretch):
+    with pytest.raises(BadInput, match=f"stretch={stretch}: must be"):
+        parse(job.Config, [f"stretch={stretch}"])
+
+
+def a_long_log(rows: int) -> UnitLog:
+    times = np.arange(1.0, rows + 1)
+    return UnitLog("long", times, np.zeros((rows, 1), np.float32), np.zeros((rows, 0), np.float32), float(rows))
+
+
+def test_the_memory_is_reckoned_with_the_stretched_units():
+    # 1 + 1/9 + 9 = 10.1 and 1 + 1/10 + 10 = 11.1 windows a row, of 50 rows, 10 channels and 4 bytes: 3.8 and 4.1 GiB
+    log = a_long_log(200_000)
+    fits_memory(ForecastConfig(stride=1, stretch=9.0), [log], [], channels=10)
+
+    with pytest.raises(BadData, match=r"2,220,000 windows of 50 rows and 10 channels .* do not fit into 4 GiB"):
+        fits_memory(ForecastConfig(stride=1, stretch=10.0), [log], [], channels=10)
+
+
+def test_the_memory_is_reckoned_with_the_windows_that_judge_which_no_stride_thins():
+    few, many = a_long_log(1000), a_long_log(3_000_000)
+    fits_memory(ForecastConfig(stride=100, stretch=1.0), [many], [few], channels=10)
+
+    with pytest.raises(BadData, match=r"3,000,010 windows .*\(3,000,000 of them for validation and test\)"):
+        fits_memory(ForecastConfig(stride=100, stretch=1.0), [few], [many], channels=10)
+
+
+@pytest.mark.parametrize("with_test", [True, False])
+def test_without_test_files_the_report_says_that_validation_units_stand_in(tmp_path, with_test):
+    (tmp_path / "later.csv").write_text("\n".join(["u,t,x,y,rpm", *(f"v,{t},{t},{t},1" for t in range(1, 41))]) + "\n")
+
+    data = data_of(tmp_path, some_rows(), more='test = ["later.csv"]\n' if with_test else "")
+    valid, test = (Predictions(np.zeros((len(split), 2)), split.y) for split in (data.valid, data.test))
+    result = Result(config=ForecastConfig(), data=data, valid=valid, test=test, rows=(), scores={}, best_epoch=1)
+    page = reliability_section(result).html + life_section(result).html
+
+    assert ("the validation units stand in" in data.source) is not with_test
+    assert ("There are no test files" in page) is not with_test
+    assert f"unit 1 of the {'test' if with_test else 'validation'} units" in page

@@ -1,0 +1,196 @@
+"""A user's own log: read as described, and every mistake in it named by file and line."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from training.errors import BadData
+from training.prognostics.log_schema import read_description
+from training.prognostics.unit_logs import read_units
+
+DESCRIPTION = """
+files = ["*.csv"]
+unit = "machine"
+time = "hour"
+channels = ["heat", "noise"]
+fails_at = "failed_at"
+"""
+HEADER = "machine,hour,heat,noise,failed_at"
+
+
+def units(folder: Path, description: str = DESCRIPTION, **files: str):
+    for name, text in files.items():
+        (folder / f"{name}.csv").write_text(text)
+    (folder / "log.toml").write_text(description)
+    described = read_description(folder / "log.toml")
+    return read_units(described, described.files)
+
+
+def refusal(folder: Path, *rows: str, description: str = DESCRIPTION) -> str:
+    with pytest.raises(BadData) as caught:
+        units(folder, description, log="\n".join([HEADER, *rows]) + "\n")
+    return caught.value.cause.replace(str(folder) + "/", "")
+
+
+def test_machines_whose_rows_are_mixed_become_one_log_each(tmp_path):
+    text = f"{HEADER}\nb,1,10,0.5,3\na,1,20,,\nb,2,11,NA,3\na,2,21,0.7,\nb,4,99,9,3\n"
+
+    b, a = units(tmp_path, log=text)
+
+    assert (b.unit, b.times.tolist(), b.fails_at) == ("b", [1, 2], 3.0)  # the row after its failure is left out
+    assert np.array_equal(b.values, np.float32([[10, 0.5], [11, np.nan]]), equal_nan=True)
+    assert (a.unit, np.isnan(a.fails_at)) == ("a", True)
+    assert np.isnan(a.remaining).all()
+
+
+def test_a_label_of_zeros_and_ones_fails_at_its_first_one(tmp_path):
+    label = DESCRIPTION.replace('fails_at = "failed_at"', 'label = "failed_at"')
+
+    (log,) = units(tmp_path, label, log=f"{HEADER}\na,1,1,1,0\na,2,1,1,1\na,3,1,1,1\n")
+
+    assert (log.fails_at, log.times.tolist()) == (2.0, [1, 2])
+
+
+def test_without_a_unit_column_each_file_is_one_unit(tmp_path):
+    alone = DESCRIPTION.replace('unit = "machine"\n', "").replace('fails_at = "failed_at"', "runs_to_failure = true")
+
+    logs = units(tmp_path, alone, press=f"{HEADER}\n,1,1,1,\n,5,1,1,\n", saw=f"{HEADER}\n,1,1,1,\n")
+
+    assert [(log.unit, log.fails_at) for log in logs] == [("press", 5.0), ("saw", 1.0)]
+
+
+def test_dates_become_steps_of_the_time_unit(tmp_path):
+    dated = DESCRIPTION + 'time_unit = "hours"\n'
+
+    (log,) = units(tmp_path, dated, log=f"{HEADER}\na,2024-03-01T10:00:00Z,1,1,2024-03-02T10:00:00+00:00\n")
+
+    assert log.remaining.tolist() == [24.0]
+
+
+def test_a_spreadsheets_byte_order_mark_and_semicolons_are_no_trouble(tmp_path):
+    (tmp_path / "log.csv").write_bytes(("\ufeff" + HEADER.replace(",", ";") + "\r\na;1;2;3;9\r\n").encode())
+
+    (log,) = units(tmp_path, DESCRIPTION + 'separator = ";"\n')
+
+    assert log.values.tolist() == [[2.0, 3.0]]
+
+
+def test_parquet_holds_the_same_log_as_csv(tmp_path):
+    parquet = pytest.importorskip("pyarrow.parquet", reason="optional: pip install pyarrow")
+    import pyarrow
+
+    columns = {"machine": ["a", "a"], "hour": [1, 2], "heat": [1.5, None], "noise": [1, 2], "failed_at": [3.0, 3.0]}
+    parquet.write_table(pyarrow.table(columns), tmp_path / "log.parquet")
+
+    (from_parquet,) = units(tmp_path, DESCRIPTION.replace("*.csv", "*.parquet"))
+    (from_csv,) = units(tmp_path, log=f"{HEADER}\na,1,1.5,1,3\na,2,,2,3\n")
+
+    assert np.array_equal(from_parquet.values, from_csv.values, equal_nan=True)
+    assert (from_parquet.times.tolist(), from_parquet.fails_at) == (from_csv.times.tolist(), from_csv.fails_at)
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        (["a,1,1,1,", "a,2,hot,1,"], "log.csv line 3: heat: 'hot' is not a number"),
+        (["a,1,inf,1,"], "log.csv line 2: heat: 'inf' is not finite"),
+        (["a,1,1,1,", "a,2,1,"], "log.csv line 3: 4 cells, but the log has 5 columns"),
+        (["a,yesterday,1,1,"], "log.csv line 2: hour: 'yesterday' is neither a number nor a date like"),
+        (["a,2024-03-01,1,1,"], "log.csv line 2: hour: '2024-03-01' is a date: say time_unit = one of seconds,"),
+        (["a,1,1,1,", "b,1,1,1,", "a,1,1,1,"], "log.csv line 4: time 1 of unit 'a' does not come after 1 (line 2)"),
+        (["a,,1,1,"], "log.csv line 2: the time is missing"),
+        (["a,1,1,1,", ",2,1,1,", " ,3,1,1,"], "log.csv line 3: machine: names no unit\nlog.csv line 4: machine:"),
+        (["a,1,1,1,", f'a,2,"{"1" * 131_073}",1,'], "log.csv line 3: field larger than field limit (131072)"),
+        (["a,1,1,1,7", "a,2,1,1,8"], "log.csv line 3: a second time of failure (8 after 7) for one unit"),
+        (["a,5,1,1,2"], "log.csv: unit 'a' failed before its first row"),
+        ([], "log.csv has no rows"),
+    ],
+)
+def test_a_wrong_row_is_named_by_file_line_and_column(tmp_path, rows, said):
+    assert refusal(tmp_path, *rows).startswith(said)
+
+
+@pytest.mark.parametrize(("encoding", "line"), [("latin-1", 3), ("utf-16", 1)])
+def test_a_file_that_is_not_utf8_is_named_with_its_line_and_how_to_save_it(tmp_path, encoding, line):
+    (tmp_path / "log.csv").write_bytes(f"{HEADER}\na,1,1,1,\nMühle,2,1,1,\n".encode(encoding))
+
+    with pytest.raises(BadData) as caught:
+        units(tmp_path)
+
+    assert caught.value.cause == f"{tmp_path / 'log.csv'} line {line} is not UTF-8 text"
+    assert caught.value.hint == "Save it as CSV UTF-8."
+
+
+def test_many_wrong_cells_are_one_message_with_the_first_five(tmp_path):
+    said = refusal(tmp_path, *(f"a,{hour},x,1," for hour in range(8))).splitlines()
+
+    assert said[4:] == ["log.csv line 6: heat: 'x' is not a number", "... and 3 more"]
+
+
+def test_a_column_that_is_not_there_is_named_with_the_nearest_that_is(tmp_path):
+    said = refusal(tmp_path, "a,1,1,1,", description=DESCRIPTION.replace('"heat"', '"haet"'))
+
+    assert said == "log.csv line 1: column 'haet' is not there; did you mean heat?"
+
+
+def test_one_unit_in_two_files_is_refused(tmp_path):
+    text = f"{HEADER}\na,1,1,1,\n"
+
+    with pytest.raises(BadData, match=r"unit 'a' is in .*one\.csv and in .*two\.csv"):
+        units(tmp_path, one=text, two=text)
+
+
+def test_everything_wrong_with_a_description_is_said_at_once(tmp_path):
+    (tmp_path / "log.toml").write_text('files = ["no-*.csv"]\nchanels = ["a"]\ntime = 3\nlabel = "x"\nfails_at = "y"\n')
+
+    with pytest.raises(BadData) as caught:
+        read_description(tmp_path / "log.toml")
+
+    problems = [line.strip(" -") for line in caught.value.cause.splitlines()[1:]]
+    assert problems == [
+        "chanels: there is no such key; did you mean channels?",
+        "channels: is missing",
+        "time: must be text",
+        "say exactly one of fails_at, label, runs_to_failure, not fails_at and label",
+        f"no-*.csv: there is no such file in {tmp_path}",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("said", "problem"),
+    [
+        (
+            'channels = ["heat", "failed_at"]',
+            "channels: 'failed_at' is the fails_at column, which the net must not see",
+        ),
+        ('channels = ["heat", "machine"]', "channels: 'machine' is the unit column, which the net must not see"),
+        ('channels = ["heat", "heat"]', "channels: 'heat' is listed twice"),
+        ('channels = [""]', "channels: a name is empty"),
+        ('channels = ["heat"]\nconditions = ["failed_at"]', "conditions: 'failed_at' is the fails_at column, which"),
+    ],
+)
+def test_columns_the_net_must_not_see_and_columns_named_twice_are_refused(tmp_path, said, problem):
+    (tmp_path / "log.csv").write_text(f"{HEADER}\na,1,1,1,\n")
+    (tmp_path / "log.toml").write_text(DESCRIPTION.replace('channels = ["heat", "noise"]', said))
+
+    with pytest.raises(BadData, match=problem):
+        read_description(tmp_path / "log.toml")
+
+
+def test_the_time_may_be_a_channel_for_age_is_a_sign_of_wear(tmp_path):
+    aged = DESCRIPTION.replace('["heat", "noise"]', '["heat", "hour"]')
+
+    (log,) = units(tmp_path, aged, log=f"{HEADER}\na,1,7,1,\na,2,7,1,\n")
+
+    assert log.values.tolist() == [[7, 1], [7, 2]]
+
+
+def test_patterns_that_find_no_file_are_all_named(tmp_path):
+    (tmp_path / "log.toml").write_text(DESCRIPTION.replace('"*.csv"', '".", "", "**a.csv"'))
+
+    with pytest.raises(BadData) as caught:
+        read_description(tmp_path / "log.toml")
+
+    problems = [line.strip(" -") for line in caught.value.cause.splitlines()[1:]]
+    assert problems == [f"{one}: there is no such file in {tmp_path}" for one in (".", "(empty)", "**a.csv")]

@@ -1,0 +1,38 @@
+"""A rehearsal cloud in a folder of its own, and a person who stands there."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from infra.errors import RigError
+from infra.rehearsal import client
+from tests.workflows.user import Person
+
+TRAIN = """\
+import os, pathlib, sys, time
+out = pathlib.Path(os.environ["RIG_RUN_DIR"])
+steps = int(sys.argv[1])
+for step in range(1, steps + 1):
+    print(f"[{100 * step // steps:3d}%] step {step}", flush=True)
+    time.sleep(float(sys.argv[2]))
+(out / "best.params").write_bytes(bytes(range(256)) * 4096)
+pathlib.Path("out", "notes.txt").write_text("written to ./out")
+print("done", flush=True)
+"""
+
+
+@pytest.fixture
+def person(tmp_path: Path) -> Iterator[Person]:
+    folder = tmp_path / "my project"
+    folder.mkdir()
+    (folder / "train.py").write_text(TRAIN)
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("RIG_", "AWS_"))}
+    settings = {"RIG_CLOUD": "rehearsal", "RIG_ENGINE": "process", "HOME": str(tmp_path)}
+    yield Person(folder, {**kept, **settings})
+    with suppress(RigError):  # the test ended it, or never began it
+        client.down(folder)

@@ -1,0 +1,162 @@
+"""What a finished run leaves in its work folder, made from the best epoch's weights."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from training import hardware
+from training.compat import NDArray, mx, tuned
+from training.config import JobConfig
+from training.console import Console, number
+from training.data.splits import Data
+from training.environment import Surroundings
+from training.errors import disk_full_named
+from training.report import curves
+from training.report.page import Report, page
+from training.trainer import checkpoint
+from training.trainer.devices import Choice
+from training.trainer.evaluate import predict
+from training.trainer.learner import Learner
+from training.trainer.losses import steps_per_epoch
+from training.trainer.recipe import Recipe, Result
+from training.trainer.timer import Clock
+from training.workdir.export import OnnxCheck, export_onnx, export_symbol
+from training.workdir.metrics import MetricsFile
+from training.workdir.summary import Summary
+
+BEST = "best.params"
+EXPORT_BATCH = 64
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One run: what is done, with what, where. Only the learner and the clock move."""
+
+    recipe: Recipe
+    config: JobConfig
+    workdir: Path
+    data: Data
+    learner: Learner
+    device: Choice
+    around: Surroundings
+    clock: Clock
+
+    def save_best(self, weights: Mapping[str, NDArray]) -> None:
+        checkpoint.replace_arrays(self.workdir / BEST, weights)
+
+    def load_best(self) -> None:
+        self.learner.load_weights(mx.nd.load(str(self.workdir / BEST)))
+
+
+def leave(run: Run, summary: Summary, console: Console) -> Summary:
+    """Write everything; return the summary with the test scores. It is written last: with it the run is done."""
+    run.clock.switch("evaluating")
+    run.load_best()
+    result = _result(run, summary)
+    if run.recipe.after is not None:
+        result = replace(result, scores={**result.scores, **run.recipe.after(result, run.workdir)})
+    _write(run.workdir / "data.json", json.dumps(_data_card(run), indent=2) + "\n")
+    run.clock.switch("exporting")
+    onnx = _export(run)
+    console.say(onnx.said)
+    run.clock.switch("reporting")
+    summary = replace(
+        summary, score=result.scores[run.recipe.best], scores=dict(result.scores), onnx_difference=onnx.difference
+    )
+    _draw_curves(run, result, console)
+    summary = replace(summary, seconds=round(run.clock.total(), 2))
+    _write(run.workdir / "report.html", page(_report(run, result, summary)))
+    summary.write(run.workdir)
+    said = "  ".join(f"{name} {number(value)}" for name, value in summary.scores.items())
+    kept = "the last epoch's weights" if run.recipe.last_is_best else f"best epoch {summary.best_epoch}"
+    console.progress(1.0, f"test {said}  {kept}", always=True)
+    console.say(f"report: {run.workdir / 'report.html'}")
+    return summary
+
+
+def _export(run: Run) -> OnnxCheck:
+    block = run.learner.block()
+    X = run.learner.prepare(mx.nd.array(run.data.test.X[:EXPORT_BATCH], dtype=run.data.test.X.dtype))
+    context = next(iter(block.collect_params().values())).list_ctx()[0]
+    with disk_full_named(run.workdir, "the exported net"):
+        export_symbol(block, X.as_in_context(context), run.workdir)
+        return export_onnx(block, X.as_in_context(context), run.workdir)
+
+
+def _draw_curves(run: Run, result: Result, console: Console) -> None:
+    path = run.workdir / "curves.png"
+    with disk_full_named(path, "the curves"):
+        said = curves.draw(
+            path,
+            result.rows,
+            metric=run.recipe.best,
+            best_epoch=result.best_epoch,
+            steps_per_epoch=steps_per_epoch(run.config, len(run.data.train)),
+        )
+    if said:
+        console.say(said)
+
+
+def _report(run: Run, result: Result, summary: Summary) -> Report:
+    return Report(
+        card=run.recipe.card,
+        summary=summary,
+        rows=result.rows,
+        steps_per_epoch=steps_per_epoch(run.config, len(run.data.train)),
+        seconds=run.clock.seconds(),
+        settings=asdict(run.config),
+        origin=_origin(run, summary),
+        hardware=hardware.describe(),
+        sections=[section(result) for section in run.recipe.sections],
+        usd_per_hour=run.around.usd_per_hour,
+        pretended=run.around.pretended,
+    )
+
+
+def _origin(run: Run, summary: Summary) -> dict[str, str]:
+    splits = (run.data.train, run.data.valid, run.data.test)
+    onnx = summary.onnx_difference
+    return {
+        "Data": run.data.source,
+        "Checksum": run.data.checksum,
+        "Examples": "{:,} to train, {:,} to validate, {:,} to test".format(*map(len, splits)),
+        "Git commit": run.around.git_commit,
+        "Run": run.around.run,
+        "Instance": run.around.instance_type,
+        "Device": f"{run.device} ({run.device.why})",
+        "Process": tuned.removeprefix("process tuned: "),
+        "ONNX": "not written" if onnx is None else f"largest relative difference {onnx:.1e} in onnxruntime",
+    }
+
+
+def _result(run: Run, summary: Summary) -> Result:
+    valid, test = (predict(run.learner, split, run.config.batch_size) for split in (run.data.valid, run.data.test))
+    return Result(
+        config=run.config,
+        data=run.data,
+        valid=valid,
+        test=test,
+        rows=MetricsFile(run.workdir / "metrics.jsonl").rows(),
+        scores=run.recipe.metrics(test.outputs, test.y),
+        best_epoch=summary.best_epoch,
+    )
+
+
+def _data_card(run: Run) -> dict[str, Any]:
+    """data.json: where the data came from, and what predict needs to prepare rows as training did."""
+    return {
+        "source": run.data.source,
+        "checksum": run.data.checksum,
+        "classes": list(run.data.classes),
+        "input_shape": list(run.data.train.X.shape[1:]),
+        "keep": dict(run.data.keep),
+    }
+
+
+def _write(path: Path, text: str) -> None:
+    with disk_full_named(path, path.name):
+        path.write_text(text, encoding="utf-8")

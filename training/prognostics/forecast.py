@@ -1,0 +1,190 @@
+"""What `turbofan` and `sensors` share: from the logs of units to a net that forecasts failure.
+
+A row of `y` holds everything that is asked about one window; the columns are named below. The loss and the metrics read
+the columns they need, so units, caps and horizons of different logs never get mixed up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.compat import mx
+from training.config import JobConfig, option
+from training.data.splits import Data, Split
+from training.errors import BadData
+from training.prognostics.log_schema import Columns
+from training.prognostics.memory import fits_memory
+from training.prognostics.metrics import brier, calibration_error, capped_rmse, nasa_score, probability, reliability
+from training.prognostics.scaling import Scaling, fit_scaling
+from training.prognostics.windows import UnitLog, carry_forward, smoothed, split_units, stretched, targets, windows
+from training.serve.forecaster import Preparation
+from training.trainer.learner import GluonLearner, Learner
+from training.trainer.recipe import Scores, first_batch
+
+Array = NDArray[np.floating]
+
+REMAINING, REMAINING_KNOWN, FAILS, FAILS_KNOWN, CAP, UNIT, LAST = range(7)
+"""Columns of y. UNIT counts the units of a split from 0; LAST is 1 in the last row of a unit's record."""
+
+LIFE, LOG_ODDS = range(2)
+"""Columns of what the net says."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ForecastConfig(JobConfig):
+    """Keys of every job that forecasts failure. Lengths of time are in the log's own unit."""
+
+    num_epochs: int = option(8, "times the training set is seen", least=1)
+    batch_size: int = option(64, "windows per step", least=1)
+    lr: float = option(0.006, "learning rate at the start", least=0)
+    optimizer: str = option("adam", "any optimizer MXNet knows by name: sgd, adam, ...")
+    schedule: str = option("cosine", "how lr falls over the run", choices=("constant", "linear", "cosine"))
+    window: int = option(50, "rows the net looks back", least=1)
+    smooth: float = option(1.0, "rows over which each channel's running mean reaches back; 1: as measured", least=1)
+    stride: int = option(4, "every n-th row of a training unit ends a window: neighbours are nearly equal", least=1)
+    thin: int = option(
+        1, "of those with more life left than the cap only every n-th: they all teach one thing", least=1
+    )
+    horizon: float = option(30.0, "the probability is that of a failure within this time", least=0)
+    cap: float = option(125.0, "remaining life is told up to this; beyond it a log shows no difference", least=1e-9)
+    hidden: int = option(50, "size of the recurrent layer", least=1)
+    dropout: float = option(0.1, "share of features left out at random while training", least=0, below=1)
+    stretch: float = option(
+        1.25,
+        "training units are also shown as if they had lived so many times longer, and shorter; 1: not",
+        least=1,
+        below=10,  # a machine that lasts ten times as long is another kind of machine, and its rows fill the memory
+    )
+    jitter: float = option(
+        0.2, "while training each window's channels are shifted, each by up to about this many spreads", least=0
+    )
+    held_out: float = option(0.1, "share of the training units kept for validation", least=0, below=1)
+
+
+def forecast_data(
+    config: ForecastConfig,
+    train: Sequence[UnitLog],
+    test: Sequence[UnitLog],
+    *,
+    columns: Columns,
+    source: str,
+    checksum: str,
+) -> Data:
+    """Hold out some *train* units, scale by the others, cut windows. Without *test* units the held-out ones stand in.
+
+    Raises BadData when there are too few units, or too many windows for the memory.
+    """
+    fitted, held = split_units(train, held_out=config.held_out, seed=config.seed)
+    if not fitted or not held:
+        raise BadData(
+            f"{source}: {len(train)} units give {len(fitted)} for training and {len(held)} for validation",
+            "At least two units are needed; held_out=0.2 sets the share for validation.",
+        )
+    scaling = fit_scaling(fitted)
+    fits_memory(config, fitted, [*held, *(test or held)], channels=len(scaling.kept))
+    prepared = Preparation(
+        columns, scaling, smooth=config.smooth, window=config.window, horizon=config.horizon, cap=config.cap
+    )
+    return Data(
+        train=cut(_at_other_paces(fitted, config, columns), scaling, config, stride=config.stride, thin=config.thin),
+        valid=cut(held, scaling, config),
+        test=cut(test or held, scaling, config),
+        source=source,
+        checksum=checksum,
+        keep=prepared.as_json(),
+    )
+
+
+def _at_other_paces(logs: Sequence[UnitLog], config: ForecastConfig, columns: Columns) -> list[UnitLog]:
+    factors = [] if config.stretch == 1 else [1 / config.stretch, config.stretch]
+    clock = columns.channels.index(columns.time) if columns.time in columns.channels else None
+    more_than_a_point = [log for log in logs if len(log.times) > 1]
+    copies = [stretched(log, factor, seed=config.seed, clock=clock) for factor in factors for log in more_than_a_point]
+    return [*logs, *copies]
+
+
+def cut(logs: Sequence[UnitLog], scaling: Scaling, config: ForecastConfig, *, stride: int = 1, thin: int = 1) -> Split:
+    """Windows X (n, window, channels) and y (n, 7) of *logs*, each unit's last row among them."""
+    parts = []
+    for number, log in enumerate(logs):
+        y = _asked(log, number, config)
+        rows = smoothed(scaling.apply(carry_forward(log.values), log.conditions), over=config.smooth)
+        taken = _taken(y, stride, thin)
+        parts.append((windows(rows, length=config.window)[taken], y[taken]))
+    return Split(np.concatenate([X for X, _ in parts]), np.concatenate([y for _, y in parts]))
+
+
+def _asked(log: UnitLog, number: int, config: ForecastConfig) -> Array:
+    asked = targets(log, cap=config.cap, horizon=config.horizon)
+    count = len(log.times)
+    y = np.empty((count, 7), dtype=np.float32)
+    y[:, REMAINING], y[:, REMAINING_KNOWN] = asked.remaining, asked.remaining_known
+    y[:, FAILS], y[:, FAILS_KNOWN] = asked.fails, asked.fails_known
+    y[:, CAP], y[:, UNIT], y[:, LAST] = config.cap, number, np.arange(count) == count - 1
+    return y
+
+
+def _taken(y: Array, stride: int, thin: int) -> NDArray[np.intp]:
+    """Every *stride*-th row of one unit, counted from its last; of those beyond the cap every *thin*-th of these."""
+    from_last = np.arange(len(y))[::-1]
+    beyond = y[:, REMAINING] > y[:, CAP]
+    known = y[:, REMAINING_KNOWN] + y[:, FAILS_KNOWN] > 0
+    return np.flatnonzero(known & (from_last % np.where(beyond, stride * thin, stride) == 0))
+
+
+def forecast_loss(F: Any, output: Any, y: Any) -> Any:
+    """Squared error of the remaining life (as a part of the cap, times ten: both parts then weigh about the same) plus
+    the cross-entropy of the failure. What nobody knows costs nothing.
+    """
+
+    def column(array: Any, number: int) -> Any:
+        return F.squeeze(F.slice_axis(array, axis=1, begin=number, end=number + 1), axis=1)
+
+    cap, log_odds = column(y, CAP), column(output, LOG_ODDS)
+    error = (column(output, LIFE) - F.minimum(column(y, REMAINING), cap)) / cap
+    # log(1 + exp(x)) - x happened, in the form that does not overflow.
+    entropy = F.relu(log_odds) - log_odds * column(y, FAILS) + F.Activation(-F.abs(log_odds), act_type="softrelu")
+    return 10 * F.square(error) * column(y, REMAINING_KNOWN) + entropy * column(y, FAILS_KNOWN)
+
+
+def forecast_learner(config: ForecastConfig, data: Data, devices: Sequence[Any]) -> Learner:
+    from training.nets.sequence import LifeNet  # a class of MXNet's kind: importing it imports MXNet
+
+    def shifted(X: Any) -> Any:
+        """Units differ from the day they are made; a net that has seen few must not learn their offsets by heart."""
+        return X + mx.nd.random.normal(scale=config.jitter, shape=(len(X), 1, X.shape[2]), ctx=X.context)
+
+    return GluonLearner(
+        LifeNet(hidden=config.hidden, dropout=config.dropout, cap=config.cap),
+        mx.gluon.nn.HybridLambda(forecast_loss),
+        config,
+        devices,
+        example=first_batch(data, config),
+        augment=shifted if config.jitter else None,
+    )
+
+
+def forecast_scores(outputs: Array, y: Array) -> Scores:
+    """RMSE of the remaining life over all rows, Brier score and calibration error of the probability over all rows."""
+    life, fails = y[:, REMAINING_KNOWN] > 0, y[:, FAILS_KNOWN] > 0
+    said, happened = probability(outputs[fails, LOG_ODDS]), y[fails, FAILS]
+    scores = {"brier": brier(said, happened), "calibration_error": calibration_error(reliability(said, happened))}
+    if not life.any():
+        return scores
+    return {"rmse": capped_rmse(outputs[life, LIFE], y[life, REMAINING], cap=float(y[0, CAP])), **scores}
+
+
+def last_row_scores(outputs: Array, y: Array) -> Scores:
+    """The usual practice for C-MAPSS: each unit is judged by the forecast at the last row of its record."""
+    last = (y[:, LAST] > 0) & (y[:, REMAINING_KNOWN] > 0)
+    life, remaining, cap = outputs[last, LIFE], y[last, REMAINING], float(y[0, CAP])
+    return {
+        "rmse": capped_rmse(life, remaining, cap=cap),
+        "nasa_score": nasa_score(life, remaining, cap=cap),
+        "brier": brier(probability(outputs[last, LOG_ODDS]), y[last, FAILS]),
+    }

@@ -1,0 +1,117 @@
+"""Bringing channels to mean 0 and spread 1, within each operating condition, as learnt from training units."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.errors import BadData
+from training.prognostics.windows import UnitLog
+
+Array = NDArray[np.floating]
+
+CONSTANT = 1e-4
+"""A channel whose spread is below this part of its size is taken for constant: noise of the last printed digit."""
+
+ROWS_EACH = 10
+"""A mean and a spread learnt from fewer rows than this, on the average of all conditions, tell nothing."""
+
+MOST_CONDITIONS = 200
+"""More are a quantity that varies, not ways to run a unit; and each row is compared with every one of them."""
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """Channels that tell nothing (constant within every condition) are left out of the result."""
+
+    kept: tuple[int, ...]
+    """Which of the log's channels remain."""
+    centres: Array
+    """(conditions, condition columns): a row belongs to the nearest."""
+    mean: Array
+    """(conditions, kept)"""
+    spread: Array
+    """(conditions, kept), nowhere 0"""
+
+    def apply(self, values: Array, conditions: Array) -> Array:
+        """Return (rows, kept) float32; a value that was never known becomes 0, the mean."""
+        place = self._nearest(conditions)
+        scaled = (values[:, list(self.kept)] - self.mean[place]) / self.spread[place]
+        return np.nan_to_num(scaled, nan=0.0).astype(np.float32)
+
+    def _nearest(self, conditions: Array) -> NDArray[np.intp]:
+        if len(self.centres) == 1:
+            return np.zeros(len(conditions), dtype=np.intp)
+        size = np.maximum(np.ptp(self.centres, axis=0), 1e-9)
+        steps = (np.nan_to_num(conditions)[:, None] - self.centres[None]) / size
+        nearest: NDArray[np.intp] = np.argmin(np.sum(np.square(steps), axis=2), axis=1)
+        return nearest
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "kept": list(self.kept),
+            "centres": self.centres.tolist(),
+            "mean": self.mean.tolist(),
+            "spread": self.spread.tolist(),
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Scaling:
+        tables = {name: np.asarray(data[name], dtype=np.float64) for name in ("centres", "mean", "spread")}
+        return cls(kept=tuple(int(number) for number in data["kept"]), **tables)
+
+
+def fit_scaling(logs: Sequence[UnitLog], *, conditions: Sequence[str] = ()) -> Scaling:
+    """Learn from *logs*, which must be training units only. Raises BadData, naming the columns *conditions*, where they
+    are too many to learn from.
+
+    Conditions are told apart by their columns rounded to whole numbers. In C-MAPSS FD002 and FD004 that gives the six
+    flight conditions; where the columns are constant, or absent, it gives one.
+    """
+    values = np.concatenate([log.values for log in logs]).astype(np.float64)
+    rounded = np.round(np.nan_to_num(np.concatenate([log.conditions for log in logs])).astype(np.float64))
+    centres, place = np.unique(rounded, axis=0, return_inverse=True) if rounded.shape[1] else (np.zeros((1, 0)), None)
+    _few_conditions(len(centres), len(values), conditions)
+    groups = [values] if place is None else [values[place.ravel() == number] for number in range(len(centres))]
+    mean = np.stack([_over_known(np.nanmean, group) for group in groups])
+    spread = np.stack([_over_known(np.nanstd, group) for group in groups])
+    telling = spread > CONSTANT * np.maximum(np.abs(mean), 1e-9)
+    kept = tuple(np.flatnonzero(telling.any(axis=0)).tolist())
+    usable = np.where(telling, spread, 1.0)[:, kept]
+    return Scaling(kept=kept, centres=centres, mean=mean[:, kept], spread=usable)
+
+
+def _few_conditions(count: int, rows: int, columns: Sequence[str]) -> None:
+    if count > 1 and (count > MOST_CONDITIONS or rows < ROWS_EACH * count):
+        named = f" ({', '.join(columns)})" if columns else ""
+        raise BadData(
+            f"the conditions{named} have {count:,} different values in {rows:,} rows: too many to scale each by itself "
+            f"(at most {MOST_CONDITIONS}, and {ROWS_EACH} rows each on the average)",
+            "A condition is a setting with a few values, like a gear.\n"
+            "List a column that takes any value, like a speed or a temperature, under channels instead.",
+        )
+
+
+def silent_channels(logs: Sequence[UnitLog], names: Sequence[str]) -> list[str]:
+    """What is wrong with each channel that tells nothing anywhere: "heat: never measured", "noise: always 3"."""
+    values = np.concatenate([log.values for log in logs])
+    return [f"{name}: {_silence(column[~np.isnan(column)])}" for name, column in zip(names, values.T, strict=True)]
+
+
+def _silence(known: Array) -> str:
+    if not len(known):
+        return "never measured"
+    low, high = known.min(), known.max()
+    return f"always {low:g}" if low == high else f"constant within every condition, from {low:g} to {high:g} over all"
+
+
+def _over_known(statistic: Any, group: Array) -> Array:
+    """Per column over the known values; 0 where a column has none."""
+    result = np.zeros(group.shape[1])
+    known = ~np.isnan(group).all(axis=0)
+    result[known] = statistic(group[:, known], axis=0)
+    return result

@@ -1,0 +1,154 @@
+"""`python -m training predict --run RUN [FILE]`: the probability of failure for each row of a log, as the rows arrive.
+
+    python -m training predict --run runs/turbofan cmapss/test_FD001.txt
+    python -m training predict --run runs/gearboxes --follow /var/log/gearbox.csv
+    tail -f gearbox.csv | python -m training predict --run runs/gearboxes
+
+Prints `unit,time,probability,life` as CSV: the probability that the unit fails within the run's horizon, and the
+remaining life up to the run's cap. Rows that cannot be read, name no unit, or whose time does not rise within their
+unit are named on standard error and left out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import os
+import signal
+import stat
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TextIO
+
+from training.console import plain
+from training.errors import BadInput
+from training.prognostics.table import read_cells
+from training.serve.backends import ENGINES, open_net
+from training.serve.forecaster import Forecaster, Preparation
+from training.serve.rows import Arrived, cells_of, read_arriving
+from training.serve.tail import Piece, follow, read_whole
+
+STDIN = "-"
+
+
+def main(words: Sequence[str]) -> int:
+    """Exit code 0 at the end of the log, 130 after Ctrl-C. Raises TrainingError."""
+    asked = _parser().parse_args(words)
+    _check_log(asked.file, follow_it=asked.follow)
+    # A blocked read would go on after a handler that only takes a note.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    prepared = read_preparation(asked.run)
+    forecaster = Forecaster(prepared, open_net(asked.run, asked.engine))
+    begun = time.monotonic()
+    try:
+        count = serve(forecaster, _arriving(asked, prepared), sys.stdout)
+        print(f"{count:,} rows, {count / (time.monotonic() - begun):,.0f} a second", file=sys.stderr)
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    about, _, details = (__doc__ or "").partition("\n")
+    parser = argparse.ArgumentParser(
+        prog="python -m training predict",
+        description=about,
+        epilog=details,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--run", type=Path, required=True, metavar="RUN", help="work folder of a finished run")
+    parser.add_argument("--engine", choices=ENGINES, default="auto", help="what computes; auto prefers ONNX")
+    parser.add_argument("--follow", action="store_true", help="go on as the file grows, until Ctrl-C")
+    parser.add_argument("file", nargs="?", default=STDIN, help="CSV or Parquet; - or nothing: standard input")
+    return parser
+
+
+def read_preparation(run: Path) -> Preparation:
+    """How the run *run* prepared its rows. Raises BadInput where it is no finished run of a job that forecasts."""
+    card = run / "data.json"
+    try:
+        return Preparation.from_json(json.loads(card.read_text())["keep"])
+    except OSError as error:
+        raise BadInput(f"{card}: {error.strerror}", "--run takes the work folder of a finished run") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise BadInput(
+            f"{run} is not a run that forecasts failure", "predict serves the jobs turbofan and sensors"
+        ) from error
+
+
+def _check_log(file: str, *, follow_it: bool) -> None:
+    """Raises BadInput where *file* cannot be read, or not in the way asked for."""
+    grows = file != STDIN and not _is_parquet(file)
+    if follow_it and not grows:
+        what = "standard input is read until it ends" if file == STDIN else f"{file} is Parquet, which does not grow"
+        raise BadInput(f"--follow goes with a file of lines; {what}", "name a CSV file, or leave --follow away")
+    if file == STDIN:
+        return
+    kind = _kind(file)
+    if stat.S_ISDIR(kind):
+        raise BadInput(f"{file} is a folder", "name one log in it")
+    if not stat.S_ISREG(kind) and (follow_it or not (stat.S_ISFIFO(kind) or stat.S_ISCHR(kind))):
+        raise BadInput(
+            f"{file} is no file" + (" that --follow could go on reading" if follow_it else " and no pipe"),
+            "a pipe is read until it ends, without --follow; so is standard input, without a name",
+        )
+
+
+def _kind(file: str) -> int:
+    try:
+        kind = os.stat(file).st_mode
+    except FileNotFoundError as error:
+        raise BadInput(f"{file} is not there", "the log to read; - stands for standard input") from error
+    except OSError as error:
+        raise BadInput(f"{file} cannot be read: {error.strerror}", "- stands for standard input") from error
+    if not os.access(file, os.R_OK):
+        raise BadInput(f"{file} may not be read by you", f"ls -l {file} shows who may")
+    return kind
+
+
+def _is_parquet(file: str) -> bool:
+    return file.endswith(".parquet")
+
+
+def _arriving(asked: argparse.Namespace, prepared: Preparation) -> Iterator[Arrived]:
+    columns, name = prepared.columns, "standard input" if asked.file == STDIN else asked.file
+    if _is_parquet(asked.file):
+        cells = read_cells(Path(asked.file), columns.separator)
+    else:
+        cells = cells_of(_lines(asked.file, follow_it=asked.follow), columns, file=name, say=_say)
+    return read_arriving(cells, columns, file=name, say=_say)
+
+
+def _say(line: str) -> None:
+    print(plain(line), file=sys.stderr, flush=True)
+
+
+def _lines(file: str, *, follow_it: bool) -> Iterator[Piece]:
+    if file == STDIN:
+        yield from read_whole(sys.stdin.fileno())
+        return
+    if follow_it:
+        yield from follow(Path(file))
+        return
+    with Path(file).open("rb") as log:
+        yield from read_whole(log.fileno())
+
+
+def serve(forecaster: Forecaster, arriving: Iterable[Arrived], out: TextIO) -> int:
+    """Write one line per row as it arrives; return how many."""
+    count = 0
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(["unit", "time", "probability", "life"])
+    out.flush()
+    for arrived in arriving:
+        said = forecaster.forecast(arrived.rows)
+        numbers = zip(said.probability.tolist(), said.life.tolist(), strict=True)
+        rows = zip(arrived.rows.units, arrived.times, numbers, strict=True)
+        writer.writerows((unit, moment, f"{p:.4f}", f"{life:.1f}") for unit, moment, (p, life) in rows)
+        out.flush()
+        count += len(arrived.times)
+    return count

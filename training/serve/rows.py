@@ -1,0 +1,189 @@
+"""Rows of a log as they arrive in service: from lines to numbers. A row that cannot be used is said and left out."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.errors import BadData
+from training.prognostics.log_schema import Columns
+from training.prognostics.table import Layout, Rows
+from training.serve.tail import Piece
+
+ROWS_AT_ONCE = 4096
+Cells = tuple[list[str], list[list[str]], list[int]]
+"""(header, rows, line numbers), as training.prognostics.table.read_cells yields them."""
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Arrived:
+    """Some rows, and how the log wrote their times."""
+
+    rows: Rows
+    times: list[str]
+
+
+def cells_of(pieces: Iterable[Piece], columns: Columns, *, file: str, say: Say) -> Iterator[Cells]:
+    """Split lines into cells. Where *columns* names no header, line 1 is the header, also of a file begun anew.
+
+    Raises BadData where the header cannot be split: then no row of the log can be read.
+    """
+    header = list(columns.header)
+    for piece in pieces:
+        numbered = [(line, piece.number + place) for place, line in enumerate(piece.lines) if line.strip()]
+        if not columns.header and numbered and numbered[0][1] == 1:
+            header = _header(numbered.pop(0)[0], columns, file)
+        for start in range(0, len(numbered), ROWS_AT_ONCE):
+            rows, numbers = _readable(numbered[start : start + ROWS_AT_ONCE], columns, file, say)
+            if rows:
+                yield header, rows, numbers
+
+
+def _header(line: str, columns: Columns, file: str) -> list[str]:
+    try:
+        return [name.strip() for name in _split([line.lstrip("\ufeff")], columns)[0]]
+    except _Unsplit as error:
+        raise BadData(f"{file} line 1: {error}", "Save the log as text in UTF-8, one row to a line.") from error
+
+
+def _readable(
+    numbered: Sequence[tuple[str, int]], columns: Columns, file: str, say: Say
+) -> tuple[list[list[str]], list[int]]:
+    try:
+        return _split([line for line, _ in numbered], columns), [number for _, number in numbered]
+    except _Unsplit as error:
+        if len(numbered) == 1:
+            say(f"{file} line {numbered[0][1]}: {error}: left out")
+            return [], []
+    middle = len(numbered) // 2
+    halves = [_readable(half, columns, file, say) for half in (numbered[:middle], numbered[middle:])]
+    return [row for rows, _ in halves for row in rows], [number for _, numbers in halves for number in numbers]
+
+
+class _Unsplit(Exception):
+    """A line among these is no row of cells; the message says why."""
+
+
+def _split(lines: Sequence[str], columns: Columns) -> list[list[str]]:
+    if any("\0" in line for line in lines):  # Python 3.10 refuses it, newer ones take it for a letter
+        raise _Unsplit("a zero byte: is this UTF-16?")
+    if not columns.separator:
+        return [line.split() for line in lines]
+    try:
+        # An open quote swallows the lines after it. The empty line at the end shows one that no line is left to follow.
+        rows = list(csv.reader([*lines, ""], delimiter=columns.separator))
+    except csv.Error as error:
+        # Of a carriage return Python says more, about how the file was opened.
+        within = any("\r" in line for line in lines)
+        raise _Unsplit("a carriage return within the line" if within else str(error)) from error
+    if len(rows) != len(lines) + 1:
+        raise _Unsplit("a quote is opened and not closed")
+    return rows[:-1]
+
+
+def read_arriving(cells: Iterable[Cells], columns: Columns, *, file: str, say: Say) -> Iterator[Arrived]:
+    """Raises BadData where a column is missing: then no row of the log can be read."""
+    layout, known = None, None
+    order = _Order(columns, file, say)
+    try:
+        for header, rows, lines in cells:
+            if layout is None or header != known:
+                layout, known = Layout(columns, header, file=file), header
+            for arrived in _arrived(layout, rows, lines, say):
+                yield from order.kept(arrived)
+    finally:
+        order.sum_up()
+
+
+def _arrived(layout: Layout, rows: Sequence[Sequence[str]], lines: Sequence[int], say: Say) -> Iterator[Arrived]:
+    try:
+        yield Arrived(layout.read(rows, lines), layout.words(rows, layout.columns.time))
+    except BadData as error:
+        if len(rows) == 1:
+            say(f"{error.cause}: left out")
+            return
+        middle = len(rows) // 2
+        yield from _arrived(layout, rows[:middle], lines[:middle], say)
+        yield from _arrived(layout, rows[middle:], lines[middle:], say)
+
+
+class _Moment(NamedTuple):
+    """When a row was written: its time, the same as its log has it, and its line."""
+
+    time: float
+    written: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.written} (line {self.line})"
+
+
+_BEFORE_ALL = _Moment(-math.inf, "", 0)
+
+
+class _Order:
+    """Lets through the rows that training would take: with a time, and one that comes after the unit's last.
+
+    Late rows are named once per unit: a log sent twice would name each of its rows.
+    """
+
+    def __init__(self, columns: Columns, file: str, say: Say) -> None:
+        self._time, self._file, self._say = columns.time, file, say
+        self._last: dict[str, _Moment] = {}
+        self._late: dict[str, int] = {}
+
+    def kept(self, arrived: Arrived) -> Iterator[Arrived]:
+        rows = arrived.rows
+        moments = map(_Moment, rows.times.tolist(), arrived.times, rows.lines.tolist())
+        taken = [self._takes(unit, moment) for unit, moment in zip(rows.units, moments, strict=True)]
+        if all(taken):
+            yield arrived
+        elif any(taken):
+            yield _picked(arrived, np.flatnonzero(taken))
+
+    def _takes(self, unit: str, moment: _Moment) -> bool:
+        last = self._last.get(unit, _BEFORE_ALL)
+        # False also where the time is missing: NaN compares with nothing.
+        rises = moment.time > last.time
+        if rises:
+            self._last[unit] = moment
+        else:
+            self._leave_out(unit, moment, last)
+        return rises
+
+    def _leave_out(self, unit: str, moment: _Moment, last: _Moment) -> None:
+        where = f"{self._file} line {moment.line}: {self._time}"
+        if math.isnan(moment.time):
+            self._say(f"{where}: the time is missing: left out")
+            return
+        self._late[unit] = self._late.get(unit, 0) + 1
+        if self._late[unit] == 1:
+            late = f"{moment.written} of unit '{unit}' does not come after {last}"
+            self._say(f"{where}: {late}: left out (more are counted at the end)")
+
+    def sum_up(self) -> None:
+        """Tell what was not named row by row."""
+        rows, units = sum(self._late.values()), len(self._late)
+        if rows > units:
+            self._say(f"{self._file}: {rows:,} rows ({units:,} units) left out: their time does not rise")
+
+
+def _picked(arrived: Arrived, places: NDArray[np.intp]) -> Arrived:
+    rows = arrived.rows
+    return Arrived(
+        Rows(
+            units=[rows.units[place] for place in places],
+            times=rows.times[places],
+            values=rows.values[places],
+            conditions=rows.conditions[places],
+            lines=rows.lines[places],
+        ),
+        [arrived.times[place] for place in places],
+    )

@@ -1,0 +1,111 @@
+"""The loop: `train_and_evaluate(recipe, config, workdir)`, the same on a laptop, in a test and in a container.
+
+A run's random numbers depend on (seed, epoch) for the order of the examples and on (seed, step) for the rest, and the
+learning rate on the step alone. So a checkpoint needs only arrays and a position, and a resumed run gives the numbers
+of an unbroken one.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from training.compat import mx, tuned
+from training.config import JobConfig, differences, read_recorded, to_json
+from training.console import Console
+from training.data.splits import Data
+from training.environment import Surroundings
+from training.errors import BadCheckpoint, BadInput, TrainingError, disk_full_named
+from training.finalize import Run, leave
+from training.trainer import devices
+from training.trainer.losses import batch_size
+from training.trainer.recipe import Recipe
+from training.trainer.signals import StopRequest
+from training.trainer.timer import Clock
+from training.trainer.trainer import Training
+from training.workdir.summary import DONE, FAILED, INTERRUPTED, Summary, is_done
+
+
+def train_and_evaluate(
+    recipe: Recipe, config: JobConfig, workdir: Path, *, console: Console, stop: StopRequest
+) -> Summary:
+    """Train, keep the best epoch's weights, look at the test split once, and leave a report; all in *workdir*.
+
+    A folder with a checkpoint is gone on with. Raises TrainingError; what was there before stays as it was.
+    """
+    clock = Clock("reading data")
+    _check_workdir(workdir, recipe, config)
+    console.say(tuned)
+    data = recipe.data(config).limited(config.limit)
+    clock.switch("starting up")
+    around = Surroundings.read()
+    chosen = _choose(recipe, config, data, gpu_required=around.gpu_required)
+    console.say(f"device {chosen}: {chosen.why}")
+    learner = recipe.learner(config, data, chosen.devices)
+    run = Run(
+        recipe=recipe,
+        config=config,
+        workdir=workdir,
+        data=data,
+        learner=learner,
+        device=chosen,
+        around=around,
+        clock=clock,
+    )
+    training = Training(run, console)
+    training.resume()
+    _write_config(workdir, recipe, config)
+    return _to_the_end(run, training, console, stop)
+
+
+def _to_the_end(run: Run, training: Training, console: Console, stop: StopRequest) -> Summary:
+    try:
+        if training.fit(stop):
+            return leave(run, training.summary(DONE), console)
+    except TrainingError as error:
+        with suppress(TrainingError):  # a full disk takes this file too, and the first reason is the one to hear
+            training.summary(FAILED, message=error.cause).write(run.workdir)
+        raise
+    summary = training.summary(INTERRUPTED, message=stop.signal_name)
+    summary.write(run.workdir)
+    console.say(f"stopped by {stop.signal_name} after step {summary.steps}; the same work folder goes on from there")
+    return summary
+
+
+def _check_workdir(workdir: Path, recipe: Recipe, config: JobConfig) -> None:
+    if workdir.exists() and not workdir.is_dir():
+        raise BadInput(f"{workdir} is a file.", "say a folder: --workdir runs/mine")
+    recorded = read_recorded(workdir)
+    if not recorded:
+        return
+    if recorded.get("job") != recipe.name:
+        raise BadInput(f"{workdir} holds a run of the job {recorded.get('job')}.", "take another --workdir")
+    changed = differences(config, recorded)
+    if changed:
+        raise BadCheckpoint(
+            f"{workdir} was begun with other settings:\n" + "\n".join(f"  - {line}" for line in changed),
+            "repeat the settings it was begun with, or take another --workdir",
+        )
+    if is_done(workdir):
+        raise BadInput(f"{workdir} holds a finished run of {recipe.name}.", "take another --workdir to train again")
+
+
+def _write_config(workdir: Path, recipe: Recipe, config: JobConfig) -> None:
+    workdir.mkdir(parents=True, exist_ok=True)
+    path = workdir / "config.json"
+    aside = path.with_suffix(".aside")
+    with disk_full_named(path, "the settings"):
+        aside.write_text(to_json(recipe.name, config))
+        aside.replace(path)
+
+
+def _choose(recipe: Recipe, config: JobConfig, data: Data, *, gpu_required: bool) -> devices.Choice:
+    def seconds_per_step(on: tuple[Any, ...]) -> float:
+        learner = recipe.learner(config, data, on)
+        X = mx.nd.array(data.train.X[: config.batch_size], dtype=data.train.X.dtype, ctx=learner.home)
+        y = mx.nd.array(data.train.y[: config.batch_size], dtype=data.train.y.dtype, ctx=learner.home)
+        return devices.time_steps(lambda: learner.step(X, y, config.lr))
+
+    batch = batch_size(config, len(data.train))
+    return devices.choose(config, batch=batch, gpu_required=gpu_required, seconds_per_step=seconds_per_step)
