@@ -4,7 +4,7 @@ The guard switches a machine off when it sees no use. This shows, with the guard
 
     python -m scripts.gpu_idle                        one line every five seconds, for a minute
     python -m scripts.gpu_idle --seconds 600          longer: start a training beside it, and end it again
-    python -m scripts.gpu_idle --record t4_at_rest    also keep both answers, in the form of tests/remote/guard/nvidia_smi
+    python -m scripts.gpu_idle --record t4_at_rest    also keep both answers, as tests/remote/guard/nvidia_smi does
 
 Exit status 1 if nvidia-smi gave no answer that the guard can read.
 """

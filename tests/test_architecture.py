@@ -11,9 +11,8 @@ PROJECT = Path(__file__).resolve().parents[1]
 
 # A room may import rooms that stand before it, and itself.
 INFRA = [
-    "errors", "names", "text", "secrets", "settings", "console", "budget", "guard", "aws", "host", "job", "story",
-    "rehearsal",
-    "cli",
+    "errors", "names", "text", "secrets", "settings", "console", "remote", "budget", "guard", "aws", "host", "job",
+    "workflows", "rehearsal", "cli",
 ]  # fmt: skip
 DOORS = {
     "boto3": "infra/aws/client/session.py",
@@ -96,7 +95,7 @@ def test_no_room_needs_itself_by_a_detour(package: str) -> None:
 def test_the_loop_knows_no_job_and_the_configuration_knows_nobody() -> None:
     used = rooms_used("training")
 
-    assert "jobs" not in used["loop"]
+    assert "jobs" not in used["train"]
     assert used["config"] <= {"errors"}
 
 

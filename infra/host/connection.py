@@ -83,8 +83,9 @@ class Host:
         answer = self.ask(*words_lists, timeout_s=timeout_s)
         if not answer.ok:
             said = (answer.err or answer.out).strip()
+            line = command_lines.on_the_wire(*words_lists)
             raise WorldError(
-                f"On the host, `{command_lines.on_the_wire(*words_lists)}` failed with exit code {answer.exit_code}: {said}",
+                f"On the host, `{line}` failed with exit code {answer.exit_code}: {said}",
                 "`rig ssh` opens a shell there",
             )
         return answer.out

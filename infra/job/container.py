@@ -158,7 +158,7 @@ def safe(part: str) -> str:
 
 
 def drop_copy(run_dir: str) -> list[str]:
-    """Its memory first: what is left of a copy must not be taken for what the run wanted (infra/remote/workspace.py)."""
+    """Its memory first: what is left of a copy must not be taken for what the run wanted (remote/workspace.py)."""
     return ["rm", "-rf", f"{run_dir}/{workspace.BEFORE}", f"{run_dir}/{workspace.COPY}"]
 
 

@@ -1,11 +1,11 @@
 """Show what a run left, and send it. Runs on the host, on the standard library, and writes nothing there.
 
-python3 sender.py list DIR        one line of JSON for each thing below DIR: path, kind (file, link, folder, unread,
+python3 sender.py list DIR      one line of JSON for each thing below DIR: path, kind (file, link, folder, unread,
                                 other), and size, times, target, or the `trouble` with it
-python3 sender.py list-all DIR    the same of a run that is over: what its owner may not read is opened for him first, and
-                                the manifest is there with its content
-python3 sender.py hash DIR        the SHA-256 of the files named on standard input, in their order; empty where unreadable
-python3 sender.py send DIR        a tar stream of the files named on standard input; each member's name is the place of
+python3 sender.py list-all DIR  the same of a run that is over: what its owner may not read is opened for him first,
+                                and the manifest is there with its content
+python3 sender.py hash DIR      the SHA-256 of the files named on standard input, in their order; empty where unreadable
+python3 sender.py send DIR      a tar stream of the files named on standard input; each member's name is the place of
                                 its file in that order, so that no name has to survive the journey
 
 Names on standard input end with a zero byte.

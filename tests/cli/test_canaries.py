@@ -20,7 +20,7 @@ PLANTED = {
     "AWS_SESSION_TOKEN": "token-" + CANARY * 4,
     "GITHUB_TOKEN": CANARY[::-1],
     "WANDB_API_KEY": CANARY.swapcase(),
-    "DATABASE_PASSWORD": "short-9canary",
+    "DATABASE_PASSWORD": "short-" + "9canary",
 }
 VERBS = (
     ["settings"],

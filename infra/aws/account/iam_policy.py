@@ -1,6 +1,7 @@
 """The least that an AWS user needs for the kit, as IAM policies. Pure: `rig iam-policy` prints what is here.
 
-`tests/aws/account/test_iam_policy.py` holds the policies equal to the calls in the code: nothing missing, nothing too much.
+`tests/aws/account/test_iam_policy.py` holds the policies equal to the calls in the code: nothing missing, nothing
+too much.
 Which action knows which condition: https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html
 """
 

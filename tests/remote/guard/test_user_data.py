@@ -25,7 +25,7 @@ LAUNCH: dict[str, Any] = {
     "launched_at": datetime(2026, 11, 20, 10, tzinfo=timezone.utc),
 }
 FULL = {**LAUNCH, "login_user": "ec2-user", "keep_results": True, "bucket": "s3://a-bucket/with 'quotes' $HOME"}
-COPIES = Path(guard.__file__).parents[3] / "scripts" / "s3_backup.py"
+COPIES = Path(guard.__file__).parents[1] / "s3_backup.py"
 PROGRAM = sorted((Path(guard.__file__).parent).glob("*.py"))
 
 
