@@ -3,53 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from training import hardware
-from training.compat import NDArray, mx, tuned
-from training.config import JobConfig
+from training.compat import mx, tuned
 from training.console import Console, number
-from training.data.splits import Data
-from training.environment import Surroundings
 from training.errors import disk_full_named
 from training.report import curves
 from training.report.page import Report, page
-from training.trainer import checkpoint
-from training.trainer.devices import Choice
 from training.trainer.evaluate import predict
-from training.trainer.learner import Learner
 from training.trainer.losses import steps_per_epoch
-from training.trainer.recipe import Recipe, Result
-from training.trainer.timer import Clock
+from training.trainer.recipe import Result
+from training.trainer.run import Run
 from training.workdir.export import OnnxCheck, export_onnx, export_symbol
 from training.workdir.metrics import MetricsFile
 from training.workdir.summary import Summary
 
-BEST = "best.params"
 EXPORT_BATCH = 64
-
-
-@dataclass(frozen=True, kw_only=True)
-class Run:
-    """One run: what is done, with what, where. Only the learner and the clock move."""
-
-    recipe: Recipe
-    config: JobConfig
-    workdir: Path
-    data: Data
-    learner: Learner
-    device: Choice
-    around: Surroundings
-    clock: Clock
-
-    def save_best(self, weights: Mapping[str, NDArray]) -> None:
-        checkpoint.replace_arrays(self.workdir / BEST, weights)
-
-    def load_best(self) -> None:
-        self.learner.load_weights(mx.nd.load(str(self.workdir / BEST)))
 
 
 def leave(run: Run, summary: Summary, console: Console) -> Summary:

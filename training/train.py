@@ -17,10 +17,11 @@ from training.console import Console
 from training.data.splits import Data
 from training.environment import Surroundings
 from training.errors import BadCheckpoint, BadInput, TrainingError, disk_full_named
-from training.finalize import Run, leave
+from training.finalize import leave
 from training.trainer import devices
 from training.trainer.losses import batch_size
 from training.trainer.recipe import Recipe
+from training.trainer.run import Run
 from training.trainer.signals import StopRequest
 from training.trainer.timer import Clock
 from training.trainer.trainer import Training

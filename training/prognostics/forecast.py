@@ -20,9 +20,9 @@ from training.errors import BadData
 from training.prognostics.log_schema import Columns
 from training.prognostics.memory import fits_memory
 from training.prognostics.metrics import brier, calibration_error, capped_rmse, nasa_score, probability, reliability
+from training.prognostics.preparation import Preparation
 from training.prognostics.scaling import Scaling, fit_scaling
 from training.prognostics.windows import UnitLog, carry_forward, smoothed, split_units, stretched, targets, windows
-from training.serve.forecaster import Preparation
 from training.trainer.learner import GluonLearner, Learner
 from training.trainer.recipe import Scores, first_batch
 

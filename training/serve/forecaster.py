@@ -5,16 +5,14 @@ Knows neither MXNet nor ONNX: the net is a function. How a log is cut into piece
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from training.prognostics.log_schema import Columns
 from training.prognostics.metrics import probability
-from training.prognostics.scaling import Scaling
+from training.prognostics.preparation import Preparation
 from training.prognostics.table import Rows
 from training.prognostics.windows import carry_forward, smoothed, windows
 
@@ -24,40 +22,6 @@ Net = Callable[[Array], Array]
 
 WINDOWS_AT_ONCE = 128
 """Enough for the matrix products, small enough for the caches: measured twice as fast as 1,024."""
-
-
-@dataclass(frozen=True)
-class Preparation:
-    """How rows were prepared in training; travels in data.json, under "keep"."""
-
-    columns: Columns
-    scaling: Scaling
-    smooth: float
-    window: int
-    horizon: float
-    cap: float
-
-    def as_json(self) -> dict[str, Any]:
-        return {
-            "columns": self.columns.as_json(),
-            "scaling": self.scaling.as_json(),
-            "smooth": self.smooth,
-            "window": self.window,
-            "horizon": self.horizon,
-            "cap": self.cap,
-        }
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Preparation:
-        """Raises KeyError where *data* does not come from a job that forecasts failure."""
-        return cls(
-            columns=Columns.from_json(data["columns"]),
-            scaling=Scaling.from_json(data["scaling"]),
-            smooth=float(data.get("smooth", 1.0)),  # older runs did not smooth
-            window=int(data["window"]),
-            horizon=float(data["horizon"]),
-            cap=float(data["cap"]),
-        )
 
 
 @dataclass(frozen=True)

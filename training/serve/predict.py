@@ -25,9 +25,10 @@ from typing import TextIO
 
 from training.console import plain
 from training.errors import BadInput
+from training.prognostics.preparation import Preparation
 from training.prognostics.table import read_cells
 from training.serve.backends import ENGINES, open_net
-from training.serve.forecaster import Forecaster, Preparation
+from training.serve.forecaster import Forecaster
 from training.serve.rows import Arrived, cells_of, read_arriving
 from training.serve.tail import Piece, follow, read_whole
 

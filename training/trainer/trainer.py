@@ -14,7 +14,6 @@ from training.compat import NDArray, mx
 from training.config import differences
 from training.console import Console, duration, number
 from training.errors import BadCheckpoint, NonFiniteLoss
-from training.finalize import Run
 from training.trainer import checkpoint
 from training.trainer.evaluate import predict
 from training.trainer.losses import (
@@ -29,6 +28,7 @@ from training.trainer.losses import (
     steps_per_epoch,
 )
 from training.trainer.recipe import Scores
+from training.trainer.run import Run
 from training.trainer.signals import StopRequest
 from training.workdir.metrics import MetricsFile, Row
 from training.workdir.summary import Summary

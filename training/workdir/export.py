@@ -18,7 +18,8 @@ from unittest.mock import patch
 import numpy as np
 
 from training.compat import NDArray, mx
-from training.trainer.recipe import Array
+
+Array = np.ndarray[Any, Any]
 
 OPSET = 13
 IR_VERSION = 7  # the version that belongs to opset 13: https://onnx.ai/onnx/repo-docs/Versioning.html

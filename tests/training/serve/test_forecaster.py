@@ -8,10 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from training.prognostics.log_schema import Columns
+from training.prognostics.preparation import Preparation
 from training.prognostics.scaling import fit_scaling
 from training.prognostics.table import Rows
 from training.prognostics.windows import UnitLog, carry_forward, smoothed, windows
-from training.serve.forecaster import Forecaster, Preparation
+from training.serve.forecaster import Forecaster
 
 CHANNELS = 3
 

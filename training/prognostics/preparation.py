@@ -1,0 +1,44 @@
+"""How a job that forecasts failure prepares its rows: the same in training, in `predict` and in service."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from training.prognostics.log_schema import Columns
+from training.prognostics.scaling import Scaling
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """How rows were prepared in training; travels in data.json, under "keep"."""
+
+    columns: Columns
+    scaling: Scaling
+    smooth: float
+    window: int
+    horizon: float
+    cap: float
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "columns": self.columns.as_json(),
+            "scaling": self.scaling.as_json(),
+            "smooth": self.smooth,
+            "window": self.window,
+            "horizon": self.horizon,
+            "cap": self.cap,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Preparation:
+        """Raises KeyError where *data* does not come from a job that forecasts failure."""
+        return cls(
+            columns=Columns.from_json(data["columns"]),
+            scaling=Scaling.from_json(data["scaling"]),
+            smooth=float(data.get("smooth", 1.0)),  # older runs did not smooth
+            window=int(data["window"]),
+            horizon=float(data["horizon"]),
+            cap=float(data["cap"]),
+        )
