@@ -12,7 +12,7 @@ from infra import budget
 from infra.aws.account.teardown import end_rig
 from infra.aws.autostop import safeguards
 from infra.aws.instances import lifecycle
-from infra.aws.instances.instance import Instance, find, sight
+from infra.aws.instances.instance import Instance, find, list_instances
 from infra.errors import AWS_IS_SHUT, NothingToDo, RigError, UserError, WorldError
 from infra.host.connection import Host
 from infra.host.facts import Facts, RunFacts, ask_facts
@@ -90,7 +90,7 @@ def _cause(error: BaseException) -> str:
 
 def disarm(rig: Rig) -> None:
     """Last: as long as an instance may run, its guards stay. Those of ended ones too, which a killed verb left."""
-    off = [one for one in sight(rig.session, rig.name) if one.state == "stopped" or one.ended]
+    off = [one for one in list_instances(rig.session, rig.name) if one.state == "stopped" or one.ended]
     for reason in (reason for one in off for reason in safeguards.disarm(rig.session, one.id)):
         rig.tell(f"A guard could not be taken off, which does no harm: {reason}")
 

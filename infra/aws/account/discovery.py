@@ -11,7 +11,7 @@ from infra.aws.access.network import Subnet, default_subnets
 from infra.aws.access.security_group import Group, ask_address_service, find_group, my_address
 from infra.aws.client.session import Session
 from infra.aws.instances.ami import Image, describe_image, newest_id
-from infra.aws.instances.instance import Instance, elected, sight
+from infra.aws.instances.instance import Instance, list_instances, oldest_alive
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +31,7 @@ class Survey:
 
     @property
     def instance(self) -> Instance | None:
-        return elected(self.instances)
+        return oldest_alive(self.instances)
 
 
 def survey(
@@ -45,13 +45,13 @@ def survey(
 ) -> Survey:
     """Look for everything at once: one round of calls, and for a new instance a second one, for its image's disk."""
     with ThreadPoolExecutor(max_workers=6) as side_by_side:
-        instances = side_by_side.submit(sight, session, name)
+        instances = side_by_side.submit(list_instances, session, name)
         group = side_by_side.submit(find_group, session, name)
         key_known = side_by_side.submit(find_key_pair, session, name, key)
         source = side_by_side.submit(my_address, session, ask_address)
         subnets = side_by_side.submit(default_subnets, session)
         newest = side_by_side.submit(lambda: ami or newest_id(session, os))
-    is_there = elected(instances.result())
+    is_there = oldest_alive(instances.result())
     return Survey(
         instances=instances.result(),
         group=group.result(),

@@ -8,7 +8,7 @@ from infra.aws.access.key_pair import delete_key_pair, find_key_pairs
 from infra.aws.access.security_group import delete_group, find_group
 from infra.aws.client.polling import REAL, Clock
 from infra.aws.client.session import Session
-from infra.aws.instances.instance import sight
+from infra.aws.instances.instance import list_instances
 from infra.aws.instances.lifecycle import terminate
 from infra.console import Tell
 from infra.errors import NothingToDo
@@ -20,7 +20,7 @@ def end_rig(session: Session, name: str, tell: Tell, clock: Clock = REAL) -> lis
     Looks for each thing by itself, so that it also finishes what a killed `terminate` began.
     """
     with ThreadPoolExecutor(max_workers=3) as side_by_side:
-        seen = side_by_side.submit(sight, session, name)
+        seen = side_by_side.submit(list_instances, session, name)
         group = side_by_side.submit(find_group, session, name)
         pairs = side_by_side.submit(find_key_pairs, session, name)
     # Also one that is already shutting down: the group can go only after it.

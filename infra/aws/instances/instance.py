@@ -93,12 +93,12 @@ def _port(text: str) -> int | None:
     return int(text) if known and 0 < int(text) < 65536 else None
 
 
-def sight(session: Session, name: str) -> tuple[Instance, ...]:
+def list_instances(session: Session, name: str) -> tuple[Instance, ...]:
     """Every instance of the rig *name* that EC2 still shows, terminated ones too, oldest first: one filtered call."""
     return _described(session, own_filters(name), f"look for the instance of {name}")
 
 
-def elected(seen: Iterable[Instance]) -> Instance | None:
+def oldest_alive(seen: Iterable[Instance]) -> Instance | None:
     """The one that counts: the oldest that has not ended.
 
     Two launches at the same moment both elect the same one, and the younger takes itself back (`launch`).
@@ -108,7 +108,7 @@ def elected(seen: Iterable[Instance]) -> Instance | None:
 
 def find(session: Session, name: str) -> Instance | None:
     """The instance of the rig *name*, running or not; None if there is none, or only terminated ones."""
-    return elected(sight(session, name))
+    return oldest_alive(list_instances(session, name))
 
 
 def find_all(session: Session, *, region: str = "") -> list[Instance]:

@@ -19,11 +19,11 @@ from infra.aws.client.errors import code_of
 from infra.aws.client.polling import REAL, Clock
 from infra.aws.client.rollback import Undo
 from infra.aws.client.session import Session
-from infra.aws.instances.instance import Instance, elected, sight
+from infra.aws.instances.instance import Instance, list_instances, oldest_alive
 from infra.aws.instances.launch_request import Order, attempts, request
 from infra.aws.instances.lifecycle import start, stop, wait, watch
-from infra.aws.instances.pending_instance import Birth
-from infra.aws.instances.provision import ASK_AGAIN_S, ask_everywhere
+from infra.aws.instances.pending_instance import PendingInstance
+from infra.aws.instances.provision import ASK_AGAIN_S, provision
 from infra.console import Tell
 from infra.errors import NoCapacity, RigError
 
@@ -39,26 +39,26 @@ def ensure_running(
 ) -> Instance:
     """The rig of *order*, running: as it is, or started with the order's tags, or new.
 
-    *seen*: what `sight` answered a moment ago; None: look now. *undo* takes back what was started or made if the
-    caller fails later. Raises NoCapacity, QuotaTooSmall, NotAllowed and AwsFailed; then nothing of it runs.
+    *seen*: what `list_instances` answered a moment ago; None: look now. *undo* takes back what was started or made if
+    the caller fails later. Raises NoCapacity, QuotaTooSmall, NotAllowed and AwsFailed; then nothing of it runs.
     """
-    seen = sight(session, order.name) if seen is None else tuple(seen)
-    found = elected(seen)
+    seen = list_instances(session, order.name) if seen is None else tuple(seen)
+    found = oldest_alive(seen)
     if found:
-        return _brought_up(session, order, found, tell, undo=undo, clock=clock)
-    birth = Birth(session, order.name, tell, clock)
-    undo.later(f"the new instance of {order.name}", birth.discard)
-    instance = ask_everywhere(order, birth, spent=frozenset(one.token for one in seen))
-    if birth.instance is None:
+        return _bring_up(session, order, found, tell, undo=undo, clock=clock)
+    pending = PendingInstance(session, order.name, tell, clock)
+    undo.later(f"the new instance of {order.name}", pending.discard)
+    instance = provision(order, pending, spent=frozenset(one.token for one in seen))
+    if pending.instance is None:
         tell(f"{instance.id} was begun by an earlier launch: going on with it")
-        return _brought_up(session, order, instance, tell, undo=undo, clock=clock)
+        return _bring_up(session, order, instance, tell, undo=undo, clock=clock)
     tell(f"{instance.id} ({instance.type}, {instance.zone}) is being made")
-    winner = elected(watch(session, instance, until="running", tell=tell, clock=clock))
+    winner = oldest_alive(watch(session, instance, until="running", tell=tell, clock=clock))
     if winner is None or winner.id == instance.id:
         return winner or instance
     tell(f"Another launch made {winner.id} a moment earlier: keeping that one")
-    birth.discard()
-    return _brought_up(session, order, winner, tell, undo=undo, clock=clock)
+    pending.discard()
+    return _bring_up(session, order, winner, tell, undo=undo, clock=clock)
 
 
 def preflight(session: Session, order: Order) -> None:
@@ -74,19 +74,17 @@ def preflight(session: Session, order: Order) -> None:
             raise
 
 
-def _brought_up(
-    session: Session, order: Order, instance: Instance, tell: Tell, *, undo: Undo, clock: Clock
-) -> Instance:
+def _bring_up(session: Session, order: Order, instance: Instance, tell: Tell, *, undo: Undo, clock: Clock) -> Instance:
     if instance.state == "running":
         tell(f"{order.name} ({instance.id}) is already running")
         return instance
     if instance.state == "pending":
         return wait(session, instance, until="running", tell=tell, clock=clock)
     undo.later(f"the start of {instance.id}", lambda: _stop_again(session, order.name, tell, clock))
-    return _started(session, order, instance, tell, clock)
+    return _start_when_free(session, order, instance, tell, clock)
 
 
-def _started(session: Session, order: Order, instance: Instance, tell: Tell, clock: Clock) -> Instance:
+def _start_when_free(session: Session, order: Order, instance: Instance, tell: Tell, clock: Clock) -> Instance:
     for gone_s in clock.ticks(for_s=order.wait_s, every_s=ASK_AGAIN_S):
         try:
             return start(session, instance, order.tags, tell, clock)
@@ -99,6 +97,6 @@ def _started(session: Session, order: Order, instance: Instance, tell: Tell, clo
 
 def _stop_again(session: Session, name: str, tell: Tell, clock: Clock) -> None:
     """As it is now, not as it was: the start may not even have been sent."""
-    instance = elected(sight(session, name))
+    instance = oldest_alive(list_instances(session, name))
     if instance:
         stop(session, instance, tell, clock)

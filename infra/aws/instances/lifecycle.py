@@ -8,8 +8,8 @@ from typing import Final
 
 from infra.aws.client.polling import REAL, Clock
 from infra.aws.client.session import Session
-from infra.aws.instances.instance import Instance, sight, write_tags
-from infra.aws.instances.retry import ask_once
+from infra.aws.instances.instance import Instance, list_instances, write_tags
+from infra.aws.instances.retry import retry
 from infra.console import Tell
 from infra.errors import AwsFailed, NoCapacity, NothingToDo, RigError, UserError
 
@@ -41,7 +41,7 @@ def watch(session: Session, instance: Instance, *, until: str, tell: Tell, clock
     """As `wait`, but answer all instances of that name at the moment when *instance* arrived."""
     now = instance
     for gone_s in clock.ticks(for_s=LIMITS_S[until], every_s=POLL_S, first_s=0.5):
-        crowd = sight(session, instance.name)
+        crowd = list_instances(session, instance.name)
         seen = next((one for one in crowd if one.id == instance.id), None)
         if seen is None:
             if gone_s > STALE_S and _forgotten(instance, until):
@@ -72,7 +72,7 @@ def start(session: Session, instance: Instance, tags: Mapping[str, str], tell: T
     write_tags(session, instance, tags)
     tell(f"Starting {instance.type} {instance.id} in {instance.zone}")
     try:
-        ask_once(
+        retry(
             session,
             f"start {instance.id}",
             lambda ec2: ec2.start_instances(InstanceIds=[instance.id]),

@@ -39,34 +39,25 @@ def passes(error: RigError) -> bool:
     return code in PASSING or (status_of(error) >= 500 and code not in BY_CODE)
 
 
-def ask_once(
+def retry(
     session: Session, action: str, question: Callable[[Any], Answer], *, machine: str, spot: bool, clock: Clock
 ) -> Answer:
     """`question(ec2 client)`, repeated only while AWS throttles or the line is bad; a lack of capacity is told at once.
 
     *machine* and *spot* say which quota counts: QuotaTooSmall then names it, with its numbers.
     """
-    try:
-        with session.patiently(action):
-            return _asked_calmly(session, action, question, clock)
-    except QuotaTooSmall as error:
-        raise _in_numbers(session, machine, spot, error) from error.__cause__
-
-
-def _asked_calmly(session: Session, action: str, question: Callable[[Any], Answer], clock: Clock) -> Answer:
-    for pause_s in _PAUSES_S:
-        try:
-            return _ask(session, action, question)
-        except RigError as error:
-            if not passes(error):
-                raise
-        clock.sleep(pause_s)
-    return _ask(session, action, question)
-
-
-def _ask(session: Session, action: str, question: Callable[[Any], Answer]) -> Answer:
-    with session.translated(action):
-        return question(session.client("ec2", patient=False))
+    with session.patiently(action):
+        for pause_s in (*_PAUSES_S, None):
+            try:
+                with session.translated(action):
+                    return question(session.client("ec2", patient=False))
+            except QuotaTooSmall as error:
+                raise _in_numbers(session, machine, spot, error) from error.__cause__
+            except RigError as error:
+                if pause_s is None or not passes(error):
+                    raise
+            clock.sleep(pause_s)
+    raise AssertionError("the last question returns or raises")
 
 
 def _in_numbers(session: Session, machine: str, spot: bool, error: QuotaTooSmall) -> QuotaTooSmall:

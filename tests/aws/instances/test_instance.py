@@ -3,7 +3,7 @@ from __future__ import annotations
 from datetime import datetime, timezone
 
 from infra.aws.client.tags import own_tags
-from infra.aws.instances.instance import Instance, elected, find, find_all, parsed, sight, write_tags
+from infra.aws.instances.instance import Instance, find, find_all, list_instances, oldest_alive, parsed, write_tags
 from infra.aws.instances.lifecycle import terminate
 from infra.names import DEADLINE_TAG, HOST_KEY_TAG, SSH_PORT_TAG
 from tests.aws import samples
@@ -73,15 +73,15 @@ def test_without_tags_ssh_is_on_its_usual_port_and_there_is_no_deadline():
 def test_the_oldest_that_has_not_ended_is_elected_whatever_the_order():
     crowd = [one(3, minute=2), one(9, state="terminated"), one(2, state="stopped", minute=1), one(4, minute=1)]
 
-    assert elected(crowd) == elected(reversed(crowd)) == one(2, state="stopped", minute=1)
-    assert elected([one(1, state="shutting-down")]) is None
+    assert oldest_alive(crowd) == oldest_alive(reversed(crowd)) == one(2, state="stopped", minute=1)
+    assert oldest_alive([one(1, state="shutting-down")]) is None
 
 
 def test_terminated_instances_are_seen_and_not_found(aws, clock, tell):
     gone = terminate(aws, samples.launch(aws, clock), tell, clock)
 
     assert find(aws, NAME) is None
-    assert sight(aws, NAME) == (gone,)
+    assert list_instances(aws, NAME) == (gone,)
     assert find_all(aws) == []
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from infra.aws.access.security_group import find_group
 from infra.aws.account.teardown import end_rig
-from infra.aws.instances.instance import find, sight
+from infra.aws.instances.instance import find, list_instances
 from infra.aws.instances.launch_request import Attempt, request
 from infra.aws.instances.lifecycle import stop
 from infra.errors import NothingToDo
@@ -166,7 +166,7 @@ def test_an_instance_that_ec2_does_not_show_yet_is_found_by_its_token(aws, clock
     samples.launch(aws, clock, deadline=deadline)
 
     assert next(hidden, None) is None
-    assert [one.state for one in sight(aws, NAME)] == ["running"], "not even for a moment were there two"
+    assert [one.state for one in list_instances(aws, NAME)] == ["running"], "not even for a moment were there two"
 
 
 def test_two_launches_at_the_same_moment_keep_the_older_instance(aws, clock, said, tell):

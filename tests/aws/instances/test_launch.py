@@ -12,7 +12,7 @@ from infra.aws.instances.instance import find
 from infra.aws.instances.launch import preflight
 from infra.aws.instances.launch_request import Offer
 from infra.aws.instances.lifecycle import stop, terminate
-from infra.aws.instances.pending_instance import Birth
+from infra.aws.instances.pending_instance import PendingInstance
 from infra.errors import AwsFailed, NoCapacity, NotAllowed, NothingToDo, QuotaTooSmall
 from tests.aws import samples
 from tests.aws.account import moto_instance
@@ -270,10 +270,10 @@ def test_what_cannot_be_undone_is_named_under_the_first_error(aws, clock, answer
 
 
 def test_a_request_without_an_answer_is_named_when_no_instance_shows(aws, clock, tell):
-    birth = Birth(aws, NAME, tell, clock, token="on-its-way")
+    pending = PendingInstance(aws, NAME, tell, clock, token="on-its-way")
 
     with pytest.raises(AwsFailed, match="a request for an instance was on its way"):
-        birth.discard()
+        pending.discard()
 
 
 def test_the_dry_run_asks_before_there_is_a_group_or_a_key(aws, calls):
