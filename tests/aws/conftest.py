@@ -31,7 +31,7 @@ from moto.ssm.models import Parameter, ssm_backends
 import infra
 from infra.aws.client.polling import Clock
 from infra.aws.client.session import Session
-from tests.aws.account import ACCOUNT, AMIS, MADE, REGION
+from tests.aws.pretend_account import ACCOUNT, AMIS, MADE, REGION
 
 KIT_CODE = str(Path(infra.__file__).parent)
 

@@ -19,7 +19,7 @@ from infra.host import retry
 from infra.names import DEADLINE_TAG, HOME_TAG, HOST_KEY_TAG, IDLE_TAG, NAME_TAG, SSH_PORT_TAG, STARTED_TAG
 from infra.workflows import context as way_in
 from tests.aws import samples
-from tests.aws.account import moto_instance
+from tests.aws.pretend_account import moto_instance
 from tests.aws.samples import MICRO, NAME
 
 OURS = (DEADLINE_TAG, HOME_TAG, HOST_KEY_TAG, IDLE_TAG, SSH_PORT_TAG, STARTED_TAG)

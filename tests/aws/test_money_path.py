@@ -28,7 +28,7 @@ from infra.workflows import launch, stop
 from infra.workflows.context import Rig
 from infra.workflows.plan import Choice
 from tests.aws import samples
-from tests.aws.account import moto_instance
+from tests.aws.pretend_account import moto_instance
 from tests.aws.samples import NAME, NOTHING, census, whole
 
 TROUBLES = {

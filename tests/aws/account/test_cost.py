@@ -9,7 +9,7 @@ from infra.aws.client.tags import own_tags, specification
 from infra.aws.instances.instance import Instance
 from infra.aws.offers.prices import rates
 from infra.budget import Price
-from tests.aws.account import DLAMI
+from tests.aws.pretend_account import DLAMI
 from tests.aws.responses import ok
 
 NOW = datetime(2026, 11, 20, 16, 0, tzinfo=timezone.utc)

@@ -1,7 +1,7 @@
 from infra.aws.account.doctor import Check, examine
 from infra.aws.client.tags import own_tags, specification
 from infra.settings import Settings
-from tests.aws.account import DLAMI
+from tests.aws.pretend_account import DLAMI
 from tests.aws.responses import PUBLISHED, price_list, quotas
 
 G = "L-DB2E81BA"

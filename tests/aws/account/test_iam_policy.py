@@ -8,7 +8,7 @@ from botocore import xform_name
 
 from infra.aws.account.iam_policy import ASKED_BY_AWS, FREE, action_of, actions, policy, setup_policy
 from infra.names import OWNER_TAG
-from tests.aws.account import MADE
+from tests.aws.pretend_account import MADE
 
 PROJECT = Path(__file__).parents[3]
 HERE = {path.name for path in Path(__file__).parent.glob("test_*.py")}

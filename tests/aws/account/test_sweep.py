@@ -7,7 +7,7 @@ from infra.aws.account.resources import KINDS, Thing
 from infra.aws.account.sweep import find, remove
 from infra.aws.client.tags import own_tags, specification
 from infra.errors import NotAllowed
-from tests.aws.account import DLAMI
+from tests.aws.pretend_account import DLAMI
 from tests.aws.samples import Reaper, forget_ended
 
 HERE, THERE = "us-east-1", "us-west-2"

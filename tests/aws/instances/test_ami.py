@@ -4,7 +4,7 @@ import pytest
 
 from infra.aws.instances.ami import SOURCES, Image, describe_image, newest_id
 from infra.errors import UserError
-from tests.aws.account import DLAMI
+from tests.aws.pretend_account import DLAMI
 
 # moto gives every image a disk of 15 GB.
 NEWEST = Image(DLAMI, "Deep Learning Base AMI with Single CUDA (Ubuntu 22.04) 20261014", "/dev/sda1", 15, "x86_64")

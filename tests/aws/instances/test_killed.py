@@ -17,7 +17,7 @@ from infra.aws.instances.launch_request import Attempt, request
 from infra.aws.instances.lifecycle import stop
 from infra.errors import NothingToDo
 from tests.aws import samples
-from tests.aws.account import moto_instance
+from tests.aws.pretend_account import moto_instance
 from tests.aws.samples import KEY, MICRO, NAME, NOTHING, Killed, Reaper, census, forget_ended, order, whole
 
 

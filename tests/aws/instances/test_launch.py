@@ -15,7 +15,7 @@ from infra.aws.instances.lifecycle import stop, terminate
 from infra.aws.instances.pending_instance import PendingInstance
 from infra.errors import AwsFailed, NoCapacity, NotAllowed, NothingToDo, QuotaTooSmall
 from tests.aws import samples
-from tests.aws.account import moto_instance
+from tests.aws.pretend_account import moto_instance
 from tests.aws.responses import quotas
 from tests.aws.samples import MICRO, NAME, NOTHING, census, order, whole
 

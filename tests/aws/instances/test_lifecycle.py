@@ -10,7 +10,7 @@ from infra.aws.instances.lifecycle import LIMITS_S, start, stop, terminate, wait
 from infra.errors import AwsFailed, NoCapacity, NothingToDo, UserError
 from infra.names import DEADLINE_TAG, NAME_TAG, OWNER_TAG
 from tests.aws import samples
-from tests.aws.account import moto_instance
+from tests.aws.pretend_account import moto_instance
 
 TAGS = {DEADLINE_TAG: "2026-11-21T08:00:00Z"}
 
