@@ -122,14 +122,14 @@ class Opened:
         return self._made[wanted]
 
 
-REAL = aws_session._real
+REAL = aws_session._watched
 OPENED: dict[tuple[Any, ...], Opened] = {}
 
 
-def opened(profile: str, region: str | None) -> Opened:
-    key = (profile, region, *sorted((name, value) for name, value in os.environ.items() if name.startswith("AWS_")))
+def opened(inner: Any, region: str, keys: Any) -> Opened:
+    key = (inner.profile, region, *sorted((name, value) for name, value in os.environ.items() if "AWS_" in name))
     if key not in OPENED:
-        OPENED[key] = Opened(REAL(profile, region))
+        OPENED[key] = Opened(REAL(inner, region, keys))
     return OPENED[key]
 
 
@@ -145,7 +145,7 @@ def type_line(words: list[str], world: World, environment: dict[str, str], toml:
         patch("botocore.httpsession.URLLib3Session.send", world.send),
         patch("urllib.request.urlopen", side_effect=urllib.error.URLError("no network")),
         patch("subprocess.Popen", world.start), patch("time.sleep"),
-        patch("infra.aws.client.session._real", opened),
+        patch("infra.aws.client.session._watched", opened),
     ):  # fmt: skip
         try:
             code = cli.main(words)

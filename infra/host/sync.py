@@ -110,7 +110,10 @@ def pull_ended(host: Host, source: str, home: Path, *, rsync_there: bool) -> Arr
             listing = list_ended_run(host, source, doubted=landing.start_over())
             landing.retire_manifest(listing.files)
             _bring(host, source, listing.files, landing, rsync_there)
-            if not landing.changed:
+            now = list_run(host, source)
+            for file in _written_since(listing, now):
+                landing.miss(file, "it was written when all had been listed")
+            if not landing.changed and _names_all_but_files(listing, now):
                 break
         _make(listing, landing)
     left, notes = {**listing.pending, **landing.left}, {**listing.others, **landing.notes}
@@ -141,9 +144,24 @@ def forget(home: Path) -> None:
         landing.forget()
 
 
+def _written_since(listing: Listing, now: Listing) -> list[File]:
+    """By size and time alone: what its owner may not read was given other rights for us, which is no writing."""
+    known = {file.path: file.version[:2] for file in listing.files}
+    return [file for file in now.files if file.path not in listing.pending and known.get(file.path) != file.version[:2]]
+
+
+def _names_all_but_files(listing: Listing, now: Listing) -> bool:
+    """Whether *listing* has every link, folder, fifo and so on that is there *now*."""
+    return (
+        {*now.links} <= {*listing.links}
+        and {*now.folders} <= {*listing.folders}
+        and now.others.keys() <= listing.others.keys()
+    )
+
+
 def _half_written(path: str) -> bool:
     """By the names that our training loop, and much else, gives to what is written aside and then renamed."""
-    return path.endswith(".part") or any(part.startswith(".aside-") for part in path.split("/"))
+    return path.endswith(".part") or any(part.startswith((".aside-", ".gluon-rig-")) for part in path.split("/"))
 
 
 def _shown(why: Mapping[str, str]) -> dict[str, str]:

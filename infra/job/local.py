@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from infra.errors import UserError
 from infra.job.spec import Job
 from infra.remote.recorder import JOB, write_whole
 
@@ -23,9 +25,25 @@ def run_here(job: Job, name: str, *, runs: Path, code: Path, data: Path, show: C
     """
     folder = (runs / name).resolve()
     folder.mkdir(parents=True, exist_ok=True)
-    write_whole(folder / JOB, job.to_json().encode() + b"\n")
-    with _out_folder(code):
-        return _run(job, name, folder, code, data, show)
+    with _alone_in(folder) as lock, _out_folder(code):
+        write_whole(folder / JOB, job.to_json().encode() + b"\n")
+        return _run(job, name, folder, code, data, show, lock)
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[int]:
+    """The recorder gets this lock, too: a run whose terminal was closed goes on, and is alone in its folder still."""
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield opened
+    except BlockingIOError:
+        raise UserError(
+            f"Run {folder.name} still goes on, on this computer.",
+            f"`tail -f runs/{folder.name}/train.log` follows it; a second one in its folder would spoil both",
+        ) from None
+    finally:
+        os.close(opened)
 
 
 @contextmanager
@@ -43,7 +61,7 @@ def _out_folder(code: Path) -> Iterator[None]:
                 out.rmdir()
 
 
-def _run(job: Job, name: str, folder: Path, code: Path, data: Path, show: Callable[[str], None]) -> int:
+def _run(job: Job, name: str, folder: Path, code: Path, data: Path, show: Callable[[str], None], lock: int) -> int:
     command = [sys.executable if word == "python3" else word for word in job.command_in(str(folder), str(data))]
     process = subprocess.Popen(
         [sys.executable, str(_RECORD), str(folder), "--", *command],
@@ -52,6 +70,7 @@ def _run(job: Job, name: str, folder: Path, code: Path, data: Path, show: Callab
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
+        pass_fds=[lock],
         start_new_session=True,  # Ctrl-C reaches us alone; we pass a gentler signal on
     )
     assert process.stdout is not None

@@ -37,7 +37,7 @@ else:
     from advice import advice  # type: ignore[import-not-found, no-redef]
 
 MARK = "gluon-rig"  # a program may write files of these names too; ours say so
-OUR_SEAL = rb"MANIFEST\.sha256|\.MANIFEST\.sha256\.\d+\.part"
+OUR_SEAL = rb"MANIFEST\.sha256|\.gluon-rig-MANIFEST\.sha256\.\d+"
 LOG, EXIT, MANIFEST, JOB = "train.log", "exit.json", "MANIFEST.sha256", "job.json"
 # What a job gets to save and end. Less than `docker stop` waits (job/container.py): then we are killed with it, and
 # nobody is left to write how it ended.
@@ -341,7 +341,7 @@ def sha256(path: Path) -> str:
 
 def write_whole(path: Path, content: bytes) -> None:
     """Write aside, flush to the disk, rename: the file is there whole, or not at all."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}.part")  # two may seal at once
+    aside = path.with_name(f".{MARK}-{path.name}.{os.getpid()}")  # two may seal at once
     with aside.open("wb") as file:
         file.write(content)
         file.flush()

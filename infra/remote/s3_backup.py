@@ -25,7 +25,10 @@ NOT_THERE = 3
 RIG = Path(__file__).resolve().parents[1]
 CONFIG = RIG / "kit" / "copies.json"
 SYNC = ["aws", "s3", "sync", "--only-show-errors"]
-HALF_WRITTEN = ["--exclude", "*.part", "--exclude", "*.aside-*", "--exclude", ".code/*", "--exclude", ".code.json"]
+# What is ours alone: the run's copy of the code, and what we (recorder, workspace, the jobs of the kit) write aside and
+# then rename. A program may call its own files anything else, `weights.part` too, and they are copied.
+OURS = [".code/*", ".code.json", ".gluon-rig-*", "*/.gluon-rig-*"]
+NOT_COPIED = [word for pattern in OURS for word in ("--exclude", pattern)]
 UNIT = """\
 [Unit]
 Description=Gluon Rig copies of results
@@ -74,7 +77,7 @@ def copy(folder: Path, bucket: str) -> int:
     mark = RIG / "copied" / folder.name
     if seal and mark.exists() and mark.read_text() == f"{bucket} {seal}":
         return 0
-    code = subprocess.call([*SYNC, *HALF_WRITTEN, str(folder), f"{bucket}/runs/{folder.name}"])
+    code = subprocess.call([*SYNC, *NOT_COPIED, str(folder), f"{bucket}/runs/{folder.name}"])
     if seal and code == 0:
         with suppress(OSError):  # the last copy is root's, and so is its mark; without a mark it is copied once more
             mark.parent.mkdir(exist_ok=True)

@@ -129,7 +129,7 @@ def _give_second_name(path: Path, other: Path) -> None:
         _copy_link(path, other)
     elif path.is_file() and not (other.exists() and other.samefile(path)):
         other.parent.mkdir(parents=True, exist_ok=True)
-        aside = other.with_name(f".{os.getpid()}.part")
+        aside = other.with_name(f".gluon-rig-{os.getpid()}")
         aside.unlink(missing_ok=True)
         _link_or_copy(path, aside)
         aside.replace(other)
@@ -170,7 +170,7 @@ def _clone(source: str | Path, target: str | Path) -> bool:
 
 
 def _write_whole(path: Path, text: str) -> None:
-    aside = path.with_name(path.name + ".part")
+    aside = path.with_name(f".gluon-rig-{path.name}")
     aside.write_text(text)
     aside.replace(path)
 

@@ -13,6 +13,7 @@ import pytest
 
 from infra.cli import demo
 from infra.job.spec import Job
+from infra.rehearsal import processes
 
 RIG = Path(sys.executable).with_name("rig")
 # Counts on from where it was, ends well at its second start, and does not listen.
@@ -70,6 +71,28 @@ def test_a_job_that_was_killed_here_is_not_blamed_on_docker(tmp_path: Path) -> N
     assert process.returncode == 1
     assert "`rig train --resume " in said
     assert "docker" not in said
+
+
+def test_a_run_that_still_goes_on_is_not_begun_a_second_time_even_if_its_terminal_has_died(tmp_path: Path) -> None:
+    (tmp_path / "count.py").write_text(SCRIPT)
+    process = start(tmp_path, "train", "--script", "count.py")
+    assert process.stderr is not None
+    while "part 1" not in process.stderr.readline():
+        assert process.poll() is None
+    process.kill()
+    process.communicate()
+    (run,) = (path for path in (tmp_path / "runs").iterdir() if not path.is_symlink())
+
+    try:
+        again = start(tmp_path, "train", "--resume", run.name)
+        _, said = again.communicate(timeout=60)
+        assert again.returncode == 2, said
+        assert f"Run {run.name} still goes on, on this computer" in said
+        assert (run / "count").read_text() == "1"
+    finally:
+        (run / "count").write_text("end")
+        for pid in processes.carrying(f"RIG_RUN={run.name}"):
+            os.kill(pid, signal.SIGKILL)
 
 
 @pytest.mark.parametrize("name", ["nowhere", "../count", "a" * 5000, ""])

@@ -142,8 +142,8 @@ def lives(near: Host, root: Path, rsync: bool, acts: list[Things]) -> tuple[dict
 class meanwhile:
     """What happens on the host after it was asked what is there, and before any of it is sent."""
 
-    def __init__(self, act: Callable[[], None]) -> None:
-        self._act: Callable[[], None] | None = act
+    def __init__(self, act: Callable[[], object]) -> None:
+        self._act: Callable[[], object] | None = act
         self._real = sync._bring
 
     def __enter__(self) -> None:
@@ -169,8 +169,7 @@ def test_by_rsync_and_by_tar_the_same_folder_comes_home_and_it_is_the_hosts(
         for rsync in (True, False):
             there, arrival, home = lives(near, Path(folder), rsync, [first, second, third, last])
             homes.append(tree(home))
-            if not last:  # else some of it is younger than our question
-                assert stays_away(there, home, arrival) == []
+            assert stays_away(there, home, arrival) == []
 
         assert homes[0] == homes[1]
 
@@ -197,6 +196,20 @@ def bring_ended(near: Host, there: Path, home: Path, *, rsync: bool) -> Arrival:
     if not arrival.left:
         seal(home, arrival)
     return arrival
+
+
+def test_what_is_written_after_the_ended_run_was_listed_comes_home_too(
+    near: Host, tmp_path: Path, rsync_there: bool
+) -> None:
+    there, home = tmp_path / "there", tmp_path / "runs" / "r1"
+    there.mkdir()
+    (there / "a").write_text("a")
+    recorder.seal(there)
+
+    with meanwhile(lambda: (there / "late").write_text("of a process that outlived the run")):
+        assert bring_ended(near, there, home, rsync=rsync_there).left == {}
+
+    assert tree(home) == tree(there)
 
 
 def test_what_was_written_with_an_older_time_after_a_pull_is_fetched_again(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from infra.errors import JobFailed
 from infra.host.facts import RunFacts
+from infra.job.artifacts import left_nothing
 from infra.job.outcome import judge
 
 GUARD = {"reason": "deadline", "detail": "the deadline has come", "at": "2026-11-20T16:00:00Z", "history": []}
@@ -57,3 +59,15 @@ def test_what_was_saved_before_the_end_is_offered_for_going_on() -> None:
         judge(run(exit_code=0, signal="SIGTERM"), GUARD)
 
     assert "rig train remote --recover --resume r1" in failed.value.hint
+
+
+@pytest.mark.parametrize(
+    ("left", "nothing"), [("fold1/train.log", False), ("fold1/exit.json", False), ("train.log", True)]
+)
+def test_a_file_in_a_folder_is_a_result_whatever_its_name(tmp_path: Path, left: str, nothing: bool) -> None:
+    for name in ("train.log", left):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("1")
+    (tmp_path / "exit.json").write_text('{"by": "gluon-rig", "exit_code": 0}')
+
+    assert left_nothing(tmp_path) == nothing

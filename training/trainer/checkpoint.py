@@ -23,6 +23,7 @@ from training.compat import NDArray, mx
 from training.errors import BadCheckpoint, disk_full_named
 
 FORMAT = "gluon-rig checkpoint 1"
+ASIDE = ".gluon-rig-aside-"  # no file of a person's has such a name: durable copies leave it out
 _NAME = re.compile(r"step-(\d{8,})\.ckpt")
 
 
@@ -30,7 +31,7 @@ def save(folder: Path, step: int, arrays: Mapping[str, NDArray], state: Mapping[
     """Write the checkpoint of *step* and delete all but the newest *keep*. Raises DiskFull."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"step-{step:08d}.ckpt"
-    with disk_full_named(path, "a checkpoint"), tempfile.TemporaryDirectory(dir=folder, prefix=".aside-") as aside:
+    with disk_full_named(path, "a checkpoint"), tempfile.TemporaryDirectory(dir=folder, prefix=ASIDE) as aside:
         whole = Path(aside) / path.name
         _write(whole, Path(aside) / "arrays.params", arrays, {"format": FORMAT, "step": step, **state})
         whole.replace(path)
@@ -76,7 +77,7 @@ def _file_size(arrays: Mapping[str, NDArray]) -> int:
 
 def replace_arrays(path: Path, arrays: Mapping[str, NDArray]) -> None:
     """Write *arrays* to *path*, whole or not at all. Raises DiskFull."""
-    with disk_full_named(path, "the weights"), tempfile.TemporaryDirectory(dir=path.parent, prefix=".aside-") as aside:
+    with disk_full_named(path, "the weights"), tempfile.TemporaryDirectory(dir=path.parent, prefix=ASIDE) as aside:
         whole = Path(aside) / path.name
         save_arrays(whole, arrays)
         whole.replace(path)
@@ -85,7 +86,7 @@ def replace_arrays(path: Path, arrays: Mapping[str, NDArray]) -> None:
 
 def clear_aside(folder: Path) -> None:
     """Remove what a killed run was writing; it has no name of its own yet, so nothing refers to it."""
-    for left in folder.glob(".aside-*"):
+    for left in folder.glob(f"{ASIDE}*"):
         shutil.rmtree(left, ignore_errors=True)
 
 

@@ -125,7 +125,7 @@ def test_the_last_copy_goes_where_train_said_also_after_stop_and_start(machine: 
         machine.boot(**LAUNCH, bucket=launched_for)
         assert before_off(machine) == 0
 
-    left_out = "--exclude *.part --exclude *.aside-* --exclude .code/* --exclude .code.json"
+    left_out = "--exclude .code/* --exclude .code.json --exclude .gluon-rig-* --exclude */.gluon-rig-*"
     copy = f"aws s3 sync --only-show-errors {left_out} {machine.home}/rig/runs/a-run"
     copied = [line for line in machine.log if line.startswith("aws s3 sync")]
     assert copied == [f"{copy} s3://of-train/runs/a-run"] * 2

@@ -25,7 +25,7 @@ from training.trainer.learner import GluonLearner
 from training.trainer.signals import StopRequest
 from training.workdir.metrics import MetricsFile
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1]
 KILLS = int(os.environ.get("RESUME_KILLS", "5"))
 LONG = (f"num_epochs={max(8, 2 * KILLS)}", "examples=1200", "checkpoint_every_s=0.02")
 DEADLINE_S = 120 if KILLS <= 10 else 1200
@@ -168,11 +168,11 @@ def test_killed_before_its_first_checkpoint_it_begins_anew_and_leaves_no_row_twi
         small_job.run(tmp_path, stop=_Dies(30))
     assert MetricsFile(tmp_path / "metrics.jsonl").rows()[0]["step"] == 7
     assert checkpoint.newest(tmp_path / "checkpoints") is None
-    (tmp_path / ".aside-left").mkdir()
+    (tmp_path / ".gluon-rig-aside-left").mkdir()
     small_job.run(tmp_path)
 
     assert numbers(tmp_path) == numbers(finished_run)
-    assert not list(tmp_path.rglob(".aside*"))
+    assert not list(tmp_path.rglob(f"{checkpoint.ASIDE}*"))
 
 
 def test_a_resumed_run_that_finds_other_data_names_the_difference(
@@ -254,7 +254,7 @@ def test_no_room_for_a_file_ends_the_run_and_names_it(tmp_path: Path, room: int,
     assert f"The disk is full: {named} could not be written to {workdir}" in done.stderr
     assert "Traceback" not in done.stderr
     assert json.loads((workdir / "summary.json").read_text())["reason"] == "failed"
-    assert not list(workdir.rglob(".aside*"))
+    assert not list(workdir.rglob(f"{checkpoint.ASIDE}*"))
 
 
 def test_a_loss_that_is_not_finite_ends_the_run_and_names_the_step(tmp_path: Path) -> None:
