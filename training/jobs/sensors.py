@@ -21,10 +21,12 @@ from training.data.splits import Data
 from training.errors import BadData
 from training.prognostics.forecast import ForecastConfig, forecast_data, forecast_learner, forecast_scores
 from training.prognostics.log_schema import Columns, Description, read_description
+from training.prognostics.memory import fits_roughly, usable_bytes
 from training.prognostics.scaling import fit_scaling, silent_channels
+from training.prognostics.table import count_roughly
 from training.prognostics.unit_logs import read_units
 from training.prognostics.windows import UnitLog, split_units
-from training.report.forecasts import life_section, reliability_section
+from training.report.forecasts import balance_section, life_section, reliability_section
 from training.trainer.recipe import Recipe
 
 NO_TEST = "; no test files: the validation units stand in for the test"
@@ -39,6 +41,7 @@ def data(config: Config) -> Data:
     if not config.table:
         raise BadData("table is not set", "table=FILE.toml describes your log; docs/sensors.md shows how")
     description = read_description(Path(config.table))
+    _estimate_first(config, description)
     train = read_units(description, description.files)
     test = read_units(description, description.test)
     _apart(train, test)
@@ -52,6 +55,12 @@ def data(config: Config) -> Data:
         source=f"{config.table} ({len(description.files)} files, {len(train)} units{'' if test else NO_TEST})",
         checksum=checksum(description),
     )
+
+
+def _estimate_first(config: Config, description: Description) -> None:
+    """A long log takes minutes to read: what will not fit by far is refused before."""
+    rows, judging = (sum(count_roughly(file) for file in files) for files in (description.files, description.test))
+    fits_roughly(config, rows, judging, channels=len(description.columns.channels), most_bytes=usable_bytes())
 
 
 def _apart(train: Sequence[UnitLog], test: Sequence[UnitLog]) -> None:
@@ -101,5 +110,5 @@ JOB = Recipe(
     best="brier",
     higher_is_better=False,
     last_is_best=True,  # a few units: their scores jump from epoch to epoch, and choosing by them chose too early
-    sections=(reliability_section, life_section),
+    sections=(reliability_section, balance_section, life_section),
 )

@@ -36,7 +36,7 @@ from training.prognostics.forecast import (
     last_row_scores,
 )
 from training.prognostics.log_schema import Columns
-from training.report.forecasts import life_section, reliability_section
+from training.report.forecasts import balance_section, life_section, reliability_section
 from training.trainer.recipe import Recipe, Result, Scores
 
 LAYOUT = Columns(
@@ -83,6 +83,6 @@ JOB = Recipe(
     best="rmse",
     higher_is_better=False,
     last_is_best=True,  # a few units: their scores jump from epoch to epoch, and choosing by them chose too early
-    sections=(reliability_section, life_section),
+    sections=(reliability_section, balance_section, life_section),
     after=judge_at_last_row,
 )

@@ -6,7 +6,7 @@ the columns they need, so units, caps and horizons of different logs never get m
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,10 +15,12 @@ from numpy.typing import NDArray
 
 from training.compat import mx
 from training.config import JobConfig, option
+from training.console import Console
 from training.data.splits import Data, Split
 from training.errors import BadData
+from training.prognostics.balance import Balance, count_balance, refuse_one_sided
 from training.prognostics.log_schema import Columns
-from training.prognostics.memory import fits_memory
+from training.prognostics.memory import fits_memory, usable_bytes
 from training.prognostics.metrics import brier, calibration_error, capped_rmse, nasa_score, probability, reliability
 from training.prognostics.preparation import Preparation
 from training.prognostics.scaling import Scaling, fit_scaling
@@ -77,7 +79,7 @@ def forecast_data(
 ) -> Data:
     """Hold out some *train* units, scale by the others, cut windows. Without *test* units the held-out ones stand in.
 
-    Raises BadData when there are too few units, or too many windows for the memory.
+    Raises BadData when there are too few units, too many windows for the memory, or answers of one kind only.
     """
     fitted, held = split_units(train, held_out=config.held_out, seed=config.seed)
     if not fitted or not held:
@@ -86,18 +88,28 @@ def forecast_data(
             "At least two units are needed; held_out=0.2 sets the share for validation.",
         )
     scaling = fit_scaling(fitted)
-    fits_memory(config, fitted, [*held, *(test or held)], channels=len(scaling.kept))
+    balances = _balances(config, {"training": fitted, "validation": held, "test": test or held}, source)
+    fits_memory(config, fitted, [*held, *test], channels=len(scaling.kept), most_bytes=usable_bytes())
     prepared = Preparation(
         columns, scaling, smooth=config.smooth, window=config.window, horizon=config.horizon, cap=config.cap
     )
+    valid = cut(held, scaling, config)
     return Data(
         train=cut(_at_other_paces(fitted, config, columns), scaling, config, stride=config.stride, thin=config.thin),
-        valid=cut(held, scaling, config),
-        test=cut(test or held, scaling, config),
+        valid=valid,
+        test=cut(test, scaling, config) if test else valid,
         source=source,
         checksum=checksum,
-        keep=prepared.as_json(),
+        keep={**prepared.as_json(), "balance": {name: one.as_json() for name, one in balances.items()}},
     )
+
+
+def _balances(config: ForecastConfig, splits: Mapping[str, Sequence[UnitLog]], source: str) -> dict[str, Balance]:
+    balances = {name: count_balance(logs, horizon=config.horizon, cap=config.cap) for name, logs in splits.items()}
+    refuse_one_sided(balances, horizon=config.horizon, source=source)
+    for name, balance in balances.items():
+        Console().say(f"{name}: {balance}")
+    return balances
 
 
 def _at_other_paces(logs: Sequence[UnitLog], config: ForecastConfig, columns: Columns) -> list[UnitLog]:

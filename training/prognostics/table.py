@@ -23,6 +23,7 @@ from training.prognostics.log_schema import SECONDS, Columns, names_in
 MISSING: Final = frozenset({"", "na", "n/a", "nan", "null", "none", "-"})
 ROWS_AT_ONCE: Final = 50_000
 MEND: Final = "Mend these rows or take them out; an empty cell means: not measured."
+SAMPLE_BYTES: Final = 1 << 16
 SHOWN: Final = 5
 """How many wrong cells one message lists."""
 
@@ -137,6 +138,15 @@ def read_cells(path: Path, separator: str) -> Iterator[tuple[list[str], list[lis
             yield header, [row for row, _ in piece], [line for _, line in piece]
 
 
+def count_roughly(path: Path) -> int:
+    """About how many rows *path* has, from its size and its first lines; of Parquet, exactly. 0: nobody knows."""
+    if path.suffix == ".parquet":
+        return int(_parquet_file(path).metadata.num_rows)
+    with path.open("rb") as file:
+        lines = file.read(SAMPLE_BYTES).splitlines(keepends=True)[1:]
+    return int(path.stat().st_size * len(lines) / sum(map(len, lines))) if lines else 0
+
+
 def _numbered(path: Path, reader: Any) -> Iterator[tuple[list[str], int]]:
     """Each row of *reader*, blank lines left out, and the number of its line."""
     try:
@@ -166,17 +176,20 @@ def _is_utf8(line: bytes) -> bool:
     return True
 
 
-def _parquet_cells(path: Path) -> Iterator[tuple[list[str], list[list[str]], list[int]]]:
+def _parquet_file(path: Path) -> Any:
     try:
         from pyarrow import parquet  # type: ignore[import-untyped]
     except ModuleNotFoundError as error:
         raise BadData(f"{path} is Parquet, and pyarrow is not installed", "pip install pyarrow, or use CSV") from error
     try:
-        file = parquet.ParquetFile(path)
+        return parquet.ParquetFile(path)
     except (OSError, ValueError) as error:
         raise BadData(f"{path} is not a Parquet file: {error}", "Was it copied whole?") from error
+
+
+def _parquet_cells(path: Path) -> Iterator[tuple[list[str], list[list[str]], list[int]]]:
     start = 1
-    for batch in file.iter_batches(batch_size=ROWS_AT_ONCE):
+    for batch in _parquet_file(path).iter_batches(batch_size=ROWS_AT_ONCE):
         cells = [[_as_text(value) for value in column.to_pylist()] for column in batch.columns]
         yield (
             batch.schema.names,

@@ -56,6 +56,23 @@ def _bins(curve: tuple[ReliabilityBin, ...]) -> str:
     return f"<div class=wide><table>{head}<tbody>{cells}</tbody></table></div>"
 
 
+def balance_section(result: Result) -> Section:
+    """Whom the net learnt from and is judged by, and who is left out because nobody knows the answer."""
+    balances = result.data.keep["balance"]
+    names = next(iter(balances.values()))
+    head = "".join(f"<th>{name.replace('_', ' ')}</th>" for name in names)
+    rows = "".join(
+        f"<tr><td>{split}</td>{''.join(f'<td>{count:,}</td>' for count in one.values())}</tr>"
+        for split, one in balances.items()
+    )
+    text = (
+        "<p>Failing rows are known to fail within the horizon, lasting rows are known not to. A unit that has not "
+        "failed is unanswered where its record is no longer than the horizon: no score speaks of it.</p>"
+    )
+    table = f"<table><thead><tr><th>units</th>{head}</tr></thead><tbody>{rows}</tbody></table>"
+    return Section("Who failed and who did not", f"{text}<div class=wide>{table}</div>")
+
+
 def life_section(result: Result) -> Section:
     """Remaining life of a few test units, told and true, from their first row to their last."""
     charts = "".join(_life_chart(result, unit) for unit in _told(result.test.y))

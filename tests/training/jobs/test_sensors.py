@@ -6,10 +6,13 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 pytest.importorskip("training.compat", reason="MXNet is not installed")
 
@@ -17,12 +20,14 @@ from training.config import parse
 from training.data.splits import Data
 from training.errors import BadData, BadInput
 from training.jobs import sensors, turbofan
+from training.prognostics.balance import count_balance
 from training.prognostics.forecast import ForecastConfig, forecast_data
 from training.prognostics.log_schema import Columns, read_description
 from training.prognostics.memory import fits_memory
 from training.prognostics.scaling import fit_scaling
-from training.prognostics.windows import UnitLog, split_units
-from training.report.forecasts import life_section, reliability_section
+from training.prognostics.table import count_roughly
+from training.prognostics.windows import UnitLog, split_units, targets
+from training.report.forecasts import balance_section, life_section, reliability_section
 from training.trainer.recipe import Predictions, Result
 
 PROJECT = Path(__file__).parents[3]
@@ -148,7 +153,7 @@ def data_of(folder: Path, rows: list[str], *, channels: str = '["x", "y"]', more
     (folder / "log.toml").write_text(
         f'files = ["log.csv"]\nunit = "u"\ntime = "t"\nchannels = {channels}\nruns_to_failure = true\n{more}'
     )
-    return sensors.data(parse(sensors.Config, [f"table={folder / 'log.toml'}", *words]))
+    return sensors.data(parse(sensors.Config, [f"table={folder / 'log.toml'}", "horizon=10", *words]))
 
 
 def some_rows(x: str = "{t}", y: str = "{t}", rpm: str = "{t}") -> list[str]:
@@ -180,21 +185,121 @@ def a_long_log(rows: int) -> UnitLog:
     return UnitLog("long", times, np.zeros((rows, 1), np.float32), np.zeros((rows, 0), np.float32), float(rows))
 
 
+GIB = 1 << 30
+
+
 def test_the_memory_is_reckoned_with_the_stretched_units():
     # 1 + 1/9 + 9 = 10.1 and 1 + 1/10 + 10 = 11.1 windows a row, of 50 rows, 10 channels and 4 bytes: 3.8 and 4.1 GiB
     log = a_long_log(200_000)
-    fits_memory(ForecastConfig(stride=1, stretch=9.0), [log], [], channels=10)
+    fits_memory(ForecastConfig(stride=1, stretch=9.0), [log], [], channels=10, most_bytes=4 * GIB)
 
-    with pytest.raises(BadData, match=r"2,220,000 windows of 50 rows and 10 channels .* do not fit into 4 GiB"):
-        fits_memory(ForecastConfig(stride=1, stretch=10.0), [log], [], channels=10)
+    with pytest.raises(BadData, match=r"2,220,000 windows of 50 rows and 10 channels .* do not fit into 4.0 GiB"):
+        fits_memory(ForecastConfig(stride=1, stretch=10.0), [log], [], channels=10, most_bytes=4 * GIB)
 
 
 def test_the_memory_is_reckoned_with_the_windows_that_judge_which_no_stride_thins():
     few, many = a_long_log(1000), a_long_log(3_000_000)
-    fits_memory(ForecastConfig(stride=100, stretch=1.0), [many], [few], channels=10)
+    config = ForecastConfig(stride=100, stretch=1.0)
+    fits_memory(config, [many], [few], channels=10, most_bytes=4 * GIB)
 
-    with pytest.raises(BadData, match=r"3,000,010 windows .*\(3,000,000 of them for validation and test\)"):
-        fits_memory(ForecastConfig(stride=100, stretch=1.0), [few], [many], channels=10)
+    with pytest.raises(BadData, match=r"3,000,010 windows .*\(3,000,000 of them for validation and test\)") as caught:
+        fits_memory(config, [few], [many], channels=10, most_bytes=4 * GIB)
+    assert "stride" not in caught.value.hint
+
+
+def advised(hint: str) -> dict[str, int]:
+    return {name: int(value) for name, value in re.findall(r"(stride|window)=(\d+)", hint)}
+
+
+@settings(deadline=None)
+@given(st.integers(1, 5), st.integers(0, 4), st.integers(1, 3), st.sampled_from([1.0, 2.0]))
+def test_what_is_advised_against_too_many_windows_is_enough(trained, judged, stride, stretch):
+    config = ForecastConfig(stride=stride, stretch=stretch)
+    logs = [a_long_log(2000)] * trained, [a_long_log(500)] * judged
+    most = 40 * 2000 * config.window
+
+    try:
+        fits_memory(config, *logs, channels=10, most_bytes=most)
+    except BadData as error:
+        for name, value in advised(error.hint).items():
+            fits_memory(replace(config, **{name: value}), *logs, channels=10, most_bytes=int(most * 1.01))
+
+
+def test_a_log_far_too_long_is_refused_before_a_row_of_it_is_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(sensors, "usable_bytes", lambda: 10_000)
+    monkeypatch.setattr(sensors, "read_units", lambda *_: pytest.fail("it was read"))
+
+    with pytest.raises(BadData, match=r"do not fit into .* of this machine's memory"):
+        data_of(tmp_path, some_rows())
+
+
+def test_a_log_is_counted_roughly_by_its_size(tmp_path):
+    (tmp_path / "log.csv").write_text("u,t\n" + "".join(f"a,{number:06}\n" for number in range(100_000)))
+
+    assert count_roughly(tmp_path / "log.csv") == pytest.approx(100_000, rel=0.01)
+
+
+def test_validation_units_that_stand_in_for_the_test_are_cut_once(tmp_path):
+    data = data_of(tmp_path, some_rows())
+
+    assert data.test is data.valid
+
+
+def a_fleet(failed: int, young: int, old: int) -> list[UnitLog]:
+    """Units that failed, units too young to tell anything within a horizon of 30, and units that lived on."""
+    return [
+        *(a_log(f"failed {number}", level=0.0) for number in range(failed)),
+        *(replace(a_log(f"young {n}", level=0.0, fails_at=np.nan), times=np.arange(60) / 60) for n in range(young)),
+        *(a_log(f"old {number}", level=0.0, fails_at=np.nan) for number in range(old)),
+    ]
+
+
+@given(st.integers(0, 5), st.integers(0, 5), st.integers(0, 5), st.floats(1, 40))
+def test_every_unit_and_every_row_is_counted_or_said_to_be_left_out(failed, young, old, horizon):
+    logs = a_fleet(failed, young, old)
+    asked = [targets(log, cap=50.0, horizon=horizon) for log in logs]
+
+    balance = count_balance(logs, horizon=horizon, cap=50.0)
+
+    assert (balance.units, balance.failed_units, balance.unanswered_units) == (failed + young + old, failed, young)
+    assert balance.failing_rows + balance.lasting_rows == sum(int(one.fails_known.sum()) for one in asked)
+
+
+def forecast_of(train: list[UnitLog], test: list[UnitLog] = (), **settings) -> Data:
+    columns = Columns(time="t", channels=("a", "b"))
+    return forecast_data(ForecastConfig(**settings), train, test, columns=columns, source="the log", checksum="")
+
+
+AT_THEIR_END = [replace(log, times=np.linspace(50, 60, 60)) for log in a_fleet(3, 0, 0)]
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "horizon", "why"),
+    [
+        (a_fleet(6, 0, 0), [], 90.0, "no row of the training units is known not to fail within horizon=90"),
+        (a_fleet(6, 0, 6), AT_THEIR_END, 30.0, "no row of the test units is known not to fail"),
+        (a_fleet(4, 40, 0), [], 30.0, "most of the training units have no known answer"),
+        (a_fleet(6, 0, 4), a_fleet(2, 5, 0), 30.0, "most of the test units have no known answer"),
+        ([replace(log, fails_at=500.0) for log in a_fleet(6, 0, 0)], [], 30.0, "known to fail within horizon=30"),
+    ],
+)
+def test_a_log_that_knows_one_answer_only_is_refused(train, test, horizon, why):
+    with pytest.raises(BadData, match=why):
+        forecast_of(train, test, horizon=horizon)
+
+
+def test_the_balance_of_each_split_is_said_and_stands_in_the_report(capsys):
+    made = forecast_of(a_fleet(10, 4, 10), a_fleet(2, 1, 2))
+
+    said = capsys.readouterr().out.splitlines()
+    assert [line.split(":")[0] for line in said] == ["training", "validation", "test"]
+    assert said[2].endswith("1 units have no known answer and are left out")
+    assert made.keep["balance"]["test"] == {
+        "units": 5, "failed_units": 2, "unanswered_units": 1, "failing_rows": 62, "lasting_rows": 116,
+    }  # fmt: skip
+    nothing = Predictions(np.zeros((0, 2)), np.zeros((0, 7)))
+    result = Result(config=ForecastConfig(), data=made, valid=nothing, test=nothing, rows=(), scores={}, best_epoch=1)
+    assert "<td>test</td><td>5</td><td>2</td><td>1</td><td>62</td><td>116</td>" in balance_section(result).html
 
 
 @pytest.mark.parametrize("with_test", [True, False])
