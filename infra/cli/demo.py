@@ -15,10 +15,8 @@ from infra.cli.hints import theirs
 from infra.cli.progress import LogView
 from infra.console import deliver, tell
 from infra.job.spec import Job, command_job, training_job
+from infra.kit_files import ROOT
 from infra.settings import Settings
-
-KIT = Path(__file__).resolve().parents[2]
-
 
 STAND_IN = """\
 echo '[ 50%] a stand-in for lenet: without MXNet nothing is trained'
@@ -39,7 +37,7 @@ def demo(options: Namespace, settings: Settings) -> int:
     ours = client.find(Path.cwd()) is None
     engine = _engine(settings)
     job = _job(engine)
-    rig = open_rig(replace(settings, cloud="rehearsal", name="demo", code=str(KIT), engine=engine))
+    rig = open_rig(replace(settings, cloud="rehearsal", name="demo", code=str(ROOT), engine=engine))
     try:
         _chapter("1. launch", "find the image, make a key, open SSH to this address only, start the instance")
         plan = make_plan(rig)
@@ -65,7 +63,7 @@ def demo(options: Namespace, settings: Settings) -> int:
 def _job(engine: str) -> Job:
     """LeNet; where there is no MXNet, which is said before anything starts, a stand-in that shows the rest."""
     if engine == "docker" or find_spec("mxnet"):
-        return training_job("lenet", KIT)
+        return training_job("lenet", ROOT)
     tell(
         f"There is no MXNet on this computer ({platform.system()} {platform.machine()}), so nothing is trained: a "
         "stand-in takes lenet's place, and all the rest is as it is.\n"

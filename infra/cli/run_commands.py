@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from infra.cli.hints import theirs
 from infra.console import deliver, plain, tell
 from infra.errors import INTERRUPTED, BadSettings, UserError, WorldError
+from infra.kit_files import ROOT
 from infra.settings import Settings
 
 if TYPE_CHECKING:
@@ -213,5 +214,5 @@ def compare(options: Namespace, settings: Settings) -> int:
             "`rig runs` shows those that are home: rig compare RUN RUN",
         )
     words = [sys.executable, "-m", "training", "compare", *(str(folder.resolve()) for folder in folders)]
-    code = subprocess.run(words, cwd=Path(__file__).resolve().parents[2]).returncode
+    code = subprocess.run(words, cwd=ROOT).returncode
     return code if code in (0, 2) else 1

@@ -12,18 +12,17 @@ from pathlib import Path
 
 from infra.errors import WorldError
 from infra.host.connection import DROPPED, Host, lost
+from infra.kit_files import ROOT
 from infra.names import IMAGE_LABEL, KIT
 
-PROJECT = Path(__file__).resolve().parents[2]
 
-
-def ingredients(project: Path = PROJECT) -> list[Path]:
+def ingredients(project: Path = ROOT) -> list[Path]:
     """The files that decide the image: a run brings its code along, so a change of code builds nothing."""
     hook = sorted(path for path in (project / "training" / "mxnet_hook").glob("*.p*") if path.is_file())
     return [project / "Dockerfile", *sorted((project / "requirements").glob("image-*.txt")), *hook]
 
 
-def tag(flavour: str, base_image: str = "", project: Path = PROJECT) -> str:
+def tag(flavour: str, base_image: str = "", project: Path = ROOT) -> str:
     """The image's name for *flavour* "gpu" or "cpu": equal content, equal name, on every machine."""
     digest = hashlib.sha256(base_image.encode())
     for path in ingredients(project):
@@ -40,7 +39,7 @@ def docker_build(docker: Sequence[str], image: str, *, flavour: str, build_args:
     ]  # fmt: skip
 
 
-def context(project: Path = PROJECT) -> bytes:
+def context(project: Path = ROOT) -> bytes:
     packed = io.BytesIO()
     # Docker tells a tar from a Dockerfile by its first bytes, and does not know the PAX header.
     with tarfile.open(fileobj=packed, mode="w", format=tarfile.GNU_FORMAT) as tar:

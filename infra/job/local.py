@@ -13,6 +13,7 @@ from pathlib import Path
 
 from infra.errors import UserError
 from infra.job.spec import Job
+from infra.kit_files import ROOT
 from infra.remote.recorder import JOB, write_whole
 
 _RECORD = Path(__file__).resolve().parents[1] / "remote" / "recorder.py"
@@ -103,6 +104,7 @@ def _environment(job: Job, name: str, folder: Path, data: Path) -> dict[str, str
     bin_folder = str(Path(sys.executable).parent)
     return {
         **_mxnet_home(data),
+        **_training_found(job),
         "JUPYTER_PREFER_ENV_PATH": "1",  # a notebook's kernel is this Python, not one the person has elsewhere
         "PATH": os.pathsep.join([bin_folder, os.environ.get("PATH", os.defpath)]),  # `python` in a command, likewise
         "PYTHONUNBUFFERED": "1",
@@ -111,6 +113,12 @@ def _environment(job: Job, name: str, folder: Path, data: Path) -> dict[str, str
         "RIG_RUN": name,
         "RIG_RUN_DIR": str(folder),
     }
+
+
+def _training_found(job: Job) -> dict[str, str]:
+    """`python -m training` works in any folder: one of its own there comes first."""
+    paths = [*filter(None, [os.environ.get("PYTHONPATH")]), str(ROOT)]
+    return {"PYTHONPATH": os.pathsep.join(paths)} if job.is_of_the_kit else {}
 
 
 def _mxnet_home(data: Path) -> dict[str, str]:

@@ -15,6 +15,7 @@ from datetime import datetime
 from pathlib import Path, PurePosixPath
 
 from infra.errors import BadSettings
+from infra.kit_files import ROOT
 from infra.text import read_text
 
 
@@ -29,6 +30,10 @@ class Job:
     results: bool = True
     requirements: str = ""
     needs: tuple[str, ...] = ()
+
+    @property
+    def is_of_the_kit(self) -> bool:
+        return self.command[1:3] == ("-m", "training")
 
     def to_json(self) -> str:
         """For job.json in the work folder: enough to do the same again, on any machine."""
@@ -73,13 +78,19 @@ def existing_folder(text: str, setting: str) -> Path:
 def training_job(name: str, code: Path, args: str = "") -> Job:
     """A job of the kit. Raises BadSettings for a name that is not in the table of *code*: now, not on a machine that
     costs money while it finds out."""
-    known = jobs_in(code)
+    known = jobs_in(with_training(code))
     if known and name not in known:
         near = difflib.get_close_matches(name, known, n=1)
         guess = f"; did you mean {near[0]}?" if near else ""
         raise BadSettings(f"job = {name!r}: there is no such job{guess}", "jobs: " + " ".join(known))
     command = ("python3", "-m", "training", name, "--workdir", RUN_DIR, DATA_OPTION, *_split(args))
     return Job(name=name, command=command)
+
+
+def with_training(code: Path) -> Path:
+    """*code*, or the kit's own files where *code* has no `training`: the jobs of the kit run from any folder."""
+    own = ("training/__main__.py", "training/jobs/__init__.py", "training.py")
+    return code if any((code / name).is_file() for name in own) else ROOT
 
 
 def jobs_in(code: Path) -> tuple[str, ...]:

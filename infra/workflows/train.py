@@ -21,7 +21,7 @@ from infra.job import artifacts, run, s3_backup
 from infra.job.container import Container, container_name
 from infra.job.outcome import judge
 from infra.job.run_folders import point_latest
-from infra.job.spec import Job, existing_folder, new_run_name
+from infra.job.spec import Job, existing_folder, new_run_name, with_training
 from infra.names import CODE_DIR, DATA_DIR, JOBS_DIR
 from infra.workflows.context import Rig, open_host, running_instance
 from infra.workflows.ensure_image import Show, ensure_images, images_for, wants_gpu
@@ -79,7 +79,8 @@ Chosen = tuple[Selection, Selection | None]
 
 def choose(rig: Rig, job: Job) -> Chosen:
     """What is sent, and words about what is not. Raises BadSettings if the run could not go without what stays here."""
-    code = select_code(existing_folder(rig.settings.code, "code"))
+    folder = existing_folder(rig.settings.code, "code")
+    code = select_code(with_training(folder) if job.is_of_the_kit else folder)
     data = select_data(existing_folder(rig.settings.data, "data")) if rig.settings.data else None
     for chosen in filter(None, (code, data)):
         for line in remarks(chosen):

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import base64
-import struct
-import zlib
+import io
 from html import escape
 
 import numpy as np
+from PIL import Image
 
 from training.trainer.recipe import Array, Predictions, Result, Section
 
@@ -89,11 +89,8 @@ def png_url(image: Array) -> str:
 
 
 def png(image: Array) -> bytes:
-    """The bytes of a PNG file: https://www.w3.org/TR/png/ (8 bits, grey or RGB, no filter)."""
-    channels, height, width = image.shape
-    rows = np.ascontiguousarray(image.transpose(1, 2, 0)).reshape(height, -1)
-    raw = b"".join(b"\0" + row.tobytes() for row in rows)
-    header = struct.pack(">IIBBBBB", width, height, 8, 2 if channels == 3 else 0, 0, 0, 0)
-    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(raw, 9)), (b"IEND", b""))
-    body = b"".join(struct.pack(">I", len(d)) + k + d + struct.pack(">I", zlib.crc32(k + d)) for k, d in chunks)
-    return b"\x89PNG\r\n\x1a\n" + body
+    """The bytes of a PNG file from a (1 or 3, height, width) uint8 image: grey or RGB."""
+    rows = np.ascontiguousarray(image.transpose(1, 2, 0))
+    file = io.BytesIO()
+    Image.fromarray(rows if rows.shape[2] == 3 else rows[:, :, 0]).save(file, "PNG", optimize=True)
+    return file.getvalue()

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
+from typing import Any
+
+import psutil
 
 from infra.rehearsal.paths import INSTANCE_MARK, Place
-from infra.rehearsal.processes import LINUX
 
-SERVICE = b"RIG_UNIT="
+SERVICE = "RIG_UNIT"
 
 
 @dataclass
@@ -27,10 +27,10 @@ class Meter:
     _before: dict[int, float] = field(default_factory=dict)
 
     def read(self) -> dict[str, Usage]:
-        """By instance id. Where there is no /proc nothing can be told apart, and every instance counts as busy."""
+        """By instance id."""
         usage: dict[str, Usage] = {}
         now: dict[int, float] = {}
-        for pid, instance_id, service, used_s in _processes(self.place.mark.encode()):
+        for pid, instance_id, service, used_s in _processes(self.place.mark):
             now[pid] = used_s
             spent = max(0.0, used_s - self._before.get(pid, 0.0))
             of = usage.setdefault(instance_id, Usage())
@@ -42,24 +42,15 @@ class Meter:
         return usage
 
 
-def _processes(mark: bytes) -> Iterator[tuple[int, str, bool, float]]:
-    if not LINUX:
-        return
-    prefix = f"{INSTANCE_MARK}=".encode()
-    for folder in Path("/proc").iterdir():
-        if not folder.name.isdigit():
-            continue
-        try:
-            entries = (folder / "environ").read_bytes().split(b"\0")
-            if mark in entries:
-                instance = next(entry for entry in entries if entry.startswith(prefix))[len(prefix) :].decode()
-                service = any(entry.startswith(SERVICE) for entry in entries)
-                yield int(folder.name), instance, service, _cpu_seconds(folder)
-        except (OSError, StopIteration):
-            continue
+def _processes(mark: str) -> Iterator[tuple[int, str, bool, float]]:
+    # What may not be asked of a process (another user's, one that has just ended) is None.
+    for process in psutil.process_iter(["environ", "cpu_times"], ad_value=None):
+        environ, used = process.info["environ"] or {}, process.info["cpu_times"]
+        name, _, value = mark.partition("=")
+        if used and environ.get(name) == value and INSTANCE_MARK in environ:
+            yield process.pid, environ[INSTANCE_MARK], SERVICE in environ, _cpu_seconds(used)
 
 
-def _cpu_seconds(folder: Path) -> float:
-    # https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html: utime, stime and those of dead children, in ticks.
-    words = (folder / "stat").read_text().rpartition(")")[2].split()
-    return sum(int(word) for word in words[11:15]) / os.sysconf("SC_CLK_TCK")
+def _cpu_seconds(used: Any) -> float:
+    """Of the process itself and of its children that have ended."""
+    return float(used.user + used.system + used.children_user + used.children_system)
