@@ -75,6 +75,27 @@ def test_the_documents_have_no_dead_links_and_name_no_word_that_make_lacks() -> 
     assert done.returncode == 0, done.stderr
 
 
+def test_where_a_thing_is_decided_there_is_the_function_that_the_table_names() -> None:
+    page = (PROJECT / "docs" / "architecture.md").read_text()
+    table = page.partition("<!-- where -->")[2].partition("<!-- /where -->")[0]
+    answers = re.findall(r"^\| [^|]+\? \| `([^`]+)` \| `(\w+)` \|$", table, flags=re.MULTILINE)
+
+    assert len(answers) == table.count("?") == 12
+    assert [(file, name) for file, name in answers if name not in functions_of(PROJECT / file)] == []
+
+
+def functions_of(path: Path) -> set[str]:
+    return {node.name for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.FunctionDef)}
+
+
+def test_every_room_of_the_laptop_is_on_the_plan_of_the_house() -> None:
+    page = (PROJECT / "docs" / "architecture.md").read_text()
+    rooms = {f"infra/{path.name}{'/' if path.is_dir() else ''}" for path in (PROJECT / "infra").iterdir()}
+    ours = {room for room in rooms if not room.startswith("infra/__")}
+
+    assert {room for room in ours if f"`{room}`" not in page} == set()
+
+
 def test_the_changelog_has_a_place_for_the_next_change() -> None:
     assert "## Unreleased" in (PROJECT / "CHANGELOG.md").read_text()
 
