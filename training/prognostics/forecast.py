@@ -24,7 +24,16 @@ from training.prognostics.memory import fits_memory, usable_bytes
 from training.prognostics.metrics import brier, calibration_error, capped_rmse, nasa_score, probability, reliability
 from training.prognostics.preparation import Preparation
 from training.prognostics.scaling import Scaling, fit_scaling
-from training.prognostics.windows import UnitLog, carry_forward, smoothed, split_units, stretched, targets, windows
+from training.prognostics.windows import (
+    UnitLog,
+    filled_for,
+    rows_since_measured,
+    smoothed,
+    split_units,
+    stretched,
+    targets,
+    windows,
+)
 from training.trainer.learner import GluonLearner, Learner
 from training.trainer.recipe import Scores, first_batch
 
@@ -32,6 +41,9 @@ Array = NDArray[np.floating]
 
 REMAINING, REMAINING_KNOWN, FAILS, FAILS_KNOWN, CAP, UNIT, LAST = range(7)
 """Columns of y. UNIT counts the units of a split from 0; LAST is 1 in the last row of a unit's record."""
+
+GAPS_SAID = 0.01
+"""The share of training rows without a channel that is worth a line."""
 
 LIFE, LOG_ODDS = range(2)
 """Columns of what the net says."""
@@ -48,6 +60,7 @@ class ForecastConfig(JobConfig):
     schedule: str = option("cosine", "how lr falls over the run", choices=("constant", "linear", "cosine"))
     window: int = option(50, "rows the net looks back", least=1)
     smooth: float = option(1.0, "rows over which each channel's running mean reaches back; 1: as measured", least=1)
+    carry: int = option(20, "rows for which the last known value stands in for a missing one", least=0)
     stride: int = option(4, "every n-th row of a training unit ends a window: neighbours are nearly equal", least=1)
     thin: int = option(
         1, "of those with more life left than the cap only every n-th: they all teach one thing", least=1
@@ -91,8 +104,15 @@ def forecast_data(
     balances = _balances(config, {"training": fitted, "validation": held, "test": test or held}, source)
     fits_memory(config, fitted, [*held, *test], channels=len(scaling.kept), most_bytes=usable_bytes())
     prepared = Preparation(
-        columns, scaling, smooth=config.smooth, window=config.window, horizon=config.horizon, cap=config.cap
+        columns,
+        scaling,
+        smooth=config.smooth,
+        window=config.window,
+        horizon=config.horizon,
+        cap=config.cap,
+        carry=config.carry,
     )
+    _tell_gaps(fitted, [columns.channels[place] for place in scaling.kept], scaling.kept, config.carry)
     valid = cut(held, scaling, config)
     return Data(
         train=cut(_at_other_paces(fitted, config, columns), scaling, config, stride=config.stride, thin=config.thin),
@@ -112,6 +132,17 @@ def _balances(config: ForecastConfig, splits: Mapping[str, Sequence[UnitLog]], s
     return balances
 
 
+def _tell_gaps(logs: Sequence[UnitLog], names: Sequence[str], places: Sequence[int], carry: int) -> None:
+    """A channel that stands at its mean in many rows looks well in all of them."""
+    since = np.concatenate([rows_since_measured(log.values[:, list(places)]) for log in logs])
+    for name, share in zip(names, np.mean(since > carry, axis=0), strict=True):
+        if share > GAPS_SAID:
+            Console().say(
+                f"{name}: not measured for more than carry={carry} rows in {share:.0%} of the training rows; it then "
+                "stands at its mean. A larger carry=N bridges longer gaps."
+            )
+
+
 def _at_other_paces(logs: Sequence[UnitLog], config: ForecastConfig, columns: Columns) -> list[UnitLog]:
     factors = [] if config.stretch == 1 else [1 / config.stretch, config.stretch]
     clock = columns.channels.index(columns.time) if columns.time in columns.channels else None
@@ -125,7 +156,7 @@ def cut(logs: Sequence[UnitLog], scaling: Scaling, config: ForecastConfig, *, st
     parts = []
     for number, log in enumerate(logs):
         y = _asked(log, number, config)
-        rows = smoothed(scaling.apply(carry_forward(log.values), log.conditions), over=config.smooth)
+        rows = smoothed(scaling.apply(filled_for(log.values, carry=config.carry), log.conditions), over=config.smooth)
         taken = _taken(y, stride, thin)
         parts.append((windows(rows, length=config.window)[taken], y[taken]))
     return Split(np.concatenate([X for X, _ in parts]), np.concatenate([y for _, y in parts]))

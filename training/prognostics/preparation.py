@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,8 @@ class Preparation:
     window: int
     horizon: float
     cap: float
+    carry: float = math.inf
+    """For so many rows a missing value is the last known one; older runs knew no end."""
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -29,6 +32,7 @@ class Preparation:
             "window": self.window,
             "horizon": self.horizon,
             "cap": self.cap,
+            "carry": self.carry,
         }
 
     @classmethod
@@ -41,4 +45,5 @@ class Preparation:
             window=int(data["window"]),
             horizon=float(data["horizon"]),
             cap=float(data["cap"]),
+            carry=float(data.get("carry", math.inf)),
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,12 @@ ROWS_EACH = 10
 MOST_CONDITIONS = 200
 """More are a quantity that varies, not ways to run a unit; and each row is compared with every one of them."""
 
+MARGIN = 1.0
+"""A channel is outside what training showed where it is beyond by more than so many spreads: units differ."""
+
+HALF = 0.5 + 1e-3
+"""Conditions are told apart by whole numbers."""
+
 
 @dataclass(frozen=True)
 class Scaling:
@@ -36,12 +42,24 @@ class Scaling:
     """(conditions, kept)"""
     spread: Array
     """(conditions, kept), nowhere 0"""
+    low: Array = field(default_factory=lambda: np.array(-np.inf))
+    high: Array = field(default_factory=lambda: np.array(np.inf))
+    """(kept,) the least and the greatest that training units showed, as scaled."""
 
     def apply(self, values: Array, conditions: Array) -> Array:
         """Return (rows, kept) float32; a value that was never known becomes 0, the mean."""
         place = self._nearest(conditions)
         scaled = (values[:, list(self.kept)] - self.mean[place]) / self.spread[place]
         return np.nan_to_num(scaled, nan=0.0).astype(np.float32)
+
+    def outside(self, scaled: Array, conditions: Array) -> NDArray[np.intp]:
+        """For each row: how many channels are beyond what training units showed, and one more where the way it was run
+        never came up there.
+        """
+        beyond = (scaled < self.low - MARGIN) | (scaled > self.high + MARGIN)
+        steps = np.nan_to_num(conditions, nan=np.inf) - self.centres[self._nearest(conditions)]
+        unseen = (np.abs(steps) > HALF).any(axis=1)
+        return np.asarray(beyond.sum(axis=1) + unseen, dtype=np.intp)
 
     def _nearest(self, conditions: Array) -> NDArray[np.intp]:
         if len(self.centres) == 1:
@@ -57,12 +75,15 @@ class Scaling:
             "centres": self.centres.tolist(),
             "mean": self.mean.tolist(),
             "spread": self.spread.tolist(),
+            "low": self.low.tolist(),
+            "high": self.high.tolist(),
         }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Scaling:
         tables = {name: np.asarray(data[name], dtype=np.float64) for name in ("centres", "mean", "spread")}
-        return cls(kept=tuple(int(number) for number in data["kept"]), **tables)
+        seen = {name: np.asarray(data[name], dtype=np.float64) for name in ("low", "high") if name in data}
+        return cls(kept=tuple(int(number) for number in data["kept"]), **tables, **seen)
 
 
 def fit_scaling(logs: Sequence[UnitLog], *, conditions: Sequence[str] = ()) -> Scaling:
@@ -82,7 +103,9 @@ def fit_scaling(logs: Sequence[UnitLog], *, conditions: Sequence[str] = ()) -> S
     telling = spread > CONSTANT * np.maximum(np.abs(mean), 1e-9)
     kept = tuple(np.flatnonzero(telling.any(axis=0)).tolist())
     usable = np.where(telling, spread, 1.0)[:, kept]
-    return Scaling(kept=kept, centres=centres, mean=mean[:, kept], spread=usable)
+    scaling = Scaling(kept=kept, centres=centres, mean=mean[:, kept], spread=usable)
+    scaled = scaling.apply(values, rounded)
+    return replace(scaling, low=scaled.min(axis=0), high=scaled.max(axis=0))
 
 
 def _few_conditions(count: int, rows: int, columns: Sequence[str]) -> None:

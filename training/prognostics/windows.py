@@ -134,6 +134,22 @@ def carry_forward(values: Array, *, last: Array | None = None) -> Array:
     return filled
 
 
+def rows_since_measured(values: Array, *, before: Array | None = None) -> Array:
+    """How many rows ago each value was measured: 0 in its own row, inf where it never was. *before* is the result for
+    the row before the first.
+    """
+    first = np.full(values.shape[1], np.inf) if before is None else before
+    places = np.arange(len(values), dtype=np.float64)[:, None]
+    measured_at = np.maximum.accumulate(np.where(np.isnan(values), -np.inf, places), axis=0)
+    since: Array = np.minimum(places - measured_at, first + 1 + places)
+    return since
+
+
+def filled_for(values: Array, *, carry: float) -> Array:
+    """The values of a whole unit, a missing one carried forward for *carry* rows; NaN is what nobody knows then."""
+    return np.where(rows_since_measured(values) > carry, np.float32(np.nan), carry_forward(values))
+
+
 def smoothed(rows: Array, *, over: float, last: Array | None = None, seen: int = 0) -> Array:
     """Return (rows, channels): each row is the mean of its unit's rows so far, the latest of which count most.
 

@@ -4,9 +4,12 @@
     python -m training predict --run runs/gearboxes --follow /var/log/gearbox.csv
     tail -f gearbox.csv | python -m training predict --run runs/gearboxes
 
-Prints `unit,time,probability,life` as CSV: the probability that the unit fails within the run's horizon, and the
-remaining life up to the run's cap. Rows that cannot be read, name no unit, or whose time does not rise within their
-unit are named on standard error and left out.
+Prints CSV: the probability that the unit fails within the run's horizon, and the remaining life up to the run's cap;
+then how many of the window's rows the unit had, how many channels were not measured in this row, and how many are
+beyond what training saw. Without a channel measured of late (carry=N) there is no forecast: both stay empty.
+
+Rows that cannot be read, name no unit, or whose time does not rise within their unit are named on standard error and
+left out.
 """
 
 from __future__ import annotations
@@ -28,11 +31,12 @@ from training.errors import BadInput
 from training.prognostics.preparation import Preparation
 from training.prognostics.table import read_cells
 from training.serve.backends import ENGINES, open_net
-from training.serve.forecaster import Forecaster
+from training.serve.forecaster import Forecast, Forecaster
 from training.serve.rows import Arrived, cells_of, read_arriving
 from training.serve.tail import Piece, follow, read_whole
 
 STDIN = "-"
+HEADER = ("unit", "time", "probability", "life", "rows", "missing", "outside")
 
 
 def main(words: Sequence[str]) -> int:
@@ -143,13 +147,19 @@ def serve(forecaster: Forecaster, arriving: Iterable[Arrived], out: TextIO) -> i
     """Write one line per row as it arrives; return how many."""
     count = 0
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(["unit", "time", "probability", "life"])
+    writer.writerow(HEADER)
     out.flush()
     for arrived in arriving:
         said = forecaster.forecast(arrived.rows)
-        numbers = zip(said.probability.tolist(), said.life.tolist(), strict=True)
-        rows = zip(arrived.rows.units, arrived.times, numbers, strict=True)
-        writer.writerows((unit, moment, f"{p:.4f}", f"{life:.1f}") for unit, moment, (p, life) in rows)
+        rows = zip(arrived.rows.units, arrived.times, _answers(said), strict=True)
+        writer.writerows((unit, moment, *answer) for unit, moment, answer in rows)
         out.flush()
         count += len(arrived.times)
     return count
+
+
+def _answers(said: Forecast) -> Iterator[tuple[str, str, int, int, int]]:
+    numbers = zip(said.probability.tolist(), said.life.tolist(), said.known.tolist(), strict=True)
+    marks = zip(said.rows.tolist(), said.missing.tolist(), said.outside.tolist(), strict=True)
+    for (p, life, known), counts in zip(numbers, marks, strict=True):
+        yield (f"{p:.4f}", f"{life:.1f}", *counts) if known else ("", "", *counts)

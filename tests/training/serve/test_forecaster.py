@@ -1,7 +1,9 @@
 """Forecasts in service equal those of training, however the log is cut into pieces."""
 
+import io
 import itertools
 import json
+from dataclasses import replace
 
 import numpy as np
 from hypothesis import given, settings
@@ -13,6 +15,8 @@ from training.prognostics.scaling import fit_scaling
 from training.prognostics.table import Rows
 from training.prognostics.windows import UnitLog, carry_forward, smoothed, windows
 from training.serve.forecaster import Forecaster
+from training.serve.predict import serve
+from training.serve.rows import Arrived
 
 CHANNELS = 3
 
@@ -69,6 +73,8 @@ def test_a_log_in_pieces_is_forecast_as_the_whole_log(cuts):
     pieces = [forecaster.forecast(part(rows, start, end)) for start, end in itertools.pairwise(edges)]
 
     whole = Forecaster(PREPARED, a_net).forecast(rows)
+    for mark in ("rows", "missing", "outside", "known"):
+        assert np.array_equal(np.concatenate([getattr(piece, mark) for piece in pieces]), getattr(whole, mark))
     assert np.allclose(np.concatenate([piece.probability for piece in pieces]), whole.probability, atol=1e-6)
     assert np.allclose(np.concatenate([piece.life for piece in pieces]), whole.life, atol=1e-4)
 
@@ -87,3 +93,57 @@ def test_service_sees_the_windows_that_training_saw():
 
 def test_preparation_survives_json():
     assert Preparation.from_json(json.loads(json.dumps(PREPARED.as_json()))).as_json() == PREPARED.as_json()
+
+
+def the_rows(values, *, condition: float = 0.0, unit: str = "a") -> Rows:
+    count = len(values)
+    conditions = np.full((count, 1), condition, dtype=np.float32)
+    return Rows([unit] * count, np.arange(float(count)), np.float32(values), conditions, np.arange(count))
+
+
+@settings(deadline=None)
+@given(st.integers(0, 6), st.integers(1, 12), st.sets(st.integers(0, CHANNELS - 1), min_size=1), st.booleans())
+def test_a_channel_that_dies_is_counted_and_all_of_them_end_the_forecast(carry, dead_for, dead, at_once):
+    alive, silent = np.zeros((5, CHANNELS)), np.zeros((dead_for, CHANNELS))
+    silent[:, list(dead)] = np.nan
+    forecaster, rows = Forecaster(replace(PREPARED, carry=carry), a_net), the_rows(np.concatenate([alive, silent]))
+    count = len(rows.units)
+
+    pieces = [rows] if at_once else [part(rows, place, place + 1) for place in range(count)]
+    said = [forecaster.forecast(piece) for piece in pieces]
+
+    assert np.concatenate([one.missing for one in said]).tolist() == [0] * 5 + [len(dead)] * dead_for
+    rests_on_something = [len(dead) < CHANNELS or row < 5 + carry for row in range(count)]
+    assert np.concatenate([one.known for one in said]).tolist() == rests_on_something
+    assert np.concatenate([one.rows for one in said]).tolist() == [min(row + 1, 7) for row in range(count)]
+
+
+def test_a_unit_that_never_reported_gets_no_forecast_though_its_age_is_known():
+    columns = Columns(unit="unit", time="t", channels=("t", "y", "z"), conditions=("c",))
+    rows = the_rows([[number, np.nan, np.nan] for number in range(5)])
+
+    assert not Forecaster(replace(PREPARED, columns=columns), a_net).forecast(rows).known.any()
+
+
+@given(st.sampled_from([-999.0, 1e9, -1e6]), st.integers(0, CHANNELS - 1))
+def test_what_training_never_saw_is_marked_and_its_own_rows_are_not(strange, channel):
+    values = np.zeros((3, CHANNELS))
+    values[1, channel] = strange
+
+    assert Forecaster(PREPARED, a_net).forecast(the_rows(values)).outside.tolist() == [0, 1, 0]
+    assert Forecaster(PREPARED, a_net).forecast(the_rows(np.zeros((2, CHANNELS)), condition=7.0)).outside.all()
+    assert not Forecaster(PREPARED, a_net).forecast(mixed_rows()).outside.any()
+
+
+def test_predict_prints_the_marks_and_leaves_a_forecast_of_nothing_empty():
+    out, rows = io.StringIO(), the_rows([[0, 0, 0], [np.nan] * 3, [0, -999, np.nan]])
+
+    serve(Forecaster(replace(PREPARED, carry=0), a_net), [Arrived(rows, ["10", "11", "12"])], out)
+
+    header, first, dead, odd = (line.split(",") for line in out.getvalue().splitlines())
+    assert header == ["unit", "time", "probability", "life", "rows", "missing", "outside"]
+    assert [cell == "" for cell in first] == [False] * 7
+    assert first[4:] == ["1", "0", "0"]
+    assert dead == ["a", "11", "", "", "2", "3", "0"]
+    assert [cell == "" for cell in odd] == [False] * 7
+    assert odd[4:] == ["3", "1", "1"]

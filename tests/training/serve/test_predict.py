@@ -80,7 +80,7 @@ def test_forecasts_give_back_the_score_the_run_was_judged_by(home, engine):
     serve(Forecaster(prepared, open_net(home / "run", engine)), arriving, out)
 
     rows = [line.split(",") for line in out.getvalue().splitlines()[1:]]
-    last = {unit: float(life) for unit, _, _, life in rows}
+    last = {unit: float(life) for unit, _, _, life, *_ in rows}
     assert len(rows) == ENGINES * RECORD
     assert [row[1] for row in rows[:3]] == ["1", "2", "3"]
     rmse = np.sqrt(np.mean([(life - (LIFE - RECORD)) ** 2 for life in last.values()]))
