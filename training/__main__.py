@@ -83,7 +83,8 @@ def _help() -> int:
 def _train(job: str, words: list[str], stop: StopRequest) -> int:
     from training.compat import import_mxnet
     from training.config import describe, parse
-    from training.jobs import load, train_and_evaluate
+    from training.jobs import load
+    from training.train import train_and_evaluate
     from training.workdir.summary import INTERRUPTED
 
     recipe = load(job)
@@ -93,7 +94,7 @@ def _train(job: str, words: list[str], stop: StopRequest) -> int:
     workdir, settings = _workdir(words)
     config = parse(recipe.config, settings)
     import_mxnet()  # where there is none, that is said before any data is read
-    summary = train_and_evaluate(config, workdir, stop=stop)
+    summary = train_and_evaluate(recipe, config, workdir, stop=stop)
     return 130 if summary.reason == INTERRUPTED and stop.signal_name == "SIGINT" else 0
 
 

@@ -29,12 +29,18 @@ from training.workdir.summary import DONE, FAILED, INTERRUPTED, Summary, is_done
 
 
 def train_and_evaluate(
-    recipe: Recipe, config: JobConfig, workdir: Path, *, console: Console, stop: StopRequest
+    recipe: Recipe,
+    config: JobConfig,
+    workdir: Path,
+    *,
+    console: Console | None = None,
+    stop: StopRequest | None = None,
 ) -> Summary:
     """Train, keep the best epoch's weights, look at the test split once, and leave a report; all in *workdir*.
 
     A folder with a checkpoint is gone on with. Raises TrainingError; what was there before stays as it was.
     """
+    console, stop = console or Console(), stop or StopRequest()
     clock = Clock("reading data")
     _check_workdir(workdir, recipe, config)
     console.say(tuned)

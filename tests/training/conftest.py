@@ -18,7 +18,7 @@ def pytest_report_header() -> str | None:
 @pytest.fixture(scope="session")
 def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The work folder of one finished run of the small job. Tests read it only."""
-    import small_job
+    from tests.training import small_job
 
     workdir = tmp_path_factory.mktemp("finished") / "run"
     small_job.run(workdir)

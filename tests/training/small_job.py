@@ -12,7 +12,6 @@ import numpy as np
 
 from training.compat import mx
 from training.config import JobConfig, option, parse
-from training.console import Console
 from training.data.splits import Data, Split
 from training.errors import TrainingError
 from training.nets.mlp import mlp
@@ -72,7 +71,7 @@ JOB = Recipe(
 
 def run(workdir: Path, *words: str, recipe: Recipe = JOB, stop: StopRequest | None = None) -> Summary:
     config = parse(recipe.config, ["device=cpu", *words])
-    return train_and_evaluate(recipe, config, workdir, console=Console(), stop=stop or StopRequest())
+    return train_and_evaluate(recipe, config, workdir, stop=stop)
 
 
 if __name__ == "__main__":

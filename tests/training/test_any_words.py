@@ -48,7 +48,7 @@ def test_any_words_end_in_a_message(words: list[str], tmp_path: Path, monkeypatc
     out, said = io.StringIO(), io.StringIO()
 
     with (
-        patch("training.jobs._train_and_evaluate", return_value=through),
+        patch("training.train.train_and_evaluate", return_value=through),
         patch("sys.stdout", out),
         patch("sys.stderr", said),
     ):

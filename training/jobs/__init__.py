@@ -29,15 +29,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 from importlib import import_module
-from pathlib import Path
 
-from training.config import JobConfig, nearest
-from training.console import Console
+from training.config import nearest
 from training.errors import BadInput
-from training.train import train_and_evaluate as _train_and_evaluate
 from training.trainer.recipe import Recipe
-from training.trainer.signals import StopRequest
-from training.workdir.summary import Summary
 
 JOBS = {
     "linear_scratch": "training.jobs.linear_scratch",
@@ -61,15 +56,3 @@ def load(name: str) -> Recipe:
     module = import_module(JOBS[name])
     recipe: Recipe = module.JOB
     return replace(recipe, name=name, card=(module.__doc__ or "").strip())
-
-
-def train_and_evaluate(
-    config: JobConfig, workdir: Path, *, console: Console | None = None, stop: StopRequest | None = None
-) -> Summary:
-    """Train the job that *config* belongs to in *workdir*, going on from its newest checkpoint if there is one.
-
-    Raises TrainingError; BadInput and its kin before anything is written.
-    """
-    name = next(name for name, module in JOBS.items() if module == type(config).__module__)
-    console, stop = console or Console(), stop or StopRequest()
-    return _train_and_evaluate(load(name), config, workdir, console=console, stop=stop)

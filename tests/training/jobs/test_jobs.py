@@ -5,7 +5,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +13,13 @@ import numpy as np
 import pytest
 
 from training.compat import mx
-from training.config import parse
-from training.console import Console
+from training.config import option, parse
 from training.data.splits import Data, Split
 from training.errors import BadInput
-from training.jobs import JOBS, load
-from training.jobs import train_and_evaluate as train_the_job
+from training.jobs import JOBS, linear, load
 from training.train import train_and_evaluate
 from training.trainer import devices
 from training.trainer.recipe import Recipe, in_order
-from training.trainer.signals import StopRequest
 from training.workdir.metrics import MetricsFile
 from training.workdir.summary import Summary
 
@@ -42,7 +39,7 @@ def run(job: str, workdir: Path, *words: str, made_up: Callable[[Any], Data] | N
     if made_up is not None:
         recipe = replace(recipe, data=made_up)
     config = parse(recipe.config, ["device=cpu", *words])
-    return train_and_evaluate(recipe, config, workdir, console=Console(), stop=StopRequest())
+    return train_and_evaluate(recipe, config, workdir)
 
 
 def losses(workdir: Path) -> list[float]:
@@ -139,8 +136,15 @@ def test_settings_a_job_would_not_obey_are_refused(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_job_is_known_by_its_config(tmp_path: Path) -> None:
-    summary = train_the_job(parse(load("linear").config, ["num_epochs=1"]), tmp_path)
+@dataclass(frozen=True, kw_only=True)
+class BriefLine(linear.Config):
+    """Of a module that no job lives in: a person's own file may derive one."""
+
+    num_epochs: int = option(1, "times the training set is seen", least=1)
+
+
+def test_a_recipe_trains_with_a_config_class_of_any_module(tmp_path: Path) -> None:
+    summary = train_and_evaluate(replace(load("linear"), config=BriefLine), BriefLine(device="cpu"), tmp_path)
 
     assert (summary.job, summary.reason, summary.metric) == ("linear", "done", "rmse")
     assert summary.score == pytest.approx(0.01, abs=0.05)

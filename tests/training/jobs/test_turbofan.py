@@ -9,7 +9,7 @@ pytest.importorskip("training.compat", reason="MXNet is not installed")
 
 from training.compat import mx
 from training.config import parse
-from training.jobs import train_and_evaluate, turbofan
+from training.jobs import load, turbofan
 from training.prognostics.cmapss import WHERE_TO_GET_IT
 from training.prognostics.forecast import (
     CAP,
@@ -26,6 +26,7 @@ from training.prognostics.forecast import (
 )
 from training.prognostics.scaling import fit_scaling
 from training.prognostics.windows import UnitLog
+from training.train import train_and_evaluate
 
 DATA = Path(__file__).parents[4] / "shared" / "data"
 
@@ -87,7 +88,7 @@ def test_an_engine_is_judged_by_the_last_row_of_its_record():
 def test_two_epochs_on_fd001_forecast_better_than_the_first_published_nets(tmp_path):
     config = parse(turbofan.Config, [f"data={DATA}", "num_epochs=2", "stride=3", "device=cpu", "held_out=0.1"])
 
-    summary = train_and_evaluate(config, tmp_path)
+    summary = train_and_evaluate(load("turbofan"), config, tmp_path)
 
     assert (summary.metric, summary.higher_is_better) == ("rmse", False)
     assert summary.score < 17.0

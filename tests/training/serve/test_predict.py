@@ -19,7 +19,7 @@ pytest.importorskip("training.compat", reason="MXNet is not installed")
 from training.compat import mx
 from training.config import parse
 from training.errors import BadInput
-from training.jobs import train_and_evaluate, turbofan
+from training.jobs import load, turbofan
 from training.nets.sequence import LifeNet
 from training.prognostics.cmapss import COLUMNS
 from training.serve.backends import open_net
@@ -27,6 +27,7 @@ from training.serve.forecaster import Forecaster
 from training.serve.predict import main, read_preparation, serve
 from training.serve.rows import cells_of, read_arriving
 from training.serve.tail import Piece
+from training.train import train_and_evaluate
 from training.workdir.export import export_onnx, export_symbol
 
 PROJECT = Path(__file__).parents[3]
@@ -54,7 +55,7 @@ def home(tmp_path_factory):
     (home / "cmapss" / "test_FD001.txt").write_text("\n".join(cut_short) + "\n")
     (home / "cmapss" / "RUL_FD001.txt").write_text(f"{LIFE - RECORD}\n" * ENGINES)
     words = [f"data={home}", "num_epochs=3", "window=12", "hidden=8", "cap=40", "horizon=25", "device=cpu", "stride=1"]
-    train_and_evaluate(parse(turbofan.Config, words), home / "run")
+    train_and_evaluate(load("turbofan"), parse(turbofan.Config, words), home / "run")
     return home
 
 
