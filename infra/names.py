@@ -32,3 +32,14 @@ FETCHED_DIR: Final = "rig/fetched"  # a folder per run, and in it one named afte
 STARTING_DIR: Final = "rig/starting"  # an empty folder per run that somebody is about to start
 VISITED_DIR: Final = "rig/visited"  # there since a person was led to a shell here
 NOTEBOOKS_DIR: Final = "rig/notebooks"  # what Jupyter writes
+
+# Files of a work folder that the kit's own training leaves, named as in training/workdir/names.py. Any program may
+# leave others of these names; what the recorder leaves is named in infra/remote/recorder.py.
+METRICS: Final = "metrics.jsonl"
+SUMMARY: Final = "summary.json"
+BEST_WEIGHTS: Final = "best.params"
+SYMBOL: Final = "model-symbol.json"
+SYMBOL_WEIGHTS: Final = "model-0000.params"
+ONNX: Final = "model.onnx"
+CURVES: Final = "curves.png"
+REPORT: Final = "report.html"

@@ -9,7 +9,6 @@ import difflib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, Field, asdict, dataclass, field, fields
-from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
 from training.errors import BadInput
@@ -146,26 +145,8 @@ def _text(value: Any) -> str:
     return str(int(value)) if isinstance(value, bool) else str(value)
 
 
-def to_json(job: str, config: JobConfig) -> str:
-    return json.dumps({"job": job, **asdict(config)}, indent=2) + "\n"
-
-
 def differences(config: JobConfig, recorded: Mapping[str, Any]) -> list[str]:
     """Keys whose recorded value is another one, and which change the numbers of a run: "lr: 0.1 then, 0.2 now"."""
     now = json.loads(json.dumps(asdict(config)))
     fixed = [f.name for f in fields(config) if not f.metadata.get("movable")]
     return [f"{name}: {recorded.get(name)} then, {now[name]} now" for name in fixed if recorded.get(name) != now[name]]
-
-
-def read_recorded(workdir: Path) -> dict[str, Any]:
-    """The settings a work folder was begun with. Empty when there are none."""
-    path = workdir / "config.json"
-    if not path.exists():
-        return {}
-    try:
-        recorded = json.loads(path.read_text())
-    except (ValueError, UnicodeDecodeError) as error:
-        raise BadInput(f"{path} is not the settings file of a run ({error}).", "take another --workdir") from error
-    if not isinstance(recorded, dict):
-        raise BadInput(f"{path} is not the settings file of a run.", "take another --workdir")
-    return recorded

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import Any
 
 from training import hardware
@@ -17,6 +16,8 @@ from training.trainer.evaluate import predict
 from training.trainer.losses import steps_per_epoch
 from training.trainer.recipe import Result
 from training.trainer.run import Run
+from training.workdir import names
+from training.workdir.atomic import replace_text
 from training.workdir.export import OnnxCheck, export_onnx, export_symbol
 from training.workdir.metrics import MetricsFile
 from training.workdir.summary import Summary
@@ -31,7 +32,7 @@ def leave(run: Run, summary: Summary, console: Console) -> Summary:
     result = _result(run, summary)
     if run.recipe.after is not None:
         result = replace(result, scores={**result.scores, **run.recipe.after(result, run.workdir)})
-    _write(run.workdir / "data.json", json.dumps(_data_card(run), indent=2) + "\n")
+    replace_text(run.workdir / names.DATA_CARD, json.dumps(_data_card(run), indent=2) + "\n", "what predict needs")
     run.clock.switch("exporting")
     onnx = _export(run)
     console.say(onnx.said)
@@ -41,12 +42,12 @@ def leave(run: Run, summary: Summary, console: Console) -> Summary:
     )
     _draw_curves(run, result, console)
     summary = replace(summary, seconds=round(run.clock.total(), 2))
-    _write(run.workdir / "report.html", page(_report(run, result, summary)))
+    replace_text(run.workdir / names.REPORT, page(_report(run, result, summary)), "the report")
     summary.write(run.workdir)
     said = "  ".join(f"{name} {number(value)}" for name, value in summary.scores.items())
     kept = "the last epoch's weights" if run.recipe.last_is_best else f"best epoch {summary.best_epoch}"
     console.progress(1.0, f"test {said}  {kept}", always=True)
-    console.say(f"report: {run.workdir / 'report.html'}")
+    console.say(f"report: {run.workdir / names.REPORT}")
     return summary
 
 
@@ -60,7 +61,7 @@ def _export(run: Run) -> OnnxCheck:
 
 
 def _draw_curves(run: Run, result: Result, console: Console) -> None:
-    path = run.workdir / "curves.png"
+    path = run.workdir / names.CURVES
     with disk_full_named(path, "the curves"):
         said = curves.draw(
             path,
@@ -112,7 +113,7 @@ def _result(run: Run, summary: Summary) -> Result:
         data=run.data,
         valid=valid,
         test=test,
-        rows=MetricsFile(run.workdir / "metrics.jsonl").rows(),
+        rows=MetricsFile(run.workdir / names.METRICS).rows(),
         scores=run.recipe.metrics(test.outputs, test.y),
         best_epoch=summary.best_epoch,
     )
@@ -127,8 +128,3 @@ def _data_card(run: Run) -> dict[str, Any]:
         "input_shape": list(run.data.train.X.shape[1:]),
         "keep": dict(run.data.keep),
     }
-
-
-def _write(path: Path, text: str) -> None:
-    with disk_full_named(path, path.name):
-        path.write_text(text, encoding="utf-8")

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from training.compat import mx, tuned
-from training.config import JobConfig, differences, read_recorded, to_json
+from training.config import JobConfig, differences
 from training.console import Console
 from training.data.splits import Data
 from training.environment import Surroundings
-from training.errors import BadCheckpoint, BadInput, TrainingError, disk_full_named
+from training.errors import BadCheckpoint, BadInput, TrainingError
 from training.finalize import leave
 from training.trainer import devices
 from training.trainer.losses import batch_size
@@ -25,6 +25,7 @@ from training.trainer.run import Run
 from training.trainer.signals import StopRequest
 from training.trainer.timer import Clock
 from training.trainer.trainer import Training
+from training.workdir.settings import read_settings, write_settings
 from training.workdir.summary import DONE, FAILED, INTERRUPTED, Summary, is_done
 
 
@@ -62,7 +63,8 @@ def train_and_evaluate(
     )
     training = Training(run, console)
     training.resume()
-    _write_config(workdir, recipe, config)
+    workdir.mkdir(parents=True, exist_ok=True)
+    write_settings(workdir, recipe.name, config)
     return _to_the_end(run, training, console, stop)
 
 
@@ -83,7 +85,7 @@ def _to_the_end(run: Run, training: Training, console: Console, stop: StopReques
 def _check_workdir(workdir: Path, recipe: Recipe, config: JobConfig) -> None:
     if workdir.exists() and not workdir.is_dir():
         raise BadInput(f"{workdir} is a file.", "say a folder: --workdir runs/mine")
-    recorded = read_recorded(workdir)
+    recorded = read_settings(workdir)
     if not recorded:
         return
     if recorded.get("job") != recipe.name:
@@ -96,15 +98,6 @@ def _check_workdir(workdir: Path, recipe: Recipe, config: JobConfig) -> None:
         )
     if is_done(workdir):
         raise BadInput(f"{workdir} holds a finished run of {recipe.name}.", "take another --workdir to train again")
-
-
-def _write_config(workdir: Path, recipe: Recipe, config: JobConfig) -> None:
-    workdir.mkdir(parents=True, exist_ok=True)
-    path = workdir / "config.json"
-    aside = path.with_suffix(".aside")
-    with disk_full_named(path, "the settings"):
-        aside.write_text(to_json(recipe.name, config))
-        aside.replace(path)
 
 
 def _choose(recipe: Recipe, config: JobConfig, data: Data, *, gpu_required: bool) -> devices.Choice:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from infra.cli.render import table
 from infra.job.artifacts import as_number, left_nothing
+from infra.names import BEST_WEIGHTS, CURVES, ONNX, REPORT, SYMBOL, SYMBOL_WEIGHTS
 
 if TYPE_CHECKING:
     from infra.workflows.train import Outcome
@@ -25,18 +26,16 @@ def outcome(done: Outcome, summary: Mapping[str, Any], *, here: Path) -> str:
     if left_nothing(done.folder):
         rows.append(("files", _HOW_FILES_COME_HOME if done.cost.instance_type else _HERE_FILES_STAY))
     rows += [(label, _short(done.folder / name, here)) for label, name in _PIECES if (done.folder / name).exists()]
-    return table(rows) + (
-        _in_python(Path(_short(done.folder, here))) if (done.folder / "model-symbol.json").exists() else ""
-    )
+    return table(rows) + (_in_python(Path(_short(done.folder, here))) if (done.folder / SYMBOL).exists() else "")
 
 
 def _in_python(run: Path) -> str:
     """The lines that load what a job of the kit has learned."""
-    net = f"{str(run / 'model-symbol.json')!r}, ['data'], {str(run / 'model-0000.params')!r}"
+    net = f"{str(run / SYMBOL)!r}, ['data'], {str(run / SYMBOL_WEIGHTS)!r}"
     return (
         "\n\nin Python, in this folder:\n"
         "  import mxnet as mx\n"
-        f"  weights = mx.nd.load({str(run / 'best.params')!r})  # in code that has the net: net.load_parameters(...)\n"
+        f"  weights = mx.nd.load({str(run / BEST_WEIGHTS)!r})  # in code that has the net: net.load_parameters(...)\n"
         f"  net = mx.gluon.SymbolBlock.imports({net})  # net(X): what the run says of a batch X"
     )
 
@@ -57,16 +56,16 @@ def demo(done: Outcome, *, seconds: float, here: Path, summary: Mapping[str, Any
 
 def _trains_here(done: Outcome) -> str:
     """Nothing where a stand-in took the job's place: there is no MXNet here."""
-    return "`make train JOB=lenet` trains on this CPU, " if (done.folder / "best.params").exists() else ""
+    return "`make train JOB=lenet` trains on this CPU, " if (done.folder / BEST_WEIGHTS).exists() else ""
 
 
 _HOW_FILES_COME_HOME = "none: what a run writes beside its script, into ./out or below $RIG_RUN_DIR comes home"
 _HERE_FILES_STAY = "none below $RIG_RUN_DIR: what the run wrote beside its script stays there"
 _PIECES = [
-    ("report", "report.html"),
-    ("curves", "curves.png"),
-    ("weights", "best.params"),
-    ("onnx", "model.onnx"),
+    ("report", REPORT),
+    ("curves", CURVES),
+    ("weights", BEST_WEIGHTS),
+    ("onnx", ONNX),
     ("log", "train.log"),
 ]
 

@@ -19,7 +19,7 @@ from infra.host.sync import Arrival, pull, pull_ended, reopen, seal
 from infra.job.container import forget
 from infra.job.outcome import moment
 from infra.job.run import silent
-from infra.names import KIT_DIR, RUNS_DIR
+from infra.names import KIT_DIR, RUNS_DIR, SUMMARY
 from infra.remote.recorder import EXIT, JOB, LOG, MANIFEST, MARK
 
 _SHOWN = 20  # names in a message
@@ -114,7 +114,7 @@ def command_of(folder: Path) -> list[str]:
 
 def summary(folder: Path) -> Mapping[str, Any]:
     """What a job of the kit says of itself at its end (summary.json); empty for a program that writes its own."""
-    return ours(_json(folder / "summary.json"))
+    return ours(_json(folder / SUMMARY))
 
 
 def ours(found: Mapping[str, Any]) -> Mapping[str, Any]:

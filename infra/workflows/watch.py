@@ -11,7 +11,8 @@ from infra.guard.status import STATUS_FILE, Watch, watch
 from infra.host.connection import Host
 from infra.host.facts import RunFacts, ask_facts
 from infra.job.artifacts import as_ending
-from infra.names import RUNS_DIR
+from infra.names import METRICS, RUNS_DIR
+from infra.remote.recorder import EXIT, LOG
 from infra.workflows.context import Rig, open_host, running_instance
 from infra.workflows.status import Standing, standing_of
 from infra.workflows.train import find_run
@@ -44,8 +45,8 @@ class Watcher:
 
     def look(self) -> Glance:
         log, metrics, gpus, guard = (
-            self._said("tail", "-n", "1", f"{self._folder}/train.log"),
-            self._said("tail", "-n", "1", f"{self._folder}/metrics.jsonl"),
+            self._said("tail", "-n", "1", f"{self._folder}/{LOG}"),
+            self._said("tail", "-n", "1", f"{self._folder}/{METRICS}"),
             self._said("nvidia-smi", "--query-gpu=utilization.gpu,memory.used", "--format=csv,noheader,nounits"),
             self._said("cat", STATUS_FILE),
         )
@@ -58,7 +59,7 @@ class Watcher:
         )
 
     def ended(self) -> bool:
-        return bool(as_ending(self._said("cat", f"{self._folder}/exit.json")))
+        return bool(as_ending(self._said("cat", f"{self._folder}/{EXIT}")))
 
     def close(self) -> None:
         self._host.close()

@@ -12,6 +12,7 @@ import numpy as np
 
 from training.errors import BadInput
 from training.serve.forecaster import Array, Net
+from training.workdir.names import ONNX, SYMBOL, SYMBOL_WEIGHTS
 
 ENGINES = ("auto", "onnx", "mxnet")
 
@@ -20,9 +21,9 @@ def open_net(run: Path, engine: str) -> Net:
     """Raises BadInput where the file or the package that *engine* needs is missing. "auto" prefers ONNX: it starts in a
     tenth of the time and needs no MXNet on the machine that serves.
     """
-    onnx_there = (run / "model.onnx").is_file() and find_spec("onnxruntime") is not None
+    onnx_there = (run / ONNX).is_file() and find_spec("onnxruntime") is not None
     if engine == "onnx" or (engine == "auto" and onnx_there):
-        return _onnx(run / "model.onnx")
+        return _onnx(run / ONNX)
     return _mxnet(run)
 
 
@@ -55,7 +56,7 @@ def _damage_named(path: Path, *errors: type[Exception], hint: str) -> Iterator[N
 
 
 def _mxnet(run: Path) -> Net:
-    symbol, weights = run / "model-symbol.json", run / "model-0000.params"
+    symbol, weights = run / SYMBOL, run / SYMBOL_WEIGHTS
     for path in (symbol, weights):
         if not path.is_file():
             raise BadInput(f"{path} is not there", "is this the folder of a finished run?")

@@ -34,6 +34,7 @@ from training.serve.backends import ENGINES, open_net
 from training.serve.forecaster import Forecast, Forecaster
 from training.serve.rows import Arrived, cells_of, read_arriving
 from training.serve.tail import Piece, follow, read_whole
+from training.workdir.names import DATA_CARD
 
 STDIN = "-"
 HEADER = ("unit", "time", "probability", "life", "rows", "missing", "outside")
@@ -74,7 +75,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def read_preparation(run: Path) -> Preparation:
     """How the run *run* prepared its rows. Raises BadInput where it is no finished run of a job that forecasts."""
-    card = run / "data.json"
+    card = run / DATA_CARD
     try:
         return Preparation.from_json(json.loads(card.read_text())["keep"])
     except OSError as error:

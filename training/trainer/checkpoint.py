@@ -12,7 +12,6 @@ import errno
 import json
 import os
 import re
-import shutil
 import tempfile
 import zipfile
 from collections.abc import Mapping
@@ -20,10 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from training.compat import NDArray, mx
-from training.errors import BadCheckpoint, disk_full_named
+from training.errors import BadCheckpoint
+from training.workdir.atomic import replace_when_whole
 
 FORMAT = "gluon-rig checkpoint 1"
-ASIDE = ".gluon-rig-aside-"  # no file of a person's has such a name: durable copies leave it out
 _NAME = re.compile(r"step-(\d{8,})\.ckpt")
 
 
@@ -31,17 +30,15 @@ def save(folder: Path, step: int, arrays: Mapping[str, NDArray], state: Mapping[
     """Write the checkpoint of *step* and delete all but the newest *keep*. Raises DiskFull."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"step-{step:08d}.ckpt"
-    with disk_full_named(path, "a checkpoint"), tempfile.TemporaryDirectory(dir=folder, prefix=ASIDE) as aside:
-        whole = Path(aside) / path.name
-        _write(whole, Path(aside) / "arrays.params", arrays, {"format": FORMAT, "step": step, **state})
-        whole.replace(path)
-        _flush_folder(folder)
+    with replace_when_whole(path, "a checkpoint") as aside:
+        _write(aside, arrays, {"format": FORMAT, "step": step, **state})
     for old in _all(folder)[:-keep]:
         old.unlink()
     return path
 
 
-def _write(path: Path, arrays_path: Path, arrays: Mapping[str, NDArray], state: Mapping[str, Any]) -> None:
+def _write(path: Path, arrays: Mapping[str, NDArray], state: Mapping[str, Any]) -> None:
+    arrays_path = path.with_name("arrays.params")
     save_arrays(arrays_path, arrays)
     with path.open("wb") as file:
         with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
@@ -77,17 +74,8 @@ def _file_size(arrays: Mapping[str, NDArray]) -> int:
 
 def replace_arrays(path: Path, arrays: Mapping[str, NDArray]) -> None:
     """Write *arrays* to *path*, whole or not at all. Raises DiskFull."""
-    with disk_full_named(path, "the weights"), tempfile.TemporaryDirectory(dir=path.parent, prefix=ASIDE) as aside:
-        whole = Path(aside) / path.name
-        save_arrays(whole, arrays)
-        whole.replace(path)
-        _flush_folder(path.parent)
-
-
-def clear_aside(folder: Path) -> None:
-    """Remove what a killed run was writing; it has no name of its own yet, so nothing refers to it."""
-    for left in folder.glob(f"{ASIDE}*"):
-        shutil.rmtree(left, ignore_errors=True)
+    with replace_when_whole(path, "the weights") as aside:
+        save_arrays(aside, arrays)
 
 
 def newest(folder: Path) -> Path | None:
@@ -122,12 +110,3 @@ def _unusable(path: Path, why: str) -> BadCheckpoint:
     before = [other.name for other in _all(path.parent) if other != path]
     back = f"delete it to go on from {before[-1]}" if before else "delete it to begin anew"
     return BadCheckpoint(f"{path} {why}. It was left as it is.", back + "\nor take another --workdir")
-
-
-def _flush_folder(folder: Path) -> None:
-    # The rename itself is only durable once the folder is: https://man7.org/linux/man-pages/man2/fsync.2.html
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

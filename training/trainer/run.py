@@ -15,8 +15,7 @@ from training.trainer.devices import Choice
 from training.trainer.learner import Learner
 from training.trainer.recipe import Recipe
 from training.trainer.timer import Clock
-
-BEST = "best.params"
+from training.workdir.names import BEST_WEIGHTS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +32,7 @@ class Run:
     clock: Clock
 
     def save_best(self, weights: Mapping[str, NDArray]) -> None:
-        checkpoint.replace_arrays(self.workdir / BEST, weights)
+        checkpoint.replace_arrays(self.workdir / BEST_WEIGHTS, weights)
 
     def load_best(self) -> None:
-        self.learner.load_weights(mx.nd.load(str(self.workdir / BEST)))
+        self.learner.load_weights(mx.nd.load(str(self.workdir / BEST_WEIGHTS)))

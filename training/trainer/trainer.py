@@ -30,6 +30,8 @@ from training.trainer.losses import (
 from training.trainer.recipe import Scores
 from training.trainer.run import Run
 from training.trainer.signals import StopRequest
+from training.workdir import names
+from training.workdir.atomic import clear_aside
 from training.workdir.metrics import MetricsFile, Row
 from training.workdir.summary import Summary
 from training.workdir.tensorboard import EventLog
@@ -57,9 +59,9 @@ class Training:
     def __init__(self, run: Run, console: Console) -> None:
         self.run, self.console = run, console
         self.config, self.learner = run.config, run.learner
-        self.checkpoints = run.workdir / "checkpoints"
-        self.metrics = MetricsFile(run.workdir / "metrics.jsonl")
-        self.events = EventLog(run.workdir / "tb")
+        self.checkpoints = run.workdir / names.CHECKPOINTS
+        self.metrics = MetricsFile(run.workdir / names.METRICS)
+        self.events = EventLog(run.workdir / names.TENSORBOARD)
         self.position = Position()
         self.data_identity = run.data.identity()
         self.losses = Losses([])
@@ -82,7 +84,7 @@ class Training:
             self._take_over(path)
             self.console.say(f"going on from {path.name}: epoch {self.position.epoch + 1}, batch {self.position.batch}")
         for folder in (self.run.workdir, self.checkpoints):
-            checkpoint.clear_aside(folder)
+            clear_aside(folder)
         self.metrics.cut_back(self.position.step)
         self.events.begin(self.metrics.rows())
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from training.console import plain
 from training.errors import BadInput
+from training.workdir.names import SETTINGS, SUMMARY
 
 SHOWN = (
     "job",
@@ -35,7 +36,7 @@ def main(words: Sequence[str]) -> int:
 def table(runs: Sequence[Path]) -> str:
     """One column per run. Raises BadInput for a folder that holds no summary."""
     summaries = [_summary(run) for run in runs]
-    settings = [_read(run, "config.json") for run in runs]
+    settings = [_read(run, SETTINGS) for run in runs]
     rows = [("", _headings(runs))]
     rows += [(key, [_text(summary.get(key)) for summary in summaries]) for key in SHOWN]
     rows += [(f"test {name}", [_text(s["scores"].get(name)) for s in summaries]) for name in _names(summaries)]
@@ -67,9 +68,9 @@ def _settings(settings: Sequence[dict[str, Any]]) -> list[tuple[str, list[str]]]
 
 
 def _summary(run: Path) -> dict[str, Any]:
-    summary = _read(run, "summary.json")
+    summary = _read(run, SUMMARY)
     if not isinstance(summary.get("scores"), dict):
-        raise BadInput(f"{run / 'summary.json'} is damaged: it holds no scores.", "pull or copy the run again")
+        raise BadInput(f"{run / SUMMARY} is damaged: it holds no scores.", "pull or copy the run again")
     return summary
 
 

@@ -18,13 +18,13 @@ from unittest.mock import patch
 import numpy as np
 
 from training.compat import NDArray, mx
+from training.workdir.names import ONNX, SYMBOL, SYMBOL_WEIGHTS
 
 Array = np.ndarray[Any, Any]
 
 OPSET = 13
 IR_VERSION = 7  # the version that belongs to opset 13: https://onnx.ai/onnx/repo-docs/Versioning.html
 TOLERANCE = 1e-4
-NAME = "model"
 
 
 @dataclass(frozen=True)
@@ -39,8 +39,8 @@ def export_symbol(block: mx.gluon.HybridBlock, X: NDArray, workdir: Path) -> Pat
     """Write model-symbol.json and model-0000.params; *X* is a batch as the net takes it."""
     block.hybridize(static_alloc=True, static_shape=True)
     block(X)
-    block.export(str(workdir / NAME), epoch=0)
-    return workdir / f"{NAME}-symbol.json"
+    block.export(str(workdir / SYMBOL.removesuffix("-symbol.json")), epoch=0)
+    return workdir / SYMBOL
 
 
 def export_onnx(block: mx.gluon.HybridBlock, X: NDArray, workdir: Path) -> OnnxCheck:
@@ -48,11 +48,11 @@ def export_onnx(block: mx.gluon.HybridBlock, X: NDArray, workdir: Path) -> OnnxC
     missing = [name for name in ("onnx", "onnxruntime") if find_spec(name) is None]
     if missing:
         return OnnxCheck(None, f"no ONNX file: the package {' and '.join(missing)} is not installed")
-    path = workdir / f"{NAME}.onnx"
+    path = workdir / ONNX
     with _onnx_of_its_day():
         mx.onnx.export_model(
-            str(workdir / f"{NAME}-symbol.json"),
-            str(workdir / f"{NAME}-0000.params"),
+            str(workdir / SYMBOL),
+            str(workdir / SYMBOL_WEIGHTS),
             in_shapes=[X.shape],
             in_types=[np.float32],
             onnx_file_path=str(path),

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from training.errors import disk_full_named
+from training.workdir.atomic import replace_text
 
 Row = dict[str, Any]
 
@@ -32,10 +33,7 @@ class MetricsFile:
         if not self.path.exists():
             return
         kept = [row for row in self.rows() if row["step"] <= step]
-        aside = self.path.with_suffix(".aside")
-        with disk_full_named(self.path, "the metrics"):
-            aside.write_text("".join(json.dumps(row) + "\n" for row in kept))
-            aside.replace(self.path)
+        replace_text(self.path, "".join(json.dumps(row) + "\n" for row in kept), "the metrics")
 
 
 def _whole(lines: Iterable[str]) -> Iterable[Row]:

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from training.errors import disk_full_named
+from training.workdir.atomic import replace_text
+from training.workdir.names import MARK, SUMMARY
 
-MARK = "gluon-rig"  # any program may write a summary.json of its own; who carries the folder reads only this one
 DONE = "done"
 INTERRUPTED = "interrupted"
 FAILED = "failed"
@@ -35,16 +35,12 @@ class Summary:
     message: str = ""
 
     def write(self, workdir: Path) -> None:
-        path = workdir / "summary.json"
-        aside = path.with_suffix(".aside")
-        with disk_full_named(path, "the summary"):
-            aside.write_text(json.dumps({"by": MARK, **asdict(self)}, indent=2) + "\n")
-            aside.replace(path)
+        text = json.dumps({"by": MARK, **asdict(self)}, indent=2) + "\n"
+        replace_text(workdir / SUMMARY, text, "the summary")
 
 
 def is_done(workdir: Path) -> bool:
-    path = workdir / "summary.json"
     try:
-        return bool(json.loads(path.read_text()).get("reason") == DONE)
+        return bool(json.loads((workdir / SUMMARY).read_text()).get("reason") == DONE)
     except (OSError, ValueError, AttributeError):
         return False

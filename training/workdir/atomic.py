@@ -1,0 +1,49 @@
+"""Files that are there whole or not at all: written aside, flushed, renamed, and the folder flushed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from training.errors import disk_full_named
+from training.workdir.names import ASIDE
+
+
+@contextmanager
+def replace_when_whole(path: Path, what: str) -> Iterator[Path]:
+    """Give a path beside *path* to write and flush; when the block is done, that file takes the place of *path*.
+
+    Raises DiskFull, which says that *what* is lost; what stood at *path* stays then.
+    """
+    with disk_full_named(path, what), tempfile.TemporaryDirectory(dir=path.parent, prefix=ASIDE) as folder:
+        aside = Path(folder) / path.name
+        yield aside
+        aside.replace(path)
+        _flush_folder(path.parent)
+
+
+def replace_text(path: Path, text: str, what: str) -> None:
+    """Write *text* to *path*, whole or not at all. Raises DiskFull."""
+    with replace_when_whole(path, what) as aside, aside.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def clear_aside(folder: Path) -> None:
+    """Remove what a killed run was writing; it has no name of its own yet, so nothing refers to it."""
+    for left in folder.glob(f"{ASIDE}*"):
+        shutil.rmtree(left, ignore_errors=True)
+
+
+def _flush_folder(folder: Path) -> None:
+    # The rename itself is only durable once the folder is: https://man7.org/linux/man-pages/man2/fsync.2.html
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
