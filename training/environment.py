@@ -14,7 +14,7 @@ from training.errors import BadInput
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class RunEnvironment:
     """Where and for what money a run happens. Empty or zero: unknown."""
 
     usd_per_hour: float = 0.0
@@ -25,7 +25,7 @@ class Surroundings:
     pretended: bool = False
 
     @classmethod
-    def read(cls, environ: Mapping[str, str] = os.environ) -> Surroundings:
+    def read(cls, environ: Mapping[str, str] = os.environ) -> RunEnvironment:
         """Raises BadInput where RIG_USD_PER_HOUR is no price."""
         return cls(
             usd_per_hour=_price(environ.get("RIG_USD_PER_HOUR") or "0"),

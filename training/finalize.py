@@ -13,7 +13,6 @@ from training.errors import disk_full_named
 from training.report import curves
 from training.report.page import Report, page
 from training.trainer.evaluate import predict
-from training.trainer.losses import steps_per_epoch
 from training.trainer.recipe import Result
 from training.trainer.run import Run
 from training.workdir import names
@@ -25,23 +24,23 @@ from training.workdir.summary import Summary
 EXPORT_BATCH = 64
 
 
-def leave(run: Run, summary: Summary, console: Console) -> Summary:
+def finalize(run: Run, summary: Summary, console: Console) -> Summary:
     """Write everything; return the summary with the test scores. It is written last: with it the run is done."""
-    run.clock.switch("evaluating")
+    run.timer.switch("evaluating")
     run.load_best()
     result = _result(run, summary)
     if run.recipe.after is not None:
         result = replace(result, scores={**result.scores, **run.recipe.after(result, run.workdir)})
     replace_text(run.workdir / names.DATA_CARD, json.dumps(_data_card(run), indent=2) + "\n", "what predict needs")
-    run.clock.switch("exporting")
+    run.timer.switch("exporting")
     onnx = _export(run)
     console.say(onnx.said)
-    run.clock.switch("reporting")
+    run.timer.switch("reporting")
     summary = replace(
         summary, score=result.scores[run.recipe.best], scores=dict(result.scores), onnx_difference=onnx.difference
     )
     _draw_curves(run, result, console)
-    summary = replace(summary, seconds=round(run.clock.total(), 2))
+    summary = replace(summary, seconds=round(run.timer.total(), 2))
     replace_text(run.workdir / names.REPORT, page(_report(run, result, summary)), "the report")
     summary.write(run.workdir)
     said = "  ".join(f"{name} {number(value)}" for name, value in summary.scores.items())
@@ -68,7 +67,7 @@ def _draw_curves(run: Run, result: Result, console: Console) -> None:
             result.rows,
             metric=run.recipe.best,
             best_epoch=result.best_epoch,
-            steps_per_epoch=steps_per_epoch(run.config, len(run.data.train)),
+            steps_per_epoch=run.steps_per_epoch,
         )
     if said:
         console.say(said)
@@ -79,14 +78,14 @@ def _report(run: Run, result: Result, summary: Summary) -> Report:
         card=run.recipe.card,
         summary=summary,
         rows=result.rows,
-        steps_per_epoch=steps_per_epoch(run.config, len(run.data.train)),
-        seconds=run.clock.seconds(),
+        steps_per_epoch=run.steps_per_epoch,
+        seconds=run.timer.seconds(),
         settings=asdict(run.config),
         origin=_origin(run, summary),
         hardware=hardware.describe(),
         sections=[section(result) for section in run.recipe.sections],
-        usd_per_hour=run.around.usd_per_hour,
-        pretended=run.around.pretended,
+        usd_per_hour=run.environment.usd_per_hour,
+        pretended=run.environment.pretended,
     )
 
 
@@ -97,9 +96,9 @@ def _origin(run: Run, summary: Summary) -> dict[str, str]:
         "Data": run.data.source,
         "Checksum": run.data.checksum,
         "Examples": "{:,} to train, {:,} to validate, {:,} to test".format(*map(len, splits)),
-        "Git commit": run.around.git_commit,
-        "Run": run.around.run,
-        "Instance": run.around.instance_type,
+        "Git commit": run.environment.git_commit,
+        "Run": run.environment.run,
+        "Instance": run.environment.instance_type,
         "Device": f"{run.device} ({run.device.why})",
         "Process": tuned.removeprefix("process tuned: "),
         "ONNX": "not written" if onnx is None else f"largest relative difference {onnx:.1e} in onnxruntime",

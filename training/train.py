@@ -15,15 +15,16 @@ from training.compat import mx, tuned
 from training.config import JobConfig, differences
 from training.console import Console
 from training.data.splits import Data
-from training.environment import Surroundings
+from training.environment import RunEnvironment
 from training.errors import BadCheckpoint, BadInput, TrainingError
-from training.finalize import leave
+from training.finalize import finalize
 from training.trainer import devices
-from training.trainer.losses import batch_size
 from training.trainer.recipe import Recipe
 from training.trainer.run import Run
+from training.trainer.schedule import batch_size
 from training.trainer.signals import StopRequest
-from training.trainer.timer import Clock
+from training.trainer.summarize import summarize
+from training.trainer.timer import Timer
 from training.trainer.trainer import Training
 from training.workdir.settings import read_settings, write_settings
 from training.workdir.summary import DONE, FAILED, INTERRUPTED, Summary, is_done
@@ -42,13 +43,13 @@ def train_and_evaluate(
     A folder with a checkpoint is gone on with. Raises TrainingError; what was there before stays as it was.
     """
     console, stop = console or Console(), stop or StopRequest()
-    clock = Clock("reading data")
+    timer = Timer("reading data")
     _check_workdir(workdir, recipe, config)
     console.say(tuned)
     data = recipe.data(config).limited(config.limit)
-    clock.switch("starting up")
-    around = Surroundings.read()
-    chosen = _choose(recipe, config, data, gpu_required=around.gpu_required)
+    timer.switch("starting up")
+    environment = RunEnvironment.read()
+    chosen = _choose(recipe, config, data, gpu_required=environment.gpu_required)
     console.say(f"device {chosen}: {chosen.why}")
     learner = recipe.learner(config, data, chosen.devices)
     run = Run(
@@ -58,8 +59,8 @@ def train_and_evaluate(
         data=data,
         learner=learner,
         device=chosen,
-        around=around,
-        clock=clock,
+        environment=environment,
+        timer=timer,
     )
     training = Training(run, console)
     training.resume()
@@ -71,12 +72,12 @@ def train_and_evaluate(
 def _to_the_end(run: Run, training: Training, console: Console, stop: StopRequest) -> Summary:
     try:
         if training.fit(stop):
-            return leave(run, training.summary(DONE), console)
+            return finalize(run, summarize(run, training.position, DONE), console)
     except TrainingError as error:
         with suppress(TrainingError):  # a full disk takes this file too, and the first reason is the one to hear
-            training.summary(FAILED, message=error.cause).write(run.workdir)
+            summarize(run, training.position, FAILED, error.cause).write(run.workdir)
         raise
-    summary = training.summary(INTERRUPTED, message=stop.signal_name)
+    summary = summarize(run, training.position, INTERRUPTED, stop.signal_name)
     summary.write(run.workdir)
     console.say(f"stopped by {stop.signal_name} after step {summary.steps}; the same work folder goes on from there")
     return summary

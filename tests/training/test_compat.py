@@ -13,9 +13,9 @@ import pytest
 from training.compat import PARALLEL_SIZE, SPIN_COUNT, mend_numpy, physical_cores, tune
 from training.config import JobConfig
 from training.console import Console, duration, number
-from training.environment import Surroundings
-from training.trainer.losses import epoch_order, learning_rate
-from training.trainer.timer import Clock
+from training.environment import RunEnvironment
+from training.trainer.schedule import epoch_order, learning_rate
+from training.trainer.timer import Timer
 
 THREADS = Path("/proc/self/task")  # Linux
 
@@ -100,12 +100,12 @@ def test_numbers_keep_the_digits_that_matter(value: float, said: str) -> None:
 
 
 def test_each_second_is_counted_once() -> None:
-    clock = Clock("reading")
-    clock.switch("training")
-    clock.add({"training": 100.0})
+    timer = Timer("reading")
+    timer.switch("training")
+    timer.add({"training": 100.0})
 
-    assert set(clock.seconds()) == {"reading", "training"}
-    assert clock.total() == pytest.approx(100, abs=5)
+    assert set(timer.seconds()) == {"reading", "training"}
+    assert timer.total() == pytest.approx(100, abs=5)
 
 
 def test_the_order_of_an_epoch_depends_on_seed_and_epoch_alone() -> None:
@@ -128,6 +128,6 @@ def test_a_schedule_falls_to_a_hundredth_unless_constant(schedule: str, middle: 
 def test_the_surroundings_are_read_from_the_environment() -> None:
     environ = {"RIG_USD_PER_HOUR": "0.53", "RIG_INSTANCE_TYPE": "g4dn.xlarge", "RIG_RUN": "r1", "RIG_GIT_COMMIT": "abc"}
 
-    assert Surroundings.read({**environ, "RIG_REQUIRE_GPU": "1"}) == Surroundings(
+    assert RunEnvironment.read({**environ, "RIG_REQUIRE_GPU": "1"}) == RunEnvironment(
         0.53, "g4dn.xlarge", "r1", "abc", True
     )

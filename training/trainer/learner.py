@@ -90,21 +90,20 @@ class GluonLearner:
         self.update = update(list(dict.fromkeys(self._parameters().values())), config, self.devices)
 
     def step(self, X: NDArray, y: NDArray, lr: float) -> NDArray:
-        shares = zip(self._split(X), self._split(y), strict=True)
-        losses = [self._backward(X_part, y_part) for X_part, y_part in shares]
-        self.update.apply(len(X), lr)
-        first = losses[0]
-        return first if len(losses) == 1 else mx.nd.add_n(*(loss.as_in_context(first.context) for loss in losses))
+        """One step: the batch, shared among the devices; the loss recorded; its gradients; the weights moved.
 
-    def _backward(self, X: NDArray, y: NDArray) -> NDArray:
-        if self.augment is not None:
-            X = self.augment(X)
-        X = self.prepare(X)
-        with mx.autograd.record():
-            loss = self._whole(X, y)
-            with self.update.scaled(loss) as scaled:
-                mx.autograd.backward(scaled)
-        return loss
+        X (n, ...) and y (n,) or (n, k) lie at `home`; returns the sum of the n losses, shape (1,), not yet computed.
+        """
+        losses = []
+        for X_share, y_share in zip(self._split(X), self._split(y), strict=True):
+            inputs = self.prepare(self.augment(X_share) if self.augment is not None else X_share)
+            with mx.autograd.record():
+                loss = self._whole(inputs, y_share)
+                with self.update.scale(loss) as scaled:
+                    mx.autograd.backward(scaled)
+            losses.append(loss)
+        self.update.apply(len(X), lr)  # the gradients are sums over the shares, so the batch's size divides them
+        return _add(losses)
 
     def _split(self, batch: NDArray) -> list[NDArray]:
         if len(self.devices) == 1:
@@ -137,6 +136,11 @@ class GluonLearner:
     def _parameters(self) -> dict[str, Any]:
         # Structural names ("0.weight") stay the same in every process; collect_params() counts blocks ever made.
         return dict(self.net._collect_params_with_prefix())
+
+
+def _add(losses: Sequence[NDArray]) -> NDArray:
+    first = losses[0]
+    return first if len(losses) == 1 else mx.nd.add_n(*(loss.as_in_context(first.context) for loss in losses))
 
 
 def _has_dropout(block: mx.gluon.Block) -> bool:

@@ -1,49 +1,18 @@
-"""Where a run stands: the position in the epochs, the losses not yet logged, the best score so far."""
+"""The losses of the steps not yet logged, how long they stay on the device, and what is no finite number."""
 
 from __future__ import annotations
 
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
 
-import numpy as np
-
-from training.compat import NDArray, mx
-from training.config import JobConfig
+from training.compat import NDArray
 from training.errors import NonFiniteLoss
-from training.trainer.recipe import Array
 
 NOT_FINITE_HINT = (
     "take a smaller lr, or clip=1, and another --workdir; the checkpoints from before the trouble stay where they are"
 )
-
-
-@dataclass
-class Position:
-    """Everything here goes into a checkpoint, as JSON: floats survive it exactly."""
-
-    step: int = 0
-    """Steps done in the whole run."""
-    epoch: int = 0
-    """Epochs done."""
-    batch: int = 0
-    """Batches done in the present epoch."""
-    epoch_loss: float = 0.0
-    """Sum of the losses read in the present epoch."""
-    pending: list[float] = field(default_factory=list)
-    """Losses of the steps since the last log row, one per step."""
-    best_score: float | None = None
-    best_epoch: int = 0
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, recorded: Mapping[str, Any]) -> Position:
-        return cls(**recorded)
 
 
 class Losses:
@@ -76,14 +45,14 @@ class Losses:
         settled = step - len(self._unread)
         done = settled - len(self._read)
         while (end := (done // interval + 1) * interval) <= settled:
-            _check(self._read[: end - done], end, step)
+            _require_finite(self._read[: end - done], end, step)
             taken, self._read = self._read[: end - done], self._read[end - done :]
             yield end, taken
             done = end
 
     def rest(self, step: int) -> list[float]:
         """Those that are settled and that no row has yet; *step*: the last one settled. Raises NonFiniteLoss."""
-        _check(self._read, step, step)
+        _require_finite(self._read, step, step)
         return list(self._read)
 
     def clear(self) -> None:
@@ -91,7 +60,7 @@ class Losses:
         self._unread.clear()
 
 
-class Lead:
+class InFlightWindow:
     """How far Python runs ahead of the device: far enough to keep it busy, never more than some seconds.
 
     On the CPU each wait costs about 10 ms, however many steps it is for: Python comes back to cores that are all taken.
@@ -109,13 +78,16 @@ class Lead:
     def begin(self) -> None:
         self._steps, self._since = 0, self._now()
 
-    def due(self) -> bool:
+    def is_due(self) -> bool:
         """Once per step: whether the steps of the stride before this one are to be waited for now."""
         self._steps += 1
         return self._steps >= self.stride
 
-    def waited(self, steps: int) -> None:
-        """*steps* were waited for: another number than the stride, where the stride was changed before them."""
+    def fit(self, steps: int) -> None:
+        """Fit the stride to the time that *steps* steps took, which were waited for just now.
+
+        They are another number than the stride where the stride was changed before them.
+        """
         if steps:
             stride_s = (self._now() - self._since) * self.stride / steps
             if stride_s < self.LEAST_S:
@@ -125,7 +97,7 @@ class Lead:
         self.begin()
 
 
-def _check(values: Sequence[float], last: int, now: int) -> None:
+def _require_finite(values: Sequence[float], last: int, now: int) -> None:
     """*values*: losses of the steps that end with *last*."""
     for step, value in enumerate(values, last - len(values) + 1):
         if not math.isfinite(value):
@@ -133,34 +105,3 @@ def _check(values: Sequence[float], last: int, now: int) -> None:
                 f"The loss became {value} at step {step} (noticed at step {now}).",
                 NOT_FINITE_HINT,
             )
-
-
-def batch_size(config: JobConfig, examples: int) -> int:
-    """Fewer examples than a batch: then that is the batch."""
-    return min(config.batch_size, examples)
-
-
-def steps_per_epoch(config: JobConfig, examples: int) -> int:
-    return examples // batch_size(config, examples)
-
-
-def epoch_order(examples: int, seed: int, epoch: int) -> Array:
-    """The order of the examples in *epoch*: depends on nothing else, so that a resumed run finds it again."""
-    return np.random.RandomState([seed % 2**32, epoch]).permutation(examples)
-
-
-def reseed(seed: int, step: int) -> None:
-    """Begin all random numbers anew from (*seed*, *step*): MXNet's own state cannot be read back into a checkpoint.
-
-    Knuth's multiplicative hash keeps neighbouring steps apart.
-    """
-    number = (seed * 1_000_003 + step * 2_654_435_761) % 2**31
-    mx.random.seed(number)
-    np.random.seed(number)
-
-
-def learning_rate(config: JobConfig, step: int, steps: int) -> float:
-    """The rate at *step* (from 0) of *steps*: the schedules end at a hundredth of where they begin."""
-    done = step / max(steps, 1)
-    left = {"constant": 1.0, "linear": 1 - done, "cosine": (1 + math.cos(math.pi * done)) / 2}[config.schedule]
-    return config.lr * (0.01 + 0.99 * left)

@@ -17,7 +17,7 @@ class Update(Protocol):
     def apply(self, batch_size: int, lr: float) -> None:
         """Move every weight once. The gradients are sums over *batch_size* examples."""
 
-    def scaled(self, loss: NDArray) -> AbstractContextManager[NDArray]:
+    def scale(self, loss: NDArray) -> AbstractContextManager[NDArray]:
         """The loss to call backward on (mixed precision scales it)."""
 
     def state(self) -> dict[str, NDArray]: ...
@@ -44,7 +44,7 @@ class TrainerUpdate:
         self.trainer.set_learning_rate(lr)
         self.trainer.step(batch_size)
 
-    def scaled(self, loss: NDArray) -> AbstractContextManager[NDArray]:
+    def scale(self, loss: NDArray) -> AbstractContextManager[NDArray]:
         return nullcontext(loss)
 
     # The updaters' states are plain arrays; Trainer.save_states would pickle them together with code.
@@ -122,7 +122,7 @@ class ManualUpdate:
             velocity[:] = self.config.momentum * velocity - lr * (gradient + self.config.wd * w)
             w[:] = w + velocity
 
-    def scaled(self, loss: NDArray) -> AbstractContextManager[NDArray]:
+    def scale(self, loss: NDArray) -> AbstractContextManager[NDArray]:
         return nullcontext(loss)
 
     def state(self) -> dict[str, NDArray]:
@@ -155,7 +155,7 @@ class MixedPrecisionUpdate(TrainerUpdate):
         super().__init__(parameters, config, devices)
         _amp().init_trainer(self.trainer)
 
-    def scaled(self, loss: NDArray) -> AbstractContextManager[NDArray]:
+    def scale(self, loss: NDArray) -> AbstractContextManager[NDArray]:
         return cast("AbstractContextManager[NDArray]", _amp().scale_loss(loss, self.trainer))
 
     def counts(self) -> dict[str, Any]:

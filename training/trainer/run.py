@@ -9,18 +9,19 @@ from pathlib import Path
 from training.compat import NDArray, mx
 from training.config import JobConfig
 from training.data.splits import Data
-from training.environment import Surroundings
+from training.environment import RunEnvironment
 from training.trainer import checkpoint
 from training.trainer.devices import Choice
 from training.trainer.learner import Learner
 from training.trainer.recipe import Recipe
-from training.trainer.timer import Clock
+from training.trainer.schedule import batch_size, steps_per_epoch
+from training.trainer.timer import Timer
 from training.workdir.names import BEST_WEIGHTS
 
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """One run: what is done, with what, where. Only the learner and the clock move."""
+    """One run: what is done, with what, where. Only the learner and the timer move."""
 
     recipe: Recipe
     config: JobConfig
@@ -28,8 +29,25 @@ class Run:
     data: Data
     learner: Learner
     device: Choice
-    around: Surroundings
-    clock: Clock
+    environment: RunEnvironment
+    timer: Timer
+
+    @property
+    def batch_size(self) -> int:
+        return batch_size(self.config, len(self.data.train))
+
+    @property
+    def steps_per_epoch(self) -> int:
+        return steps_per_epoch(self.config, len(self.data.train))
+
+    @property
+    def steps(self) -> int:
+        """In the whole run."""
+        return self.steps_per_epoch * self.config.num_epochs
+
+    def samples_per_s(self, step: int) -> float:
+        """Of the first *step* steps, by the time spent training."""
+        return step * self.batch_size / max(self.timer.seconds().get("training", 0.0), 1e-9)
 
     def save_best(self, weights: Mapping[str, NDArray]) -> None:
         checkpoint.replace_arrays(self.workdir / BEST_WEIGHTS, weights)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 
 
-class Clock:
+class Timer:
     """One activity is on at a time, so that each second is counted once."""
 
     def __init__(self, activity: str) -> None:

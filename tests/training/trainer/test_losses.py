@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from training.compat import mx
 from training.errors import NonFiniteLoss
-from training.trainer.losses import Lead, Losses
+from training.trainer.losses import InFlightWindow, Losses
 
 Rows = list[tuple[int, list[float]]]
 
@@ -59,16 +59,16 @@ def test_a_loss_that_is_not_finite_is_named_after_the_good_rows_before_it_were_g
 @pytest.mark.parametrize("step_s", [0.0001, 0.0016, 0.01, 0.3, 0.7, 5.0])
 def test_python_is_never_long_ahead_of_the_device_nor_waits_more_often_than_it_must(step_s: float) -> None:
     clock, queued = [0.0], 0
-    lead = Lead(now=lambda: clock[0])
+    window = InFlightWindow(now=lambda: clock[0])
     ahead, waits = [], 0
     for _ in range(100_000):
         queued += 1
         ahead.append(queued * step_s)
-        if lead.due():
-            done = max(0, queued - lead.stride)
+        if window.is_due():
+            done = max(0, queued - window.stride)
             clock[0] += done * step_s
             queued, waits = queued - done, waits + 1
-            lead.waited(done)
+            window.fit(done)
 
-    assert max(ahead) <= max(2 * Lead.MOST_S, 2 * step_s)
-    assert waits <= max(clock[0] / Lead.LEAST_S, 100_000 if step_s > Lead.LEAST_S else 0) + 20
+    assert max(ahead) <= max(2 * InFlightWindow.MOST_S, 2 * step_s)
+    assert waits <= max(clock[0] / InFlightWindow.LEAST_S, 100_000 if step_s > InFlightWindow.LEAST_S else 0) + 20
