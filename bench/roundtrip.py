@@ -27,10 +27,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(PROJECT), str(PROJECT / "tests" / "host")]
-
-from cutting import Proxy
-from sshserver import Server, ssh_server
+sys.path.insert(0, str(PROJECT))
 
 from infra.host import command_lines
 from infra.host.connection import Host
@@ -43,6 +40,8 @@ from infra.host.target import Target
 from infra.job import artifacts, docker_image, run
 from infra.job.container import Container
 from infra.job.outcome import judge
+from tests.host.cutting_proxy import Proxy
+from tests.host.ssh_server import Server, ssh_server
 
 LINE_S = 0.080  # there and back
 SCRIPT = "import os; open(os.environ['RIG_RUN_DIR'] + '/weights', 'w').write('learned'); print('done')\n"

@@ -182,7 +182,7 @@ def _torch_net(name: str, nn: Any, torch: Any) -> Any:
         return nn.Sequential(nn.Linear(784, 256), nn.ReLU(), nn.Linear(256, 256), nn.ReLU(), nn.Linear(256, 10))
     if name == "lstm":
 
-        class LastOfLstm(nn.Module):  # type: ignore[misc,name-defined]
+        class LastOfLstm(nn.Module):
             def __init__(self) -> None:
                 super().__init__()
                 self.lstm, self.out = nn.LSTM(14, 64, batch_first=True), nn.Linear(64, 1)
@@ -192,7 +192,7 @@ def _torch_net(name: str, nn: Any, torch: Any) -> Any:
 
         return LastOfLstm()
 
-    class Residual(nn.Module):  # type: ignore[misc,name-defined]
+    class Residual(nn.Module):
         def __init__(self, before: int, after: int, stride: int) -> None:
             super().__init__()
             self.body = nn.Sequential(

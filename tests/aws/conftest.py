@@ -23,6 +23,7 @@ import botocore.session
 import moto.settings
 import pytest
 from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
 from botocore.exceptions import ClientError
 from moto import mock_aws
 from moto.ec2.models import amis
@@ -154,10 +155,11 @@ def refuse(
 
 def seed_images(region: str) -> None:
     """The Deep Learning AMI parameters. moto has none, and its PutParameter refuses names below /aws."""
+    new_parameter: Any = Parameter  # its own types say that it is abstract, and that it wants a datetime
     for image in json.loads(AMIS.read_text()):
         for name in image.get("description", "").split():
             ssm_backends[ACCOUNT][region]._parameters[name].append(
-                Parameter(
+                new_parameter(
                     account_id=ACCOUNT,
                     name=name,
                     value=image["ami_id"],
@@ -187,12 +189,9 @@ def mend_client_tokens(session: Session) -> None:
             return None
         asked, parsed = known[token]
         if asked != body:
-            error = {
-                "Code": "IdempotentParameterMismatch",
-                "Message": "Arguments on this idempotent request are inconsistent",
-            }
-            raise ClientError({"Error": error}, "RunInstances")
-        return AWSResponse("https://ec2", 200, {}, None), parsed
+            message = "Arguments on this idempotent request are inconsistent"
+            raise ClientError({"Error": {"Code": "IdempotentParameterMismatch", "Message": message}}, "RunInstances")
+        return AWSResponse("https://ec2", 200, HTTPHeaders(), None), parsed
 
     def after(parsed: Any, context: dict[str, Any], http_response: Any, **_: Any) -> None:
         token, body = context["request"]

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
 from botocore.exceptions import ClientError
 
 from infra.aws.client.session import Session
@@ -72,4 +73,4 @@ def answer_quota(session: Session, operation: str, values: Mapping[str, float]) 
 
 
 def ok(parsed: dict[str, Any]) -> tuple[AWSResponse, dict[str, Any]]:
-    return AWSResponse("https://aws", 200, {}, None), parsed
+    return AWSResponse("https://aws", 200, HTTPHeaders(), None), parsed

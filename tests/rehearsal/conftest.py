@@ -106,7 +106,8 @@ class Rehearsal:
 
     def client(self, service: str) -> Any:
         if service not in self.clients:
-            self.clients[service] = boto3.client(
+            open_client: Any = boto3.client  # its stubs know a client by its literal name only
+            self.clients[service] = open_client(
                 service, region_name="us-east-1", endpoint_url=self.cloud.endpoint_url, aws_access_key_id="rehearsal",
                 aws_secret_access_key=self.cloud.secret, config=Config(retries={"total_max_attempts": 1}),
             )  # fmt: skip

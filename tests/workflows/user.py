@@ -80,7 +80,8 @@ def aws(cloud: client.Cloud, service: str) -> Any:
 @functools.cache
 def aws_client(service: str, endpoint_url: str, secret: str) -> Any:
     """boto3 reads a model of some megabytes for each client, which takes longer than a question."""
-    return boto3.client(
+    open_client: Any = boto3.client  # its stubs know a client by its literal name only
+    return open_client(
         service,
         region_name="us-east-1",
         endpoint_url=endpoint_url,

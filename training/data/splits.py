@@ -59,7 +59,8 @@ class Data:
 
     def identity(self) -> dict[str, str]:
         """What a resumed run must find again: the sizes of the splits, and a checksum of what it learns from."""
-        learned_from = zlib.crc32(np.ascontiguousarray(self.train.y), zlib.crc32(np.ascontiguousarray(self.train.X)))
+        X, y = (np.ascontiguousarray(part).data for part in (self.train.X, self.train.y))
+        learned_from = zlib.crc32(y, zlib.crc32(X))
         return {
             "examples": f"{len(self.train):,} + {len(self.valid):,} + {len(self.test):,}",
             "training set": f"crc32 {learned_from:08x}",

@@ -50,4 +50,4 @@ def _then_mend_downloads(loader: "Any") -> None:
 
 def install() -> None:
     if "mxnet" not in sys.modules and not any(type(finder).__name__ == "BeforeMxnet" for finder in sys.meta_path):
-        sys.meta_path.insert(0, BeforeMxnet())  # type: ignore[arg-type]
+        sys.meta_path.insert(0, BeforeMxnet())

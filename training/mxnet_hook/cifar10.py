@@ -30,7 +30,8 @@ def binary(place: Path, name: str) -> bytes:
     part, number = ("test", 0) if name in TEST else ("train", TRAIN.index(name))
     marks = labels(labels_file(place, part))[number * ROWS : (number + 1) * ROWS].astype(np.uint8)
     rows = pixels(place / f"{name}.png").transpose(0, 3, 1, 2).reshape(ROWS, -1)
-    return np.concatenate([marks[:, None], rows], axis=1).tobytes()
+    content: bytes = np.concatenate([marks[:, None], rows], axis=1).tobytes()
+    return content
 
 
 def pixels(path: Path) -> Array:

@@ -7,6 +7,7 @@ https://numpy.org/doc/stable/release/1.20.0-notes.html (deprecated there, gone i
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from importlib.util import find_spec
 from typing import Any
 
@@ -46,14 +47,18 @@ def mend_numpy(numpy: Any = None) -> None:
     if numpy is None:
         import numpy
     for name, value in (_PYTHON_TYPES | _CONSTANTS).items():
-        _restore(numpy, name, lambda value=value: value)
+        _restore(numpy, name, partial(_constant, value))
     for name, now in _RENAMED.items():
-        _restore(numpy, name, lambda now=now: getattr(numpy, now))
+        _restore(numpy, name, partial(getattr, numpy, now))
     _restore(numpy, "msort", lambda: lambda a: numpy.sort(a, axis=0))
     _restore(numpy, "asscalar", lambda: lambda a: a.item())
     _restore(numpy, "asfarray", lambda: lambda a, dtype=numpy.float64: numpy.asarray(a, dtype))
     for name in _FINANCE:
-        _restore(numpy, name, lambda name=name: _gone(name))
+        _restore(numpy, name, partial(_gone, name))
+
+
+def _constant(value: Any) -> Any:
+    return value
 
 
 def _restore(numpy: Any, name: str, find: Callable[[], Any]) -> None:

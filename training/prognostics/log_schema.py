@@ -143,7 +143,7 @@ def _wrong_columns(given: Mapping[str, Any]) -> list[str]:
 
 
 def _is(value: Any, kind: type) -> bool:
-    return isinstance(value, kind) and (kind is not list or all(isinstance(part, str) for part in value))
+    return isinstance(value, kind) and (not isinstance(value, list) or all(isinstance(part, str) for part in value))
 
 
 def _expand(folder: Path, patterns: list[str], problems: list[str]) -> tuple[Path, ...]:

@@ -31,7 +31,7 @@ def _onnx(path: Path) -> Net:
     if not path.is_file():
         raise BadInput(f"{path} is not there", "take --engine mxnet, or train again with the package onnx installed")
     try:
-        import onnxruntime  # type: ignore[import-untyped]
+        import onnxruntime
     except ModuleNotFoundError as error:
         raise BadInput("onnxruntime is not installed", "pip install onnxruntime, or take --engine mxnet") from error
     options = onnxruntime.SessionOptions()
