@@ -34,7 +34,7 @@ def finalize(run: Run, summary: Summary, console: Console) -> Summary:
     replace_text(run.workdir / names.DATA_CARD, json.dumps(_data_card(run), indent=2) + "\n", "what predict needs")
     run.timer.switch("exporting")
     onnx = _export(run)
-    console.say(onnx.said)
+    console.say(onnx.message)
     run.timer.switch("reporting")
     summary = replace(
         summary, score=result.scores[run.recipe.best], scores=dict(result.scores), onnx_difference=onnx.difference

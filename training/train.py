@@ -46,7 +46,7 @@ def train_and_evaluate(
     timer = Timer("reading data")
     _check_workdir(workdir, recipe, config)
     console.say(tuned)
-    data = recipe.data(config).limited(config.limit)
+    data = recipe.data(config).limit(config.limit)
     timer.switch("starting up")
     environment = RunEnvironment.read()
     chosen = _choose(recipe, config, data, gpu_required=environment.gpu_required)

@@ -24,7 +24,10 @@ Array = np.ndarray[Any, Any]
 
 
 def decode(raw: bytes, name: str) -> Array:
-    """The uint8 array in idx bytes; *name* is for the error."""
+    """The uint8 array in idx bytes, of any shape, which they state; *name* is for the error. Raises BadData.
+
+    The format: http://yann.lecun.com/exdb/mnist/ ("THE IDX FILE FORMAT").
+    """
     if len(raw) < 4 or raw[:3] != bytes((0, 0, UNSIGNED_BYTE)):
         raise BadData(f"{name} is not an idx file of bytes.", "fetch it again")
     dimensions = raw[3]
@@ -51,8 +54,11 @@ def _file(folder: Path, part: str) -> Path | None:
 
 
 def read_checked(files: Mapping[str, Path], md5: Mapping[str, str]) -> dict[str, Array]:
-    """Read the four files; each must have its published MD5 (of the unpacked bytes). Raises BadData, naming it."""
-    return decoded_checked({part: (str(path), _reader(path)) for part, path in files.items()}, md5)
+    """Read the four files: images (n, height, width) and labels (n,), uint8, by part.
+
+    Each must have its published MD5 (of the unpacked bytes). Raises BadData, naming it.
+    """
+    return decode_checked({part: (str(path), _reader(path)) for part, path in files.items()}, md5)
 
 
 def _reader(path: Path) -> Callable[[], bytes]:
@@ -65,7 +71,8 @@ def _reader(path: Path) -> Callable[[], bytes]:
     return read
 
 
-def decoded_checked(raw: Mapping[str, tuple[str, Callable[[], bytes]]], md5: Mapping[str, str]) -> dict[str, Array]:
+def decode_checked(raw: Mapping[str, tuple[str, Callable[[], bytes]]], md5: Mapping[str, str]) -> dict[str, Array]:
+    """The same from readers by part, each with a name for the error: arrays of the shapes that the bytes state."""
     arrays = {}
     for part, (name, read) in raw.items():
         content = read()

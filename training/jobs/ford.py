@@ -56,8 +56,8 @@ def _split(folder: Path, subset: str, part: str) -> Split:
     return Split(noise.X, noise.y)
 
 
-def turned(X: NDArray) -> NDArray:
-    """Half of the rows upside down, half of them backwards, each drawn by itself."""
+def flip_randomly(X: NDArray) -> NDArray:
+    """(n, 500) to (n, 500): half of the rows upside down, half of them backwards, each drawn by itself."""
     upside_down, backwards = (mx.nd.random.uniform(shape=(len(X), 1), ctx=X.context) < 0.5 for _ in range(2))
     X = X * (1 - 2 * upside_down)
     return X + backwards * (mx.nd.flip(X, axis=1) - X)
@@ -72,7 +72,7 @@ def learner(config: Config, data: Data, devices: Sequence[Any]) -> Learner:
         config,
         devices,
         example=first_batch(data, config),
-        augment=turned,
+        augment=flip_randomly,
     )
 
 

@@ -17,7 +17,7 @@ from training.config import JobConfig, option
 from training.data import mnist
 from training.data.splits import Data
 from training.environment import data_folder
-from training.nets.images import scaled
+from training.nets.images import scale_pixels
 from training.nets.lenet import lenet
 from training.report.images import confusion, mistakes
 from training.trainer.learner import GluonLearner, Learner
@@ -45,7 +45,7 @@ def learner(config: Config, data: Data, devices: Sequence[Any]) -> Learner:
         config,
         devices,
         example=first_batch(data, config),
-        prepare=scaled,
+        prepare=scale_pixels,
         update=ManualUpdate if config.update == "manual" else TrainerUpdate,
     )
 

@@ -43,6 +43,7 @@ def net(X: NDArray, weights: Weights) -> NDArray:
 
 
 def squared_loss(output: NDArray, y: NDArray) -> NDArray:
+    """(n,), (n,) -> (n,): half of the square, as Gluon's L2Loss."""
     return (output - y) ** 2 / 2
 
 
@@ -53,7 +54,7 @@ def sgd(weights: Weights, lr: float, batch_size: int) -> None:
 
 
 def minibatches(X: NDArray, y: NDArray, batch_size: int, order: Array) -> Iterator[tuple[NDArray, NDArray]]:
-    """Walk through the examples in the given (random) order, *batch_size* at a time; a rest is left out."""
+    """X (n, 2), y (n,) in the *order* (n,), *batch_size* at a time; a rest is left out."""
     for start in range(0, len(order) - batch_size + 1, batch_size):
         chosen = mx.nd.array(order[start : start + batch_size], dtype="int32")
         yield X.take(chosen), y.take(chosen)

@@ -18,7 +18,7 @@ from training.data import fashion
 from training.data.splits import Data
 from training.environment import data_folder
 from training.errors import BadInput
-from training.nets.images import flat_scaled
+from training.nets.images import scale_and_flatten
 from training.nets.mlp import mlp
 from training.report.images import confusion, mistakes
 from training.trainer.learner import GluonLearner, Learner
@@ -53,7 +53,7 @@ def learner(config: Config, data: Data, devices: Sequence[Any]) -> Learner:
         config,
         devices,
         example=first_batch(data, config),
-        prepare=flat_scaled,
+        prepare=scale_and_flatten,
         initializer=mx.init.Normal(0.05),
     )
 

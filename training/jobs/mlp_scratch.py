@@ -17,7 +17,7 @@ from training.data.splits import Data
 from training.errors import BadInput
 from training.jobs import mlp
 from training.jobs.softmax_scratch import cross_entropy
-from training.nets.images import flat_scaled
+from training.nets.images import scale_and_flatten
 from training.nets.mlp import mlp as gluon_mlp
 from training.report.images import confusion, mistakes
 from training.trainer.learner import Learner
@@ -33,14 +33,17 @@ class Config(mlp.Config):
 
 
 def relu(x: NDArray) -> NDArray:
+    """Of each number, in any shape."""
     return mx.nd.maximum(x, 0)
 
 
 def sigmoid(x: NDArray) -> NDArray:
+    """Of each number, in any shape: 0..1."""
     return 1 / (1 + (-x).exp())
 
 
 def tanh(x: NDArray) -> NDArray:
+    """Of each number, in any shape: -1..1."""
     return 2 * sigmoid(2 * x) - 1
 
 
@@ -48,7 +51,10 @@ ACTIVATIONS = {"relu": relu, "sigmoid": sigmoid, "tanh": tanh}
 
 
 def dropout(x: NDArray, rate: float) -> NDArray:
-    """Silence a share of *x* while training, and raise the rest so that the mean stays."""
+    """Silence a share of *x*, of any shape, while training, and raise the rest so that the mean stays.
+
+    Srivastava and others 2014: https://jmlr.org/papers/v15/srivastava14a.html
+    """
     if rate == 0 or not mx.autograd.is_training():
         return x
     kept = mx.nd.random.uniform(0, 1, shape=x.shape) >= rate
@@ -88,7 +94,7 @@ def learner(config: Config, data: Data, devices: Sequence[Any]) -> Learner:
         loss=cross_entropy,
         update=sgd,
         twin=lambda: gluon_mlp([hidden], CLASSES, activation=config.activation),
-        prepare=flat_scaled,
+        prepare=scale_and_flatten,
         draws=config.dropout > 0,
     )
 

@@ -49,12 +49,16 @@ def data(config: Config) -> Data:
 
 
 def normalise(X: NDArray) -> NDArray:
+    """(n, 3, 32, 32) bytes to float32 of the same shape: mean 0 and spread 1 in each colour, over the training set."""
     mean, spread = (mx.nd.array(values, ctx=X.context).reshape((1, 3, 1, 1)) for values in (MEAN, SPREAD))
     return (X.astype("float32") - mean) / spread
 
 
 def shift_and_flip(X: NDArray) -> NDArray:
-    """Mirror each picture or not; move the whole batch by up to four pixels (another way in each step)."""
+    """(n, 3, 32, 32) bytes to float32 of the same shape: each mirrored or not, the batch moved by up to 4 pixels.
+
+    As https://arxiv.org/abs/1512.03385, section 4.2, but for the move, which is one for the whole batch of a step.
+    """
     mirrored = mx.nd.random.uniform(shape=(len(X), 1, 1, 1), ctx=X.context) < 0.5
     X = X.astype("float32")
     X = mx.nd.where(mx.nd.broadcast_like(mirrored, X), X.flip(axis=3), X)

@@ -17,7 +17,7 @@ from training.data import fashion
 from training.data.splits import Data
 from training.environment import data_folder
 from training.jobs.linear_scratch import sgd
-from training.nets.images import flat_scaled
+from training.nets.images import scale_and_flatten
 from training.report.images import confusion, mistakes
 from training.trainer.learner import Learner
 from training.trainer.recipe import Recipe, accuracy
@@ -48,12 +48,16 @@ def net(X: NDArray, weights: Weights) -> NDArray:
 
 
 def log_softmax(scores: NDArray) -> NDArray:
-    """Logarithms of the probabilities. The highest score is taken off first, so that exp cannot overflow."""
+    """(n, classes) -> (n, classes), logarithms of the probabilities.
+
+    The highest score is taken off first, so that exp cannot overflow.
+    """
     scores = scores - scores.max(axis=1, keepdims=True)
     return scores - scores.exp().sum(axis=1, keepdims=True).log()
 
 
 def cross_entropy(scores: NDArray, y: NDArray) -> NDArray:
+    """Scores (n, classes) and classes y (n,) to losses (n,), in nats."""
     return -mx.nd.pick(log_softmax(scores), y)
 
 
@@ -65,7 +69,7 @@ def learner(config: Config, data: Data, devices: Sequence[Any]) -> Learner:
         loss=cross_entropy,
         update=sgd,
         twin=lambda: mx.gluon.nn.Dense(CLASSES, in_units=PIXELS),
-        prepare=flat_scaled,
+        prepare=scale_and_flatten,
     )
 
 

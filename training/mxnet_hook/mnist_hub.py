@@ -47,7 +47,7 @@ def idx_files(path: Path) -> dict[str, Callable[[], bytes]]:
 
 
 def encode(array: Array) -> bytes:
-    """The idx bytes of a uint8 array."""
+    """The idx bytes of a uint8 array of any shape."""
     header = struct.pack(">HBB", 0, UNSIGNED_BYTE, array.ndim) + struct.pack(f">{array.ndim}I", *array.shape)
     return header + array.tobytes()
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from training.compat import NDArray
 
 
-def scaled(X: NDArray) -> NDArray:
-    """Bytes 0..255 to floats 0..1."""
+def scale_pixels(X: NDArray) -> NDArray:
+    """(n, channels, height, width) bytes 0..255 to float32 0..1, of the same shape."""
     return X.astype("float32") / 255
 
 
-def flat_scaled(X: NDArray) -> NDArray:
-    """The same, one row per image."""
-    return scaled(X).reshape((X.shape[0], -1))
+def scale_and_flatten(X: NDArray) -> NDArray:
+    """(n, channels, height, width) bytes 0..255 to float32 0..1, one row per image: (n, channels * height * width)."""
+    return scale_pixels(X).reshape((X.shape[0], -1))

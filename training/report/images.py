@@ -31,7 +31,7 @@ def confusion(result: Result) -> Section:
 
 
 def confusion_counts(predictions: Predictions, classes: int) -> Array:
-    """counts[i, j]: examples of class i that were taken for class j."""
+    """Shape (classes, classes): at [i, j] the examples of class i that were taken for class j."""
     said = predictions.outputs.argmax(axis=1)
     return np.bincount(predictions.y * classes + said, minlength=classes * classes).reshape(classes, classes)
 
@@ -79,6 +79,7 @@ def mistakes(result: Result) -> Section:
 
 
 def softmax(scores: Array) -> Array:
+    """Scores (n, classes) to probabilities (n, classes)."""
     e = np.exp(scores - scores.max(axis=1, keepdims=True))
     return np.asarray(e / e.sum(axis=1, keepdims=True))
 

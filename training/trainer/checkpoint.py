@@ -27,7 +27,7 @@ _NAME = re.compile(r"step-(\d{8,})\.ckpt")
 
 
 def save(folder: Path, step: int, arrays: Mapping[str, NDArray], state: Mapping[str, Any], *, keep: int) -> Path:
-    """Write the checkpoint of *step* and delete all but the newest *keep*. Raises DiskFull."""
+    """Write the checkpoint of *step*, arrays of any shape, and delete all but the newest *keep*. Raises DiskFull."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"step-{step:08d}.ckpt"
     with replace_when_whole(path, "a checkpoint") as aside:
@@ -49,7 +49,10 @@ def _write(path: Path, arrays: Mapping[str, NDArray], state: Mapping[str, Any]) 
 
 
 def save_arrays(path: Path, arrays: Mapping[str, NDArray]) -> None:
-    """mx.nd.save, flushed. On a full disk that ends in an MXNetError without a reason, or in a short file, silently."""
+    """mx.nd.save of arrays of any shape, flushed. Raises OSError (ENOSPC).
+
+    On a full disk MXNet's own ends in an MXNetError without a reason, or in a short file, silently.
+    """
     try:
         mx.nd.save(str(path), dict(arrays))
     except mx.base.MXNetError as error:
@@ -73,7 +76,7 @@ def _file_size(arrays: Mapping[str, NDArray]) -> int:
 
 
 def replace_arrays(path: Path, arrays: Mapping[str, NDArray]) -> None:
-    """Write *arrays* to *path*, whole or not at all. Raises DiskFull."""
+    """Write *arrays*, of any shape, to *path*, whole or not at all. Raises DiskFull."""
     with replace_when_whole(path, "the weights") as aside:
         save_arrays(aside, arrays)
 
@@ -90,7 +93,10 @@ def _all(folder: Path) -> list[Path]:
 
 
 def load(path: Path) -> tuple[dict[str, NDArray], dict[str, Any]]:
-    """Return arrays (on the CPU) and state. Raises BadCheckpoint for a file that is damaged or is not ours."""
+    """Return arrays (on the CPU, in the shapes that were saved) and state.
+
+    Raises BadCheckpoint for a file that is damaged or is not ours.
+    """
     try:
         with zipfile.ZipFile(path) as archive:
             broken = archive.testzip()

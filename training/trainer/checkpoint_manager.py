@@ -42,7 +42,7 @@ class CheckpointManager:
         return time.monotonic() - self._saved_at >= self._run.config.checkpoint_every_s
 
     def save(self, position: Position, best: Mapping[str, NDArray]) -> None:
-        """Raises NonFiniteLoss, and saves nothing then; DiskFull."""
+        """*best*: the best epoch's weights, in their shapes. Raises NonFiniteLoss, and saves nothing then; DiskFull."""
         learner = self._run.learner
         weights = learner.weights()
         _require_finite(weights, position.step)
@@ -60,7 +60,7 @@ class CheckpointManager:
         self._saved_at = time.monotonic()
 
     def restore(self, path: Path) -> tuple[Position, Arrays]:
-        """Put the learner and the timer back; return position and best weights. Raises BadCheckpoint."""
+        """Put the learner and the timer back; return position and best weights (any shape). Raises BadCheckpoint."""
         arrays, state = checkpoint.load(path)
         self._require_same_run(path, state)
         try:

@@ -16,7 +16,7 @@ Transform = Callable[[NDArray], NDArray]
 
 
 def as_float(X: NDArray) -> NDArray:
-    """The default `prepare`."""
+    """The default `prepare`: any shape and type to float32 of that shape."""
     return X.astype("float32", copy=False)
 
 
@@ -31,13 +31,13 @@ class Learner(Protocol):
     """Whether a step draws random numbers (dropout, augmentation): then the loop reseeds before each step."""
 
     def step(self, X: NDArray, y: NDArray, lr: float) -> NDArray:
-        """Learn from one batch; return the sum of its losses, shape (1,)."""
+        """Learn from one batch, X (n, ...) and y (n,) or (n, k); return the sum of its n losses, shape (1,)."""
 
     def predict(self, X: NDArray) -> NDArray:
-        """Outputs for one batch."""
+        """Outputs for one batch: X (n, ...) to (n, ...) float32."""
 
     def weights(self) -> dict[str, NDArray]:
-        """Everything the net consists of, by structural name ("0.weight")."""
+        """Everything the net consists of, by structural name ("0.weight"), each in its own shape."""
 
     def load_weights(self, weights: Mapping[str, NDArray]) -> None:
         """Take back what `weights` gave. Raises KeyError when one is missing."""
@@ -111,6 +111,7 @@ class GluonLearner:
         return list(mx.gluon.utils.split_and_load(batch, self.devices, even_split=False))
 
     def predict(self, X: NDArray) -> NDArray:
+        """X (n, ...) to (n, ...) float32."""
         # Mixed precision answers in 16 bits, which NumPy may not know (bfloat16).
         return self.net(self.prepare(X.as_in_context(self.devices[0]))).astype("float32", copy=False)
 

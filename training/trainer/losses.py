@@ -23,6 +23,7 @@ class Losses:
         self._unread: deque[NDArray] = deque()
 
     def add(self, loss: NDArray) -> None:
+        """*loss*: the sum over a batch, shape (1,)."""
         self._unread.append(loss)
 
     def settle(self, in_flight: int = 0) -> int:

@@ -18,13 +18,19 @@ class Update(Protocol):
         """Move every weight once. The gradients are sums over *batch_size* examples."""
 
     def scale(self, loss: NDArray) -> AbstractContextManager[NDArray]:
-        """The loss to call backward on (mixed precision scales it)."""
+        """*loss*, shape (1,), as backward is to be called on it: mixed precision multiplies it by a scale.
 
-    def state(self) -> dict[str, NDArray]: ...
+        https://mxnet.apache.org/versions/1.9.1/api/python/docs/tutorials/performance/backend/amp.html
+        """
 
-    def counts(self) -> dict[str, Any]: ...
+    def state(self) -> dict[str, NDArray]:
+        """Arrays that the next update depends on, in the optimizer's own shapes."""
 
-    def load(self, state: Mapping[str, NDArray], counts: Mapping[str, Any]) -> None: ...
+    def counts(self) -> dict[str, Any]:
+        """Numbers that the next update depends on, JSON-able."""
+
+    def load(self, state: Mapping[str, NDArray], counts: Mapping[str, Any]) -> None:
+        """Take back what `state` and `counts` gave, in the same shapes. Raises KeyError where one is missing."""
 
 
 class TrainerUpdate:
@@ -50,7 +56,7 @@ class TrainerUpdate:
     # The updaters' states are plain arrays; Trainer.save_states would pickle them together with code.
     def state(self) -> dict[str, NDArray]:
         by_weight = self.trainer._updaters[0].states
-        return {f"{index}.{i}": array for index, parts in by_weight.items() for i, array in enumerate(_flat(parts))}
+        return {f"{index}.{i}": array for index, parts in by_weight.items() for i, array in enumerate(_flatten(parts))}
 
     def counts(self) -> dict[str, Any]:
         optimizer = self.trainer.optimizer
@@ -77,7 +83,7 @@ class TrainerUpdate:
             if p.grad_req == "null":
                 continue
             fresh = self.trainer.optimizer.create_state_multi_precision(index, p.data(device))
-            for i, array in enumerate(_flat(fresh)):
+            for i, array in enumerate(_flatten(fresh)):
                 state[f"{index}.{i}"].copyto(array)
             updater.states[index] = fresh
             updater.states_synced[index] = True
@@ -97,11 +103,11 @@ def _optimizer_options(config: JobConfig) -> dict[str, Any]:
     return options
 
 
-def _flat(state: Any) -> list[NDArray]:
+def _flatten(state: Any) -> list[NDArray]:
     """An optimizer's state for one weight: nothing, an array, or tuples of them."""
     if state is None:
         return []
-    return [array for part in state for array in _flat(part)] if isinstance(state, list | tuple) else [state]
+    return [array for part in state for array in _flatten(part)] if isinstance(state, list | tuple) else [state]
 
 
 class ManualUpdate:

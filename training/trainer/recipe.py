@@ -22,7 +22,7 @@ Batches = Iterator[tuple[NDArray, NDArray]]
 
 
 def in_order(X: NDArray, y: NDArray, batch_size: int, order: Array) -> Batches:
-    """Batches of exactly *batch_size* (a rest is left out; it comes in another epoch's order).
+    """Batches (batch_size, ...) of X (n, ...) and y (n,) or (n, k); a rest comes in another epoch's order.
 
     The set is put in *order* once and then cut into views: measured fastest of nine ways to feed a small net.
     """
@@ -88,19 +88,19 @@ class Recipe:
 
 
 def first_batch(data: Data, config: JobConfig) -> NDArray:
-    """One raw batch on the CPU, to settle the sizes of deferred parameters."""
+    """One raw batch (batch_size, ...) on the CPU, to settle the sizes of deferred parameters."""
     return mx.nd.array(data.train.X[: config.batch_size], dtype=data.train.X.dtype)
 
 
 def accuracy(outputs: Array, y: Array) -> Scores:
-    """Share of examples whose highest score is at the right class, and the mean cross-entropy of the softmax."""
-    shifted = outputs - outputs.max(axis=1, keepdims=True)
-    log_p = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    """Scores (n, classes), classes y (n,): the share that is right, and the softmax's mean cross-entropy in nats."""
+    below_highest = outputs - outputs.max(axis=1, keepdims=True)
+    log_p = below_highest - np.log(np.exp(below_highest).sum(axis=1, keepdims=True))
     right = float((outputs.argmax(axis=1) == y).mean())
     return {"accuracy": right, "loss": float(-log_p[np.arange(len(y)), y].mean())}
 
 
 def squared_error(outputs: Array, y: Array) -> Scores:
-    """Root mean squared error, and half the mean square (the loss that Gluon's L2Loss minimises)."""
+    """(n,) or (n, 1), y (n,): the root of the mean square, in y's unit; half the mean square, as Gluon's L2Loss."""
     mean_square = float(np.mean((outputs.reshape(y.shape) - y) ** 2))
     return {"rmse": mean_square**0.5, "loss": mean_square / 2}

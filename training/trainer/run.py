@@ -50,6 +50,7 @@ class Run:
         return step * self.batch_size / max(self.timer.seconds().get("training", 0.0), 1e-9)
 
     def save_best(self, weights: Mapping[str, NDArray]) -> None:
+        """*weights* as the learner names and shapes them, into best.params. Raises DiskFull."""
         checkpoint.replace_arrays(self.workdir / BEST_WEIGHTS, weights)
 
     def load_best(self) -> None:

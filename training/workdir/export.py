@@ -32,11 +32,11 @@ class OnnxCheck:
     """*difference* is the largest one between net and onnxruntime, relative to the largest output; None: not made."""
 
     difference: float | None
-    said: str
+    message: str
 
 
 def export_symbol(block: mx.gluon.HybridBlock, X: NDArray, workdir: Path) -> Path:
-    """Write model-symbol.json and model-0000.params; *X* is a batch as the net takes it."""
+    """Write model-symbol.json and model-0000.params; *X* (n, ...) is a batch as the net takes it."""
     block.hybridize(static_alloc=True, static_shape=True)
     block(X)
     block.export(str(workdir / SYMBOL.removesuffix("-symbol.json")), epoch=0)
@@ -44,12 +44,15 @@ def export_symbol(block: mx.gluon.HybridBlock, X: NDArray, workdir: Path) -> Pat
 
 
 def export_onnx(block: mx.gluon.HybridBlock, X: NDArray, workdir: Path) -> OnnxCheck:
-    """Write model.onnx from what `export_symbol` wrote, and compare both on *X*. Says what is missing instead."""
+    """Write model.onnx from what `export_symbol` wrote, and compare both on *X*, shape (n, ...).
+
+    Says what is missing instead.
+    """
     missing = [name for name in ("onnx", "onnxruntime") if find_spec(name) is None]
     if missing:
         return OnnxCheck(None, f"no ONNX file: the package {' and '.join(missing)} is not installed")
     path = workdir / ONNX
-    with _onnx_of_its_day():
+    with _offer_old_onnx():
         mx.onnx.export_model(
             str(workdir / SYMBOL),
             str(workdir / SYMBOL_WEIGHTS),
@@ -72,7 +75,7 @@ def _verdict(difference: float, *, exact: bool) -> str:
 
 
 @contextmanager
-def _onnx_of_its_day() -> Iterator[None]:
+def _offer_old_onnx() -> Iterator[None]:
     """Make today's `onnx` look like the one MXNet 1.9.1 was written for, while it exports."""
     import onnx
     from onnx import checker, defs, helper
@@ -86,13 +89,13 @@ def _onnx_of_its_day() -> Iterator[None]:
         patch.dict("sys.modules", modules),
         patch.object(onnx, "mapping", mapping, create=True),
         patch.object(defs, "onnx_opset_version", lambda: OPSET),
-        _checker_set_to(checker.DEFAULT_CONTEXT),
+        _set_checker(checker.DEFAULT_CONTEXT),
     ):
         yield
 
 
 @contextmanager
-def _checker_set_to(context: Any) -> Iterator[None]:
+def _set_checker(context: Any) -> Iterator[None]:
     before = context.ir_version, context.opset_imports
     context.ir_version, context.opset_imports = IR_VERSION, {"": OPSET}
     try:
@@ -124,7 +127,7 @@ def _difference(block: mx.gluon.HybridBlock, X: NDArray, path: Path) -> float:
 
 
 def run_onnx(path: Path, X: Array) -> Array:
-    """The outputs of the ONNX file for a batch of float32 inputs, on the CPU."""
+    """The outputs (n, ...) of the ONNX file for a batch *X* (n, ...) of float32, on the CPU."""
     import onnxruntime
 
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
