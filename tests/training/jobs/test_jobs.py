@@ -111,12 +111,11 @@ def test_mixed_precision_takes_about_the_same_steps(tmp_path: Path) -> None:
     words = ("num_epochs=1", "batch_size=16", "blocks=1", "log_interval=1", "lr=0.01", "limit=64")
     run("resnet", tmp_path / "full", *words, made_up=lambda _: pictures(3, 32, 64))
     code = (
-        "import sys; sys.path.insert(0, sys.argv[1]); import test_training_jobs as t, pathlib;"
-        "t.run('resnet', pathlib.Path(sys.argv[2]), *sys.argv[3:], made_up=lambda _: t.pictures(3, 32, 64))"
+        "import sys, pathlib; import tests.training.jobs.test_jobs as t;"
+        "t.run('resnet', pathlib.Path(sys.argv[1]), *sys.argv[2:], made_up=lambda _: t.pictures(3, 32, 64))"
     )
-    here = Path(__file__).parent
-    environ = {**os.environ, "PYTHONPATH": str(here.parents[1])}
-    line = [sys.executable, "-c", code, str(here), str(tmp_path / "mixed"), "amp=1", *words]
+    environ = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[3])}
+    line = [sys.executable, "-c", code, str(tmp_path / "mixed"), "amp=1", *words]
     done = subprocess.run(line, env=environ, capture_output=True, text=True, timeout=120, check=False)
 
     assert done.returncode == 0, done.stdout + done.stderr
