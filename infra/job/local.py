@@ -14,7 +14,8 @@ from pathlib import Path
 from infra.errors import UserError
 from infra.job.spec import Job
 from infra.kit_files import ROOT
-from infra.remote.recorder import JOB, write_whole
+from infra.remote.recorder import JOB
+from infra.remote.workspace import write_whole
 
 _RECORD = Path(__file__).resolve().parents[1] / "remote" / "recorder.py"
 

@@ -72,7 +72,7 @@ def record(workdir: Path, command: list[str]) -> int:
         (workdir / leftover).unlink(missing_ok=True)
     job = Path(os.environ.get("RIG_JOB_FILE") or os.devnull)
     if job.is_file():
-        write_whole(workdir / JOB, job.read_bytes() + b"\n")
+        workspace.write_whole(workdir / JOB, job.read_bytes() + b"\n")
     child = Child()
     started, killed_before = time.time(), oom_kills()
     # Unbuffered: what a full disk refused must not be tried, and fail, again when the file is closed.
@@ -87,7 +87,7 @@ def record(workdir: Path, command: list[str]) -> int:
         "seconds_before": seconds_before,
     }
     try:
-        write_whole(workdir / EXIT, json.dumps(end, indent=2).encode() + b"\n")
+        workspace.write_whole(workdir / EXIT, json.dumps(end, indent=2).encode() + b"\n")
         seal(workdir)
     except OSError as error:
         # A full disk must not turn a verdict into a lie: the exit code goes out by Docker all the same.
@@ -304,7 +304,7 @@ def seal(workdir: Path) -> None:
             lines.append(manifest_line(name, sha256(Path(os.fsdecode(os.path.join(root, name))))))
         except OSError as error:
             print(f"Not in the manifest: {error}", file=sys.stderr)
-    write_whole(workdir / MANIFEST, b"".join(lines))
+    workspace.write_whole(workdir / MANIFEST, b"".join(lines))
 
 
 def files_below(root: bytes) -> list[bytes]:
@@ -337,16 +337,6 @@ def sha256(path: Path) -> str:
         while chunk := file.read(1 << 20):
             digest.update(chunk)
     return digest.hexdigest()
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write aside, flush to the disk, rename: the file is there whole, or not at all."""
-    aside = path.with_name(f".{MARK}-{path.name}.{os.getpid()}")  # two may seal at once
-    with aside.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    aside.replace(path)
 
 
 if __name__ == "__main__":

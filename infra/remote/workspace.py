@@ -54,7 +54,7 @@ def prepare(code: Path, run_dir: Path) -> None:
     for path in _files(written):
         _give_second_name(written / path, copy / path)
     # Last: without it nothing is gathered, and a copy that is not whole yet must not be taken for what the run wants.
-    _write_whole(run_dir / BEFORE, json.dumps(before))
+    write_whole(run_dir / BEFORE, json.dumps(before).encode())
 
 
 def is_given(run_dir: Path) -> bool:
@@ -169,9 +169,13 @@ def _clone(source: str | Path, target: str | Path) -> bool:
     return True
 
 
-def _write_whole(path: Path, text: str) -> None:
-    aside = path.with_name(f".gluon-rig-{path.name}")
-    aside.write_text(text)
+def write_whole(path: Path, content: bytes) -> None:
+    """Write aside, flush to the disk, rename: the file is there whole, or not at all."""
+    aside = path.with_name(f".gluon-rig-{path.name}.{os.getpid()}")  # two may write at once
+    with aside.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
     aside.replace(path)
 
 

@@ -35,7 +35,7 @@ def test_what_the_kit_writes_aside_is_not(tmp_path: Path, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(Path, "replace", note)
     recorder.seal(tmp_path)
-    workspace._write_whole(tmp_path / ".code.json", "{}")
+    workspace.write_whole(tmp_path / ".code.json", b"{}")
     workspace._give_second_name(tmp_path / "MANIFEST.sha256", tmp_path / "written" / "again")
 
     assert len(aside) == 3

@@ -81,9 +81,7 @@ class Container:
         return Outcome(**json.loads(path.read_text())) if path.exists() else Outcome()
 
     def record(self, outcome: Outcome) -> None:
-        aside = self.folder / ".outcome.json"
-        aside.write_text(json.dumps(asdict(outcome)))
-        aside.replace(self.folder / "outcome.json")
+        replace_json(self.folder / "outcome.json", asdict(outcome))
 
     def alive(self) -> bool:
         with self.lock.open("a") as lock:
@@ -162,9 +160,14 @@ class Store:
             self._write_images({tag: image for tag, image in self.images().items() if tag not in tags})
 
     def _write_images(self, images: dict[str, dict[str, Any]]) -> None:
-        aside = self.folder / f".images.{os.getpid()}"
-        aside.write_text(json.dumps(images))
-        aside.replace(self.folder / "images.json")
+        replace_json(self.folder / "images.json", images)
+
+
+def replace_json(path: Path, value: object) -> None:
+    """So that a reader sees the old value or the new one, never half of it."""
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    aside.write_text(json.dumps(value))
+    aside.replace(path)
 
 
 def new_id() -> str:
