@@ -102,7 +102,7 @@ class Forecaster:
             missing=np.sum(kept > 0, axis=1),
             outside=scaling.outside(scaled, conditions),
             # An older run carries without end; what was never measured has nothing to carry.
-            known=(np.isfinite(late) & (late <= self.prepared.carry)).any(axis=1),
+            known=np.any(np.isfinite(late) & (late <= self.prepared.carry), axis=1),
         )
 
     def _measured(self) -> list[int]:
