@@ -65,14 +65,14 @@ def sweep(options: Namespace, settings: Settings) -> int:
     tell("Looking in every region of the account ...")
     found = sweeping.find(rig.session)
     if options.json:
-        _print_json({"things": [_plain(thing) for thing in found.things], "unseen": dict(found.unseen)})
+        _print_json({"things": [_plain(resource) for resource in found.resources], "unseen": dict(found.unseen)})
     else:
         show(render.swept(found), settings)
-    if not options.delete or not found.things:
+    if not options.delete or not found.resources:
         return 0
     if not options.yes:  # what is deleted is gone, disks and results with it: so even a rehearsal asks
         confirm(
-            f"Delete all {len(found.things)} for good, results on their disks too?",
+            f"Delete all {len(found.resources)} for good, results on their disks too?",
             otherwise="Nothing was deleted.",
             beforehand="`rig sweep --delete --yes` does not ask",
         )
@@ -82,10 +82,10 @@ def sweep(options: Namespace, settings: Settings) -> int:
 def _remove(rig: Rig, found: Found) -> int:
     from infra.aws.account import sweep as sweeping
 
-    left = sweeping.remove(rig.session, found.things, tell=tell)
+    left = sweeping.remove(rig.session, found.resources, tell=tell)
     for one in left:
-        deliver(f"still there: {one.thing}: {one.reason}")
-    deliver(f"{len(found.things) - len(left)} removed.")
+        deliver(f"still there: {one.resource}: {one.reason}")
+    deliver(f"{len(found.resources) - len(left)} removed.")
     return 1 if left else 0
 
 
@@ -117,8 +117,8 @@ def _hold_what_runs(session: Session) -> None:
     from infra.aws.autostop import schedule
 
     try:
-        for instance, ring in schedule.arm_all(session):
-            tell(f"{instance.name}, which runs already: {ring}")
+        for instance, safeguard in schedule.arm_all(session):
+            tell(f"{instance.name}, which runs already: {safeguard}")
     except (NotAllowed, AwsFailed) as error:
         tell(f"What runs already is held by it after the next `rig launch`: {error.cause}")
 

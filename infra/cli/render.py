@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from infra.aws.instances.instance import Instance
     from infra.aws.offers.quota import Quota
     from infra.cli.arguments import Verb
-    from infra.guard.safeguard import Ring
+    from infra.guard.safeguard import Safeguard
     from infra.host.facts import Facts, RunFacts
     from infra.workflows.plan import Choice, Plan
     from infra.workflows.status import Standing
@@ -112,7 +112,7 @@ def runs(there: Sequence[RunFacts], home: Sequence[RunFacts]) -> str:
 def plan(made: Plan) -> str:
     """The first screen: what would be launched, the most it can cost, and every change to the account."""
     best = made.best
-    image, there = made.survey.image, made.survey.instance
+    image, there = made.existing.image, made.existing.instance
     rows = [("image", f"{image.name} ({image.id})")] if image else []
     rows += [("rig", f"{there.id}, {there.state}")] if there else []
     rows.append(("region", made.region))
@@ -200,7 +200,7 @@ def _standing(one: Standing) -> str:
         ]
         if instance.deadline:
             rows.append(("at most", f"{most(one.usd_worst)}, off by {budget.clock(instance.deadline)}"))
-        rows += [("guards" if not number else "", str(ring)) for number, ring in enumerate(one.rings)]
+        rows += [("guards" if not number else "", str(safeguard)) for number, safeguard in enumerate(one.safeguards)]
     else:
         rows.append(("cost", f"{budget.per_month(one.usd_disk_per_month)} for its disk while it exists"))
         why = one.last_words or instance.state_reason
@@ -243,13 +243,13 @@ def standing_json(one: Standing) -> dict[str, Any]:
         "usd_disk_per_month": one.usd_disk_per_month,
         "last_words": one.last_words,
         "unreadable": instance.unreadable,
-        "guards": [_ring_json(ring) for ring in one.rings],
+        "guards": [_safeguard_json(safeguard) for safeguard in one.safeguards],
     }
 
 
-def _ring_json(ring: Ring) -> dict[str, Any]:
-    fires_at = ring.fires_at.isoformat() if ring.fires_at else None
-    return {**dataclasses.asdict(ring), "name": ring.name, "fires_at": fires_at}
+def _safeguard_json(safeguard: Safeguard) -> dict[str, Any]:
+    fires_at = safeguard.fires_at.isoformat() if safeguard.fires_at else None
+    return {**dataclasses.asdict(safeguard), "name": safeguard.name, "fires_at": fires_at}
 
 
 def stopped(one: Standing) -> str:
@@ -314,9 +314,9 @@ def costs(instances: Sequence[InstanceCost], of_runs: Sequence[RunCost], *, pret
 
 def swept(found: Found) -> str:
     lines = [f"{region}: nobody could look: {why}" for region, why in found.unseen.items()]
-    if not found.things:
+    if not found.resources:
         return "\n".join([*lines, "Nothing of the kit in any region that could be looked at: nothing costs money."])
-    rows = [[one.kind, one.id, one.region, one.name, one.note, f"${one.usd_per_month:.2f}"] for one in found.things]
+    rows = [[one.kind, one.id, one.region, one.name, one.note, f"${one.usd_per_month:.2f}"] for one in found.resources]
     table_ = columns(["KIND", "ID", "REGION", "RIG", "NOTE", "PER MONTH"], rows)
     return "\n".join(
         [*lines, table_, "", f"together {budget.per_month(found.usd_per_month)}; `rig sweep --delete` removes it"]

@@ -1,4 +1,4 @@
-"""One ring of protection as `status` shows it. Each ring switches the machine off without needing the others."""
+"""One safeguard as `status` shows it. Each switches the machine off without needing the others."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ AFTER: Final = {
 
 
 @dataclass(frozen=True)
-class Ring:
-    """*fires_at*: at the latest; None where the ring waits for something else than the time, told in *note*."""
+class Safeguard:
+    """*fires_at*: at the latest; None where it waits for something else than the time, told in *note*."""
 
     number: int
     armed: bool
@@ -37,18 +37,18 @@ class Ring:
         return f"ring {self.number}, {self.name}: {', '.join([*when, *filter(None, [self.note])])}"
 
 
-def story(after: str) -> Ring:
-    """Ring 0, which lives in the command that follows a run. *after*: the setting of that name."""
-    return Ring(STORY, armed=after in ("stop", "terminate"), note=AFTER[after])
+def after_run(after: str) -> Safeguard:
+    """Safeguard 0, which lives in the command that follows a run. *after*: the setting of that name."""
+    return Safeguard(STORY, armed=after in ("stop", "terminate"), note=AFTER[after])
 
 
-def guard(deadline: datetime | None, idle_minutes: float | None) -> Ring:
-    """Ring 1 as the tags promise it, None for one that cannot be read. Whether the guard really runs, only the machine
-    can tell (`record.watch`)."""
+def guard(deadline: datetime | None, idle_minutes: float | None) -> Safeguard:
+    """Safeguard 1 as the tags promise it, None for one that cannot be read. Whether the guard really runs, only the
+    machine can tell (`status.watch`)."""
     if deadline is None:
-        return Ring(GUARD, armed=False, note="no deadline tag that can be read; `rig extend --by 1h` sets one")
+        return Safeguard(GUARD, armed=False, note="no deadline tag that can be read; `rig extend --by 1h` sets one")
     if idle_minutes is None:
         idle = "or for idleness, after the minutes it read last"
     else:
         idle = f"or after {idle_minutes:g} idle minutes" if idle_minutes else "never for idleness"
-    return Ring(GUARD, armed=True, fires_at=deadline, note=idle)
+    return Safeguard(GUARD, armed=True, fires_at=deadline, note=idle)

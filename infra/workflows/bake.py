@@ -22,7 +22,7 @@ from infra.workflows.stop import bring_all_home
 from infra.workflows.train import facts_of
 
 
-def bake(rig: Rig, show: Show) -> aws.Baked:
+def bake(rig: Rig, show: Show) -> aws.BakedImage:
     """Build the training image, bring every run home, take the person's files off the disk, and make the AMI.
 
     Raises UserError while a run goes on: EC2 reboots the instance for a clean disk.

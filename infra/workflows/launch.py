@@ -6,14 +6,14 @@ from datetime import datetime
 
 from infra import budget
 from infra.aws.access.key_pair import local_key
-from infra.aws.account.ensure_access import open_door
+from infra.aws.account.ensure_access import ensure_access
 from infra.aws.autostop import safeguards
 from infra.aws.client.polling import REAL, Clock
-from infra.aws.client.rollback import Undo, undone_on_failure
+from infra.aws.client.rollback import Rollback, rollback_on_failure
 from infra.aws.instances.ami import Image
 from infra.aws.instances.instance import Instance
 from infra.aws.instances.launch import ensure_running, preflight
-from infra.aws.instances.launch_request import Order
+from infra.aws.instances.launch_request import LaunchRequest
 from infra.aws.offers.quota import require as require_quota
 from infra.errors import UserError
 from infra.guard.user_data import user_data
@@ -36,20 +36,22 @@ def launch(rig: Rig, plan: Plan, clock: Clock = REAL) -> tuple[Instance, Facts]:
     """
     choices = affordable(plan)
     require("ssh")
-    there = plan.survey.instance
+    there = plan.existing.instance
     if there and plan.running:
-        _promised(there)
-    with undone_on_failure(rig.tell) as undo:
+        _require_deadline(there)
+    with rollback_on_failure(rig.tell) as rollback:
         if there is None:
             # First in, last out: the guards go after the machine that they watch.
-            undo.later("its guards", lambda: disarm(rig))
-        order = _order(rig, plan, choices, undo)
+            rollback.later("its guards", lambda: disarm(rig))
+        request = _prepare_request(rig, plan, choices, rollback)
         resting = _resting(there)
         if resting:  # before it starts: the schedule of its last deadline may be about to fire
             _arm(rig, resting, choices[0].promise.deadline)
-        instance = ensure_running(rig.session, order, rig.tell, undo=undo, seen=plan.survey.instances, clock=clock)
+        instance = ensure_running(
+            rig.session, request, rig.tell, rollback=rollback, seen=plan.existing.instances, clock=clock
+        )
         if not resting:
-            _arm(rig, instance, _promised(instance))
+            _arm(rig, instance, _require_deadline(instance))
         with open_host(rig, instance) as host:
             rig.tell(f"Waiting until {instance.address} answers")
             facts = wait_until_ready(host, gpu=wants_gpu(rig, instance), tell=rig.tell)
@@ -63,7 +65,7 @@ def _resting(instance: Instance | None) -> Instance | None:
     return instance if instance and instance.state in ("stopped", "stopping") else None
 
 
-def _promised(instance: Instance) -> datetime:
+def _require_deadline(instance: Instance) -> datetime:
     """Its deadline. Raises UserError for one that runs without, for somebody changed or took away its tag."""
     if instance.deadline is None:
         what = "; ".join(instance.unreadable) or f"{DEADLINE_TAG} is absent; `rig extend --by 1h` writes a new one"
@@ -72,8 +74,8 @@ def _promised(instance: Instance) -> datetime:
 
 
 def _arm(rig: Rig, instance: Instance, deadline: datetime) -> None:
-    for ring in safeguards.arm(rig.session, instance, deadline):
-        rig.tell(str(ring))
+    for safeguard in safeguards.arm(rig.session, instance, deadline):
+        rig.tell(str(safeguard))
 
 
 def affordable(plan: Plan) -> tuple[Choice, ...]:
@@ -81,7 +83,7 @@ def affordable(plan: Plan) -> tuple[Choice, ...]:
 
     A rig that exists needs no room: a stopped instance's type is asked of AWS when it starts.
     """
-    if plan.survey.instance is not None:
+    if plan.existing.instance is not None:
         return plan.choices
     allowed = tuple(choice for choice in plan.choices if choice.quota is None or choice.quota.enough is not False)
     if not allowed:
@@ -91,36 +93,36 @@ def affordable(plan: Plan) -> tuple[Choice, ...]:
 
 def dry_run(rig: Rig, plan: Plan) -> None:
     """Let AWS say whether the launch is permitted; makes nothing. Raises NotAllowed."""
-    group = plan.survey.group
-    key_name = local_key(rig.key).pair_name(rig.name) if plan.survey.key_known else ""
+    group = plan.existing.group
+    key_name = local_key(rig.key).pair_name(rig.name) if plan.existing.key_known else ""
     known = group.id if group and key_name else ""
-    preflight(rig.session, _asked(rig, plan, affordable(plan), known, key_name))
+    preflight(rig.session, _phrase_request(rig, plan, affordable(plan), known, key_name))
 
 
-def _order(rig: Rig, plan: Plan, choices: tuple[Choice, ...], undo: Undo) -> Order:
-    """Make what the instance needs around it, and phrase the order."""
-    door = open_door(rig.session, rig.name, local_key(rig.key), plan.survey, rig.tell, undo=undo)
-    return _asked(rig, plan, choices, door.group_id, door.key_name)
+def _prepare_request(rig: Rig, plan: Plan, choices: tuple[Choice, ...], rollback: Rollback) -> LaunchRequest:
+    """Make what the instance needs around it, and phrase the request."""
+    access = ensure_access(rig.session, rig.name, local_key(rig.key), plan.existing, rig.tell, rollback=rollback)
+    return _phrase_request(rig, plan, choices, access.group_id, access.key_name)
 
 
-def _asked(rig: Rig, plan: Plan, choices: tuple[Choice, ...], group_id: str, key_name: str) -> Order:
+def _phrase_request(rig: Rig, plan: Plan, choices: tuple[Choice, ...], group_id: str, key_name: str) -> LaunchRequest:
     settings, best = rig.settings, choices[0]
     mark = fresh_mark("a start")  # of a machine that rests; a new one's disk is empty, as its offer says
-    return Order(
+    return LaunchRequest(
         name=rig.name,
-        image=plan.survey.image,
+        image=plan.existing.image,
         offers=tuple(choice.offer for choice in choices),
         disk_gib=plan.disk_gib,
         key_name=key_name,
         group_id=group_id,
-        user_data=_user_data(rig, plan.survey.image, choices) if plan.survey.image else b"",
+        user_data=_phrase_user_data(rig, plan.existing.image, choices) if plan.existing.image else b"",
         tags={DEADLINE_TAG: budget.tag(best.promise.deadline), IDLE_TAG: str(settings.idle), STARTED_TAG: mark},
         wait_s=settings.wait_minutes * 60,
         instance_profile=settings.instance_profile,
     )
 
 
-def _user_data(rig: Rig, image: Image, choices: tuple[Choice, ...]) -> bytes:
+def _phrase_user_data(rig: Rig, image: Image, choices: tuple[Choice, ...]) -> bytes:
     settings, best = rig.settings, choices[0]
     return user_data(
         # Nobody knows yet which choice it becomes, and a budget buys the dearest one the fewest hours.

@@ -10,7 +10,7 @@ from datetime import datetime
 from infra import budget
 from infra.aws.access.key_pair import local_key, require_same_key
 from infra.aws.access.network import reachable_zones
-from infra.aws.account.discovery import Survey, survey
+from infra.aws.account.discovery import Existing, discover
 from infra.aws.instances.hourly_cost import disks_of
 from infra.aws.instances.instance import Instance
 from infra.aws.instances.launch_request import Offer
@@ -45,10 +45,10 @@ class Choice:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """*choices*, best first. *survey*: what is in the account already. *disk_gib*: as it will be."""
+    """*choices*, best first. *existing*: what is in the account already. *disk_gib*: as it will be."""
 
     region: str
-    survey: Survey
+    existing: Existing
     choices: tuple[Choice, ...]
     disk_gib: int
     changes: tuple[str, ...]
@@ -68,7 +68,7 @@ class Plan:
     @property
     def running(self) -> bool:
         """The rig runs already: no new money is spent, and its deadline stays."""
-        return self.survey.instance is not None and self.survey.instance.state in ("pending", "running")
+        return self.existing.instance is not None and self.existing.instance.state in ("pending", "running")
 
 
 def make_plan(rig: Rig) -> Plan:
@@ -79,7 +79,7 @@ def make_plan(rig: Rig) -> Plan:
     settings, session, key = rig.settings, rig.session, local_key(rig.key)
     now = rig.now()
     with ThreadPoolExecutor(max_workers=2) as side_by_side:
-        there = side_by_side.submit(survey, session, name=rig.name, key=key, os=settings.os, ami=settings.ami)
+        there = side_by_side.submit(discover, session, name=rig.name, key=key, os=settings.os, ami=settings.ami)
         machines = side_by_side.submit(candidates, session, settings, tell=rig.tell)
     found = there.result()
     if found.instance is None:
@@ -89,14 +89,14 @@ def make_plan(rig: Rig) -> Plan:
         choices = _as_it_is(rig, found.instance, machines.result(), now)
     return Plan(
         region=session.region,
-        survey=found,
+        existing=found,
         choices=choices,
         disk_gib=_disk_gib(settings, found),
         changes=tuple(changes(rig, found, choices[0])),
     )
 
 
-def _new(rig: Rig, found: Survey, machines: Sequence[Candidate], now: datetime) -> tuple[Choice, ...]:
+def _new(rig: Rig, found: Existing, machines: Sequence[Candidate], now: datetime) -> tuple[Choice, ...]:
     offered = _spot_then_on_demand(rig.settings, _reachable(found, machines))
     with ThreadPoolExecutor(max_workers=8) as side_by_side:
         quotas = list(side_by_side.map(lambda one: quota_of(rig.session, one[0].machine, spot=one[1]), offered))
@@ -107,7 +107,7 @@ def _new(rig: Rig, found: Survey, machines: Sequence[Candidate], now: datetime) 
     )
 
 
-def _reachable(found: Survey, machines: Sequence[Candidate]) -> list[Candidate]:
+def _reachable(found: Existing, machines: Sequence[Candidate]) -> list[Candidate]:
     """*machines*, each in the zones alone where it can live and be reached."""
     if found.subnets is None:
         return list(machines)
@@ -117,7 +117,7 @@ def _reachable(found: Survey, machines: Sequence[Candidate]) -> list[Candidate]:
     ]
 
 
-def _disk_gib(settings: Settings, found: Survey) -> int:
+def _disk_gib(settings: Settings, found: Existing) -> int:
     return max(settings.disk_gib, found.image.root_gib if found.image else 0)
 
 
@@ -158,7 +158,7 @@ def _choice(
     return Choice(candidate=candidate, price=price, promise=promise, quota=quota, spot=spot)
 
 
-def changes(rig: Rig, found: Survey, best: Choice) -> list[str]:
+def changes(rig: Rig, found: Existing, best: Choice) -> list[str]:
     """Every change that launch will make to the account, in order; nothing else is touched."""
     steps = []
     if not found.key_known and found.instance is None:  # an instance has its keys inside

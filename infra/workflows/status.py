@@ -8,14 +8,14 @@ from datetime import datetime
 
 from infra import budget
 from infra.aws.account.cost import UP
-from infra.aws.autostop.safeguards import rings
+from infra.aws.autostop.safeguards import read_safeguards
 from infra.aws.instances.console_output import console_text
 from infra.aws.instances.hourly_cost import Disk, disks_of, prices_of
 from infra.aws.instances.instance import Instance, find_all
 from infra.aws.offers.prices import rates
 from infra.budget import Price
 from infra.errors import AwsFailed, NotAllowed
-from infra.guard.safeguard import Ring, story
+from infra.guard.safeguard import Safeguard, after_run
 from infra.guard.status import ending_on_console
 from infra.workflows.context import Rig
 
@@ -35,7 +35,7 @@ class Standing:
     usd_worst: float | None
     usd_disk_per_month: float
     last_words: str
-    rings: tuple[Ring, ...]
+    safeguards: tuple[Safeguard, ...]
 
 
 def standings(rig: Rig) -> list[Standing]:
@@ -64,7 +64,7 @@ def _standing(rig: Rig, instance: Instance, disk: Disk | None, price: Price | No
         usd_worst=worst_of(instance, price),
         usd_disk_per_month=rates(rig.session.region).disk_usd_per_month(disk.gib if disk else 0),
         last_words=_last_words(rig, instance) if instance.state == "stopped" else "",
-        rings=(story(rig.settings.after), *rings(rig.session, instance)) if up else (),
+        safeguards=(after_run(rig.settings.after), *read_safeguards(rig.session, instance)) if up else (),
     )
 
 

@@ -117,8 +117,8 @@ def extend(rig: Rig, instance: Instance, by_hours: float) -> Instance:
     """Move every armed deadline of the running *instance*, and return it with its new one."""
     later = extended(rig, instance, by_hours)
     assert later.deadline is not None
-    for ring in safeguards.extend(rig.session, instance, later.deadline):
-        rig.tell(str(ring))
+    for safeguard in safeguards.extend(rig.session, instance, later.deadline):
+        rig.tell(str(safeguard))
     return later
 
 

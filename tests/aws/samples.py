@@ -12,16 +12,16 @@ from typing import Any
 from moto.ec2.models import ec2_backends
 
 from infra.aws.access.key_pair import LocalKey
-from infra.aws.account.discovery import survey
-from infra.aws.account.ensure_access import open_door
+from infra.aws.account.discovery import discover
+from infra.aws.account.ensure_access import ensure_access
 from infra.aws.client.polling import Clock
-from infra.aws.client.rollback import undone_on_failure
+from infra.aws.client.rollback import rollback_on_failure
 from infra.aws.client.session import Session
 from infra.aws.client.tags import own_filters
 from infra.aws.instances.ami import Image
 from infra.aws.instances.instance import Instance
 from infra.aws.instances.launch import ensure_running
-from infra.aws.instances.launch_request import Offer, Order
+from infra.aws.instances.launch_request import LaunchRequest, Offer
 from infra.names import DEADLINE_TAG
 
 ACCOUNT, REGION = "123456789012", "us-east-1"
@@ -32,8 +32,8 @@ MICRO = Offer(type="t3.micro", zones=("us-east-1a", "us-east-1b"))
 IMAGE = Image("ami-0d1a0000000022040", "Deep Learning AMI", "/dev/sda1", 35, "x86_64")
 
 
-def order(**changes: Any) -> Order:
-    plain = Order(
+def launch_request(**changes: Any) -> LaunchRequest:
+    plain = LaunchRequest(
         name=NAME,
         image=IMAGE,
         offers=(MICRO,),
@@ -55,11 +55,13 @@ def launch(
     address: str = HOME,
     **changes: Any,
 ) -> Instance:
-    seen = survey(session, name=NAME, key=KEY, os="ubuntu-22.04", ask_address=lambda: address)
-    with undone_on_failure(tell) as undo:
-        door = open_door(session, NAME, KEY, seen, tell, undo=undo, clock=clock)
-        wanted = order(key_name=door.key_name, group_id=door.group_id, tags={DEADLINE_TAG: deadline}, **changes)
-        return ensure_running(session, wanted, tell, undo=undo, seen=seen.instances, clock=clock)
+    seen = discover(session, name=NAME, key=KEY, os="ubuntu-22.04", ask_address=lambda: address)
+    with rollback_on_failure(tell) as rollback:
+        access = ensure_access(session, NAME, KEY, seen, tell, rollback=rollback, clock=clock)
+        wanted = launch_request(
+            key_name=access.key_name, group_id=access.group_id, tags={DEADLINE_TAG: deadline}, **changes
+        )
+        return ensure_running(session, wanted, tell, rollback=rollback, seen=seen.instances, clock=clock)
 
 
 @dataclass(frozen=True)

@@ -211,4 +211,4 @@ def test_a_schedule_that_somebody_changed_is_named(account):
     with pytest.MonkeyPatch.context() as patch:
         scheduler = account.client("scheduler")
         patch.setattr(scheduler, "get_schedule", lambda **_: {"ScheduleExpression": "rate(1 hour)", "State": "ENABLED"})
-        assert "its time reads 'rate(1 hour)'" in str(schedule.ring(account, find(account, NAME)))
+        assert "its time reads 'rate(1 hour)'" in str(schedule.read_safeguard(account, find(account, NAME)))

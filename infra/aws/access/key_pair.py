@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from infra.aws.client.errors import code_of
-from infra.aws.client.rollback import Undo
+from infra.aws.client.rollback import Rollback
 from infra.aws.client.session import Session
 from infra.aws.client.tags import filters, own_filters, own_tags, specification
 from infra.aws.instances.instance import Instance
@@ -217,10 +217,10 @@ def find_key_pair(session: Session, name: str, key: LocalKey) -> bool:
     return bool(found)
 
 
-def import_key_pair(session: Session, name: str, key: LocalKey, undo: Undo) -> str:
+def import_key_pair(session: Session, name: str, key: LocalKey, rollback: Rollback) -> str:
     """Make *key* known to EC2 for the rig *name*; answer the name it has there."""
     pair = key.pair_name(name)
-    undo.later(f"key pair {pair}", lambda: delete_key_pair(session, pair))
+    rollback.later(f"key pair {pair}", lambda: delete_key_pair(session, pair))
     try:
         with session.translated(f"import key pair {pair}"):
             session.client("ec2").import_key_pair(

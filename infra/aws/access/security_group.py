@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from infra.aws.client.errors import code_of
 from infra.aws.client.polling import REAL, Clock
-from infra.aws.client.rollback import Undo
+from infra.aws.client.rollback import Rollback
 from infra.aws.client.session import Session
 from infra.aws.client.tags import filters, from_tags, own_filters, own_tags, specification
 from infra.console import Tell
@@ -59,12 +59,12 @@ def find_group(session: Session, name: str) -> Group | None:
     return _parsed(found[0]) if found else None
 
 
-def ensure_group(session: Session, name: str, seen: Group | None, undo: Undo, clock: Clock = REAL) -> Group:
+def ensure_group(session: Session, name: str, seen: Group | None, rollback: Rollback, clock: Clock = REAL) -> Group:
     """*seen*, or a new group without rules. Tags come with it, so that a killed launch leaves nothing unmarked."""
     if seen:
         return seen
     title = group_name(name)
-    undo.later(f"security group {title}", lambda: delete_group(session, name, clock))
+    rollback.later(f"security group {title}", lambda: delete_group(session, name, clock))
     try:
         with session.translated(f"create security group {title}"):
             made = session.client("ec2").create_security_group(

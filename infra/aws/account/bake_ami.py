@@ -20,7 +20,7 @@ LIMIT_S: Final = 3600.0
 
 
 @dataclass(frozen=True)
-class Baked:
+class BakedImage:
     """*usd_per_month*: at most; a snapshot costs what is written on the disk, not its size."""
 
     id: str
@@ -28,7 +28,7 @@ class Baked:
     usd_per_month: float
 
 
-def bake(session: Session, instance: Instance, tell: Tell, now: datetime, clock: Clock = REAL) -> Baked:
+def bake(session: Session, instance: Instance, tell: Tell, now: datetime, clock: Clock = REAL) -> BakedImage:
     """Make an image of *instance* and wait until it can be launched from.
 
     EC2 reboots the instance meanwhile, so that the disk is as after a shutdown. Image and snapshot carry our tags from
@@ -45,7 +45,7 @@ def bake(session: Session, instance: Instance, tell: Tell, now: datetime, clock:
         )["ImageId"]
     found = _wait(session, image_id, tell, clock)
     gib = sum(disk["Ebs"].get("VolumeSize", 0) for disk in found.get("BlockDeviceMappings", []) if "Ebs" in disk)
-    return Baked(image_id, gib, gib * rates(session.region).snapshot_usd_per_gib_month)
+    return BakedImage(image_id, gib, gib * rates(session.region).snapshot_usd_per_gib_month)
 
 
 def _wait(session: Session, image_id: str, tell: Tell, clock: Clock) -> dict[str, Any]:

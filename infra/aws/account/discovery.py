@@ -15,7 +15,7 @@ from infra.aws.instances.instance import Instance, list_instances, oldest_alive
 
 
 @dataclass(frozen=True, kw_only=True)
-class Survey:
+class Existing:
     """One rig's things in AWS. *source*: this computer's address as "a.b.c.d/32".
 
     *image*: what a new instance would boot, *subnets*: where it could live; None when there is an instance, which has
@@ -34,7 +34,7 @@ class Survey:
         return oldest_alive(self.instances)
 
 
-def survey(
+def discover(
     session: Session,
     *,
     name: str,
@@ -42,7 +42,7 @@ def survey(
     os: str,
     ami: str = "",
     ask_address: Callable[[], str] = ask_address_service,
-) -> Survey:
+) -> Existing:
     """Look for everything at once: one round of calls, and for a new instance a second one, for its image's disk."""
     with ThreadPoolExecutor(max_workers=6) as side_by_side:
         instances = side_by_side.submit(list_instances, session, name)
@@ -52,7 +52,7 @@ def survey(
         subnets = side_by_side.submit(default_subnets, session)
         newest = side_by_side.submit(lambda: ami or newest_id(session, os))
     is_there = oldest_alive(instances.result())
-    return Survey(
+    return Existing(
         instances=instances.result(),
         group=group.result(),
         key_known=key_known.result(),

@@ -7,39 +7,39 @@ from dataclasses import dataclass
 
 from infra.aws.access.key_pair import LocalKey, import_key_pair
 from infra.aws.access.security_group import admit_only, ensure_group
-from infra.aws.account.discovery import Survey
+from infra.aws.account.discovery import Existing
 from infra.aws.client.polling import REAL, Clock
-from infra.aws.client.rollback import Undo
+from infra.aws.client.rollback import Rollback
 from infra.aws.client.session import Session
 from infra.console import Tell
 
 
 @dataclass(frozen=True)
-class Door:
+class SshAccess:
     key_name: str
     group_id: str
 
 
-def open_door(
-    session: Session, name: str, key: LocalKey, seen: Survey, tell: Tell, *, undo: Undo, clock: Clock = REAL
-) -> Door:
+def ensure_access(
+    session: Session, name: str, key: LocalKey, seen: Existing, tell: Tell, *, rollback: Rollback, clock: Clock = REAL
+) -> SshAccess:
     """Make what *seen* lacks: key pair, group, and the one rule for this computer's address.
 
     An instance that is there already has its keys inside, so EC2 need not know this one.
     """
     with ThreadPoolExecutor(max_workers=2) as side_by_side:
-        pair = side_by_side.submit(_ensure_key, session, name, key, seen, undo)
-        group = side_by_side.submit(_ensure_way_in, session, name, seen, tell, undo, clock)
-    return Door(pair.result(), group.result())
+        pair = side_by_side.submit(_ensure_key, session, name, key, seen, rollback)
+        group = side_by_side.submit(_ensure_group, session, name, seen, tell, rollback, clock)
+    return SshAccess(pair.result(), group.result())
 
 
-def _ensure_key(session: Session, name: str, key: LocalKey, seen: Survey, undo: Undo) -> str:
+def _ensure_key(session: Session, name: str, key: LocalKey, seen: Existing, rollback: Rollback) -> str:
     if seen.key_known or seen.instance:
         return key.pair_name(name)
-    return import_key_pair(session, name, key, undo)
+    return import_key_pair(session, name, key, rollback)
 
 
-def _ensure_way_in(session: Session, name: str, seen: Survey, tell: Tell, undo: Undo, clock: Clock) -> str:
-    group = ensure_group(session, name, seen.group, undo, clock)
+def _ensure_group(session: Session, name: str, seen: Existing, tell: Tell, rollback: Rollback, clock: Clock) -> str:
+    group = ensure_group(session, name, seen.group, rollback, clock)
     admit_only(session, group, seen.source, tell)
     return group.id

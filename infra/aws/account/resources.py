@@ -1,4 +1,4 @@
-"""The nine kinds of things the kit can leave in an account: how each is found by our mark, priced, and removed."""
+"""The nine kinds of resources the kit can leave in an account: how each is found by our mark, priced, and removed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 Answer = Mapping[str, Any]
 Rows = Iterator[tuple[str, Mapping[str, str], str, float]]
-"""Of each thing: id, tags, a note, US dollars per month."""
+"""Of each resource: id, tags, a note, US dollars per month."""
 
 OURS: Final = filters({f"tag:{OWNER_TAG}": KIT})
 LIVING: Final = ("pending", "running", "shutting-down", "stopping", "stopped")
@@ -24,7 +24,7 @@ PREFIX: Final = f"{KIT}-"
 
 
 @dataclass(frozen=True)
-class Thing:
+class Resource:
     """Something in AWS that carries our mark. *usd_per_month* is what it costs if it stays as it is, by list price."""
 
     kind: str
@@ -39,19 +39,19 @@ class Thing:
 
 
 @dataclass(frozen=True)
-class Kind:
-    """*found* asks for what carries our mark in one region; *remove* takes one thing away."""
+class ResourceKind:
+    """*found* asks for what carries our mark in one region; *remove* takes one resource away."""
 
     name: str
     service: str
     found: Callable[[Any, Rates, str], Rows]
     remove: Callable[[Any, str], object]
 
-    def things(self, session: Session, region: str) -> list[Thing]:
+    def resources(self, session: Session, region: str) -> list[Resource]:
         client = session.client(self.service, region=region)
         with session.translated(f"look for every {self.name} in {region}", region=region):
             return [
-                Thing(self.name, region, id_, tags.get(NAME_TAG, ""), note, round(usd, 2))
+                Resource(self.name, region, id_, tags.get(NAME_TAG, ""), note, round(usd, 2))
                 for id_, tags, note, usd in self.found(client, rates(region), region)
             ]
 
@@ -125,14 +125,14 @@ def _pages(client: Any, operation: str, key: str, **asked: Any) -> Iterator[Answ
 # In the order in which they are removed: what costs most goes first, what something else hangs on goes after it, and
 # the guards go last, so that a removal that is killed half-way still leaves a machine that is stopped in time.
 KINDS: Final = (
-    Kind("instance", "ec2", _instances, lambda ec2, id_: ec2.terminate_instances(InstanceIds=[id_])),
-    Kind("volume", "ec2", _volumes, lambda ec2, id_: ec2.delete_volume(VolumeId=id_)),
-    Kind("address", "ec2", _addresses, lambda ec2, id_: ec2.release_address(AllocationId=id_)),
-    Kind("image", "ec2", _images, lambda ec2, id_: ec2.deregister_image(ImageId=id_)),
-    Kind("snapshot", "ec2", _snapshots, lambda ec2, id_: ec2.delete_snapshot(SnapshotId=id_)),
-    Kind("security group", "ec2", _groups, lambda ec2, id_: ec2.delete_security_group(GroupId=id_)),
-    Kind("key pair", "ec2", _keys, lambda ec2, id_: ec2.delete_key_pair(KeyName=id_)),
-    Kind("schedule", "scheduler", _schedules, lambda scheduler, id_: scheduler.delete_schedule(Name=id_)),
-    Kind("alarm", "cloudwatch", _alarms, lambda cloudwatch, id_: cloudwatch.delete_alarms(AlarmNames=[id_])),
+    ResourceKind("instance", "ec2", _instances, lambda ec2, id_: ec2.terminate_instances(InstanceIds=[id_])),
+    ResourceKind("volume", "ec2", _volumes, lambda ec2, id_: ec2.delete_volume(VolumeId=id_)),
+    ResourceKind("address", "ec2", _addresses, lambda ec2, id_: ec2.release_address(AllocationId=id_)),
+    ResourceKind("image", "ec2", _images, lambda ec2, id_: ec2.deregister_image(ImageId=id_)),
+    ResourceKind("snapshot", "ec2", _snapshots, lambda ec2, id_: ec2.delete_snapshot(SnapshotId=id_)),
+    ResourceKind("security group", "ec2", _groups, lambda ec2, id_: ec2.delete_security_group(GroupId=id_)),
+    ResourceKind("key pair", "ec2", _keys, lambda ec2, id_: ec2.delete_key_pair(KeyName=id_)),
+    ResourceKind("schedule", "scheduler", _schedules, lambda scheduler, id_: scheduler.delete_schedule(Name=id_)),
+    ResourceKind("alarm", "cloudwatch", _alarms, lambda cloudwatch, id_: cloudwatch.delete_alarms(AlarmNames=[id_])),
 )
 KIND_BY_NAME: Final = {kind.name: kind for kind in KINDS}

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from infra.aws.account.resources import KIND_BY_NAME, KINDS, Thing
+from infra.aws.account.resources import KIND_BY_NAME, KINDS, Resource
 from infra.aws.client.errors import code_of
 from infra.aws.client.polling import REAL, Clock
 from infra.aws.client.regions import enabled_regions, in_each
@@ -29,56 +29,56 @@ RELEASE_WAIT_S: Final = 120.0
 class Found:
     """*unseen*: where nobody could look ("eu-west-1, volume"), and why: something of ours may still cost money."""
 
-    things: tuple[Thing, ...]
+    resources: tuple[Resource, ...]
     unseen: Mapping[str, str]
 
     @property
     def usd_per_month(self) -> float:
-        return sum(thing.usd_per_month for thing in self.things)
+        return sum(resource.usd_per_month for resource in self.resources)
 
 
 @dataclass(frozen=True)
 class Left:
-    """A thing that is still there, and why."""
+    """A resource that is still there, and why."""
 
-    thing: Thing
+    resource: Resource
     reason: str
 
 
 def find(session: Session, *, regions: Sequence[str] | None = None) -> Found:
     """Look in all *regions* of the account (None: every one that is enabled) side by side."""
     where = [(region, kind.name) for region in regions or enabled_regions(session) for kind in KINDS]
-    answers = in_each(where, lambda place: KIND_BY_NAME[place[1]].things(session, place[0]))
-    things = [thing for some in answers.said.values() for thing in some]
-    things.sort(key=lambda thing: (-thing.usd_per_month, thing.region, thing.kind, thing.id))
-    return Found(tuple(things), {f"{region}, {kind}": why for (region, kind), why in answers.silent.items()})
+    answers = in_each(where, lambda place: KIND_BY_NAME[place[1]].resources(session, place[0]))
+    resources = [resource for some in answers.said.values() for resource in some]
+    resources.sort(key=lambda resource: (-resource.usd_per_month, resource.region, resource.kind, resource.id))
+    return Found(tuple(resources), {f"{region}, {kind}": why for (region, kind), why in answers.silent.items()})
 
 
-def remove(session: Session, things: Iterable[Thing], *, tell: Tell, clock: Clock = REAL) -> list[Left]:
-    """Remove *things*, machines first and guards last; answer what could not be removed.
+def remove(session: Session, resources: Iterable[Resource], *, tell: Tell, clock: Clock = REAL) -> list[Left]:
+    """Remove *resources*, machines first and guards last; answer what could not be removed.
 
     Killed half-way, nothing is lost: `find` shows the rest, and removing what is gone already is no error.
     """
-    things = list(things)
+    resources = list(resources)
     left: list[Left] = []
     for kind in KINDS:
-        mine = [thing for thing in things if thing.kind == kind.name]
-        refused = [Left(thing, why) for thing in mine if (why := _removed(session, thing, tell, clock))]
+        mine = [resource for resource in resources if resource.kind == kind.name]
+        refused = [Left(resource, why) for resource in mine if (why := _removed(session, resource, tell, clock))]
         left += refused
         if kind.name == "instance":
-            _wait_for_the_end(session, set(mine) - {one.thing for one in refused}, tell, clock)
+            _wait_for_the_end(session, set(mine) - {one.resource for one in refused}, tell, clock)
     return left
 
 
-def _removed(session: Session, thing: Thing, tell: Tell, clock: Clock) -> str:
-    """Remove one thing; answer why it is still there, or nothing."""
-    kind = KIND_BY_NAME[thing.kind]
-    tell(f"Removing {thing}")
+def _removed(session: Session, resource: Resource, tell: Tell, clock: Clock) -> str:
+    """Remove one resource; answer why it is still there, or nothing."""
+    kind = KIND_BY_NAME[resource.kind]
+    tell(f"Removing {resource}")
     why = ""
     for _ in clock.ticks(for_s=RELEASE_WAIT_S, every_s=5.0):
         try:
-            with session.translated(f"remove {thing}", region=thing.region):
-                kind.remove(session.client(kind.service, region=thing.region), thing.id)
+            with session.translated(f"remove {resource}", region=resource.region):
+                kind.remove(session.client(kind.service, region=resource.region), resource.id)
             return ""
         except RigError as error:
             code, why = code_of(error), error.cause
@@ -89,14 +89,14 @@ def _removed(session: Session, thing: Thing, tell: Tell, clock: Clock) -> str:
     return why
 
 
-def _wait_for_the_end(session: Session, instances: set[Thing], tell: Tell, clock: Clock) -> None:
+def _wait_for_the_end(session: Session, instances: set[Resource], tell: Tell, clock: Clock) -> None:
     """Until EC2 has let go of disks, addresses and groups, removing them is refused."""
     if not instances:
         return
     tell(f"Waiting for {len(instances)} instance(s) to end")
-    regions = sorted({thing.region for thing in instances})
-    ids = {thing.id for thing in instances}
+    regions = sorted({resource.region for resource in instances})
+    ids = {resource.id for resource in instances}
     for _ in clock.ticks(for_s=TERMINATION_WAIT_S, every_s=5.0):
-        living = [thing for region in regions for thing in KIND_BY_NAME["instance"].things(session, region)]
-        if not ids & {thing.id for thing in living}:
+        living = [resource for region in regions for resource in KIND_BY_NAME["instance"].resources(session, region)]
+        if not ids & {resource.id for resource in living}:
             return

@@ -1,4 +1,4 @@
-"""Ring 2: two CloudWatch alarms whose action switches the instance off, though nothing on it works any more.
+"""Safeguard 2: two CloudWatch alarms whose action switches the instance off, though nothing on it works any more.
 
 CloudWatch sees no GPU, no login and no Docker, only how busy the processors are. So the guard gives it a sign of life:
 now and then, for a few minutes, it keeps one processor busy at the lowest priority (`program.watch.PULSE`). An hour
@@ -14,7 +14,7 @@ from typing import Any, Final
 from infra.aws.client.session import Session
 from infra.aws.instances.instance import Instance
 from infra.errors import AwsFailed, NotAllowed
-from infra.guard.safeguard import ALARMS, Ring
+from infra.guard.safeguard import ALARMS, Safeguard
 from infra.names import KIT
 
 PERIOD_S: Final = 300  # EC2 measures every five minutes unless detailed monitoring is paid for
@@ -79,10 +79,10 @@ def definitions(instance: Instance, *, region: str, partition: str, vcpus: int) 
     )
 
 
-def arm(session: Session, instance: Instance) -> Ring:
+def arm(session: Session, instance: Instance) -> Safeguard:
     """Make both alarms anew, at every start: only a fresh one is sure to change its state again.
 
-    A missing permission does not fail the launch; the ring says that it is not armed.
+    A missing permission does not fail the launch; the safeguard says that it is not armed.
     """
     try:
         disarm(session, instance.id)
@@ -97,28 +97,28 @@ def arm(session: Session, instance: Instance) -> Ring:
             for definition in wanted:
                 cloudwatch.put_metric_alarm(**definition)
     except (NotAllowed, AwsFailed) as error:
-        return Ring(ALARMS, armed=False, note=error.cause)
-    return Ring(ALARMS, armed=True, note=WAITS_FOR)
+        return Safeguard(ALARMS, armed=False, note=error.cause)
+    return Safeguard(ALARMS, armed=True, note=WAITS_FOR)
 
 
-def ring(session: Session, instance: Instance) -> Ring:
+def read_safeguard(session: Session, instance: Instance) -> Safeguard:
     """What the alarms are now."""
     try:
         with session.translated("read the alarms of ring 2"):
             found = session.client("cloudwatch").describe_alarms(AlarmNames=list(names(instance.id)))["MetricAlarms"]
     except (NotAllowed, AwsFailed) as error:
-        return Ring(ALARMS, armed=False, note=error.cause)
+        return Safeguard(ALARMS, armed=False, note=error.cause)
     return _judged({alarm["AlarmName"]: alarm for alarm in found}, instance)
 
 
-def _judged(found: Mapping[str, Mapping[str, Any]], instance: Instance) -> Ring:
+def _judged(found: Mapping[str, Mapping[str, Any]], instance: Instance) -> Safeguard:
     absent = [name for name in names(instance.id) if name not in found]
     if absent:
-        return Ring(ALARMS, armed=False, note="absent: " + ", ".join(absent))
+        return Safeguard(ALARMS, armed=False, note="absent: " + ", ".join(absent))
     spent = [name for name, alarm in found.items() if alarm["StateValue"] == SPENT or not alarm["ActionsEnabled"]]
     if spent:
-        return Ring(ALARMS, armed=False, note="cannot fire (again) before the next start: " + ", ".join(spent))
-    return Ring(ALARMS, armed=True, note=WAITS_FOR)
+        return Safeguard(ALARMS, armed=False, note="cannot fire (again) before the next start: " + ", ".join(spent))
+    return Safeguard(ALARMS, armed=True, note=WAITS_FOR)
 
 
 def disarm(session: Session, instance_id: str) -> None:

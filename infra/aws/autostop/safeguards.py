@@ -1,6 +1,6 @@
-"""The rings around one instance that AWS knows of: what they are now, and how they are armed, moved and taken off.
+"""The safeguards around one instance that AWS knows of: what they are now, and how they are armed, moved and taken off.
 
-Nothing here raises because one ring cannot be armed: the others hold without it, and the list says which do.
+Nothing here raises because one safeguard cannot be armed: the others hold without it, and the list says which do.
 """
 
 from __future__ import annotations
@@ -12,34 +12,42 @@ from infra.aws.client.session import Session
 from infra.aws.instances.instance import Instance, write_tags
 from infra.budget import tag
 from infra.errors import AwsFailed, NotAllowed
-from infra.guard.safeguard import Ring, guard
+from infra.guard.safeguard import Safeguard, guard
 from infra.names import DEADLINE_TAG
 
 
-def rings(session: Session, instance: Instance) -> list[Ring]:
-    """Rings 1 to 3 of *instance* as AWS knows them; ring 0 is `guard.ring.story`."""
-    return [_guard(instance, instance.deadline), alarms.ring(session, instance), schedule.ring(session, instance)]
+def read_safeguards(session: Session, instance: Instance) -> list[Safeguard]:
+    """Safeguards 1 to 3 of *instance* as AWS knows them; number 0 is `guard.safeguard.after_run`."""
+    return [
+        _guard(instance, instance.deadline),
+        alarms.read_safeguard(session, instance),
+        schedule.read_safeguard(session, instance),
+    ]
 
 
-def arm(session: Session, instance: Instance, deadline: datetime) -> list[Ring]:
-    """Arm rings 2 and 3, at every start. Ring 1 comes with user-data and the tag, which the start itself writes.
+def arm(session: Session, instance: Instance, deadline: datetime) -> list[Safeguard]:
+    """Arm safeguards 2 and 3, at every start. Number 1 comes with user-data and the tag, which the start itself writes.
 
     For a stopped instance best done before it is started: what is left of an earlier start would still hold its time.
     """
     return [_guard(instance, deadline), alarms.arm(session, instance), schedule.arm(session, instance, deadline)]
 
 
-def extend(session: Session, instance: Instance, deadline: datetime) -> list[Ring]:
-    """Move the deadline everywhere. The tag first: it is the one truth, and all that ring 1 reads.
+def extend(session: Session, instance: Instance, deadline: datetime) -> list[Safeguard]:
+    """Move the deadline everywhere. The tag first: it is the one truth, and all that safeguard 1 reads.
 
-    Raises if the tag cannot be written; then nothing has moved. Ring 2 knows no deadline.
+    Raises if the tag cannot be written; then nothing has moved. Safeguard 2 knows no deadline.
     """
     write_tags(session, instance, {DEADLINE_TAG: tag(deadline)})
-    return [_guard(instance, deadline), alarms.ring(session, instance), schedule.arm(session, instance, deadline)]
+    return [
+        _guard(instance, deadline),
+        alarms.read_safeguard(session, instance),
+        schedule.arm(session, instance, deadline),
+    ]
 
 
 def disarm(session: Session, instance_id: str) -> list[str]:
-    """Take off rings 2 and 3 of an instance that is stopped or terminated. Returns why something stayed, if it did."""
+    """Take off safeguards 2 and 3 of an instance that is stopped or terminated. Returns why one stayed, if it did."""
     failed = []
     for remove in (alarms.disarm, schedule.disarm):
         try:
@@ -49,5 +57,5 @@ def disarm(session: Session, instance_id: str) -> list[str]:
     return failed
 
 
-def _guard(instance: Instance, deadline: datetime | None) -> Ring:
+def _guard(instance: Instance, deadline: datetime | None) -> Safeguard:
     return guard(deadline, instance.idle_minutes)

@@ -1,4 +1,4 @@
-"""Ring 3: one EventBridge schedule per instance, which has EC2 itself switch it off ten minutes after its deadline.
+"""Safeguard 3: one EventBridge schedule per instance: EC2 itself switches it off ten minutes after its deadline.
 
 It needs nothing of the instance, its metrics, or the laptop. It needs a role that lets the scheduler stop and terminate
 instances with the kit's tag, which `rig setup-guard` makes once per account.
@@ -15,7 +15,7 @@ from typing import Any, Final
 from infra.aws.client.session import Session
 from infra.aws.instances.instance import Instance, find_all
 from infra.errors import AwsFailed, NotAllowed
-from infra.guard.safeguard import SCHEDULE, Ring
+from infra.guard.safeguard import SCHEDULE, Safeguard
 from infra.names import KIT, OWNER_TAG
 
 ROLE: Final = f"{KIT}-deadman"
@@ -88,23 +88,23 @@ def fires_at(deadline: datetime) -> datetime:
     return deadline.astimezone(timezone.utc).replace(microsecond=0) + AFTER_DEADLINE
 
 
-def arm(session: Session, instance: Instance, deadline: datetime) -> Ring:
-    """Make the schedule, or move the one that is there. What stands in the way is told by the ring, not raised."""
+def arm(session: Session, instance: Instance, deadline: datetime) -> Safeguard:
+    """Make the schedule, or move the one that is there. What stands in the way is told by the safeguard, not raised."""
     try:
         role_arn = _role_arn(session)
         if not role_arn:
-            return Ring(SCHEDULE, armed=False, note=NO_ROLE)
+            return Safeguard(SCHEDULE, armed=False, note=NO_ROLE)
         _write(session, definition(instance, deadline, role_arn=role_arn, partition=role_arn.split(":")[1]))
     except (NotAllowed, AwsFailed) as error:
-        return _not_moved(ring(session, instance), error.cause)
-    return Ring(SCHEDULE, armed=True, fires_at=fires_at(deadline))
+        return _not_moved(read_safeguard(session, instance), error.cause)
+    return Safeguard(SCHEDULE, armed=True, fires_at=fires_at(deadline))
 
 
-def _not_moved(now: Ring, cause: str) -> Ring:
+def _not_moved(now: Safeguard, cause: str) -> Safeguard:
     """An earlier schedule that could not be moved still fires: that must be said above all."""
     if now.armed and now.fires_at:
-        return Ring(SCHEDULE, armed=True, fires_at=now.fires_at, note=f"still stands at its EARLIER time: {cause}")
-    return Ring(SCHEDULE, armed=False, note=cause)
+        return Safeguard(SCHEDULE, armed=True, fires_at=now.fires_at, note=f"still stands at its EARLIER time: {cause}")
+    return Safeguard(SCHEDULE, armed=False, note=cause)
 
 
 def _write(session: Session, wanted: dict[str, Any]) -> None:
@@ -116,30 +116,30 @@ def _write(session: Session, wanted: dict[str, Any]) -> None:
             scheduler.update_schedule(**wanted)
 
 
-def arm_all(session: Session) -> list[tuple[Instance, Ring]]:
+def arm_all(session: Session) -> list[tuple[Instance, Safeguard]]:
     """Make the schedules of the region's rigs that were launched before there was a role."""
     running = [one for one in find_all(session) if one.state in ("pending", "running")]
     return [(one, arm(session, one, one.deadline)) for one in running if one.deadline]
 
 
-def ring(session: Session, instance: Instance) -> Ring:
+def read_safeguard(session: Session, instance: Instance) -> Safeguard:
     """What the schedule is now."""
     scheduler = session.client("scheduler")
     try:
         with session.translated("read the schedule of ring 3"):
             found = scheduler.get_schedule(Name=name(instance.id))
     except NotAllowed as error:
-        return Ring(SCHEDULE, armed=False, note=error.cause)
+        return Safeguard(SCHEDULE, armed=False, note=error.cause)
     except AwsFailed as error:
         absent = "ResourceNotFound" in error.code
-        return Ring(SCHEDULE, armed=False, note=_why_absent(session) if absent else error.cause)
+        return Safeguard(SCHEDULE, armed=False, note=_why_absent(session) if absent else error.cause)
     try:
         when = datetime.strptime(found["ScheduleExpression"], AT).replace(tzinfo=timezone.utc)
     except ValueError:  # somebody has changed it by hand
-        return Ring(
+        return Safeguard(
             SCHEDULE, armed=False, note=f"its time reads {found['ScheduleExpression']!r}; `rig extend` mends it"
         )
-    return Ring(SCHEDULE, armed=found["State"] == "ENABLED", fires_at=when)
+    return Safeguard(SCHEDULE, armed=found["State"] == "ENABLED", fires_at=when)
 
 
 def _why_absent(session: Session) -> str:
@@ -162,7 +162,7 @@ def disarm(session: Session, instance_id: str) -> None:
 
 @dataclass(frozen=True)
 class Role:
-    """The role of ring 3. *created*: it was not there before."""
+    """The role of safeguard 3. *created*: it was not there before."""
 
     arn: str
     created: bool

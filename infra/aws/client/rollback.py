@@ -9,7 +9,7 @@ from infra.console import Tell
 from infra.errors import NothingToDo, RigError
 
 
-class Undo:
+class Rollback:
     """The steps back, in the order of the steps forth."""
 
     def __init__(self, tell: Tell) -> None:
@@ -41,24 +41,24 @@ class Undo:
 
 
 @contextmanager
-def undone_on_failure(tell: Tell) -> Iterator[Undo]:
-    """Lend an Undo; when the block fails, or Ctrl-C ends it, run it before the error goes on.
+def rollback_on_failure(tell: Tell) -> Iterator[Rollback]:
+    """Lend a Rollback; when the block fails, or Ctrl-C ends it, run it before the error goes on.
 
     The first error is the one the person sees. What could not be undone is named in its hint, or told after Ctrl-C.
     """
-    undo = Undo(tell)
+    rollback = Rollback(tell)
     try:
-        yield undo
+        yield rollback
     except BaseException as error:  # Ctrl-C too: a begun instance costs money
         try:
-            left = undo.run()
+            left = rollback.run()
         except BaseException:  # noqa: BLE001  (a second Ctrl-C: stop undoing, but name what is left)
-            left = undo.things
-        _name(left, error, tell)
+            left = rollback.things
+        _name_what_is_left(left, error, tell)
         raise
 
 
-def _name(left: list[str], error: BaseException, tell: Tell) -> None:
+def _name_what_is_left(left: list[str], error: BaseException, tell: Tell) -> None:
     steps = [f"still there, and may cost money: {thing}" for thing in left]
     if left:
         steps.append("`rig terminate` removes it; `rig sweep` shows everything the kit made, in all regions")

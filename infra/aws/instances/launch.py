@@ -4,9 +4,9 @@ What makes it safe to kill this at any moment and run it again:
 
 - Nothing is remembered on the laptop. What exists is found by tags, and the tags come with the thing, in one call.
 - A killed launch may have made an instance that EC2 does not show yet, for it shows new things some seconds late. The
-  ClientToken is therefore computed (`order.client_token`), not drawn: asking again names the same instance. The new
-  deadline makes the words differ, which EC2 answers with IdempotentParameterMismatch: proof that the earlier request
-  arrived. We then wait until its instance shows, and adopt it.
+  ClientToken is therefore computed (`launch_request.client_token`), not drawn: asking again names the same instance.
+  The new deadline makes the words differ, which EC2 answers with IdempotentParameterMismatch: proof that the earlier
+  request arrived. We then wait until its instance shows, and adopt it.
 - Should two come to be nevertheless (two laptops, two zones), both launches elect the older one when theirs runs, and
   the younger is taken back by the launch that made it.
 """
@@ -17,10 +17,10 @@ from collections.abc import Iterable
 
 from infra.aws.client.errors import code_of
 from infra.aws.client.polling import REAL, Clock
-from infra.aws.client.rollback import Undo
+from infra.aws.client.rollback import Rollback
 from infra.aws.client.session import Session
 from infra.aws.instances.instance import Instance, list_instances, oldest_alive
-from infra.aws.instances.launch_request import Order, attempts, request
+from infra.aws.instances.launch_request import LaunchRequest, attempts, run_instances_words
 from infra.aws.instances.lifecycle import start, stop, wait, watch
 from infra.aws.instances.pending_instance import PendingInstance
 from infra.aws.instances.provision import ASK_AGAIN_S, provision
@@ -30,66 +30,74 @@ from infra.errors import NoCapacity, RigError
 
 def ensure_running(
     session: Session,
-    order: Order,
+    request: LaunchRequest,
     tell: Tell,
     *,
-    undo: Undo,
+    rollback: Rollback,
     seen: Iterable[Instance] | None = None,
     clock: Clock = REAL,
 ) -> Instance:
-    """The rig of *order*, running: as it is, or started with the order's tags, or new.
+    """The rig of *request*, running: as it is, or started with the request's tags, or new.
 
-    *seen*: what `list_instances` answered a moment ago; None: look now. *undo* takes back what was started or made if
-    the caller fails later. Raises NoCapacity, QuotaTooSmall, NotAllowed and AwsFailed; then nothing of it runs.
+    *seen*: what `list_instances` answered a moment ago; None: look now. *rollback* takes back what was started or made
+    if the caller fails later. Raises NoCapacity, QuotaTooSmall, NotAllowed and AwsFailed; then nothing of it runs.
     """
-    seen = list_instances(session, order.name) if seen is None else tuple(seen)
+    seen = list_instances(session, request.name) if seen is None else tuple(seen)
     found = oldest_alive(seen)
     if found:
-        return _bring_up(session, order, found, tell, undo=undo, clock=clock)
-    pending = PendingInstance(session, order.name, tell, clock)
-    undo.later(f"the new instance of {order.name}", pending.discard)
-    instance = provision(order, pending, spent=frozenset(one.token for one in seen))
+        return _bring_up(session, request, found, tell, rollback=rollback, clock=clock)
+    pending = PendingInstance(session, request.name, tell, clock)
+    rollback.later(f"the new instance of {request.name}", pending.discard)
+    instance = provision(request, pending, spent=frozenset(one.token for one in seen))
     if pending.instance is None:
         tell(f"{instance.id} was begun by an earlier launch: going on with it")
-        return _bring_up(session, order, instance, tell, undo=undo, clock=clock)
+        return _bring_up(session, request, instance, tell, rollback=rollback, clock=clock)
     tell(f"{instance.id} ({instance.type}, {instance.zone}) is being made")
     winner = oldest_alive(watch(session, instance, until="running", tell=tell, clock=clock))
     if winner is None or winner.id == instance.id:
         return winner or instance
     tell(f"Another launch made {winner.id} a moment earlier: keeping that one")
     pending.discard()
-    return _bring_up(session, order, winner, tell, undo=undo, clock=clock)
+    return _bring_up(session, request, winner, tell, rollback=rollback, clock=clock)
 
 
-def preflight(session: Session, order: Order) -> None:
+def preflight(session: Session, request: LaunchRequest) -> None:
     """Ask EC2 whether we may make the first offer (DryRun); quota and capacity it does not tell. Raises NotAllowed."""
     # A first launch has made neither group nor key yet; and a question needs no token.
-    missing = {"ClientToken"} if order.group_id else {"ClientToken", "SecurityGroupIds", "KeyName"}
-    words = {key: value for key, value in request(order, next(attempts(order)), "").items() if key not in missing}
+    missing = {"ClientToken"} if request.group_id else {"ClientToken", "SecurityGroupIds", "KeyName"}
+    words = {
+        key: value
+        for key, value in run_instances_words(request, next(attempts(request)), "").items()
+        if key not in missing
+    }
     try:
-        with session.translated(f"launch {order.offers[0]}"):
+        with session.translated(f"launch {request.offers[0]}"):
             session.client("ec2").run_instances(**words, DryRun=True)
     except RigError as error:
         if code_of(error) != "DryRunOperation":
             raise
 
 
-def _bring_up(session: Session, order: Order, instance: Instance, tell: Tell, *, undo: Undo, clock: Clock) -> Instance:
+def _bring_up(
+    session: Session, request: LaunchRequest, instance: Instance, tell: Tell, *, rollback: Rollback, clock: Clock
+) -> Instance:
     if instance.state == "running":
-        tell(f"{order.name} ({instance.id}) is already running")
+        tell(f"{request.name} ({instance.id}) is already running")
         return instance
     if instance.state == "pending":
         return wait(session, instance, until="running", tell=tell, clock=clock)
-    undo.later(f"the start of {instance.id}", lambda: _stop_again(session, order.name, tell, clock))
-    return _start_when_free(session, order, instance, tell, clock)
+    rollback.later(f"the start of {instance.id}", lambda: _stop_again(session, request.name, tell, clock))
+    return _start_when_free(session, request, instance, tell, clock)
 
 
-def _start_when_free(session: Session, order: Order, instance: Instance, tell: Tell, clock: Clock) -> Instance:
-    for gone_s in clock.ticks(for_s=order.wait_s, every_s=ASK_AGAIN_S):
+def _start_when_free(
+    session: Session, request: LaunchRequest, instance: Instance, tell: Tell, clock: Clock
+) -> Instance:
+    for gone_s in clock.ticks(for_s=request.wait_s, every_s=ASK_AGAIN_S):
         try:
-            return start(session, instance, order.tags, tell, clock)
+            return start(session, instance, request.tags, tell, clock)
         except NoCapacity as error:
-            if gone_s >= order.wait_s:
+            if gone_s >= request.wait_s:
                 raise
             tell(f"{error.cause}; asking again in a minute")
     raise AssertionError("the last tick returns or raises")

@@ -30,7 +30,7 @@ class Offer:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Order:
+class LaunchRequest:
     """One rig, wanted running. *image*: None only when the rig exists, and nothing new is made.
 
     *offers*, best first; for spot with a fallback, the on-demand offers come last.
@@ -61,15 +61,15 @@ class Attempt:
         return f"{self.offer} in {self.zone}" if self.zone else f"{self.offer} in any zone"
 
 
-def attempts(order: Order) -> Iterator[Attempt]:
+def attempts(request: LaunchRequest) -> Iterator[Attempt]:
     """Unpinned first, then each zone by name, then the same for the next offer."""
-    for offer in order.offers:
+    for offer in request.offers:
         yield Attempt(offer)
         for zone in offer.zones:
             yield Attempt(offer, zone)
 
 
-def client_token(order: Order, attempt: Attempt, generation: int) -> str:
+def client_token(request: LaunchRequest, attempt: Attempt, generation: int) -> str:
     """The same token for the same attempt, also in another process, on another laptop, on another day.
 
     It hangs on the security group, which lives and dies with the rig, so a rig that was terminated and launched again
@@ -77,8 +77,8 @@ def client_token(order: Order, attempt: Attempt, generation: int) -> str:
     """
     parts = (
         KIT,
-        order.name,
-        order.group_id,
+        request.name,
+        request.group_id,
         attempt.offer.type,
         str(attempt.offer.spot),
         attempt.zone,
@@ -87,26 +87,26 @@ def client_token(order: Order, attempt: Attempt, generation: int) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
 
 
-def request(order: Order, attempt: Attempt, token: str) -> dict[str, Any]:
+def run_instances_words(request: LaunchRequest, attempt: Attempt, token: str) -> dict[str, Any]:
     """RunInstances' arguments. Everything that costs or is to be found again is tagged in this same call."""
-    assert order.image, "a rig that exists is started, not made"
+    assert request.image, "a rig that exists is started, not made"
     kinds = ["instance", "volume", "network-interface", *(["spot-instances-request"] if attempt.offer.spot else [])]
     return {
-        "ImageId": order.image.id,
+        "ImageId": request.image.id,
         "InstanceType": attempt.offer.type,
         "MinCount": 1,
         "MaxCount": 1,
         "ClientToken": token,
-        "KeyName": order.key_name,
-        "SecurityGroupIds": [order.group_id],
-        "UserData": order.user_data,
-        "BlockDeviceMappings": [_root_disk(order.image, order.disk_gib)],
+        "KeyName": request.key_name,
+        "SecurityGroupIds": [request.group_id],
+        "UserData": request.user_data,
+        "BlockDeviceMappings": [_root_disk(request.image, request.disk_gib)],
         "MetadataOptions": METADATA,
-        "TagSpecifications": specification(kinds, {**own_tags(order.name), **order.tags, **attempt.offer.tags}),
+        "TagSpecifications": specification(kinds, {**own_tags(request.name), **request.tags, **attempt.offer.tags}),
         # What a power-off means, and with it what the guard's power-off means. EC2 cannot stop one-time spot.
         "InstanceInitiatedShutdownBehavior": "terminate" if attempt.offer.spot else "stop",
         **({"Placement": {"AvailabilityZone": attempt.zone}} if attempt.zone else {}),
-        **({"IamInstanceProfile": {"Name": order.instance_profile}} if order.instance_profile else {}),
+        **({"IamInstanceProfile": {"Name": request.instance_profile}} if request.instance_profile else {}),
         **({"InstanceMarketOptions": ONE_TIME_SPOT} if attempt.offer.spot else {}),
         # t3's own default bills bursts on top of the price; "standard" slows down instead.
         **({"CreditSpecification": {"CpuCredits": "standard"}} if re.match(r"t\d", attempt.offer.type) else {}),

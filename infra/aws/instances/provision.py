@@ -7,7 +7,7 @@ from typing import Final
 
 from infra.aws.client.errors import code_of
 from infra.aws.instances.instance import Instance
-from infra.aws.instances.launch_request import Attempt, Order, attempts, client_token, request
+from infra.aws.instances.launch_request import Attempt, LaunchRequest, attempts, client_token, run_instances_words
 from infra.aws.instances.pending_instance import PendingInstance
 from infra.errors import AwsFailed, NoCapacity, RigError
 
@@ -16,36 +16,38 @@ ASK_AGAIN_S: Final = 60.0
 ELSEWHERE: Final = frozenset({"Unsupported", "InvalidParameterCombination"})
 
 
-def provision(order: Order, pending: PendingInstance, *, spent: frozenset[str]) -> Instance:
-    """The first attempt that EC2 grants; all of them again every minute while the order's waiting time lasts.
+def provision(request: LaunchRequest, pending: PendingInstance, *, spent: frozenset[str]) -> Instance:
+    """The first attempt that EC2 grants; all of them again every minute while the request's waiting time lasts.
 
     *spent*: tokens of instances that have ended. Only capacity leads on to the next attempt: a quota is the same in
     every zone. `pending.instance` stays None when the instance is one that an earlier launch made.
     """
-    for gone_s in pending.clock.ticks(for_s=order.wait_s, every_s=ASK_AGAIN_S):
+    for gone_s in pending.clock.ticks(for_s=request.wait_s, every_s=ASK_AGAIN_S):
         refused: list[RigError] = []
-        for attempt in attempts(order):
+        for attempt in attempts(request):
             try:
-                return _make_or_adopt(order, attempt, pending, spent)
+                return _make_or_adopt(request, attempt, pending, spent)
             except RigError as error:
                 if not isinstance(error, NoCapacity) and code_of(error) not in ELSEWHERE:
                     raise
                 pending.tell(f"{attempt}: {code_of(error)}")
                 refused.append(error)
-        if gone_s < order.wait_s:
-            minutes = f"{(order.wait_s - gone_s) / 60:.0f} more minutes"
+        if gone_s < request.wait_s:
+            minutes = f"{(request.wait_s - gone_s) / 60:.0f} more minutes"
             pending.tell(f"No machine is free; asking again in a minute, for {minutes}")
-    raise _explain_refusals(order, refused)
+    raise _explain_refusals(request, refused)
 
 
-def _make_or_adopt(order: Order, attempt: Attempt, pending: PendingInstance, spent: frozenset[str]) -> Instance:
+def _make_or_adopt(
+    request: LaunchRequest, attempt: Attempt, pending: PendingInstance, spent: frozenset[str]
+) -> Instance:
     """The instance that EC2 makes for *attempt*, or the one that an earlier launch made for it."""
     for generation in itertools.count():
-        token = client_token(order, attempt, generation)
+        token = client_token(request, attempt, generation)
         if token in spent:
             continue
         try:
-            return pending.make(attempt, request(order, attempt, token))
+            return pending.make(attempt, run_instances_words(request, attempt, token))
         except AwsFailed as error:
             if code_of(error) != "IdempotentParameterMismatch":
                 raise
@@ -54,10 +56,10 @@ def _make_or_adopt(order: Order, attempt: Attempt, pending: PendingInstance, spe
     raise AssertionError("count() has no end")
 
 
-def _explain_refusals(order: Order, refused: list[RigError]) -> RigError:
+def _explain_refusals(request: LaunchRequest, refused: list[RigError]) -> RigError:
     if not any(isinstance(error, NoCapacity) for error in refused):
         return refused[-1]
-    places = "; ".join(f"{offer} in any zone, {', '.join(offer.zones)}".rstrip(", ") for offer in order.offers)
+    places = "; ".join(f"{offer} in any zone, {', '.join(offer.zones)}".rstrip(", ") for offer in request.offers)
     return NoCapacity(
         f"AWS has no free machine now. Asked for: {places}. Nothing was started.",
         "name more types (TYPE=g4dn.xlarge,g6.xlarge,g5.xlarge), wait for one (WAIT_MINUTES=30), or another region",

@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from . import activity, gpu
 from .clock import Clock, boot_clock
-from .decide import TICK_S, Baked, Decision, Firing, Observation, decide
+from .decide import TICK_S, Decision, LaunchDefaults, Observation, Trigger, decide
 from .imds import SPOT, TAGS, Metadata
 from .parsing import minutes, moment, spot_notice, utc
 from .shutdown import Machine, list_containers, power_off, wind_down
@@ -36,7 +36,7 @@ class Guard:
         config = read(self.root + "/etc/gluon-rig/guard.json")
         self.deadline_tag, self.idle_tag = config["deadline_tag"], config["idle_tag"]
         self.keep_results = bool(config["keep_results"])
-        self.baked = Baked(float(config["hours"]) * 3600, float(config["idle_minutes"]))
+        self.defaults = LaunchDefaults(float(config["hours"]) * 3600, float(config["idle_minutes"]))
         self.clock = Clock(self.run_dir, float(config["launched_at"]), _speed(environ))
         self.imds = Metadata(environ.get("AWS_EC2_METADATA_SERVICE_ENDPOINT") or "http://169.254.169.254")
         self.machine = Machine(self.root, config["run_label"], self.clock.really, say)
@@ -61,7 +61,7 @@ class Guard:
 
     def tick(self) -> Decision:
         seen = self.look()
-        decision = decide(seen, self.memory, self.baked)
+        decision = decide(seen, self.memory, self.defaults)
         self._tell_changes(seen, decision)
         self.memory = decision.memory
         save_memory(self.memory_file, self.memory)
@@ -130,11 +130,11 @@ class Guard:
         if abs(off_at - self._off_at) > 30 and write_whole(self.run_dir + "/off-at", int(off_at)):
             self._off_at = off_at
 
-    def end(self, firing: Firing) -> None:
-        say(f"switching off: {firing.reason}: {firing.detail}")
-        ending: dict[str, object] = {"reason": firing.reason, "detail": firing.detail, "at": utc(self.clock.wall())}
+    def end(self, trigger: Trigger) -> None:
+        say(f"switching off: {trigger.reason}: {trigger.detail}")
+        ending: dict[str, object] = {"reason": trigger.reason, "detail": trigger.detail, "at": utc(self.clock.wall())}
         self._record(ending, {})  # first of all: what follows may hang
-        wind_down(self.machine, firing, lambda steps: self._record(ending, steps))
+        wind_down(self.machine, trigger, lambda steps: self._record(ending, steps))
         power_off(self.machine)
 
     def _record(self, ending: dict[str, object], steps: dict[str, str]) -> None:
@@ -149,8 +149,8 @@ def main() -> None:
     while True:
         alive()
         decision = guard.tick()
-        if decision.firing:
-            guard.end(decision.firing)
+        if decision.trigger:
+            guard.end(decision.trigger)
         time.sleep(guard.clock.really(TICK_S, at_least=0.1))
 
 

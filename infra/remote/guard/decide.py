@@ -19,7 +19,7 @@ MOST_AHEAD_S = 31 * 86400.0
 
 
 @dataclass(frozen=True)
-class Baked:
+class LaunchDefaults:
     """What user-data says. It holds when the tags cannot be read."""
 
     hours_s: float
@@ -70,7 +70,7 @@ class Memory:
 
 
 @dataclass(frozen=True)
-class Firing:
+class Trigger:
     """*reason*: deadline, idle or spot. *detail*: a sentence for the person."""
 
     reason: str
@@ -80,18 +80,20 @@ class Firing:
 @dataclass(frozen=True)
 class Decision:
     memory: Memory
-    firing: Firing | None = None
+    trigger: Trigger | None = None
 
 
-def decide(seen: Observation, memory: Memory | None, baked: Baked) -> Decision:
+def decide(seen: Observation, memory: Memory | None, defaults: LaunchDefaults) -> Decision:
     if seen.deadline is not None and seen.deadline - seen.wall > MOST_AHEAD_S:
         seen = replace(seen, deadline=None)
-    known = memory or Memory(seen.boot, off_at_s=baked.hours_s, idle_minutes=baked.idle_minutes, live_boot=seen.boot)
+    known = memory or Memory(
+        seen.boot, off_at_s=defaults.hours_s, idle_minutes=defaults.idle_minutes, live_boot=seen.boot
+    )
     now = _note_use(_follow_tags(_pass_time(known, seen), seen), seen)
     if seen.spot_notice:
         return _fire(now, "spot", "AWS takes this spot instance back: " + seen.spot_notice)
     if now.left_s(seen.wall) <= 0:
-        return _deadline_has_come(now, seen, baked)
+        return _deadline_has_come(now, seen, defaults)
     now = replace(now, live_boot=seen.boot)
     if 0 < now.idle_minutes * 60 <= now.idle_s:
         return _fire(now, "idle", f"nobody has used this machine for {now.idle_minutes:g} minutes")
@@ -126,7 +128,7 @@ def _note_use(memory: Memory, seen: Observation) -> Memory:
     return replace(memory, busy_at_s=memory.running_s) if seen.busy else memory
 
 
-def _deadline_has_come(memory: Memory, seen: Observation, baked: Baked) -> Decision:
+def _deadline_has_come(memory: Memory, seen: Observation, defaults: LaunchDefaults) -> Decision:
     if memory.live_boot == seen.boot:
         return _fire(memory, "deadline", _which_clock(memory, seen))
     if memory.mercy_until_s is None:
@@ -135,7 +137,7 @@ def _deadline_has_come(memory: Memory, seen: Observation, baked: Baked) -> Decis
         return Decision(memory)
     if memory.ended and seen.deadline is None:
         # Started again after we had ended it, and no tag can be read: what user-data promised counts from this boot.
-        again = replace(memory, off_at_s=memory.before_s + baked.hours_s, deadline=None, ended=False)
+        again = replace(memory, off_at_s=memory.before_s + defaults.hours_s, deadline=None, ended=False)
         return Decision(replace(again, live_boot=seen.boot, mercy_until_s=None))
     return _fire(memory, "deadline", "started after its deadline, and no new one came; `rig start` sets one")
 
@@ -153,4 +155,4 @@ def _which_clock(memory: Memory, seen: Observation) -> str:
 
 
 def _fire(memory: Memory, reason: str, detail: str) -> Decision:
-    return Decision(replace(memory, ended=True), Firing(reason, detail))
+    return Decision(replace(memory, ended=True), Trigger(reason, detail))

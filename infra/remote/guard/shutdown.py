@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from .decide import Firing
+from .decide import Trigger
 from .subprocesses import ask, finish
 from .systemd import alive
 
@@ -53,9 +53,9 @@ class Machine:
         return self.root + "/proc/sysrq-trigger"
 
 
-def wind_down(machine: Machine, firing: Firing, note: Callable[[dict[str, str]], None]) -> None:
+def wind_down(machine: Machine, trigger: Trigger, note: Callable[[dict[str, str]], None]) -> None:
     """Let the jobs save, copy what is to be copied. *note* is told after every step how it went."""
-    bounds = SPOT if firing.reason == "spot" else USUAL
+    bounds = SPOT if trigger.reason == "spot" else USUAL
     steps: dict[str, str] = {}
     for name, step in (("containers", stop_containers), ("copy", copy_away), ("disk", flush_disk)):
         steps[name] = step(machine, bounds)

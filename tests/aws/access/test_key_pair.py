@@ -23,7 +23,7 @@ from infra.aws.access.key_pair import (
     local_key,
     require_same_key,
 )
-from infra.aws.client.rollback import Undo
+from infra.aws.client.rollback import Rollback
 from infra.errors import UserError
 from infra.names import NAME_TAG, OWNER_TAG
 from tests.aws.samples import KEY, NAME, launch
@@ -207,7 +207,7 @@ def test_ssh_keygen_reads_the_key_and_shows_the_same_fingerprint(tmp_path):
 
 
 def test_an_imported_key_carries_our_tags_and_its_own_name(aws, tell):
-    pair = import_key_pair(aws, NAME, KEY, Undo(tell))
+    pair = import_key_pair(aws, NAME, KEY, Rollback(tell))
 
     (found,) = aws.client("ec2").describe_key_pairs()["KeyPairs"]
     assert pair == found["KeyName"] == "gluon-rig-rig-654042c088"
@@ -221,7 +221,7 @@ def test_an_imported_key_carries_our_tags_and_its_own_name(aws, tell):
 
 
 def test_importing_the_same_key_twice_is_a_success(aws, tell):
-    assert import_key_pair(aws, NAME, KEY, Undo(tell)) == import_key_pair(aws, NAME, KEY, Undo(tell))
+    assert import_key_pair(aws, NAME, KEY, Rollback(tell)) == import_key_pair(aws, NAME, KEY, Rollback(tell))
 
 
 def test_another_key_under_our_name_is_not_taken_for_ours(aws, tell):
@@ -229,7 +229,7 @@ def test_another_key_under_our_name_is_not_taken_for_ours(aws, tell):
     aws.client("ec2").import_key_pair(KeyName=KEY.pair_name(NAME), PublicKeyMaterial=other.encode())
 
     with pytest.raises(UserError, match=r"The key pair gluon-rig-rig-\w+ in us-east-1 is not the key in id_rig"):
-        import_key_pair(aws, NAME, KEY, Undo(tell))
+        import_key_pair(aws, NAME, KEY, Rollback(tell))
 
 
 def test_two_laptops_do_not_share_a_name(tmp_path):

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from infra.aws.access.security_group import Group, admit_only, delete_group, ensure_group, find_group, my_address
-from infra.aws.client.rollback import Undo
+from infra.aws.client.rollback import Rollback
 from infra.aws.client.session import Session
 from infra.errors import AwsFailed, NotAllowed, UserError
 from tests.aws.samples import NAME
@@ -18,7 +18,7 @@ SSH_FROM_HOME = ("tcp", 22, 22, HOME)
 
 @pytest.fixture
 def group(aws, clock, tell) -> Group:
-    return ensure_group(aws, NAME, None, Undo(tell), clock)
+    return ensure_group(aws, NAME, None, Rollback(tell), clock)
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_a_new_group_has_no_rule_and_is_found_again_by_its_tags(aws, group):
 
 
 def test_a_group_that_exists_already_is_adopted(aws, clock, tell, group):
-    assert ensure_group(aws, NAME, None, Undo(tell), clock) == group
+    assert ensure_group(aws, NAME, None, Rollback(tell), clock) == group
 
 
 def test_a_foreign_group_of_our_name_is_left_alone(aws, clock, tell):
@@ -63,7 +63,7 @@ def test_a_foreign_group_of_our_name_is_left_alone(aws, clock, tell):
     with pytest.raises(
         UserError, match=r"The security group gluon-rig-rig \(sg-\w+\) in us-east-1 was not made by this"
     ):
-        ensure_group(aws, NAME, None, Undo(tell), clock)
+        ensure_group(aws, NAME, None, Rollback(tell), clock)
 
 
 def test_only_my_address_may_knock(aws, group, said, tell):
@@ -177,4 +177,4 @@ def test_a_group_that_may_not_be_made_names_the_permission(aws, clock, tell, ans
     )
 
     with pytest.raises(NotAllowed, match="your AWS user may not do ec2:CreateSecurityGroup"):
-        ensure_group(aws, NAME, None, Undo(tell), clock)
+        ensure_group(aws, NAME, None, Rollback(tell), clock)

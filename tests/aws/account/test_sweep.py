@@ -3,7 +3,7 @@ import itertools
 import pytest
 from botocore.exceptions import ClientError
 
-from infra.aws.account.resources import KINDS, Thing
+from infra.aws.account.resources import KINDS, Resource
 from infra.aws.account.sweep import find, remove
 from infra.aws.client.tags import own_tags, specification
 from infra.errors import NotAllowed
@@ -62,13 +62,13 @@ def litter(aws, region, tags=OURS, prefix="gluon-rig-"):
 
 
 def kinds(found):
-    return sorted({thing.kind for thing in found.things})
+    return sorted({resource.kind for resource in found.resources})
 
 
 def test_an_account_without_a_rig_has_nothing(aws):
     found = find(aws, regions=REGIONS)
 
-    assert (found.things, found.usd_per_month, found.unseen) == ((), 0, {})
+    assert (found.resources, found.usd_per_month, found.unseen) == ((), 0, {})
 
 
 def test_every_kind_is_found_in_every_region_with_its_price(aws):
@@ -77,21 +77,21 @@ def test_every_kind_is_found_in_every_region_with_its_price(aws):
     found = find(aws, regions=REGIONS)
 
     assert kinds(found) == sorted(kind.name for kind in KINDS)
-    assert {thing.region for thing in found.things} == {THERE}
-    priced = {(thing.kind, thing.note.split(",")[0]): thing.usd_per_month for thing in found.things}
+    assert {resource.region for resource in found.resources} == {THERE}
+    priced = {(resource.kind, resource.note.split(",")[0]): resource.usd_per_month for resource in found.resources}
     assert priced["instance", "g4dn.xlarge"] == pytest.approx((0.526 + 0.005) * 730, abs=0.01)
     assert priced["volume", "100 GiB"] == 8.0
     assert priced["snapshot", "100 GiB at most"] == 5.0
-    assert found.things[0].kind == "instance"
+    assert found.resources[0].kind == "instance"
 
 
 def test_a_stopped_machine_costs_its_disk_only(aws):
     litter(aws, HERE)
     ec2 = aws.client("ec2")
-    (machine,) = [thing for thing in find(aws, regions=[HERE]).things if thing.kind == "instance"]
+    (machine,) = [resource for resource in find(aws, regions=[HERE]).resources if resource.kind == "instance"]
     ec2.stop_instances(InstanceIds=[machine.id])
 
-    (machine,) = [thing for thing in find(aws, regions=[HERE]).things if thing.kind == "instance"]
+    (machine,) = [resource for resource in find(aws, regions=[HERE]).resources if resource.kind == "instance"]
 
     assert (machine.note, machine.usd_per_month) == ("g4dn.xlarge, stopped", 0.0)
 
@@ -102,12 +102,12 @@ def test_removing_takes_ours_and_nothing_else(aws, tell, clock):
     before = everything(aws, HERE)
     ours = find(aws, regions=REGIONS)
 
-    left = remove(aws, ours.things, tell=tell, clock=clock)
+    left = remove(aws, ours.resources, tell=tell, clock=clock)
 
     assert left == []
-    assert find(aws, regions=REGIONS).things == ()
+    assert find(aws, regions=REGIONS).resources == ()
     theirs = everything(aws, HERE)
-    assert before - theirs == {thing.id for thing in ours.things}
+    assert before - theirs == {resource.id for resource in ours.resources}
 
 
 def everything(aws, region):
@@ -130,10 +130,10 @@ def everything(aws, region):
 def test_machines_go_first_and_guards_last(aws, tell, clock, calls):
     """Killed half-way, what costs most is gone, and what stops a forgotten machine is still there."""
     litter(aws, HERE)
-    things = find(aws, regions=[HERE]).things
+    resources = find(aws, regions=[HERE]).resources
     calls.clear()
 
-    remove(aws, things, tell=tell, clock=clock)
+    remove(aws, resources, tell=tell, clock=clock)
 
     removals = [call for call in calls if "Describe" not in call]
     assert removals[0] == "ec2:TerminateInstances"
@@ -148,11 +148,11 @@ def test_killed_at_any_call_the_next_sweep_finishes(aws, tell, clock):
     for after in (False, True):
         for at in itertools.count(1):
             litter(aws, HERE)
-            things = find(aws, regions=[HERE]).things
+            resources = find(aws, regions=[HERE]).resources
             with reaper.strike(at, after=after):
-                remove(aws, things, tell=tell, clock=clock)
-            remove(aws, find(aws, regions=[HERE]).things, tell=tell, clock=clock)
-            assert find(aws, regions=[HERE]).things == (), f"killed at call {at}"
+                remove(aws, resources, tell=tell, clock=clock)
+            remove(aws, find(aws, regions=[HERE]).resources, tell=tell, clock=clock)
+            assert find(aws, regions=[HERE]).resources == (), f"killed at call {at}"
             forget_ended()
             if not reaper.dead:
                 break
@@ -161,13 +161,13 @@ def test_killed_at_any_call_the_next_sweep_finishes(aws, tell, clock):
 
 def test_what_is_gone_already_is_no_error(aws, tell, clock):
     ghosts = [
-        Thing("instance", HERE, "i-0123456789abcdef0", "rig", "", 1.0),
-        Thing("volume", HERE, "vol-0123456789abcdef0", "rig", "", 1.0),
-        Thing("address", HERE, "eipalloc-0123456789abcdef0", "rig", "", 1.0),
-        Thing("image", HERE, "ami-0123456789abcdef0", "rig", "", 0.0),
-        Thing("snapshot", HERE, "snap-0123456789abcdef0", "rig", "", 1.0),
-        Thing("security group", HERE, "sg-0123456789abcdef0", "rig", "", 0.0),
-        Thing("schedule", HERE, "gluon-rig-none", "rig", "", 0.0),
+        Resource("instance", HERE, "i-0123456789abcdef0", "rig", "", 1.0),
+        Resource("volume", HERE, "vol-0123456789abcdef0", "rig", "", 1.0),
+        Resource("address", HERE, "eipalloc-0123456789abcdef0", "rig", "", 1.0),
+        Resource("image", HERE, "ami-0123456789abcdef0", "rig", "", 0.0),
+        Resource("snapshot", HERE, "snap-0123456789abcdef0", "rig", "", 1.0),
+        Resource("security group", HERE, "sg-0123456789abcdef0", "rig", "", 0.0),
+        Resource("schedule", HERE, "gluon-rig-none", "rig", "", 0.0),
     ]
 
     assert remove(aws, ghosts, tell=tell, clock=clock) == []
@@ -177,16 +177,16 @@ def test_a_group_still_in_use_is_waited_for(aws, tell, clock, answer):
     litter(aws, HERE)
     answer(aws, "ec2", "DeleteSecurityGroup", code="DependencyViolation", times=3)
 
-    assert remove(aws, find(aws, regions=[HERE]).things, tell=tell, clock=clock) == []
+    assert remove(aws, find(aws, regions=[HERE]).resources, tell=tell, clock=clock) == []
 
 
 def test_what_cannot_be_removed_is_named_and_the_rest_goes(aws, tell, clock, answer):
     litter(aws, HERE)
     answer(aws, "ec2", "DeleteVolume", code="UnauthorizedOperation")
 
-    left = remove(aws, find(aws, regions=[HERE]).things, tell=tell, clock=clock)
+    left = remove(aws, find(aws, regions=[HERE]).resources, tell=tell, clock=clock)
 
-    assert {one.thing.kind for one in left} == {"volume"}
+    assert {one.resource.kind for one in left} == {"volume"}
     assert all("your AWS user may not do ec2:DeleteVolume" in one.reason for one in left)
     assert kinds(find(aws, regions=[HERE])) == ["volume"]
 

@@ -1,4 +1,4 @@
-"""Ring 2: what CloudWatch is asked to do, and that no machine which works is switched off by it."""
+"""Safeguard 2: what CloudWatch is asked to do, and that no machine which works is switched off by it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from infra.aws.autostop import alarms
 from infra.aws.client.session import Session
 from infra.aws.instances.instance import Instance
-from infra.guard.safeguard import Ring
+from infra.guard.safeguard import Safeguard
 from infra.remote.guard.agent import PULSE, PULSE_EVERY_S
 
 RIG = Instance(
@@ -23,7 +23,7 @@ RIG = Instance(
     launched_at=datetime(2026, 11, 20, 10, tzinfo=timezone.utc),
     image_id="ami-1",
 )
-ARMED = Ring(2, armed=True, note="an hour without a sign of life, or 15 minutes of failed status checks")
+ARMED = Safeguard(2, armed=True, note="an hour without a sign of life, or 15 minutes of failed status checks")
 
 
 def stored(aws: Session) -> dict[str, dict[str, Any]]:
@@ -103,9 +103,9 @@ def test_each_start_makes_them_anew(aws: Session, calls: list[str]) -> None:
     """An alarm acts only when its state changes; one that stands in ALARM from last time would never fire."""
     alarms.arm(aws, RIG)
     calls.clear()
-    ring = alarms.arm(aws, RIG)
+    safeguard = alarms.arm(aws, RIG)
 
-    assert ring == ARMED
+    assert safeguard == ARMED
     assert [call for call in calls if call.startswith("cloudwatch")] == [
         "cloudwatch:DeleteAlarms",
         "cloudwatch:PutMetricAlarm",
@@ -115,27 +115,29 @@ def test_each_start_makes_them_anew(aws: Session, calls: list[str]) -> None:
 
 def test_a_missing_permission_is_said_and_does_not_fail_the_launch(aws: Session, answer: Callable[..., None]) -> None:
     answer(aws, "cloudwatch", "PutMetricAlarm", code="AccessDenied")
-    ring = alarms.arm(aws, RIG)
+    safeguard = alarms.arm(aws, RIG)
 
-    assert not ring.armed
-    assert ring.note.startswith("Cannot set the alarms of ring 2: your AWS user may not do cloudwatch:PutMetricAlarm")
+    assert not safeguard.armed
+    assert safeguard.note.startswith(
+        "Cannot set the alarms of ring 2: your AWS user may not do cloudwatch:PutMetricAlarm"
+    )
 
 
 def test_status_tells_what_really_stands(aws: Session) -> None:
-    absent = alarms.ring(aws, RIG)
+    absent = alarms.read_safeguard(aws, RIG)
     alarms.arm(aws, RIG)
-    armed = alarms.ring(aws, RIG)
+    armed = alarms.read_safeguard(aws, RIG)
     aws.client("cloudwatch").set_alarm_state(
         AlarmName="gluon-rig-i-0abc-no-sign-of-life", StateValue="ALARM", StateReason="it fired"
     )
-    fired = alarms.ring(aws, RIG)
+    fired = alarms.read_safeguard(aws, RIG)
     alarms.disarm(aws, RIG.id)
 
-    assert absent == Ring(
+    assert absent == Safeguard(
         2, armed=False, note="absent: gluon-rig-i-0abc-no-sign-of-life, gluon-rig-i-0abc-status-check"
     )
     assert armed == ARMED
-    assert fired == Ring(
+    assert fired == Safeguard(
         2, armed=False, note="cannot fire (again) before the next start: gluon-rig-i-0abc-no-sign-of-life"
     )
     assert stored(aws) == {}

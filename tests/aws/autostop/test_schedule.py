@@ -14,7 +14,7 @@ from infra.aws.autostop import safeguards, schedule
 from infra.aws.client.session import Session
 from infra.aws.instances.instance import Instance, find
 from infra.errors import AwsFailed, NotAllowed
-from infra.guard.safeguard import Ring
+from infra.guard.safeguard import Safeguard
 
 DEADLINE = datetime(2026, 11, 20, 18, 0, 0, 999, tzinfo=timezone.utc)
 FIRES = datetime(2026, 11, 20, 18, 10, 0, tzinfo=timezone.utc)
@@ -63,7 +63,7 @@ def stored(aws: Session, instance: Instance = RIG) -> dict[str, Any]:
 
 
 def test_it_stops_the_instance_ten_minutes_past_the_deadline_and_then_removes_itself(aws: Session, role: str) -> None:
-    assert schedule.arm(aws, RIG, DEADLINE) == Ring(3, armed=True, fires_at=FIRES)
+    assert schedule.arm(aws, RIG, DEADLINE) == Safeguard(3, armed=True, fires_at=FIRES)
     found = stored(aws)
 
     assert found["ScheduleExpression"] == "at(2026-11-20T18:10:00)"
@@ -87,19 +87,19 @@ def test_a_deadline_in_another_zone_is_the_same_moment(aws: Session, role: str) 
     there = DEADLINE.astimezone(timezone(timedelta(hours=5, minutes=30)))
 
     assert schedule.arm(aws, RIG, there).fires_at == FIRES
-    assert schedule.ring(aws, RIG).fires_at == FIRES
+    assert schedule.read_safeguard(aws, RIG).fires_at == FIRES
 
 
 def test_arming_again_moves_the_one_there_is(aws: Session, role: str) -> None:
     schedule.arm(aws, RIG, DEADLINE)
     schedule.arm(aws, RIG, DEADLINE + LATER)
 
-    assert schedule.ring(aws, RIG) == Ring(3, armed=True, fires_at=FIRES + LATER)
+    assert schedule.read_safeguard(aws, RIG) == Safeguard(3, armed=True, fires_at=FIRES + LATER)
     assert len(aws.client("scheduler").list_schedules()["Schedules"]) == 1
 
 
 def test_without_the_role_it_is_not_armed_and_says_what_makes_it(aws: Session) -> None:
-    assert schedule.arm(aws, RIG, DEADLINE) == Ring(
+    assert schedule.arm(aws, RIG, DEADLINE) == Safeguard(
         3, armed=False, note="needs a role that does not exist yet: `rig setup-guard` makes it, once per account"
     )
 
@@ -115,10 +115,10 @@ def test_a_missing_permission_is_said_and_does_not_fail_the_launch(
     aws: Session, role: str, answer: Callable[..., None]
 ) -> None:
     answer(aws, "scheduler", "CreateSchedule", code="AccessDeniedException")
-    ring = schedule.arm(aws, RIG, DEADLINE)
+    safeguard = schedule.arm(aws, RIG, DEADLINE)
 
-    assert not ring.armed
-    assert "may not do scheduler:CreateSchedule" in ring.note
+    assert not safeguard.armed
+    assert "may not do scheduler:CreateSchedule" in safeguard.note
 
 
 def test_a_schedule_that_cannot_be_moved_is_told_with_the_time_at_which_it_still_fires(
@@ -126,30 +126,30 @@ def test_a_schedule_that_cannot_be_moved_is_told_with_the_time_at_which_it_still
 ) -> None:
     schedule.arm(aws, RIG, DEADLINE)
     answer(aws, "scheduler", "UpdateSchedule", code="AccessDeniedException")
-    ring = schedule.arm(aws, RIG, DEADLINE + LATER)
+    safeguard = schedule.arm(aws, RIG, DEADLINE + LATER)
 
-    assert (ring.armed, ring.fires_at) == (True, FIRES)
-    assert ring.note.startswith("still stands at its EARLIER time: Cannot set the schedule of ring 3")
+    assert (safeguard.armed, safeguard.fires_at) == (True, FIRES)
+    assert safeguard.note.startswith("still stands at its EARLIER time: Cannot set the schedule of ring 3")
 
 
 def test_a_role_made_later_holds_what_runs_already(aws: Session, rig: Instance) -> None:
     schedule.arm(aws, rig, DEADLINE)
-    assert schedule.ring(aws, rig).note == schedule.NO_ROLE
+    assert schedule.read_safeguard(aws, rig).note == schedule.NO_ROLE
 
     schedule.setup_guard(aws)
 
-    assert schedule.ring(aws, rig).note == schedule.NO_SCHEDULE
-    assert [(one.id, ring.armed) for one, ring in schedule.arm_all(aws)] == [(rig.id, True)]
-    assert schedule.ring(aws, rig).armed
+    assert schedule.read_safeguard(aws, rig).note == schedule.NO_SCHEDULE
+    assert [(one.id, safeguard.armed) for one, safeguard in schedule.arm_all(aws)] == [(rig.id, True)]
+    assert schedule.read_safeguard(aws, rig).armed
 
 
 def test_status_tells_what_really_stands(aws: Session, role: str) -> None:
-    assert schedule.ring(aws, RIG) == Ring(3, armed=False, note=schedule.NO_SCHEDULE)
+    assert schedule.read_safeguard(aws, RIG) == Safeguard(3, armed=False, note=schedule.NO_SCHEDULE)
     schedule.arm(aws, RIG, DEADLINE)
     schedule.disarm(aws, RIG.id)
     schedule.disarm(aws, RIG.id)
 
-    assert not schedule.ring(aws, RIG).armed
+    assert not schedule.read_safeguard(aws, RIG).armed
 
 
 def test_setting_up_twice_puts_the_role_right(aws: Session) -> None:
@@ -197,12 +197,12 @@ class TestAllRings:
     def test_a_start_arms_them(self, aws: Session, role: str, rig: Instance) -> None:
         armed = safeguards.arm(aws, rig, DEADLINE)
 
-        assert [(ring.number, ring.armed, ring.fires_at) for ring in armed] == [
+        assert [(safeguard.number, safeguard.armed, safeguard.fires_at) for safeguard in armed] == [
             (1, True, DEADLINE),
             (2, True, None),
             (3, True, FIRES),
         ]
-        assert [ring.armed for ring in safeguards.rings(aws, rig)] == [True, True, True]
+        assert [safeguard.armed for safeguard in safeguards.read_safeguards(aws, rig)] == [True, True, True]
 
     def test_extending_moves_every_deadline(self, aws: Session, role: str, rig: Instance) -> None:
         safeguards.arm(aws, rig, DEADLINE)
@@ -211,7 +211,7 @@ class TestAllRings:
 
         assert moved
         assert moved.tags["gluon-rig:deadline"] == "2026-11-20T20:00:00Z"
-        assert [ring.fires_at for ring in safeguards.rings(aws, moved)] == [
+        assert [safeguard.fires_at for safeguard in safeguards.read_safeguards(aws, moved)] == [
             datetime(2026, 11, 20, 20, 0, 0, tzinfo=timezone.utc),
             None,
             FIRES + LATER,
@@ -225,14 +225,14 @@ class TestAllRings:
 
         with pytest.raises(NotAllowed):
             safeguards.extend(aws, rig, DEADLINE + LATER)
-        assert schedule.ring(aws, rig).fires_at == FIRES
+        assert schedule.read_safeguard(aws, rig).fires_at == FIRES
 
     def test_one_ring_that_cannot_be_armed_leaves_the_others(
         self, aws: Session, role: str, rig: Instance, answer: Callable[..., None]
     ) -> None:
         answer(aws, "cloudwatch", "PutMetricAlarm", code="InternalServiceFault")
 
-        assert [ring.armed for ring in safeguards.arm(aws, rig, DEADLINE)] == [True, False, True]
+        assert [safeguard.armed for safeguard in safeguards.arm(aws, rig, DEADLINE)] == [True, False, True]
 
     def test_taking_them_off_tells_what_stayed(
         self, aws: Session, role: str, rig: Instance, answer: Callable[..., None]
@@ -243,10 +243,10 @@ class TestAllRings:
 
         assert len(stayed) == 1
         assert stayed[0].startswith("Cannot remove the alarms of ring 2")
-        assert not schedule.ring(aws, rig).armed
+        assert not schedule.read_safeguard(aws, rig).armed
 
     def test_an_instance_without_a_deadline_is_said_to_have_none(self, aws: Session, rig: Instance) -> None:
-        assert safeguards.rings(aws, replace(rig, tags={}))[0] == Ring(
+        assert safeguards.read_safeguards(aws, replace(rig, tags={}))[0] == Safeguard(
             1, armed=False, note="no deadline tag that can be read; `rig extend --by 1h` sets one"
         )
 

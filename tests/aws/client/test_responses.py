@@ -249,7 +249,11 @@ DEEDS: dict[str, tuple[Callable[..., Any], Callable[[Session, Clock], Any], Call
     "stop": (launch, lambda aws, clock: lifecycle.stop(aws, found(aws), quiet, clock), is_whole("stopped")),
     "terminate": (launch, lambda aws, clock: end_rig(aws, NAME, quiet, clock), costs_nothing),
     "arm": (launch, lambda aws, clock: safeguards.arm(aws, found(aws), DEADLINE), anything),
-    "status": (launch, lambda aws, clock: (list_instances(aws, NAME), safeguards.rings(aws, found(aws))), anything),
+    "status": (
+        launch,
+        lambda aws, clock: (list_instances(aws, NAME), safeguards.read_safeguards(aws, found(aws))),
+        anything,
+    ),
     "extend": (launch, lambda aws, clock: safeguards.extend(aws, found(aws), DEADLINE + timedelta(hours=2)), anything),
     "cost": (launch, lambda aws, clock: instance_costs(aws), anything),
     "sweep": (launch, lambda aws, clock: sweep.find(aws, regions=[REGION]), anything),

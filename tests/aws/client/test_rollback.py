@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from infra.aws.client.rollback import undone_on_failure
+from infra.aws.client.rollback import rollback_on_failure
 from infra.errors import AwsFailed, NothingToDo, UserError
 
 REMEDY = "`rig terminate` removes it; `rig sweep` shows everything the kit made, in all regions"
@@ -24,9 +24,9 @@ def calmly() -> None:
 
 def begin(tell: Any, steps: dict[str, Callable[[], None]], then: BaseException | None) -> None:
     """Make the *steps* one after the other, then end with *then*."""
-    with undone_on_failure(tell) as undo:
+    with rollback_on_failure(tell) as rollback:
         for thing, remove in steps.items():
-            undo.later(thing, remove)
+            rollback.later(thing, remove)
         if then:
             raise then
 

@@ -13,12 +13,12 @@ import pytest
 from infra.aws.access.security_group import find_group
 from infra.aws.account.teardown import end_rig
 from infra.aws.instances.instance import find, list_instances
-from infra.aws.instances.launch_request import Attempt, request
+from infra.aws.instances.launch_request import Attempt, run_instances_words
 from infra.aws.instances.lifecycle import stop
 from infra.errors import NothingToDo
 from tests.aws import samples
 from tests.aws.pretend_account import moto_instance
-from tests.aws.samples import KEY, MICRO, NAME, NOTHING, Killed, Reaper, census, forget_ended, order, whole
+from tests.aws.samples import KEY, MICRO, NAME, NOTHING, Killed, Reaper, census, forget_ended, launch_request, whole
 
 
 @pytest.fixture
@@ -176,8 +176,8 @@ def test_two_launches_at_the_same_moment_keep_the_older_instance(aws, clock, sai
     def other_laptop(model: Any, **_: Any) -> None:
         if model.name == "RunInstances" and not older:
             older.append("")
-            theirs = order(group_id=find_group(aws, NAME).id, key_name=KEY.pair_name(NAME))
-            made = aws.client("ec2").run_instances(**request(theirs, Attempt(MICRO), "theirs"))
+            theirs = launch_request(group_id=find_group(aws, NAME).id, key_name=KEY.pair_name(NAME))
+            made = aws.client("ec2").run_instances(**run_instances_words(theirs, Attempt(MICRO), "theirs"))
             older[0] = made["Instances"][0]["InstanceId"]
             moto_instance(older[0]).launch_time -= timedelta(seconds=1)
 

@@ -17,7 +17,7 @@ from infra.errors import AwsFailed, NoCapacity, NotAllowed, NothingToDo, QuotaTo
 from tests.aws import samples
 from tests.aws.pretend_account import moto_instance
 from tests.aws.responses import quotas
-from tests.aws.samples import MICRO, NAME, NOTHING, census, order, whole
+from tests.aws.samples import MICRO, NAME, NOTHING, census, launch_request, whole
 
 SURVEY = {"DescribeInstances", "DescribeSecurityGroups", "DescribeKeyPairs", "DescribeSubnets", "GetParameters"}
 FRESH = [
@@ -277,7 +277,7 @@ def test_a_request_without_an_answer_is_named_when_no_instance_shows(aws, clock,
 
 
 def test_the_dry_run_asks_before_there_is_a_group_or_a_key(aws, calls):
-    preflight(aws, order(group_id="", key_name=""))
+    preflight(aws, launch_request(group_id="", key_name=""))
 
     assert calls == ["ec2:RunInstances"]
     assert census(aws) == NOTHING
@@ -289,7 +289,7 @@ def test_the_dry_run_names_the_missing_permission(aws, answer):
     )
 
     with pytest.raises(NotAllowed, match=r"Cannot launch t3\.micro: your AWS user may not do ec2:RunInstances"):
-        preflight(aws, order(group_id="", key_name=""))
+        preflight(aws, launch_request(group_id="", key_name=""))
 
 
 def test_ending_a_rig_that_is_not_there_is_nothing_to_do(aws, clock, tell):

@@ -8,13 +8,13 @@ from botocore.validate import ParamValidator
 from hypothesis import given
 from hypothesis import strategies as some
 
-from infra.aws.instances.launch_request import Attempt, Offer, attempts, client_token, request
+from infra.aws.instances.launch_request import Attempt, Offer, attempts, client_token, run_instances_words
 from infra.names import DEADLINE_TAG, HOME_TAG
-from tests.aws.samples import IMAGE, order
+from tests.aws.samples import IMAGE, launch_request
 
 T4 = Offer(type="g4dn.xlarge", zones=("us-east-1b", "us-east-1a"), tags={HOME_TAG: "yes"})
 SPOT = replace(T4, spot=True, zones=("us-east-1a",))
-WANTED = order(key_name="gluon-rig-rig-1", offers=(T4, SPOT))
+WANTED = launch_request(key_name="gluon-rig-rig-1", offers=(T4, SPOT))
 TAGS = [
     {"Key": "gluon-rig:owner", "Value": "gluon-rig"},
     {"Key": "gluon-rig:name", "Value": "rig"},
@@ -48,13 +48,13 @@ ON_DEMAND_WORDS = {
 
 
 def test_an_on_demand_request_in_full():
-    assert request(WANTED, Attempt(T4), "token") == ON_DEMAND_WORDS
+    assert run_instances_words(WANTED, Attempt(T4), "token") == ON_DEMAND_WORDS
 
 
 def test_a_role_for_the_bucket_is_given_at_birth():
     lent = replace(WANTED, instance_profile="gluon-rig-results")
 
-    assert request(lent, Attempt(T4), "token") == {
+    assert run_instances_words(lent, Attempt(T4), "token") == {
         **ON_DEMAND_WORDS,
         "IamInstanceProfile": {"Name": "gluon-rig-results"},
     }
@@ -62,7 +62,7 @@ def test_a_role_for_the_bucket_is_given_at_birth():
 
 def test_a_pinned_spot_request_differs_only_where_spot_does():
     """Power-off ends it, because EC2 cannot stop it; never persistent, never with a price limit."""
-    assert request(WANTED, Attempt(SPOT, "us-east-1a"), "token") == {
+    assert run_instances_words(WANTED, Attempt(SPOT, "us-east-1a"), "token") == {
         **ON_DEMAND_WORDS,
         "TagSpecifications": [
             *ON_DEMAND_WORDS["TagSpecifications"],
@@ -78,7 +78,7 @@ def test_a_pinned_spot_request_differs_only_where_spot_does():
 
 
 def test_a_burstable_machine_slows_down_instead_of_billing_more():
-    assert request(WANTED, Attempt(Offer(type="t3.micro")), "token") == {
+    assert run_instances_words(WANTED, Attempt(Offer(type="t3.micro")), "token") == {
         **ON_DEMAND_WORDS,
         "InstanceType": "t3.micro",
         "TagSpecifications": [
@@ -91,14 +91,14 @@ def test_a_burstable_machine_slows_down_instead_of_billing_more():
 
 @pytest.mark.parametrize(("asked", "got"), [(10, 35), (35, 35), (100, 100)])
 def test_the_disk_is_at_least_what_the_image_needs(asked, got):
-    words = request(order(disk_gib=asked), Attempt(T4), "token")
+    words = run_instances_words(launch_request(disk_gib=asked), Attempt(T4), "token")
 
     assert words["BlockDeviceMappings"][0]["Ebs"]["VolumeSize"] == got
 
 
 def test_the_disk_is_the_images_own_device():
     """Another device name would be a second disk, paid for and empty."""
-    words = request(order(image=replace(IMAGE, root_device="/dev/xvda")), Attempt(T4), "token")
+    words = run_instances_words(launch_request(image=replace(IMAGE, root_device="/dev/xvda")), Attempt(T4), "token")
 
     assert words["BlockDeviceMappings"][0]["DeviceName"] == "/dev/xvda"
 
@@ -108,7 +108,7 @@ def test_ec2s_own_model_accepts_every_request():
 
     for attempt in attempts(replace(WANTED, offers=(T4, SPOT, Offer(type="t3.micro")))):
         # botocore turns the user data into text before it looks at the rest.
-        words = {**request(WANTED, attempt, "token"), "UserData": ""}
+        words = {**run_instances_words(WANTED, attempt, "token"), "UserData": ""}
         assert ParamValidator().validate(words, shape).generate_report() == ""
 
 
@@ -124,10 +124,10 @@ def test_attempts_go_unpinned_then_by_zone_then_to_the_next_offer():
 
 def test_a_token_is_the_same_in_every_process():
     """Python's own hash() would not be. A new deadline or disk does not change it: that is how the rig is found."""
-    later = order(tags={DEADLINE_TAG: "2026-11-21T20:00:00Z"}, disk_gib=99, key_name="another laptop's")
+    later = launch_request(tags={DEADLINE_TAG: "2026-11-21T20:00:00Z"}, disk_gib=99, key_name="another laptop's")
 
-    assert client_token(order(), Attempt(T4), 0) == "371af05a0b09bb4f7bea96b3c083bd81"
-    assert client_token(later, Attempt(T4), 0) == client_token(order(), Attempt(T4), 0)
+    assert client_token(launch_request(), Attempt(T4), 0) == "371af05a0b09bb4f7bea96b3c083bd81"
+    assert client_token(later, Attempt(T4), 0) == client_token(launch_request(), Attempt(T4), 0)
 
 
 words = some.text(some.characters(codec="ascii", exclude_characters="\n"), max_size=8)
@@ -139,7 +139,9 @@ def test_different_questions_have_different_tokens_that_ec2_accepts(one, other):
     """At most 64 ASCII characters: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RunInstances.html"""
 
     def token(name, group, kind, zone, spot, generation):
-        return client_token(order(name=name, group_id=group), Attempt(Offer(type=kind, spot=spot), zone), generation)
+        return client_token(
+            launch_request(name=name, group_id=group), Attempt(Offer(type=kind, spot=spot), zone), generation
+        )
 
     assert (token(*one) == token(*other)) == (one == other)
     assert token(*one).isalnum()

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from infra.remote.guard.decide import MERCY_S, TICK_S, Baked, Decision, Firing, Memory, Observation, decide
+from infra.remote.guard.decide import MERCY_S, TICK_S, Decision, LaunchDefaults, Memory, Observation, Trigger, decide
 
 HOUR = 3600.0
 T0 = 1_800_000_000.0  # some moment in 2027
-BAKED = Baked(hours_s=8 * HOUR, idle_minutes=20)
+DEFAULTS = LaunchDefaults(hours_s=8 * HOUR, idle_minutes=20)
 BUSY = ("container rig-a",)
 
 
@@ -24,7 +24,7 @@ def after(*observations: Observation, memory: Memory | None = None) -> Decision:
     """The decision on the last of *observations*, each made with the memory of the one before."""
     decision = Decision(memory) if memory else None
     for one in observations:
-        decision = decide(one, decision.memory if decision else None, BAKED)
+        decision = decide(one, decision.memory if decision else None, DEFAULTS)
     assert decision
     return decision
 
@@ -34,56 +34,56 @@ class TestDeadline:
         at = T0 + 2 * HOUR
         early = after(seen(0, deadline=at), seen(2 * HOUR - 1, deadline=at))
 
-        assert early.firing is None
-        assert after(seen(2 * HOUR, deadline=at), memory=early.memory).firing == Firing(
+        assert early.trigger is None
+        assert after(seen(2 * HOUR, deadline=at), memory=early.memory).trigger == Trigger(
             "deadline", "the deadline 2027-01-15 10:00:00 UTC has come"
         )
 
     def test_without_a_readable_tag_the_hours_of_user_data_hold(self) -> None:
         before = after(seen(0), seen(8 * HOUR - 1))
 
-        assert before.firing is None
-        assert after(seen(8 * HOUR), memory=before.memory).firing == Firing(
+        assert before.trigger is None
+        assert after(seen(8 * HOUR), memory=before.memory).trigger == Trigger(
             "deadline", "the hours promised at launch are over; no deadline tag could be read"
         )
 
     def test_a_tag_that_cannot_be_read_any_more_still_holds(self) -> None:
         first = after(seen(0, deadline=T0 + HOUR))
 
-        assert after(seen(HOUR - 1), memory=first.memory).firing is None
-        assert after(seen(HOUR), memory=first.memory).firing
+        assert after(seen(HOUR - 1), memory=first.memory).trigger is None
+        assert after(seen(HOUR), memory=first.memory).trigger
 
     def test_a_deadline_that_no_kit_ever_promised_is_taken_for_none(self) -> None:
         """Somebody's slip in the tag (9999-12-31), or this machine's clock before it is set."""
         first = after(seen(0, deadline=T0 + HOUR), seen(1, deadline=T0 + 32 * 24 * HOUR))
 
-        assert after(seen(HOUR, deadline=T0 + 32 * 24 * HOUR), memory=first.memory).firing
+        assert after(seen(HOUR, deadline=T0 + 32 * 24 * HOUR), memory=first.memory).trigger
 
     def test_extending_lengthens_it_by_just_that_much(self) -> None:
         first = after(seen(0, deadline=T0 + HOUR), seen(HOUR / 2, deadline=T0 + 3 * HOUR))
 
-        assert after(seen(3 * HOUR - 1), memory=first.memory).firing is None
-        assert after(seen(3 * HOUR), memory=first.memory).firing
+        assert after(seen(3 * HOUR - 1), memory=first.memory).trigger is None
+        assert after(seen(3 * HOUR), memory=first.memory).trigger
 
     def test_extending_with_a_clock_set_back_a_day_gives_no_extra_day(self) -> None:
         first = after(seen(0, deadline=T0 + HOUR), seen(HOUR / 2, wall=T0 - 23 * HOUR, deadline=T0 + 3 * HOUR))
 
-        assert after(seen(3 * HOUR, wall=T0 - 21 * HOUR), memory=first.memory).firing
+        assert after(seen(3 * HOUR, wall=T0 - 21 * HOUR), memory=first.memory).trigger
 
     def test_shortening_counts_too(self) -> None:
         first = after(seen(0, deadline=T0 + 8 * HOUR), seen(HOUR, deadline=T0 + HOUR + 60))
 
-        assert after(seen(HOUR + 60), memory=first.memory).firing
+        assert after(seen(HOUR + 60), memory=first.memory).trigger
 
     def test_a_clock_set_back_a_day_lengthens_nothing(self) -> None:
         first = after(seen(0, deadline=T0 + HOUR))
 
-        assert after(seen(HOUR, wall=T0 - 23 * HOUR), memory=first.memory).firing
+        assert after(seen(HOUR, wall=T0 - 23 * HOUR), memory=first.memory).trigger
 
     def test_a_machine_suspended_past_its_deadline_is_off_when_it_wakes(self) -> None:
         first = after(seen(0, deadline=T0 + HOUR))
 
-        assert after(seen(60, wall=T0 + 5 * HOUR), memory=first.memory).firing == Firing(
+        assert after(seen(60, wall=T0 + 5 * HOUR), memory=first.memory).trigger == Trigger(
             "deadline",
             "the deadline 2027-01-15 09:00:00 UTC has come by the time of day; by running time 59 minutes were left",
         )
@@ -93,26 +93,26 @@ class TestReboot:
     def test_the_running_time_adds_up(self) -> None:
         first = after(seen(0, deadline=T0 + HOUR), seen(0.6 * HOUR), seen(0, boot="b2", wall=T0))
 
-        assert after(seen(0.4 * HOUR - 1, boot="b2", wall=T0), memory=first.memory).firing is None
-        assert after(seen(0.4 * HOUR, boot="b2", wall=T0), memory=first.memory).firing
+        assert after(seen(0.4 * HOUR - 1, boot="b2", wall=T0), memory=first.memory).trigger is None
+        assert after(seen(0.4 * HOUR, boot="b2", wall=T0), memory=first.memory).trigger
 
     def test_a_start_with_a_new_deadline_is_not_ended_by_the_old_one(self) -> None:
         old = after(seen(0, deadline=T0 + HOUR), seen(HOUR, deadline=T0 + HOUR))
-        assert old.firing
+        assert old.trigger
         day = T0 + 24 * HOUR
         booting = after(seen(5, boot="b2", wall=day), memory=old.memory)  # the network is not up yet
         started = after(seen(10, boot="b2", wall=day + 5, deadline=day + 2 * HOUR), memory=booting.memory)
 
-        assert (booting.firing, started.firing) == (None, None)
-        assert after(seen(1.9 * HOUR, boot="b2", wall=day + 1.9 * HOUR), memory=started.memory).firing is None
-        assert after(seen(2 * HOUR, boot="b2", wall=day + 2 * HOUR), memory=started.memory).firing
+        assert (booting.trigger, started.trigger) == (None, None)
+        assert after(seen(1.9 * HOUR, boot="b2", wall=day + 1.9 * HOUR), memory=started.memory).trigger is None
+        assert after(seen(2 * HOUR, boot="b2", wall=day + 2 * HOUR), memory=started.memory).trigger
 
     def test_a_start_with_a_new_deadline_promises_its_own_hours_whatever_the_clock_does_then(self) -> None:
         old = after(seen(0, deadline=T0 + HOUR), seen(HOUR / 2))
         day = T0 + 24 * HOUR
         started = after(seen(10, boot="b2", wall=day, deadline=day + 2 * HOUR), memory=old.memory)
 
-        assert after(seen(10 + 2 * HOUR, boot="b2", wall=T0), memory=started.memory).firing
+        assert after(seen(10 + 2 * HOUR, boot="b2", wall=T0), memory=started.memory).trigger
 
     def test_extending_after_a_reboot_needs_no_right_clock_either(self) -> None:
         rebooted = after(
@@ -122,14 +122,14 @@ class TestReboot:
             seen(5, boot="b2", wall=T0 - 24 * HOUR, deadline=T0 + 2 * HOUR),
         )
 
-        assert after(seen(1.5 * HOUR, boot="b2", wall=T0 - 23 * HOUR), memory=rebooted.memory).firing
+        assert after(seen(1.5 * HOUR, boot="b2", wall=T0 - 23 * HOUR), memory=rebooted.memory).trigger
 
     def test_a_reboot_with_dead_metadata_is_no_way_past_the_deadline(self) -> None:
         first = after(seen(0, deadline=T0 + HOUR), seen(HOUR - 1, deadline=T0 + HOUR))
         waiting = after(seen(5, boot="b2", wall=T0 + HOUR + 60), memory=first.memory)
 
-        assert waiting.firing is None
-        assert after(seen(5 + MERCY_S, boot="b2", wall=T0 + HOUR + 360), memory=waiting.memory).firing
+        assert waiting.trigger is None
+        assert after(seen(5 + MERCY_S, boot="b2", wall=T0 + HOUR + 360), memory=waiting.memory).trigger
 
     def test_each_new_deadline_has_its_own_five_minutes(self) -> None:
         memory = None
@@ -138,7 +138,7 @@ class TestReboot:
             fresh = after(seen(3000, boot=f"late{number}", wall=day + 3000, deadline=day + HOUR), memory=late.memory)
             memory = fresh.memory
             if number:
-                assert (late.firing, fresh.firing) == (None, None)
+                assert (late.trigger, fresh.trigger) == (None, None)
 
     def test_a_machine_started_past_its_deadline_gets_five_minutes_to_hear_of_a_new_one(self) -> None:
         old = after(seen(0, deadline=T0 + HOUR), seen(60, deadline=T0 + HOUR))
@@ -147,10 +147,10 @@ class TestReboot:
         waiting = after(seen(MERCY_S - 1, boot="b2", wall=day + MERCY_S, deadline=T0 + HOUR), memory=started.memory)
         extended = after(seen(MERCY_S, boot="b2", wall=day + MERCY_S, deadline=day + HOUR), memory=waiting.memory)
 
-        assert (started.firing, waiting.firing, extended.firing) == (None, None, None)
+        assert (started.trigger, waiting.trigger, extended.trigger) == (None, None, None)
         assert after(
             seen(MERCY_S, boot="b2", wall=day + MERCY_S, deadline=T0 + HOUR), memory=waiting.memory
-        ).firing == Firing("deadline", "started after its deadline, and no new one came; `rig start` sets one")
+        ).trigger == Trigger("deadline", "started after its deadline, and no new one came; `rig start` sets one")
 
     def test_a_stale_deadline_is_not_trusted_for_ever_when_no_tag_can_be_read(self) -> None:
         """Ended, started again, metadata dead: the hours of user-data count from the new boot."""
@@ -158,9 +158,9 @@ class TestReboot:
         day = T0 + 24 * HOUR
         blind = after(seen(0, boot="b2", wall=day), seen(MERCY_S, boot="b2", wall=day + MERCY_S), memory=old.memory)
 
-        assert blind.firing is None
-        assert after(seen(7 * HOUR, boot="b2", wall=day + 7 * HOUR), memory=blind.memory).firing is None
-        assert after(seen(8 * HOUR, boot="b2", wall=day + 8 * HOUR), memory=blind.memory).firing
+        assert blind.trigger is None
+        assert after(seen(7 * HOUR, boot="b2", wall=day + 7 * HOUR), memory=blind.memory).trigger is None
+        assert after(seen(8 * HOUR, boot="b2", wall=day + 8 * HOUR), memory=blind.memory).trigger
 
     def test_rebooting_again_and_again_gets_those_five_minutes_once(self) -> None:
         memory = after(seen(0, deadline=T0 + HOUR), seen(HOUR - 1, deadline=T0 + HOUR)).memory
@@ -168,10 +168,10 @@ class TestReboot:
         for boot in range(20):
             for up_s in range(0, 121, 5):
                 decision = decide(
-                    seen(up_s, boot=f"c{boot}", wall=T0 + HOUR + overtime + up_s, deadline=T0 + HOUR), memory, BAKED
+                    seen(up_s, boot=f"c{boot}", wall=T0 + HOUR + overtime + up_s, deadline=T0 + HOUR), memory, DEFAULTS
                 )
                 memory = decision.memory
-                if decision.firing:
+                if decision.trigger:
                     assert overtime + up_s <= MERCY_S + TICK_S
                     return
             overtime += 120
@@ -182,39 +182,39 @@ class TestIdle:
     def test_it_fires_after_the_idle_minutes_and_not_a_second_before(self) -> None:
         first = after(seen(0), seen(100), seen(100 + 20 * 60 - 1, busy=()))
 
-        assert first.firing is None
-        assert after(seen(100 + 20 * 60, busy=()), memory=first.memory).firing == Firing(
+        assert first.trigger is None
+        assert after(seen(100 + 20 * 60, busy=()), memory=first.memory).trigger == Trigger(
             "idle", "nobody has used this machine for 20 minutes"
         )
 
     def test_any_sign_of_use_starts_the_minutes_anew(self) -> None:
         first = after(seen(0, busy=()), seen(1199, busy=()), seen(1200, busy=("1 SSH connection(s)",)))
 
-        assert after(seen(2399, busy=()), memory=first.memory).firing is None
+        assert after(seen(2399, busy=()), memory=first.memory).trigger is None
 
     def test_a_boot_counts_as_use(self) -> None:
         first = after(seen(0), seen(1000, busy=()), seen(0, boot="b2", wall=T0 + HOUR, busy=()))
 
-        assert after(seen(1199, boot="b2", busy=()), memory=first.memory).firing is None
+        assert after(seen(1199, boot="b2", busy=()), memory=first.memory).trigger is None
 
     def test_zero_means_never(self) -> None:
         first = after(seen(0, idle_minutes=0, busy=()))
 
-        assert after(seen(7.9 * HOUR, idle_minutes=0, busy=()), memory=first.memory).firing is None
+        assert after(seen(7.9 * HOUR, idle_minutes=0, busy=()), memory=first.memory).trigger is None
 
     def test_the_tag_wins_over_user_data_and_is_remembered(self) -> None:
         first = after(seen(0, idle_minutes=5))
 
-        assert after(seen(300, busy=()), memory=first.memory).firing
+        assert after(seen(300, busy=()), memory=first.memory).trigger
 
     def test_the_clock_has_no_say_in_it(self) -> None:
         first = after(seen(0, deadline=T0 + 9 * 24 * HOUR))
 
-        assert after(seen(60, wall=T0 + 24 * HOUR, busy=()), memory=first.memory).firing is None
+        assert after(seen(60, wall=T0 + 24 * HOUR, busy=()), memory=first.memory).trigger is None
 
 
 def test_a_spot_notice_fires_at_once_whatever_runs() -> None:
-    assert after(seen(0, spot_notice="terminate at 2027-01-15T08:02:00Z")).firing == Firing(
+    assert after(seen(0, spot_notice="terminate at 2027-01-15T08:02:00Z")).trigger == Trigger(
         "spot", "AWS takes this spot instance back: terminate at 2027-01-15T08:02:00Z"
     )
 
@@ -223,7 +223,7 @@ def test_what_fired_once_goes_on_firing_until_the_machine_is_off() -> None:
     """A guard killed while it winds down starts again, and must not take the machine for saved."""
     fired = after(seen(0, deadline=T0 + HOUR), seen(HOUR))
 
-    assert after(seen(HOUR + 60), memory=fired.memory).firing
+    assert after(seen(HOUR + 60), memory=fired.memory).trigger
 
 
 @dataclass
@@ -258,13 +258,15 @@ def test_no_clock_no_reboot_and_no_silence_makes_a_launch_longer_than_promised(
     world, tag = World(), T0 + promised_s
     memory, silent_until, rebooted = None, -1.0, False
 
-    def tick() -> Firing | None:
+    def tick() -> Trigger | None:
         nonlocal memory
         wall = T0 + world.running_s + world.clock_off_s
         deadline = tag if world.running_s >= silent_until else None
-        decision = decide(Observation(f"b{world.boot}", world.up_s, wall, deadline=deadline, busy=BUSY), memory, BAKED)
+        decision = decide(
+            Observation(f"b{world.boot}", world.up_s, wall, deadline=deadline, busy=BUSY), memory, DEFAULTS
+        )
         memory = decision.memory
-        return decision.firing
+        return decision.trigger
 
     def run(seconds: float) -> None:
         world.running_s += seconds
@@ -307,7 +309,7 @@ def test_a_busy_machine_with_a_right_clock_is_never_ended_before_its_deadline(
         step = min(promised_s / 10, promised_s - running_s - 1)
         running_s, up_s = running_s + step, up_s + step
         deadline = None if kind == "metadata silent" else tag
-        decision = decide(Observation(f"b{boot}", up_s, T0 + running_s, deadline=deadline, busy=BUSY), memory, BAKED)
+        decision = decide(Observation(f"b{boot}", up_s, T0 + running_s, deadline=deadline, busy=BUSY), memory, DEFAULTS)
         memory = decision.memory
 
-        assert decision.firing is None
+        assert decision.trigger is None
