@@ -63,7 +63,7 @@ def _run(settings: Settings, job: Job, name: str) -> int:
 def _show(folder: Path, name: str, code: int) -> int:
     from infra.aws.account.cost import run_cost
     from infra.job.outcome import judge
-    from infra.workflows.train import Outcome
+    from infra.workflows.runs import Outcome
 
     try:
         judge(artifacts.as_recorded(folder), command=artifacts.command_of(folder))

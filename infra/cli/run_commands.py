@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from infra.host.facts import RunFacts
     from infra.job.spec import Job
     from infra.workflows.context import Rig
-    from infra.workflows.train import Outcome
+    from infra.workflows.runs import Outcome
 
 
 def train(options: Namespace, settings: Settings) -> int:

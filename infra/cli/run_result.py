@@ -11,7 +11,7 @@ from infra.job.artifacts import as_number, left_nothing
 from infra.names import BEST_WEIGHTS, CURVES, ONNX, REPORT, SYMBOL, SYMBOL_WEIGHTS
 
 if TYPE_CHECKING:
-    from infra.workflows.train import Outcome
+    from infra.workflows.runs import Outcome
 
 
 def outcome(done: Outcome, summary: Mapping[str, Any], *, here: Path) -> str:

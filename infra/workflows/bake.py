@@ -18,8 +18,8 @@ from infra.names import (
 )
 from infra.workflows.context import Rig, open_host, running_instance
 from infra.workflows.ensure_image import Show, prepare
+from infra.workflows.runs import facts_of
 from infra.workflows.stop import bring_all_home
-from infra.workflows.train import facts_of
 
 
 def bake(rig: Rig, show: Show) -> aws.BakedImage:

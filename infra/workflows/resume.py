@@ -16,7 +16,8 @@ from infra.job.spec import Job
 from infra.names import RUNS_DIR
 from infra.workflows.context import Rig, open_host, running_instance
 from infra.workflows.ensure_image import Show
-from infra.workflows.train import begin, choose, facts_of
+from infra.workflows.runs import facts_of
+from infra.workflows.train import begin, choose
 
 
 def resume(rig: Rig, name: str, show: Show) -> str:

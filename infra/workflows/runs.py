@@ -1,13 +1,48 @@
-"""Look at the runs on the instance, fetch them, end them."""
+"""The runs on the instance: look at them, fetch them, end them. Every workflow that meets a run comes here for it."""
 
 from __future__ import annotations
 
-from infra.errors import NothingToDo, RigError
-from infra.host.facts import Facts, RunFacts
-from infra.job import run
-from infra.job.artifacts import nameless
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from infra.aws.account.cost import RunCost, run_cost
+from infra.aws.instances.instance import Instance
+from infra.errors import AWS_IS_SHUT, NothingToDo, RigError, UserError
+from infra.host.connection import Host
+from infra.host.facts import Facts, RunFacts, ask_facts
+from infra.host.retry import persistently
+from infra.job import artifacts, run
+from infra.job.outcome import judge
+from infra.job.run_folders import point_latest
 from infra.workflows.context import Rig, open_host, running_instance
-from infra.workflows.train import Outcome, bring_home, facts_of, fetch_run, find_run
+from infra.workflows.results import declare_home, nothing_left
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """A run that is home, and what it cost. *exit_code* None: it goes on, or nobody knows."""
+
+    run: str
+    folder: Path
+    exit_code: int | None
+    cost: RunCost
+
+
+def facts_of(rig: Rig, host: Host, *, images: Sequence[str] = ()) -> Facts:
+    return persistently(lambda: ask_facts(host, images=images), tell=rig.tell)
+
+
+def find_run(runs: Sequence[RunFacts], name: str) -> RunFacts:
+    """The run called *name*; with no name, the newest."""
+    if not runs:
+        raise NothingToDo("There is no run on the instance yet; `make train remote JOB=lenet` starts one.")
+    if not name:
+        return runs[-1]
+    found = [one for one in runs if one.name == name]
+    if not found:
+        raise UserError(f"There is no run {name} on the instance.", "it has: " + ", ".join(one.name for one in runs))
+    return found[0]
 
 
 def list_runs(rig: Rig) -> tuple[RunFacts, ...]:
@@ -37,7 +72,7 @@ def pull_runs(rig: Rig, name: str) -> list[Outcome]:
                 rig.tell(str(error))
                 failures.append(error)
         if facts.nameless and not name:
-            failures.append(nameless(facts))
+            failures.append(artifacts.nameless(facts))
     if failures:
         raise failures[-1]
     return outcomes
@@ -75,3 +110,37 @@ def _running(facts: Facts, name: str) -> RunFacts:
     if one.state != "running":
         raise NothingToDo(f"Run {one.name} has {one.state} already.")
     return one
+
+
+def fetch_run(rig: Rig, host: Host, instance: Instance, name: str) -> Outcome:
+    facts = facts_of(rig, host)
+    one = find_run(facts.runs, name)
+    outcome = bring_home(rig, host, instance, facts, one)
+    if one.state != "running" and nothing_left(facts, fetched=one):
+        _tag_what_is_fetched(rig, instance)
+    if one.state != "running":
+        judge(one, facts.ended, command=artifacts.command_of(outcome.folder))
+    return outcome
+
+
+def bring_home(rig: Rig, host: Host, instance: Instance, facts: Facts, one: RunFacts) -> Outcome:
+    """Fetch *one* without judging it."""
+    folder = fetch_results(rig, host, facts, one)
+    cost = run_cost(one.name, artifacts.ending(folder))
+    return Outcome(run=one.name, folder=folder, exit_code=one.exit_code, cost=cost)
+
+
+def _tag_what_is_fetched(rig: Rig, instance: Instance) -> None:
+    """Without it `terminate` asks once more than it had to, which is the safe side."""
+    try:
+        declare_home(rig, instance)
+    except AWS_IS_SHUT as error:
+        rig.tell(f"The results are home, but AWS does not know it yet: {error.cause}. `rig pull` tells it later")
+
+
+def fetch_results(rig: Rig, host: Host, facts: Facts, one: RunFacts) -> Path:
+    """Copy what *one* has produced into its folder under runs/, verified against its manifest."""
+    rig.tell(f"Bringing the results of {one.name} home")
+    folder = artifacts.fetch(host, facts, one, rig.runs, tell=rig.tell)
+    point_latest(rig.runs)
+    return folder

@@ -21,7 +21,7 @@ from infra.workflows.context import Rig, open_host, running_instance
 from infra.workflows.ensure_image import Show, ensure_images, images_for, wants_gpu
 from infra.workflows.notebooks import end_notebook
 from infra.workflows.results import announce, announce_visit
-from infra.workflows.train import facts_of
+from infra.workflows.runs import facts_of
 
 JUPYTER_TIMEOUT_S = 180.0  # one that has ended is noticed at once
 START_HINT = (

@@ -17,13 +17,13 @@ from infra.errors import AWS_IS_SHUT, NothingToDo, RigError, UserError, WorldErr
 from infra.host.connection import Host
 from infra.host.facts import Facts, RunFacts, ask_facts
 from infra.job import artifacts, run
-from infra.job.run_folders import point_latest
 from infra.names import DEADLINE_TAG, STARTED_TAG
 from infra.settings import MOST_HOURS
 from infra.workflows.context import Rig, open_host
 from infra.workflows.interrupt import CtrlC, tamed_ctrl_c
 from infra.workflows.notebooks import end_notebook
 from infra.workflows.results import declare_home, is_home
+from infra.workflows.runs import fetch_results
 from infra.workflows.ssh_config import remove_entry
 from infra.workflows.status import Standing, standing_of
 
@@ -230,7 +230,7 @@ def bring_all_home(rig: Rig, instance: Instance) -> list[str]:
         troubles = [*_each(rig, facts.running, lambda one: _end_run(rig, host, facts, one))]
         if facts.running:
             facts = ask_facts(host)
-        troubles += _each(rig, facts.unfetched, lambda one: _fetch(rig, host, facts, one))
+        troubles += _each(rig, facts.unfetched, lambda one: fetch_results(rig, host, facts, one))
         if facts.nameless:
             troubles.append(artifacts.nameless(facts))
         if facts.notebooks:
@@ -256,7 +256,7 @@ def _left_over(facts: Facts) -> list[str]:
     ]
 
 
-def _each(rig: Rig, runs: Sequence[RunFacts], step: Callable[[RunFacts], None]) -> list[Exception]:
+def _each(rig: Rig, runs: Sequence[RunFacts], step: Callable[[RunFacts], object]) -> list[Exception]:
     """Take *step* with each of *runs*; what went wrong."""
     troubles = []
     for one in runs:
@@ -271,9 +271,3 @@ def _each(rig: Rig, runs: Sequence[RunFacts], step: Callable[[RunFacts], None]) 
 def _end_run(rig: Rig, host: Host, facts: Facts, one: RunFacts) -> None:
     rig.tell(f"Run {one.name} is still going: asking it to save and end")
     run.stop(host, facts.docker, one.name)
-
-
-def _fetch(rig: Rig, host: Host, facts: Facts, one: RunFacts) -> None:
-    rig.tell(f"Bringing the results of {one.name} home")
-    artifacts.fetch(host, facts, one, rig.runs, tell=rig.tell)
-    point_latest(rig.runs)

@@ -3,41 +3,27 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from infra.aws.account.cost import RunCost, run_cost
 from infra.aws.instances.hourly_cost import price_of
 from infra.aws.instances.instance import Instance, find
-from infra.errors import AWS_IS_SHUT, BadSettings, NothingToDo, UserError, WorldError
+from infra.errors import AWS_IS_SHUT, BadSettings, UserError, WorldError
 from infra.host.connection import Host
-from infra.host.facts import Facts, RunFacts, ask_facts
+from infra.host.facts import Facts
 from infra.host.retry import persistently
 from infra.host.secret_scan import find_in_text
 from infra.host.selection import Selection, remarks, select_code, select_data
 from infra.host.sync import push_code, push_data, push_text
-from infra.job import artifacts, run, s3_backup
+from infra.job import run, s3_backup
 from infra.job.container import Container, container_name
-from infra.job.outcome import judge
-from infra.job.run_folders import point_latest
 from infra.job.spec import Job, existing_folder, new_run_name, with_training
 from infra.names import CODE_DIR, DATA_DIR, JOBS_DIR
 from infra.workflows.context import Rig, open_host, running_instance
 from infra.workflows.ensure_image import Show, ensure_images, images_for, wants_gpu
-from infra.workflows.results import announce, declare_home, nothing_left
+from infra.workflows.results import announce
+from infra.workflows.runs import Outcome, facts_of, fetch_run, find_run
 
 _EVERY_S, _REHEARSED_S = 60.0, 1.0  # between two copies to the bucket
-
-
-@dataclass(frozen=True, kw_only=True)
-class Outcome:
-    """A run that is home, and what it cost. *exit_code* None: it goes on, or nobody knows."""
-
-    run: str
-    folder: Path
-    exit_code: int | None
-    cost: RunCost
 
 
 def start_training(rig: Rig, job: Job, show: Show) -> str:
@@ -67,10 +53,6 @@ def begin(rig: Rig, host: Host, instance: Instance, job: Job, name: str, chosen:
     rig.tell(f"Starting run {name} in container {container_name(name)}")
     run.start(host, container, announce=lambda: announce(rig, instance, f"run {name}"), tell=rig.tell)
     return name
-
-
-def facts_of(rig: Rig, host: Host, *, images: Sequence[str] = ()) -> Facts:
-    return persistently(lambda: ask_facts(host, images=images), tell=rig.tell)
 
 
 Chosen = tuple[Selection, Selection | None]
@@ -146,9 +128,9 @@ def follow_run(rig: Rig, name: str, show: Show) -> Instance:
         facts = facts_of(rig, host)
         one = find_run(facts.runs, name)
         if one.state in ("running", "unknown") or not one.fetched:
-            way = _Way(rig, host, instance, name)
-            run.follow(way, facts.docker or ("docker",), name, show, tell=rig.tell)
-            instance = way.instance
+            finder = HostFinder(rig, name, instance, opened=host)
+            run.follow(finder.connect, facts.docker or ("docker",), name, show, tell=rig.tell)
+            instance = finder.instance
     return instance
 
 
@@ -168,34 +150,37 @@ def bring_run_home(rig: Rig, name: str, known: Instance) -> Outcome:
         return fetch_run(rig, host, instance, name)
 
 
-class _Way:
-    """The way to the host while a run is followed: first the open one, then found anew each time it was lost."""
+@dataclass
+class HostFinder:
+    """The way to the host while a run is followed. *opened*: a connection that nobody has used yet, taken first; after
+    that the host is found anew each time, for it was lost. *told*: the user knows already that AWS does not answer."""
 
-    def __init__(self, rig: Rig, host: Host, instance: Instance, run_name: str) -> None:
-        self._rig, self._host, self._run_name = rig, host, run_name
-        self.instance = instance
-        self._lost = self._shut = False
+    rig: Rig
+    run_name: str
+    instance: Instance
+    opened: Host | None
+    told: bool = False
 
-    def __call__(self) -> Host:
-        if self._lost:
-            self.instance = self._find()
-            self._host = open_host(self._rig, self.instance)
-        self._lost = True
-        return self._host
+    def connect(self) -> Host:
+        if self.opened:
+            host, self.opened = self.opened, None
+            return host
+        self.instance = self._find()
+        return open_host(self.rig, self.instance)
 
     def _find(self) -> Instance:
         """Where it is now; where it was, if AWS does not tell."""
         try:
-            return running_instance(self._rig)
+            return running_instance(self.rig)
         except AWS_IS_SHUT as error:
-            if not self._shut:
-                self._rig.tell(f"{error.cause}. SSH needs no AWS: trying {self.instance.address}, where it was")
-            self._shut = True
+            if not self.told:
+                self.rig.tell(f"{error.cause}. SSH needs no AWS: trying {self.instance.address}, where it was")
+            self.told = True
             return self.instance
         except UserError as error:
-            gone = find(self._rig.session, self._rig.name) is None
+            gone = find(self.rig.session, self.rig.name) is None
             raise WorldError(
-                f"While run {self._run_name} was followed, its machine {'was terminated' if gone else 'went off'}. "
+                f"While run {self.run_name} was followed, its machine {'was terminated' if gone else 'went off'}. "
                 f"{error.cause}",
                 _DISK_GONE if gone else "what the run saved is on the disk: `rig start`, then `rig pull`",
             ) from error
@@ -205,43 +190,3 @@ _DISK_GONE = (
     "its disk went with it: what had not come home is lost, but for copies in a bucket (BUCKET=)\n"
     "`rig launch`, then `rig train remote --resume NAME` goes on from such a copy, or from what is in runs/"
 )
-
-
-def fetch_run(rig: Rig, host: Host, instance: Instance, name: str) -> Outcome:
-    facts = facts_of(rig, host)
-    one = find_run(facts.runs, name)
-    outcome = bring_home(rig, host, instance, facts, one)
-    if one.state != "running" and nothing_left(facts, fetched=one):
-        _tell_aws_all_is_home(rig, instance)
-    if one.state != "running":
-        judge(one, facts.ended, command=artifacts.command_of(outcome.folder))
-    return outcome
-
-
-def bring_home(rig: Rig, host: Host, instance: Instance, facts: Facts, one: RunFacts) -> Outcome:
-    """Fetch *one* without judging it."""
-    rig.tell(f"Bringing the results of {one.name} home")
-    folder = artifacts.fetch(host, facts, one, rig.runs, tell=rig.tell)
-    point_latest(rig.runs)
-    cost = run_cost(one.name, artifacts.ending(folder))
-    return Outcome(run=one.name, folder=folder, exit_code=one.exit_code, cost=cost)
-
-
-def _tell_aws_all_is_home(rig: Rig, instance: Instance) -> None:
-    """Without it `terminate` asks once more than it had to, which is the safe side."""
-    try:
-        declare_home(rig, instance)
-    except AWS_IS_SHUT as error:
-        rig.tell(f"The results are home, but AWS does not know it yet: {error.cause}. `rig pull` tells it later")
-
-
-def find_run(runs: Sequence[RunFacts], name: str) -> RunFacts:
-    """The run called *name*; with no name, the newest."""
-    if not runs:
-        raise NothingToDo("There is no run on the instance yet; `make train remote JOB=lenet` starts one.")
-    if not name:
-        return runs[-1]
-    found = [one for one in runs if one.name == name]
-    if not found:
-        raise UserError(f"There is no run {name} on the instance.", "it has: " + ", ".join(one.name for one in runs))
-    return found[0]

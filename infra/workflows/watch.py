@@ -14,8 +14,8 @@ from infra.job.artifacts import as_ending
 from infra.names import METRICS, RUNS_DIR
 from infra.remote.recorder import EXIT, LOG
 from infra.workflows.context import Rig, open_host, running_instance
+from infra.workflows.runs import find_run
 from infra.workflows.status import Standing, standing_of
-from infra.workflows.train import find_run
 
 
 @dataclass(frozen=True, kw_only=True)

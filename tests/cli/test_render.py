@@ -7,7 +7,7 @@ from pathlib import Path
 
 from infra.aws.account.cost import THIS_START, InstanceCost, RunCost
 from infra.cli import render, run_result
-from infra.workflows.train import Outcome
+from infra.workflows.runs import Outcome
 
 RUN = RunCost("r", "g4dn.xlarge", 205.0, 0.0307, pretended=True)
 

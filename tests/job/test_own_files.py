@@ -11,7 +11,7 @@ from hypothesis import strategies as some
 from infra.aws.account.cost import run_cost
 from infra.cli import render, run_result
 from infra.job import artifacts
-from infra.workflows.train import Outcome
+from infra.workflows.runs import Outcome
 from infra.workflows.watch import row
 
 LEAVES = some.one_of(

@@ -7,10 +7,9 @@ import subprocess
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from test_deaths import WORK, Victim
-
 from infra.names import DEADLINE_TAG
 from infra.rehearsal import client
+from tests.workflows.test_deaths import WORK, Victim
 from tests.workflows.user import Person, eventually, kill
 
 

@@ -15,7 +15,7 @@ import pytest
 from infra.aws.account.cost import RunCost
 from infra.cli import run_result
 from infra.job import artifacts
-from infra.workflows.train import Outcome
+from infra.workflows.runs import Outcome
 from training.compat import mx
 from training.console import plain
 from training.report.charts import Series, line_chart
