@@ -165,7 +165,7 @@ def test_the_hours_in_user_data_are_those_of_the_type_that_the_budget_buys_fewes
         candidate = Candidate(machine, "us-east-1", listed, listed)
         choices.append(Choice(candidate=candidate, price=price, promise=promise, quota=None, spot=False))
 
-    script = gzip.decompress(launch._user_data(rig, samples.IMAGE, tuple(choices))).decode()
+    script = gzip.decompress(launch._phrase_user_data(rig, samples.IMAGE, tuple(choices))).decode()
 
     (config,) = (json.loads(line) for line in script.splitlines() if '"hours":' in line)
     assert config["hours"] == choices[1].promise.hours < 0.3
