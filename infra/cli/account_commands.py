@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from infra.cli import render
 from infra.cli.context import open_rig
-from infra.cli.hints import show
+from infra.cli.hints import show, theirs
 from infra.cli.local_checks import laptop_checks
 from infra.cli.prompt import confirm
 from infra.console import deliver, tell
@@ -108,11 +108,11 @@ def setup_guard(options: Namespace, settings: Settings) -> int:
     tell(f"The role of ring 3 {'is made' if role.created else 'was there and is as it should be'}: {role.arn}")
     tell("Who may use it, and what it may do:")
     _print_json({"trust": role.trust, "permissions": role.permissions})
-    _hold_what_runs(session)
+    _hold_what_runs(session, settings)
     return 0
 
 
-def _hold_what_runs(session: Session) -> None:
+def _hold_what_runs(session: Session, settings: Settings) -> None:
     """Whoever makes the role need not be who launches: what they may not do is told, and is not their fault."""
     from infra.aws.autostop import schedule
 
@@ -120,7 +120,7 @@ def _hold_what_runs(session: Session) -> None:
         for instance, safeguard in schedule.arm_all(session):
             tell(f"{instance.name}, which runs already: {safeguard}")
     except (NotAllowed, AwsFailed) as error:
-        tell(f"What runs already is held by it after the next `rig launch`: {error.cause}")
+        tell(theirs(f"What runs already is held by it after the next `rig launch`: {error.cause}", settings))
 
 
 def _plain(value: Any) -> dict[str, Any]:

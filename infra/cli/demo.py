@@ -36,7 +36,7 @@ def demo(options: Namespace, settings: Settings) -> int:
     began = time.monotonic()
     ours = client.find(Path.cwd()) is None
     engine = _engine(settings)
-    job = _job(engine)
+    job = _job(engine, settings)
     rig = open_rig(replace(settings, cloud="rehearsal", name="demo", code=str(ROOT), engine=engine))
     try:
         _chapter("1. launch", "find the image, make a key, open SSH to this address only, start the instance")
@@ -50,25 +50,26 @@ def demo(options: Namespace, settings: Settings) -> int:
         done = bring_run_home(rig, name, instance)
         _chapter("3. stop", "the results are home, so the instance may go")
         over = stop.stopped(rig)
-        tell(render.stopped_in_demo(over) if ours else theirs(render.stopped(over), rig.settings))
+        tell(theirs(render.stopped_in_demo(over), settings) if ours else theirs(render.stopped(over), rig.settings))
     finally:
         if ours:
             client.down(Path.cwd())
-    deliver(
-        run_result.demo(done, seconds=time.monotonic() - began, here=Path.cwd(), summary=artifacts.summary(done.folder))
-    )
+    summary = artifacts.summary(done.folder)
+    said = run_result.demo(done, seconds=time.monotonic() - began, here=Path.cwd(), summary=summary)
+    deliver(theirs(said, settings))
     return 0
 
 
-def _job(engine: str) -> Job:
+def _job(engine: str, settings: Settings) -> Job:
     """LeNet; where there is no MXNet, which is said before anything starts, a stand-in that shows the rest."""
     if engine == "docker" or find_spec("mxnet"):
         return training_job("lenet", ROOT)
-    tell(
+    said = (
         f"There is no MXNet on this computer ({platform.system()} {platform.machine()}), so nothing is trained: a "
         "stand-in takes lenet's place, and all the rest is as it is.\n"
         "  -> with Docker running, `rig demo --engine docker` trains; building its image takes some minutes"
     )
+    tell(theirs(said, settings))
     return command_job(STAND_IN)
 
 

@@ -21,7 +21,8 @@ RUNS = Path("runs")
 
 
 def train_here(settings: Settings, job: Job) -> int:
-    tell(f"Training {job.name} on this computer; `make train remote` does it on the instance")
+    said = f"Training {job.name} on this computer; `make train remote` does it on the instance"
+    tell(theirs(said, settings))
     return _run(settings, job, new_run_name(job, datetime.now(timezone.utc)))
 
 

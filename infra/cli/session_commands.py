@@ -8,6 +8,7 @@ from argparse import Namespace
 from collections.abc import Callable
 from pathlib import Path
 
+from infra.cli.hints import theirs
 from infra.console import deliver, tell
 from infra.errors import BadSettings, MissingProgram
 from infra.settings import Settings
@@ -34,7 +35,10 @@ def ssh_config(options: Namespace, settings: Settings) -> int:
     from infra.workflows.ssh_config import write_entry
 
     entry = write_entry(open_rig(settings))
-    tell(f"`ssh {entry.alias}` works once this one line stands at the top of ~/.ssh/config; `rig ssh-config --install`")
+    works = (
+        f"`ssh {entry.alias}` works once this one line stands at the top of ~/.ssh/config; `rig ssh-config --install`"
+    )
+    tell(theirs(works, settings))
     tell("puts it there. VS Code: Remote-SSH: Connect to Host; Emacs: /ssh:HOST:; vim: scp://HOST/.")
     if options.install:
         new = install_include(Path.home() / ".ssh" / "config", entry.path.parent)
@@ -124,9 +128,10 @@ def bake(options: Namespace, settings: Settings) -> int:
     rig = open_rig(settings)
     with LogView() as show:
         baked = story(rig, show)
-    tell(
+    said = (
         f"Its snapshot costs {budget.per_month(baked.usd_per_month)} at most while it exists; `rig sweep` shows it.\n"
         f'The next launch is ready at boot with: rig launch --ami {baked.id}  (or ami = "{baked.id}" in rig.toml)'
     )
+    tell(theirs(said, settings))
     deliver(baked.id)
     return 0

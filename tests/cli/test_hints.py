@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import ast
+import re
+from pathlib import Path
+
 import pytest
 
 from infra.cli.hints import CALLED_BY, theirs
 from infra.settings import Settings
+
+CLI = Path(__file__).parents[2] / "infra" / "cli"
 
 TEXT = """nothing ran
   -> `make launch` rents one
@@ -56,3 +62,15 @@ def test_nothing_is_repeated_that_is_the_default(monkeypatch: pytest.MonkeyPatch
     assert theirs("it's `rig ssh 'half`", Settings()) == "it's `rig ssh 'half`"
     monkeypatch.setenv("RIG_CLOUD", "rehearsal")
     assert theirs("`rig start`", Settings(cloud="rehearsal", name="bob")) == "`make start NAME=bob`"
+
+
+def test_no_hint_is_printed_as_it_was_written() -> None:
+    bare = [
+        f"{path.name}:{call.lineno}"
+        for path in sorted(CLI.glob("*.py"))
+        for call in ast.walk(ast.parse(path.read_text()))
+        if isinstance(call, ast.Call) and ast.unparse(call.func) in ("tell", "deliver")
+        if any(re.match(r"f?['\"].*`(make|rig) ", ast.unparse(word)) for word in call.args)
+    ]
+
+    assert bare == []
