@@ -6,9 +6,11 @@
 
 # The verbs of `rig`; what each does stands beside its name further down.
 rig_verbs := demo doctor plan launch train logs watch pull runs compare cancel status extend stop start terminate \
-             ssh ssh-config port notebook board image bake cost sweep settings rehearsal iam-policy setup-guard
+             ssh ssh-config port notebook board image bake cost sweep settings rehearsal iam-policy setup-guard \
+             lesson lesson-check lesson-solution cards quiz
 
-.PHONY: help set-up extra-ford extra-parquet test test-all check acceptance lock clean remote $(rig_verbs)
+.PHONY: help set-up extra-ford extra-parquet extra-notebook test test-all check acceptance lock clean remote here \
+        $(rig_verbs)
 
 # --- How TYPE=g5.xlarge becomes --type='g5.xlarge' -------------------------------------------------------------------
 # Only what stands on the command line counts: a TYPE in the shell's environment is somebody else's.
@@ -22,8 +24,8 @@ unexport $(rig_given)
 MAKEOVERRIDES =
 # A shell that sets it keeps no compiled modules: each `rig` would compile 600 of them again, for half a second.
 unexport PYTHONDONTWRITEBYTECODE
-# `make train remote`: the second word tells the first one where.
-rig_place = $(if $(filter train,$@),$(filter remote,$(MAKECMDGOALS)))
+# `make train remote`, `make notebook here`: the second word tells the first one where.
+rig_place = $(if $(filter train,$@),$(filter remote,$(MAKECMDGOALS)))$(if $(filter notebook,$@),$(filter here,$(MAKECMDGOALS)))
 
 $(rig_verbs): .venv/.ready
 	@GLUON_RIG_CALLED_BY=make .venv/bin/rig $@ $(rig_place) $(rig_options)
@@ -56,7 +58,7 @@ ssh: ## a shell on the instance
 ssh-config: ## a Host entry for VS Code Remote-SSH, Emacs and vim
 compare: ## runs side by side: RUNS="A B"
 port: ## lead a port of the instance to this computer: NUMBER=8080
-notebook: ## Jupyter on the instance, in your browser
+notebook: ## Jupyter on the instance, in your browser; `make notebook here`: over lessons/, on this computer
 board: ## TensorBoard over your runs, on this computer
 image: ## build (or, with REGISTRY=, pull) the training image on the instance ahead of time
 bake: ## make an image (AMI) of the prepared instance: the next launch is ready at boot
@@ -66,9 +68,17 @@ settings: ## every setting, its meaning and its value here
 rehearsal: ## the pretend cloud of this folder: is it up, and where; DO=down ends it, DO=up begins it
 iam-policy: ## the least permissions the kit needs, as an IAM policy
 setup-guard: ## once per account: let AWS itself stop an instance at its deadline
+lesson: ## ten lessons, from the first array to car sensors: N=3 begins one, without N: where you are
+lesson-check: ## what is right in your script, what is missing, and one next step: N=3
+lesson-solution: ## one way to write it, after a first check: N=3
+cards: ## the lessons' flash cards as an Anki deck
+quiz: ## the flash cards that are due, in this terminal
 
 remote:
 	@$(if $(filter train,$(MAKECMDGOALS)),:,echo '`remote` goes together with `train`: make train remote JOB=lenet' >&2; exit 2)
+
+here:
+	@$(if $(filter notebook,$(MAKECMDGOALS)),:,echo '`here` goes together with `notebook`: make notebook here' >&2; exit 2)
 
 # --- Set-up: done when the stamp is newer than the locks --------------------------------------------------------------
 set-up: .venv/.ready ## install what the kit needs into .venv (every other target does it by itself)
@@ -81,6 +91,7 @@ set-up: .venv/.ready ## install what the kit needs into .venv (every other targe
 
 extra-ford: .venv/.ready-extra-ford ## add the FordA and FordB data (77 MB), for the job `ford`
 extra-parquet: .venv/.ready-extra-parquet ## add pyarrow (170 MB), for sensor logs in Parquet
+extra-notebook: .venv/.ready-extra-notebook ## add JupyterLab and Jupytext (100 MB), for `make notebook here`
 
 # --- For those who change the kit ------------------------------------------------------------------------------------
 # Some tests at a time, the longest first: tests/conftest.py says which may run side by side.

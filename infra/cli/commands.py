@@ -11,7 +11,7 @@ RUN = Option(name="run", help="the run's name; without it, the newest")
 JSON = Option(name="json", help="print JSON, for scripts", flag=True)
 WHERE_AM_I = ("cloud", "name", "region", "profile", "key")
 
-LEARN, MONEY, WORK, LIFE = "begin here", "money", "work", "the instance"
+LEARN, MONEY, WORK, LIFE, LESSONS = "begin here", "money", "work", "the instance", "the lessons"
 
 
 def later(place: str) -> Callable[..., int]:
@@ -39,6 +39,7 @@ MACHINE = (
     "instance_profile",
 )
 LIMITS = ("hours", "budget", "idle")
+NUMBER, N = Option(name="number", help="1 to 10"), Option(name="n", help="the same, for `make lesson N=3`")
 YES = Option(name="yes", help="do not ask before money is spent", flag=True)
 DRY_RUN = Option(name="dry-run", help="stop after the plan, and ask AWS whether it would permit it", flag=True)
 
@@ -173,8 +174,9 @@ _ALL = [
     Verb(
         name="notebook",
         group=WORK,
-        help="Jupyter on the instance, in the training image; notebooks/ goes there and comes home",
+        help="Jupyter on the instance, in the training image; `rig notebook here`: on this computer, over lessons/",
         run=later("session_commands:notebook"),
+        words=(Option(name="where", help="remote, or here", default="remote", choices=("remote", "here")),),
         settings=(*WHERE_AM_I, "base_image", "registry"),
     ),
     Verb(
@@ -278,6 +280,42 @@ _ALL = [
         epilog="`rig rehearsal fault capacity --zone us-east-1a`, for example; docs/rehearsal.md lists the faults.",
     ),
     Verb(
+        name="lesson",
+        group=LESSONS,
+        help="ten lessons from the first array to car sensors: list them, or begin one",
+        run=later("lesson_commands:lesson"),
+        words=(NUMBER,),
+        options=(N,),
+    ),
+    Verb(
+        name="lesson-check",
+        group=LESSONS,
+        help="what is right in your script, what is missing, and one next step",
+        run=later("lesson_commands:lesson_check"),
+        words=(NUMBER,),
+        options=(N,),
+    ),
+    Verb(
+        name="lesson-solution",
+        group=LESSONS,
+        help="one way to write it, after a first check",
+        run=later("lesson_commands:lesson_solution"),
+        words=(NUMBER,),
+        options=(N, Option(name="yes", help="before the first check, too", flag=True)),
+    ),
+    Verb(
+        name="cards",
+        group=LESSONS,
+        help="the lessons' flash cards as an Anki deck: lessons/gluon-rig.apkg",
+        run=later("lesson_commands:cards"),
+    ),
+    Verb(
+        name="quiz",
+        group=LESSONS,
+        help="the flash cards that are due, in this terminal",
+        run=later("lesson_commands:quiz"),
+    ),
+    Verb(
         name="settings",
         group=LEARN,
         help="every setting, its meaning, and its value here",
@@ -285,5 +323,5 @@ _ALL = [
         options=(Option(name="example", help="print rig.toml.example", flag=True),),
     ),
 ]
-_GROUPS = (LEARN, LIFE, WORK, MONEY)
+_GROUPS = (LEARN, LIFE, WORK, MONEY, LESSONS)
 VERBS = {verb.name: verb for verb in sorted(_ALL, key=lambda verb: _GROUPS.index(verb.group))}

@@ -40,7 +40,7 @@ def overview(verbs: Mapping[str, Verb]) -> str:
     ]
     for group, members in groups.items():
         lines += ["", group]
-        lines += [f"  {verb.name:<14}{verb.help}" for verb in members]
+        lines += [f"  {verb.name:<17}{verb.help}" for verb in members]
     lines += [
         "",
         "`rig VERB --help` explains one verb. Settings come from options (--type g5.xlarge), from the environment",

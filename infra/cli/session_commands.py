@@ -74,6 +74,14 @@ def _hold(hold: Callable[[], object]) -> int:
 
 
 def notebook(options: Namespace, settings: Settings) -> int:
+    if options.where == "here":
+        from infra.cli.lesson_commands import notebook_here
+
+        return notebook_here()
+    return _notebook_there(settings)
+
+
+def _notebook_there(settings: Settings) -> int:
     from infra.cli.context import open_rig
     from infra.cli.progress import LogView
     from infra.workflows.shell import run_notebook

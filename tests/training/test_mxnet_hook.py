@@ -72,6 +72,35 @@ def test_gluons_own_data_sets_and_the_downloads_of_test_utils_find_what_is_here(
         assert published.MNIST.holds(path.name.partition("-idx")[0], published.read(path))
 
 
+def test_a_program_may_ask_first_whether_there_is_an_mxnet(tmp_path: Path) -> None:
+    program = """if True:
+        from importlib.util import find_spec
+        found = find_spec("mxnet"), find_spec("mxnet")
+        import mxnet as mx
+        print(all(found), hasattr(mx.gluon.data.vision.datasets.download, "__wrapped__"))
+    """
+
+    assert python("-c", program, at=tmp_path) == "True True\n"
+
+
+def test_a_plain_onnx_export_works_with_todays_onnx(tmp_path: Path) -> None:
+    pytest.importorskip("onnx")
+    program = """if True:
+        import mxnet as mx, numpy as np, onnx
+        net = mx.gluon.nn.HybridSequential()
+        net.add(mx.gluon.nn.Dense(3))
+        net.initialize()
+        net.hybridize()
+        net(mx.nd.ones((1, 4)))
+        net.export("model")
+        path = mx.onnx.export_model("model-symbol.json", "model-0000.params", [(1, 4)], [np.float32], "model.onnx")
+        model = onnx.load(path)
+        print(path, model.opset_import[0].version, [one.name for one in model.graph.input])
+    """
+
+    assert python("-c", program, at=tmp_path) == "model.onnx 13 ['data']\n"
+
+
 def test_fashion_mnist_is_taken_from_debians_package_or_the_data_folder(tmp_path: Path) -> None:
     if not published.DEBIAN_FASHION_MNIST.is_dir():
         pytest.skip("dataset-fashion-mnist is not installed")

@@ -2,8 +2,8 @@
 
 Installed as `gluon_rig_mxnet_hook` in the laptop's .venv and in the training image, with a `.pth` file that Python
 reads as it starts (https://docs.python.org/3/library/site.html). It puts one object into `sys.meta_path`; nothing else
-is imported before somebody imports MXNet. Then NumPy gets back the names that MXNet misses, and MXNet's downloads,
-whose addresses are gone, find the data sets this computer has.
+is imported before somebody imports MXNet. Then NumPy gets back the names that MXNet misses; MXNet's downloads, whose
+addresses are gone, find the data sets this computer has; and its ONNX export knows today's `onnx`.
 """
 
 import sys
@@ -16,16 +16,23 @@ if TYPE_CHECKING:
 
 
 class BeforeMxnet:
-    """A finder that finds nothing itself: it sees that MXNet is wanted, mends, and lets Python go on."""
+    """A finder that finds nothing itself: it sees that MXNet is wanted, mends, and lets Python go on.
+
+    It stays until MXNet has been imported: a program may only ask whether there is one.
+    """
+
+    looking = False
 
     def find_spec(self, name: str, path: "Any" = None, target: "Any" = None) -> "ModuleSpec | None":
-        if name != "mxnet":
+        if name != "mxnet" or self.looking:
             return None
-        if self in sys.meta_path:
-            sys.meta_path.remove(self)
         from importlib.util import find_spec
 
-        spec = find_spec(name)
+        self.looking = True  # the others are asked now, and we among them
+        try:
+            spec = find_spec(name)
+        finally:
+            self.looking = False
         if spec is None or spec.loader is None:
             return None  # MXNet is not here: Python says so
         from .numpy_names import mend_distutils, mend_numpy
@@ -42,8 +49,10 @@ def _then_mend_downloads(loader: "Any") -> None:
     def exec_module(module: "ModuleType") -> None:
         execute(module)
         from .downloads import use_local_data
+        from .onnx_export import use_todays_onnx
 
         use_local_data(module)
+        use_todays_onnx(module)
 
     loader.exec_module = exec_module
 

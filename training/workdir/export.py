@@ -1,29 +1,20 @@
-"""The net for other programs: MXNet's symbol and parameters, and ONNX, checked against the net in onnxruntime.
-
-MXNet 1.9.1 writes ONNX of opset 13 and was made for the `onnx` package of its day. With today's package it needs a
-table that was removed (type to tensor type), and the opset it speaks named instead of the newest.
-"""
+"""The net for other programs: MXNet's symbol and parameters, and ONNX, checked against the net in onnxruntime."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from types import ModuleType
 from typing import Any
-from unittest.mock import patch
 
 import numpy as np
 
 from training.compat import NDArray, mx
+from training.mxnet_hook.onnx_export import offer_old_onnx, stamp
 from training.workdir.names import ONNX, SYMBOL, SYMBOL_WEIGHTS
 
 Array = np.ndarray[Any, Any]
 
-OPSET = 13
-IR_VERSION = 7  # the version that belongs to opset 13: https://onnx.ai/onnx/repo-docs/Versioning.html
 TOLERANCE = 1e-4
 
 
@@ -52,7 +43,7 @@ def export_onnx(block: mx.gluon.HybridBlock, X: NDArray, workdir: Path) -> OnnxC
     if missing:
         return OnnxCheck(None, f"no ONNX file: the package {' and '.join(missing)} is not installed")
     path = workdir / ONNX
-    with _offer_old_onnx():
+    with offer_old_onnx():
         mx.onnx.export_model(
             str(workdir / SYMBOL),
             str(workdir / SYMBOL_WEIGHTS),
@@ -62,7 +53,7 @@ def export_onnx(block: mx.gluon.HybridBlock, X: NDArray, workdir: Path) -> OnnxC
             dynamic=True,
             dynamic_input_shapes=[("batch", *X.shape[1:])],
         )
-    _stamp(path)
+    stamp(str(path))
     difference = max(_difference(block, X[:rows], path) for rows in (len(X), 1))
     return OnnxCheck(difference, _verdict(difference, exact=block(X).dtype == np.float32))
 
@@ -72,52 +63,6 @@ def _verdict(difference: float, *, exact: bool) -> str:
         return f"model.onnx, in 32 bits, differs by {difference:.1e} from the net, which computes in 16"
     verdict = "agrees" if difference <= TOLERANCE else "DOES NOT AGREE"
     return f"model.onnx {verdict} with the net: largest relative difference {difference:.1e}"
-
-
-@contextmanager
-def _offer_old_onnx() -> Iterator[None]:
-    """Make today's `onnx` look like the one MXNet 1.9.1 was written for, while it exports."""
-    import onnx
-    from onnx import checker, defs, helper
-
-    mapping = ModuleType("onnx.mapping")
-    types = [np.dtype(name) for name in ("float16", "float32", "float64", "uint8", "int8", "int32", "int64", "bool")]
-    mapping.NP_TYPE_TO_TENSOR_TYPE = {t: helper.np_dtype_to_tensor_dtype(t) for t in types}  # type: ignore[attr-defined]
-    mapping.TENSOR_TYPE_TO_NP_TYPE = {v: k for k, v in mapping.NP_TYPE_TO_TENSOR_TYPE.items()}  # type: ignore[attr-defined]
-    modules = {"onnx.mapping": mapping}
-    with (
-        patch.dict("sys.modules", modules),
-        patch.object(onnx, "mapping", mapping, create=True),
-        patch.object(defs, "onnx_opset_version", lambda: OPSET),
-        _set_checker(checker.DEFAULT_CONTEXT),
-    ):
-        yield
-
-
-@contextmanager
-def _set_checker(context: Any) -> Iterator[None]:
-    before = context.ir_version, context.opset_imports
-    context.ir_version, context.opset_imports = IR_VERSION, {"": OPSET}
-    try:
-        yield
-    finally:
-        context.ir_version, context.opset_imports = before
-
-
-def _stamp(path: Path) -> None:
-    """State the versions the file is really in, and take the weights out of its inputs, where MXNet lists them too."""
-    import onnx
-
-    model = onnx.load(str(path))
-    weights = {weight.name for weight in model.graph.initializer}
-    inputs = [one for one in model.graph.input if one.name not in weights]
-    del model.graph.input[:]
-    model.graph.input.extend(inputs)
-    model.ir_version = IR_VERSION
-    del model.opset_import[:]
-    model.opset_import.add(version=OPSET)
-    onnx.checker.check_model(model)
-    onnx.save(model, str(path))
 
 
 def _difference(block: mx.gluon.HybridBlock, X: NDArray, path: Path) -> float:
