@@ -93,6 +93,22 @@ def with_training(code: Path) -> Path:
     return code if any((code / name).is_file() for name in own) else ROOT
 
 
+def code_sent_for(job: Job, folder: Path) -> Path:
+    """What goes to the instance for *job*: *folder*, or for a job of the kit that is not in it the kit's own files.
+
+    Raises BadSettings for an argument that names a file of a folder that stays here.
+    """
+    code = with_training(folder) if job.is_of_the_kit else folder
+    named = [word.partition("=")[2] for word in job.command]
+    stays = [path for path in named if code != folder and path and (folder / path).is_file()]
+    if stays:
+        raise BadSettings(
+            f"{stays[0]} would not be sent: {folder} has no training/, so the kit's own folder goes, and nothing else.",
+            f"put training/ beside it: cp -r {shlex.quote(str(code / 'training'))} {shlex.quote(str(folder))}",
+        )
+    return code
+
+
 def jobs_in(code: Path) -> tuple[str, ...]:
     """The names in the table JOBS of training/jobs, which is read and not run: it would load MXNet.
 

@@ -16,7 +16,7 @@ from infra.host.selection import Selection, remarks, select_code, select_data
 from infra.host.sync import push_code, push_data, push_text
 from infra.job import run, s3_backup
 from infra.job.container import Container, container_name
-from infra.job.spec import Job, existing_folder, new_run_name, with_training
+from infra.job.spec import Job, code_sent_for, existing_folder, new_run_name
 from infra.names import CODE_DIR, DATA_DIR, JOBS_DIR
 from infra.workflows.context import Rig, open_host, running_instance
 from infra.workflows.ensure_image import Show, ensure_images, images_for, wants_gpu
@@ -62,7 +62,7 @@ Chosen = tuple[Selection, Selection | None]
 def choose(rig: Rig, job: Job) -> Chosen:
     """What is sent, and words about what is not. Raises BadSettings if the run could not go without what stays here."""
     folder = existing_folder(rig.settings.code, "code")
-    code = select_code(with_training(folder) if job.is_of_the_kit else folder)
+    code = select_code(code_sent_for(job, folder))
     data = select_data(existing_folder(rig.settings.data, "data")) if rig.settings.data else None
     for chosen in filter(None, (code, data)):
         for line in remarks(chosen):

@@ -15,7 +15,7 @@ from infra.host.facts import Facts
 from infra.job import container as lines
 from infra.job.container import Container
 from infra.job.docker_image import docker_build, ingredients, tag
-from infra.job.spec import Job, command_job, existing_folder, new_run_name, script_job, training_job
+from infra.job.spec import Job, code_sent_for, command_job, existing_folder, new_run_name, script_job, training_job
 
 FACTS = Facts(
     home="/home/ubuntu",
@@ -222,3 +222,16 @@ def test_a_table_of_jobs_that_cannot_be_read_is_named_and_one_made_at_run_time_i
 def test_what_cannot_run_is_said_before_anything_is_sent(make, message: str, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(BadSettings, match=message):
         make(tmp_path)
+
+
+def test_a_job_of_the_kit_takes_the_kits_folder_along_where_there_is_none_and_names_a_file_that_would_stay(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "gearboxes.toml").touch()
+    plain = training_job("lenet", tmp_path)
+
+    assert code_sent_for(plain, tmp_path) == PROJECT
+    assert code_sent_for(plain, PROJECT) == PROJECT
+    assert code_sent_for(command_job("python3 -m training lenet"), tmp_path) == tmp_path
+    with pytest.raises(BadSettings, match=r"gearboxes\.toml would not be sent"):
+        code_sent_for(training_job("sensors", tmp_path, "table=gearboxes.toml"), tmp_path)
