@@ -71,7 +71,7 @@ def parse(config_class: type[C], words: Sequence[str]) -> C:
             problems.append(f"{key}: there is no such key" + nearest(key, known))
         else:
             try:
-                values[key] = _checked(known[key], _converter(types[key])(text))
+                values[key] = _check_limits(known[key], _converter(types[key])(text))
             except ValueError as error:
                 problems.append(f"{word}: {error}")
     if problems:
@@ -114,7 +114,7 @@ def _converter(kind: Any) -> Callable[[str], Any]:
     return converters[kind]
 
 
-def _checked(key: Field[Any], value: Any) -> Any:
+def _check_limits(key: Field[Any], value: Any) -> Any:
     limits = key.metadata
     # `not >=` also refuses nan, which compares false with everything.
     if limits.get("least") is not None and not value >= limits["least"]:

@@ -51,7 +51,7 @@ class DiskFull(TrainingError):
 
 
 @contextmanager
-def disk_full_named(path: Path, what: str) -> Iterator[None]:
+def name_full_disk(path: Path, what: str) -> Iterator[None]:
     """Turn "no space left" (also by a quota or a limit) into DiskFull, which names the file and what is lost."""
     try:
         yield

@@ -9,7 +9,7 @@ from typing import Any
 from training import hardware
 from training.compat import mx, tuned
 from training.console import Console, number
-from training.errors import disk_full_named
+from training.errors import name_full_disk
 from training.report import curves
 from training.report.page import Report, page
 from training.trainer.evaluate import predict
@@ -54,14 +54,14 @@ def _export(run: Run) -> OnnxCheck:
     block = run.learner.block()
     X = run.learner.prepare(mx.nd.array(run.data.test.X[:EXPORT_BATCH], dtype=run.data.test.X.dtype))
     context = next(iter(block.collect_params().values())).list_ctx()[0]
-    with disk_full_named(run.workdir, "the exported net"):
+    with name_full_disk(run.workdir, "the exported net"):
         export_symbol(block, X.as_in_context(context), run.workdir)
         return export_onnx(block, X.as_in_context(context), run.workdir)
 
 
 def _draw_curves(run: Run, result: Result, console: Console) -> None:
     path = run.workdir / names.CURVES
-    with disk_full_named(path, "the curves"):
+    with name_full_disk(path, "the curves"):
         said = curves.draw(
             path,
             result.rows,

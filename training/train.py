@@ -101,7 +101,7 @@ def _check_workdir(workdir: Path, recipe: Recipe, config: JobConfig) -> None:
         raise BadInput(f"{workdir} holds a finished run of {recipe.name}.", "take another --workdir to train again")
 
 
-def _choose(recipe: Recipe, config: JobConfig, data: Data, *, gpu_required: bool) -> devices.Choice:
+def _choose(recipe: Recipe, config: JobConfig, data: Data, *, gpu_required: bool) -> devices.DeviceChoice:
     def seconds_per_step(on: tuple[Any, ...]) -> float:
         learner = recipe.learner(config, data, on)
         X = mx.nd.array(data.train.X[: config.batch_size], dtype=data.train.X.dtype, ctx=learner.home)

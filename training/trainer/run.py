@@ -11,7 +11,7 @@ from training.config import JobConfig
 from training.data.splits import Data
 from training.environment import RunEnvironment
 from training.trainer import checkpoint
-from training.trainer.devices import Choice
+from training.trainer.devices import DeviceChoice
 from training.trainer.learner import Learner
 from training.trainer.recipe import Recipe
 from training.trainer.schedule import batch_size, steps_per_epoch
@@ -28,7 +28,7 @@ class Run:
     workdir: Path
     data: Data
     learner: Learner
-    device: Choice
+    device: DeviceChoice
     environment: RunEnvironment
     timer: Timer
 

@@ -50,7 +50,7 @@ class Training:
         batches = run.recipe.minibatches(self._X, self._y, run.batch_size, order)
         for X, y in islice(batches, self.position.batch, None):
             # At the last batch the end of the epoch is the better place to stop and to save.
-            if stop.asked():
+            if stop.is_set():
                 return False
             self._step(X, y)
             if self.position.batch < run.steps_per_epoch and self._checkpoints.is_due():

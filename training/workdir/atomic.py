@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from training.errors import disk_full_named
+from training.errors import name_full_disk
 from training.workdir.names import ASIDE
 
 
@@ -19,7 +19,7 @@ def replace_when_whole(path: Path, what: str) -> Iterator[Path]:
 
     Raises DiskFull, which says that *what* is lost; what stood at *path* stays then.
     """
-    with disk_full_named(path, what), tempfile.TemporaryDirectory(dir=path.parent, prefix=ASIDE) as folder:
+    with name_full_disk(path, what), tempfile.TemporaryDirectory(dir=path.parent, prefix=ASIDE) as folder:
         aside = Path(folder) / path.name
         yield aside
         aside.replace(path)

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from training.errors import disk_full_named
+from training.errors import name_full_disk
 from training.workdir.atomic import replace_text
 
 Row = dict[str, Any]
@@ -21,7 +21,7 @@ class MetricsFile:
         self.path = path
 
     def append(self, row: Row) -> None:
-        with disk_full_named(self.path, "a row of metrics"), self.path.open("a") as file:
+        with name_full_disk(self.path, "a row of metrics"), self.path.open("a") as file:
             file.write(json.dumps({key: _plain(value) for key, value in row.items()}) + "\n")
 
     def rows(self) -> list[Row]:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from training.errors import disk_full_named
+from training.errors import name_full_disk
 from training.workdir.metrics import Row
 
 _NOT_CURVES = ("step",)
@@ -49,10 +49,10 @@ class EventLog:
             for name, value in row.items()
             if name not in _NOT_CURVES and value is not None
         ]
-        with disk_full_named(self.folder, "TensorBoard's events"):
+        with name_full_disk(self.folder, "TensorBoard's events"):
             self._writer.add_event(Event(step=row["step"], wall_time=time.time(), summary=Summary(value=values)))
 
     def close(self) -> None:
         if self._writer is not None:
-            with disk_full_named(self.folder, "TensorBoard's events"):
+            with name_full_disk(self.folder, "TensorBoard's events"):
                 self._writer.close()

@@ -162,7 +162,7 @@ def test_device_auto_takes_what_it_measured_to_be_faster(monkeypatch: pytest.Mon
     config = parse(load("resnet").config, ["gpus=all"])
     seconds = {"gpu": 0.002, "cpu": 0.001}
 
-    def choose() -> devices.Choice:
+    def choose() -> devices.DeviceChoice:
         return devices.choose(
             config, batch=128, gpu_required=False, seconds_per_step=lambda on: seconds[on[0].device_type]
         )

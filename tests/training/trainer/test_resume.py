@@ -105,7 +105,7 @@ class _After(StopRequest):
         super().__init__()
         self.looks = looks
 
-    def asked(self) -> bool:
+    def is_set(self) -> bool:
         self.looks -= 1
         return self.looks < 0
 
@@ -155,8 +155,8 @@ def test_stopped_on_two_devices_it_goes_on_with_the_same_bits(tmp_path: Path) ->
 class _Dies(_After):
     """As a kill does: nothing is saved."""
 
-    def asked(self) -> bool:
-        if super().asked():
+    def is_set(self) -> bool:
+        if super().is_set():
             raise SystemExit("killed")
         return False
 
