@@ -23,6 +23,7 @@ from training.errors import BadCheckpoint, NonFiniteLoss
 from training.trainer import checkpoint
 from training.trainer.learner import GluonLearner
 from training.trainer.signals import StopRequest
+from training.workdir import names
 from training.workdir.metrics import MetricsFile
 
 HERE = Path(__file__).parents[1]
@@ -172,7 +173,7 @@ def test_killed_before_its_first_checkpoint_it_begins_anew_and_leaves_no_row_twi
     small_job.run(tmp_path)
 
     assert numbers(tmp_path) == numbers(finished_run)
-    assert not list(tmp_path.rglob(f"{checkpoint.ASIDE}*"))
+    assert not list(tmp_path.rglob(f"{names.ASIDE}*"))
 
 
 def test_a_resumed_run_that_finds_other_data_names_the_difference(
@@ -254,7 +255,7 @@ def test_no_room_for_a_file_ends_the_run_and_names_it(tmp_path: Path, room: int,
     assert f"The disk is full: {named} could not be written to {workdir}" in done.stderr
     assert "Traceback" not in done.stderr
     assert json.loads((workdir / "summary.json").read_text())["reason"] == "failed"
-    assert not list(workdir.rglob(f"{checkpoint.ASIDE}*"))
+    assert not list(workdir.rglob(f"{names.ASIDE}*"))
 
 
 def test_a_loss_that_is_not_finite_ends_the_run_and_names_the_step(tmp_path: Path) -> None:
