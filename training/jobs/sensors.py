@@ -17,14 +17,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from training.config import option
+from training.console import Console
 from training.data.splits import Data
 from training.errors import BadData
 from training.prognostics.forecast import ForecastConfig, forecast_data, forecast_learner, forecast_scores
 from training.prognostics.log_schema import Columns, Description, read_description
 from training.prognostics.memory import fits_roughly, usable_bytes
 from training.prognostics.scaling import fit_scaling, silent_channels
+from training.prognostics.suspects import refuse_other_unit, suspect_values
 from training.prognostics.table import count_roughly
-from training.prognostics.unit_logs import read_units
+from training.prognostics.unit_logs import Faults, read_units
 from training.prognostics.windows import UnitLog, split_units
 from training.report.forecasts import balance_section, life_section, reliability_section
 from training.trainer.recipe import Recipe
@@ -42,8 +44,10 @@ def data(config: Config) -> Data:
         raise BadData("table is not set", "table=FILE.toml describes your log; docs/sensors.md shows how")
     description = read_description(Path(config.table))
     _estimate_first(config, description)
-    train = read_units(description, description.files)
-    test = read_units(description, description.test)
+    train, test = _read(description)
+    refuse_other_unit([*train, *test], description.columns)
+    for line in suspect_values([*train, *test], description.columns.channels):
+        Console().say(line)
     _apart(train, test)
     _some_failed(train, config.table)
     _can_be_cut(config, train, description.columns)
@@ -61,6 +65,17 @@ def _estimate_first(config: Config, description: Description) -> None:
     """A long log takes minutes to read: what will not fit by far is refused before."""
     rows, judging = (sum(count_roughly(file) for file in files) for files in (description.files, description.test))
     fits_roughly(config, rows, judging, channels=len(description.columns.channels), most_bytes=usable_bytes())
+
+
+def _read(description: Description) -> tuple[list[UnitLog], list[UnitLog]]:
+    """The units of the training files and of the test files. Raises BadData, which names every bad file."""
+    faults, read = Faults(), []
+    for files in (description.files, description.test):
+        with faults.gathered():
+            read.append(read_units(description, files))
+    faults.refuse()
+    train, test = read
+    return train, test
 
 
 def _apart(train: Sequence[UnitLog], test: Sequence[UnitLog]) -> None:

@@ -24,6 +24,7 @@ from training.prognostics.memory import fits_memory, usable_bytes
 from training.prognostics.metrics import brier, calibration_error, capped_rmse, nasa_score, probability, reliability
 from training.prognostics.preparation import Preparation
 from training.prognostics.scaling import Scaling, fit_scaling
+from training.prognostics.suspects import refuse_short_reach
 from training.prognostics.windows import (
     UnitLog,
     filled_for,
@@ -101,6 +102,9 @@ def forecast_data(
             "At least two units are needed; held_out=0.2 sets the share for validation.",
         )
     scaling = fit_scaling(fitted)
+    refuse_short_reach(
+        [*train, *test], time_unit=columns.time_unit, horizon=config.horizon, cap=config.cap, source=source
+    )
     balances = _balances(config, {"training": fitted, "validation": held, "test": test or held}, source)
     fits_memory(config, fitted, [*held, *test], channels=len(scaling.kept), most_bytes=usable_bytes())
     prepared = Preparation(

@@ -8,6 +8,7 @@
     channels = ["vibration"]    # columns the net sees
     conditions = ["gear"]       # optional: how the unit is run; channels are scaled within each condition
     separator = ";"             # optional; a comma otherwise
+    missing = [-999, "off"]     # optional: cells that mean "not measured", besides empty ones
 
 and exactly one line that says when a unit failed:
 
@@ -49,13 +50,16 @@ class Columns:
     """One character, or empty for any run of blanks."""
     header: tuple[str, ...] = ()
     """Names of the columns where the log has no header line."""
+    missing: tuple[str, ...] = ()
+    """Cells that mean "not measured" besides empty ones; where they are numbers, however they are written."""
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Columns:
-        tuples = {name: tuple(data[name]) for name in ("channels", "conditions", "header")}
+        names = ("channels", "conditions", "header", "missing")
+        tuples = {name: tuple(data[name]) for name in names if name in data}  # older runs have not all of them
         return cls(**{**data, **tuples})
 
 
@@ -93,7 +97,8 @@ def read_description(path: Path) -> Description:
 def _columns(given: Mapping[str, Any]) -> Columns:
     words = {key: given[key] for key in ("time", "unit", "time_unit", "separator") if key in given}
     channels, conditions = (tuple(_list(given, key)) for key in ("channels", "conditions"))
-    return Columns(**words, channels=channels, conditions=conditions)
+    missing = tuple(str(cell) for cell in given.get("missing", ()))
+    return Columns(**words, channels=channels, conditions=conditions, missing=missing)
 
 
 def _list(given: Mapping[str, Any], key: str) -> list[str]:
@@ -112,7 +117,11 @@ _NEEDED: Final = ("files", "time", "channels")
 
 
 def _problems(given: Mapping[str, Any]) -> list[str]:
-    found = [f"{key}: there is no such key{nearest(key, _KINDS)}" for key in given if key not in _KINDS]
+    found = [
+        f"{key}: there is no such key{nearest(key, [*_KINDS, 'missing'])}"
+        for key in given
+        if key not in (*_KINDS, "missing")
+    ]
     found += [f"{key}: is missing" for key in _NEEDED if not given.get(key)]
     for key, kind in _KINDS.items():
         if key in given and not _is(given[key], kind):
@@ -122,7 +131,14 @@ def _problems(given: Mapping[str, Any]) -> list[str]:
         found.append(f"say exactly one of {', '.join(WAYS_TO_FAIL)}" + (f", not {' and '.join(ways)}" if ways else ""))
     if isinstance(given.get("separator"), str) and len(given["separator"]) != 1:
         found.append("separator: must be one character")
+    if "missing" in given and not _are_cells(given["missing"]):
+        found.append('missing: must be a list of numbers and texts like [-999, "off"]')
     return found + _wrong_columns(given)
+
+
+def _are_cells(value: Any) -> bool:
+    kinds = (str, int, float)
+    return isinstance(value, list) and all(isinstance(part, kinds) and not isinstance(part, bool) for part in value)
 
 
 def _wrong_columns(given: Mapping[str, Any]) -> list[str]:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -23,9 +24,14 @@ from training.prognostics.log_schema import SECONDS, Columns, names_in
 MISSING: Final = frozenset({"", "na", "n/a", "nan", "null", "none", "-"})
 ROWS_AT_ONCE: Final = 50_000
 MEND: Final = "Mend these rows or take them out; an empty cell means: not measured."
+SAME_KIND: Final = (
+    "Write all times in one way: numbers, or dates that all name their zone (2024-05-31T12:00:00+02:00), or none does."
+)
+FLOAT32_MOST: Final = float(np.finfo(np.float32).max)
 SAMPLE_BYTES: Final = 1 << 16
 SHOWN: Final = 5
 """How many wrong cells one message lists."""
+_ZONED: Final = re.compile(r"[Zz]$|[T ]\d\d:?\d\d.*[+-]\d\d(:?\d\d){0,2}$")
 
 
 @dataclass(frozen=True)
@@ -45,10 +51,23 @@ class Rows:
 class Layout:
     """Where each wanted column stands in the rows of one file."""
 
-    def __init__(self, columns: Columns, header: Sequence[str], *, file: str, extra: Sequence[str] = ()) -> None:
-        """Raises BadData where a wanted column (or one of *extra*) is not in *header*."""
+    def __init__(
+        self,
+        columns: Columns,
+        header: Sequence[str],
+        *,
+        file: str,
+        extra: Sequence[str] = (),
+        clock: Clock | None = None,
+    ) -> None:
+        """Logs that are read together share a *clock*.
+
+        Raises BadData where a wanted column (or one of *extra*) is not in *header*."""
         self.columns, self.file, self.width = columns, file, len(header)
         self._place = _places(header, [*names_in(columns), *extra], file)
+        self._clock = Clock() if clock is None else clock
+        self._absent = MISSING | {word.strip().lower() for word in columns.missing}
+        self._stand_ins = _numbers_among(columns.missing)
 
     def read(self, rows: Sequence[Sequence[str]], lines: Sequence[int]) -> Rows:
         """Turn cells into numbers. Raises BadData, which names each wrong cell by file, line and column."""
@@ -80,12 +99,30 @@ class Layout:
         return [row[place].strip() for row in rows]
 
     def numbers(self, rows: Sequence[Sequence[str]], lines: Sequence[int], name: str) -> NDArray[np.float64]:
-        return self._converted(self.words(rows, name), lines, name, _number)
+        found = self._converted(self.words(rows, name), lines, name, _number)
+        found[np.isin(found, self._stand_ins)] = np.nan
+        beyond = np.flatnonzero(np.abs(found) > FLOAT32_MOST)
+        if len(beyond):
+            self._refuse([(lines[i], name, f"{found[i]:g} is larger than a sensor's value can be") for i in beyond])
+        return found
 
     def moments(self, rows: Sequence[Sequence[str]], lines: Sequence[int], name: str) -> NDArray[np.float64]:
         """Times of the column *name*; NaN where the cell is empty."""
         words = self.words(rows, name)
-        return self._converted(words, lines, name, lambda word: _moment(word, self.columns.time_unit))
+        found = self._converted(words, lines, name, lambda word: _moment(word, self.columns.time_unit))
+        self._of_one_kind(words, lines, name)
+        return found
+
+    def _of_one_kind(self, words: list[str], lines: Sequence[int], name: str) -> None:
+        """Local times beside times with a zone are hours apart, and nothing shows it but how they are written."""
+        known = [(word, line) for word, line in zip(words, lines, strict=True) if word.lower() not in self._absent]
+        wrong = []
+        for word, line in known:
+            other = self._clock.differs(word, f"{self.file} line {line}")
+            if other:
+                wrong.append((line, name, f"'{word}' is {other}"))
+        if wrong:
+            self._refuse(wrong, SAME_KIND)
 
     def _converted(
         self, words: list[str], lines: Sequence[int], name: str, convert: Callable[[str], float]
@@ -105,7 +142,7 @@ class Layout:
         found, wrong = [], []
         for word, line in zip(words, lines, strict=True):
             try:
-                found.append(np.nan if word.lower() in MISSING else convert(word))
+                found.append(np.nan if word.lower() in self._absent else convert(word))
             except ValueError as error:
                 wrong.append((line, name, str(error)))
         if wrong:
@@ -121,6 +158,47 @@ class Layout:
         shown = [f"{self.file} line {line}: {name + ': ' if name else ''}{what}" for line, name, what in wrong[:SHOWN]]
         more = [f"... and {len(wrong) - SHOWN} more"] if len(wrong) > SHOWN else []
         raise BadData("\n".join(shown + more), hint)
+
+
+class Clock:
+    """How the times of a log are written: as the first of them was."""
+
+    def __init__(self) -> None:
+        self._first: tuple[str, str] | None = None
+
+    def differs(self, word: str, place: str) -> str:
+        """Why *word* does not go with the first time that was seen; empty where it does."""
+        kind = _kind_of_time(word)
+        if self._first is None:
+            self._first = (kind, f"'{word}' ({place})")
+        first, example = self._first
+        return "" if kind == first else f"{kind}, unlike {example}"
+
+
+def _kind_of_time(word: str) -> str:
+    if _ZONED.search(word):
+        return "a time with its zone"
+    return "a number" if _is_float(word) else "a time without a zone"
+
+
+def _is_float(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True
+
+
+def _numbers_among(words: Sequence[str]) -> NDArray[np.float64]:
+    return np.array([float(word) for word in words if _is_float(word)], dtype=np.float64)
+
+
+def cell_at(path: Path, columns: Columns, name: str, line: int) -> str:
+    """What *path* itself says there: numbers made of dates say nothing to who wrote them."""
+    for header, rows, lines in read_cells(path, columns.separator):
+        if line in lines:
+            return rows[lines.index(line)][header.index(name)].strip()
+    return ""
 
 
 def read_cells(path: Path, separator: str) -> Iterator[tuple[list[str], list[list[str]], list[int]]]:

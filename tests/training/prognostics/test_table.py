@@ -1,12 +1,16 @@
 """A user's own log: read as described, and every mistake in it named by file and line."""
 
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from training.errors import BadData
-from training.prognostics.log_schema import read_description
+from training.prognostics.log_schema import Columns, read_description
+from training.prognostics.table import Layout
 from training.prognostics.unit_logs import read_units
 
 DESCRIPTION = """
@@ -194,3 +198,72 @@ def test_patterns_that_find_no_file_are_all_named(tmp_path):
 
     problems = [line.strip(" -") for line in caught.value.cause.splitlines()[1:]]
     assert problems == [f"{one}: there is no such file in {tmp_path}" for one in (".", "(empty)", "**a.csv")]
+
+
+def test_every_bad_file_is_named_in_one_run(tmp_path):
+    with pytest.raises(BadData) as caught:
+        units(tmp_path, one=f"{HEADER}\na,1,hot,1,\n", two=f"{HEADER}\nb,1,1,1,\n", three="machine\nc\n")
+
+    assert [line.split(str(tmp_path) + "/")[1][:5] for line in caught.value.cause.splitlines()] == ["one.c", "three"]
+
+
+DATED = DESCRIPTION + 'time_unit = "hours"\n'
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("2024-03-01T10:00:00", "2024-03-01T12:00:00+02:00"),
+        ("2024-03-01 10:00:00+00:00", "2024-03-01 12:00"),
+        ("20240301T100000Z", "2024-03-01T12:00:00"),
+        ("2024-03-01T10:00:00Z", "474745"),
+    ],
+)
+@pytest.mark.parametrize("where", ["time", "failure"])
+def test_times_that_are_not_written_in_one_way_are_refused(tmp_path, first, second, where):
+    rows = [f"a,{first},1,1,", f"a,{second},1,1,"] if where == "time" else [f"a,{first},1,1,{second}"]
+    if sys.version_info < (3, 11) and first.startswith("2024030"):
+        pytest.skip("Python 3.10 reads no dates without marks")
+
+    said = refusal(tmp_path, *rows, description=DATED)
+
+    assert f"'{second}' is a" in said
+    assert f"unlike '{first}' (log.csv line 2)" in said
+
+
+def test_an_hour_that_runs_twice_is_told_in_the_words_of_the_file_and_no_row_is_to_be_deleted(tmp_path):
+    rows = [f"a,2024-10-27 0{hour}:00,1,1," for hour in (1, 2, 2, 3)]
+
+    with pytest.raises(BadData) as caught:
+        units(tmp_path, DATED, log="\n".join([HEADER, *rows]) + "\n")
+
+    assert "time 2024-10-27 02:00 of unit 'a' does not come after 2024-10-27 02:00 (line 3)" in caught.value.cause
+    assert "those rows are real" in caught.value.hint
+
+
+def test_two_failures_are_told_in_the_words_of_the_file(tmp_path):
+    rows = ["a,2024-03-01,1,1,2024-03-05", "a,2024-03-02,1,1,2024-03-06"]
+
+    assert "a second time of failure (2024-03-06 after 2024-03-05)" in refusal(tmp_path, *rows, description=DATED)
+
+
+@given(st.sampled_from([-999, -1.5, "off", "Not Read"]), st.data())
+def test_cells_declared_missing_are_not_measured_however_they_are_written(declared, data):
+    number = isinstance(declared, (int, float))
+    cell = data.draw(st.sampled_from([f"{declared:.2f}", f"{declared:e}"] if number else [declared, declared.upper()]))
+    columns = Columns(unit="u", time="t", channels=("x",), missing=(str(declared),))
+    layout = Layout(columns, ["u", "t", "x"], file="log.csv")
+
+    assert np.isnan(layout.read([["a", "1", cell], ["a", "2", "7"]], [2, 3]).values[:, 0]).tolist() == [True, False]
+
+
+def test_missing_is_a_list_of_cells_and_reaches_the_columns(tmp_path):
+    (log,) = units(tmp_path, DESCRIPTION + 'missing = [-999, "off"]\n', log=f"{HEADER}\na,1,-999.0,off,\n")
+
+    assert np.isnan(log.values).all()
+    with pytest.raises(BadData, match="missing: must be a list of numbers and texts"):
+        units(tmp_path, DESCRIPTION + "missing = -999\n")
+
+
+def test_a_number_no_sensor_can_give_is_named(tmp_path):
+    assert refusal(tmp_path, "a,1,1.797e308,1,").startswith("log.csv line 2: heat: 1.797e+308 is larger than")

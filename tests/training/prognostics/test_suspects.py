@@ -1,0 +1,101 @@
+"""What a log says that is hardly meant so is refused or said; what is meant so is left in peace."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from training.errors import BadData
+from training.prognostics.log_schema import SECONDS, Columns
+from training.prognostics.suspects import STAND_INS, refuse_other_unit, refuse_short_reach, suspect_values
+from training.prognostics.windows import UnitLog
+
+
+def a_log(times, values=None) -> UnitLog:
+    times = np.asarray(times, dtype=np.float64)
+    values = np.zeros((len(times), 1)) if values is None else np.asarray(values)[:, None]
+    return UnitLog("a", times, values.astype(np.float32), np.zeros((len(times), 0), np.float32))
+
+
+def measured(rows: int = 200) -> np.ndarray:
+    return 20.0 + np.random.RandomState(3).rand(rows)
+
+
+@given(st.sets(st.sampled_from(STAND_INS), max_size=2), st.integers(1, 40), st.booleans())
+def test_stand_ins_are_suspected_and_how_to_declare_them_is_said(stand_ins, count, gone):
+    values = measured()
+    for number, value in enumerate(sorted(stand_ins)):
+        values[number :: 200 // count][:count] = value
+    values[199] = np.nan if gone else values[199]
+
+    said = suspect_values([a_log(range(200), values)], ["heat"])
+
+    present = [value for value in sorted(stand_ins) if (values == value).any()]
+    assert bool(said) == bool(present)
+    for value in present:
+        assert f"{value:g}" in said[0].split("missing = ")[1]
+
+
+@given(st.floats(-1e6, 1e6), st.integers(3, 20))
+def test_any_value_that_comes_often_and_far_from_all_others_is_suspected(value, count):
+    values = measured()
+    values[:count] = value
+    far = not 16.0 < np.float32(value) < 25.0
+
+    said = suspect_values([a_log(range(200), values)], ["heat"])
+
+    assert not far or len(said) == 1
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        measured(),
+        np.arange(200) % 3,
+        np.full(200, 7.0),
+        np.linspace(-999, 999, 200),
+        np.exp(measured() - 15),
+        [0.0] * 200,
+    ],
+)
+def test_what_a_sensor_may_well_show_is_not_suspected(values):
+    assert suspect_values([a_log(range(200), values)], ["heat"]) == []
+
+
+@pytest.mark.parametrize("time_unit", SECONDS)
+@pytest.mark.parametrize("per_second", [1, 1e3, 1e6])
+def test_seconds_since_1970_pass_under_seconds_only_and_all_finer_ones_nowhere(time_unit, per_second):
+    times = (1.7e9 + 3600.0 * np.arange(5)) * per_second
+    columns = Columns(time="t", channels=("x",), time_unit=time_unit)
+
+    if (time_unit, per_second) == ("seconds", 1):
+        refuse_other_unit([a_log(times)], columns)
+        return
+    with pytest.raises(BadData, match="more than a thousand years"):
+        refuse_other_unit([a_log(times)], columns)
+
+
+@pytest.mark.parametrize("time_unit", SECONDS)
+def test_dates_of_our_days_pass_under_every_unit(time_unit):
+    columns = Columns(time="t", channels=("x",), time_unit=time_unit)
+    times = (1.2e9 + 3600.0 * np.arange(1000)) / SECONDS[time_unit]
+
+    refuse_other_unit([a_log(times)], columns)
+
+
+def test_dates_in_digits_are_refused():
+    with pytest.raises(BadData, match="t: 20240228 looks like a date"):
+        refuse_other_unit([a_log([20240228, 20240229, 20240301])], Columns(time="t", channels=("x",)))
+
+
+@given(st.floats(0.1, 1e6), st.floats(0, 1e6), st.floats(0.1, 1e6))
+def test_a_horizon_or_a_cap_that_ends_before_the_next_row_is_refused(step, horizon, cap):
+    logs = [a_log(step * np.arange(9)), a_log([5.0])]
+    real = float(np.median(np.diff(logs[0].times)))
+    asked = {"time_unit": "hours", "horizon": horizon, "cap": cap, "source": "the log"}
+
+    if horizon >= real and cap >= real:
+        refuse_short_reach(logs, **asked)
+        return
+    with pytest.raises(BadData, match="ends before the next one"):
+        refuse_short_reach(logs, **asked)

@@ -1,0 +1,107 @@
+"""What a log says that is hardly meant so: numbers that stand for "not measured", and times in a unit not said."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.errors import BadData
+from training.prognostics.log_schema import SECONDS, Columns
+from training.prognostics.windows import UnitLog
+
+Array = NDArray[np.floating]
+
+STAND_INS: Final = (-99.0, -999.0, -9999.0, -99999.0, 999.0, 9999.0, 99999.0, -32768.0, 32767.0, 65535.0, 999999.0)
+"""Loggers write these where a sensor gives nothing; suspected where they are far from all else the channel shows."""
+
+OFTEN: Final = 3
+"""Any other value is suspected when it comes so often, exactly so, and is FAR from the rest."""
+
+FAR: Final = 3.0
+"""So many times the range of the rest."""
+
+FARTHEST_S: Final = 3.3e10
+"""A thousand years in seconds: no log of machines holds a time beyond."""
+
+A_DAY_IN_DIGITS: Final = (19_000_101, 21_001_231)
+
+
+def suspect_values(logs: Sequence[UnitLog], names: Sequence[str]) -> list[str]:
+    """A line for each channel some values of which look like a stand-in for "not measured"."""
+    values = np.concatenate([log.values for log in logs])
+    found = ((name, _stand_ins(column[~np.isnan(column)])) for name, column in zip(names, values.T, strict=True))
+    return [
+        f"{name}: {' and '.join(f'{value:g} ({count:,} rows)' for value, count in some)} "
+        f"{'stand' if len(some) > 1 else 'stands'} far from all other values. If it means "
+        f'"not measured", add to the TOML: missing = [{", ".join(f"{value:g}" for value, _ in some)}]'
+        for name, some in found
+        if some
+    ]
+
+
+def _stand_ins(known: Array) -> list[tuple[float, int]]:
+    found: list[tuple[float, int]] = []
+    while (one := _stand_in(known)) is not None:
+        found.append((one, int(np.sum(known == np.float32(one)))))
+        known = known[known != np.float32(one)]
+    return found
+
+
+def _stand_in(known: Array) -> float | None:
+    if len(known) < OFTEN:
+        return None
+    listed = np.isin(known, np.asarray(STAND_INS, dtype=np.float32))
+    # Two stand-ins, -999 and 9999, make each other's distance look small.
+    others = known[~listed] if not listed.all() else known
+    for value in (float(known.min()), float(known.max())):
+        here = known == np.float32(value)
+        rest = others[others != np.float32(value)]
+        sure = value in STAND_INS
+        if len(rest) and (sure or here.sum() >= OFTEN) and here.sum() < len(known) / 2:
+            gap = max(rest.min() - value, value - rest.max())
+            if gap > (1.0 if sure else FAR) * np.ptp(rest) and gap > 0 and np.ptp(rest) > 0:
+                return value
+    return None
+
+
+def refuse_other_unit(logs: Sequence[UnitLog], columns: Columns) -> None:
+    """Raises BadData where the times cannot be in the unit that is said."""
+    times = np.concatenate([log.times for log in logs])
+    farthest = float(times[np.argmax(np.abs(times))])
+    seconds = SECONDS.get(columns.time_unit)
+    if seconds and abs(farthest) * seconds > FARTHEST_S:
+        raise BadData(
+            f"{columns.time}: {farthest:.0f} {columns.time_unit} are more than a thousand years: "
+            f"are these seconds or milliseconds since 1970, or a date in digits?",
+            'Seconds since 1970 go with time_unit = "seconds" (horizon and cap then count seconds). '
+            "Milliseconds: divide by 1000.\nOr write dates like 2024-05-31T12:00:00+00:00.",
+        )
+    if columns.time_unit != "minutes" and _days_in_digits(times):  # minutes since 1970 have eight digits too
+        raise BadData(
+            f"{columns.time}: {times[0]:.0f} looks like a date, and would be taken for a number",
+            "Write it with its marks: 2024-05-31.",
+        )
+
+
+def _days_in_digits(times: Array) -> bool:
+    whole = np.round(times).astype(np.int64)
+    day, month = whole % 100, whole // 100 % 100
+    first, last = A_DAY_IN_DIGITS
+    as_a_day = (whole >= first) & (whole <= last) & (day >= 1) & (day <= 31) & (month >= 1) & (month <= 12)
+    return bool(len(times) and (as_a_day & (whole == times)).all())
+
+
+def refuse_short_reach(logs: Sequence[UnitLog], *, time_unit: str, horizon: float, cap: float, source: str) -> None:
+    """Raises BadData where horizon or cap end before the next row: then no label means what was asked."""
+    steps = [np.diff(log.times) for log in logs if len(log.times) > 1]
+    step = float(np.median(np.concatenate(steps))) if steps else 0.0
+    short = [f"{name}={value:g}" for name, value in (("horizon", horizon), ("cap", cap)) if value < step]
+    if short:
+        raise BadData(
+            f"{source}: rows are {step:g} {time_unit} apart, and {' and '.join(short)} ends before the next one",
+            f"horizon and cap are lengths of time in {time_unit}, the unit of the time column: take larger ones.\n"
+            "Or the times are in another unit than time_unit says: seconds or milliseconds since 1970 are not hours.",
+        )
