@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from training.config import option
@@ -25,7 +25,7 @@ from training.prognostics.log_schema import Columns, Description, read_descripti
 from training.prognostics.memory import fits_roughly, usable_bytes
 from training.prognostics.scaling import fit_scaling, silent_channels
 from training.prognostics.suspects import refuse_other_unit, suspect_values
-from training.prognostics.table import count_roughly
+from training.prognostics.table import count_roughly, header_of
 from training.prognostics.unit_logs import Faults, read_units
 from training.prognostics.windows import UnitLog, split_units
 from training.report.forecasts import balance_section, life_section, reliability_section
@@ -55,7 +55,7 @@ def data(config: Config) -> Data:
         config,
         train,
         test,
-        columns=description.columns,
+        columns=replace(description.columns, order=_order(description)),
         source=f"{config.table} ({len(description.files)} files, {len(train)} units{'' if test else NO_TEST})",
         checksum=checksum(description),
     )
@@ -76,6 +76,12 @@ def _read(description: Description) -> tuple[list[UnitLog], list[UnitLog]]:
     faults.refuse()
     train, test = read
     return train, test
+
+
+def _order(description: Description) -> tuple[str, ...]:
+    """How the columns stand in the training files; unknown where these differ."""
+    headers = {header_of(file, description.columns.separator) for file in description.files}
+    return headers.pop() if len(headers) == 1 else ()
 
 
 def _apart(train: Sequence[UnitLog], test: Sequence[UnitLog]) -> None:

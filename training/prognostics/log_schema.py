@@ -50,6 +50,8 @@ class Columns:
     """One character, or empty for any run of blanks."""
     header: tuple[str, ...] = ()
     """Names of the columns where the log has no header line."""
+    order: tuple[str, ...] = ()
+    """Names of the columns as the training files had them, for a log that arrives without its header."""
     missing: tuple[str, ...] = ()
     """Cells that mean "not measured" besides empty ones; where they are numbers, however they are written."""
 
@@ -58,7 +60,7 @@ class Columns:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Columns:
-        names = ("channels", "conditions", "header", "missing")
+        names = ("channels", "conditions", "header", "order", "missing")
         tuples = {name: tuple(data[name]) for name in names if name in data}  # older runs have not all of them
         return cls(**{**data, **tuples})
 

@@ -178,10 +178,10 @@ class Clock:
 def _kind_of_time(word: str) -> str:
     if _ZONED.search(word):
         return "a time with its zone"
-    return "a number" if _is_float(word) else "a time without a zone"
+    return "a number" if is_number(word) else "a time without a zone"
 
 
-def _is_float(word: str) -> bool:
+def is_number(word: str) -> bool:
     try:
         float(word)
     except ValueError:
@@ -189,8 +189,13 @@ def _is_float(word: str) -> bool:
     return True
 
 
+def header_of(path: Path, separator: str) -> tuple[str, ...]:
+    """The names of the columns as *path* has them in order; none where it has no row."""
+    return next((tuple(header) for header, _, _ in read_cells(path, separator)), ())
+
+
 def _numbers_among(words: Sequence[str]) -> NDArray[np.float64]:
-    return np.array([float(word) for word in words if _is_float(word)], dtype=np.float64)
+    return np.array([float(word) for word in words if is_number(word)], dtype=np.float64)
 
 
 def cell_at(path: Path, columns: Columns, name: str, line: int) -> str:

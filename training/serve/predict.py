@@ -2,7 +2,7 @@
 
     python -m training predict --run runs/turbofan cmapss/test_FD001.txt
     python -m training predict --run runs/gearboxes --follow /var/log/gearbox.csv
-    tail -f gearbox.csv | python -m training predict --run runs/gearboxes
+    tail -n +1 -f gearbox.csv | python -m training predict --run runs/gearboxes
 
 Prints CSV: the probability that the unit fails within the run's horizon, and the remaining life up to the run's cap;
 then how many of the window's rows the unit had, how many channels were not measured in this row, and how many are
@@ -138,7 +138,7 @@ def _lines(file: str, *, follow_it: bool) -> Iterator[Piece]:
         yield from read_whole(sys.stdin.fileno())
         return
     if follow_it:
-        yield from follow(Path(file))
+        yield from follow(Path(file), _say)
         return
     with Path(file).open("rb") as log:
         yield from read_whole(log.fileno())

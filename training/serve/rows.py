@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -12,14 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.errors import BadData
-from training.prognostics.log_schema import Columns
-from training.prognostics.table import Layout, Rows
-from training.serve.tail import Piece
+from training.prognostics.log_schema import Columns, names_in
+from training.prognostics.table import MISSING, Layout, Rows, is_number
+from training.serve.tail import Piece, Say
 
 ROWS_AT_ONCE = 4096
 Cells = tuple[list[str], list[list[str]], list[int]]
 """(header, rows, line numbers), as training.prognostics.table.read_cells yields them."""
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -31,7 +30,8 @@ class Arrived:
 
 
 def cells_of(pieces: Iterable[Piece], columns: Columns, *, file: str, say: Say) -> Iterator[Cells]:
-    """Split lines into cells. Where *columns* names no header, line 1 is the header, also of a file begun anew.
+    """Split lines into cells. Where *columns* names no header, line 1 is the header, also of a file begun anew; if it
+    is plainly a row (`tail -f` begins anywhere), the columns stand in the order of the training log.
 
     Raises BadData where the header cannot be split: then no row of the log can be read.
     """
@@ -39,7 +39,12 @@ def cells_of(pieces: Iterable[Piece], columns: Columns, *, file: str, say: Say) 
     for piece in pieces:
         numbered = [(line, piece.number + place) for place, line in enumerate(piece.lines) if line.strip()]
         if not columns.header and numbered and numbered[0][1] == 1:
-            header = _header(numbered.pop(0)[0], columns, file)
+            header = _header(numbered[0][0], columns, file)
+            if _is_row(header, columns):
+                header = list(columns.order)
+                say(f"{file} line 1 names no columns: taken in the order of the training log, {', '.join(header)}")
+            else:
+                del numbered[0]
         for start in range(0, len(numbered), ROWS_AT_ONCE):
             rows, numbers = _readable(numbered[start : start + ROWS_AT_ONCE], columns, file, say)
             if rows:
@@ -51,6 +56,16 @@ def _header(line: str, columns: Columns, file: str) -> list[str]:
         return [name.strip() for name in _split([line.lstrip("\ufeff")], columns)[0]]
     except _Unsplit as error:
         raise BadData(f"{file} line 1: {error}", "Save the log as text in UTF-8, one row to a line.") from error
+
+
+def _is_row(first: Sequence[str], columns: Columns) -> bool:
+    """Whether *first* is a row of the training log's form: every channel a number or missing, and no column's name."""
+    if len(first) != len(columns.order) or set(first) & set(names_in(columns)):
+        return False
+    cells = [first[columns.order.index(name)] for name in columns.channels]
+    missing = MISSING | {word.lower() for word in columns.missing}
+    known = [cell for cell in cells if cell.lower() not in missing]
+    return bool(known) and all(is_number(cell) for cell in known)
 
 
 def _readable(

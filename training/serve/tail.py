@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 POLL_S = 0.1
 CHUNK_BYTES = 1 << 18
+SHOWN_BYTES = 80
+Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,11 @@ class _Lines:
     def __init__(self) -> None:
         self._rest = b""
         self._number = 1
+
+    @property
+    def unfinished(self) -> str:
+        """The beginning of the line that has no end yet."""
+        return self._rest[:SHOWN_BYTES].decode("utf-8", errors="replace")
 
     def add(self, content: bytes) -> Iterator[Piece]:
         whole, newline, self._rest = (self._rest + content).rpartition(b"\n")
@@ -48,24 +55,30 @@ def read_whole(descriptor: int) -> Iterator[Piece]:
     yield from lines.end()
 
 
-def follow(path: Path) -> Iterator[Piece]:
+def follow(path: Path, say: Say) -> Iterator[Piece]:
     """Without end, as `tail -F` does: a log that is cut back or replaced is read again from its first line (number 1).
 
-    A last line without its newline waits until the writer has finished it.
+    A last line without its newline waits until the writer has finished it; where it never does, that is said.
     """
     while True:
         with path.open("rb") as file:
-            yield from _while_the_same(file.fileno(), path)
+            yield from _while_the_same(file.fileno(), path, say)
 
 
-def _while_the_same(descriptor: int, path: Path) -> Iterator[Piece]:
+def _while_the_same(descriptor: int, path: Path, say: Say) -> Iterator[Piece]:
     lines = _Lines()
-    while True:
-        while content := os.read(descriptor, CHUNK_BYTES):
-            yield from lines.add(content)
-        if _replaced(descriptor, path):
-            return
+    yield from _all_there_is(descriptor, lines)
+    while not _replaced(descriptor, path):
         time.sleep(POLL_S)
+        yield from _all_there_is(descriptor, lines)
+    yield from _all_there_is(descriptor, lines)  # written after the last read, before the log was moved away
+    if lines.unfinished:
+        say(f"{path}: the log was replaced, and its last line, which had no end yet, is lost: '{lines.unfinished}'")
+
+
+def _all_there_is(descriptor: int, lines: _Lines) -> Iterator[Piece]:
+    while content := os.read(descriptor, CHUNK_BYTES):
+        yield from lines.add(content)
 
 
 def _replaced(descriptor: int, path: Path) -> bool:

@@ -314,3 +314,13 @@ def test_without_test_files_the_report_says_that_validation_units_stand_in(tmp_p
     assert ("the validation units stand in" in data.source) is not with_test
     assert ("There are no test files" in page) is not with_test
     assert f"unit 1 of the {'test' if with_test else 'validation'} units" in page
+
+
+def test_the_order_of_the_columns_travels_with_the_run_where_all_files_agree(tmp_path):
+    assert data_of(tmp_path, some_rows()).keep["columns"]["order"] == ("u", "t", "x", "y", "rpm")
+
+    (tmp_path / "more.csv").write_text("u,x,y,t,rpm\nz,1,2,1,1\nz,2,3,2,1\n")
+    files = 'files = ["log.csv", "more.csv"]\n'
+    (tmp_path / "log.toml").write_text(files + (tmp_path / "log.toml").read_text().split("\n", 1)[1])
+    made = sensors.data(parse(sensors.Config, [f"table={tmp_path / 'log.toml'}", "horizon=10"]))
+    assert made.keep["columns"]["order"] == ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 
 import pytest
 
@@ -116,3 +117,30 @@ def test_dates_are_compared_as_moments() -> None:
 
     assert [time for _, time in taken] == ["2024-01-01T12:00:00Z", "2024-01-01T14:00:00+01:00"]
     assert [line.split(":")[0] for line in said] == ["log.csv line 3"]
+
+
+ORDERED = replace(COLUMNS, order=("note", "unit", "hour", "heat"))
+
+
+@pytest.mark.parametrize("cell", ["5", "", "NA"])
+def test_a_log_that_begins_with_a_row_is_taken_in_the_order_of_the_training_log_and_that_is_said(cell: str) -> None:
+    columns, said = replace(ORDERED, channels=("heat", "hour")), []
+    cells = cells_of([Piece([f"x,a,1,{cell}", "x,a,2,6"], 1)], columns, file="log.csv", say=said.append)
+
+    (arrived,) = read_arriving(cells, columns, file="log.csv", say=said.append)
+
+    assert arrived.times == ["1", "2"]
+    assert said == ["log.csv line 1 names no columns: taken in the order of the training log, note, unit, hour, heat"]
+
+
+@pytest.mark.parametrize("first", ["Note,Unit,Hour,Heat", "x,a,1,hot", "a,1,5", "x,a,1,NA"])
+def test_a_first_line_that_is_not_plainly_a_row_is_still_a_header(first: str) -> None:
+    with pytest.raises(BadData, match="column 'unit' is not there"):
+        list(
+            read_arriving(
+                cells_of([Piece([first, "x,a,2,6"], 1)], ORDERED, file="log.csv", say=print),
+                ORDERED,
+                file="log.csv",
+                say=print,
+            )
+        )

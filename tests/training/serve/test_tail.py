@@ -19,7 +19,8 @@ class Follower:
 
     def __init__(self, path: Path) -> None:
         self.seen: list[tuple[int, str]] = []
-        threading.Thread(target=self._run, args=(follow(path),), daemon=True).start()
+        self.said: list[str] = []
+        threading.Thread(target=self._run, args=(follow(path, self.said.append),), daemon=True).start()
 
     def _run(self, pieces: Iterator[Piece]) -> None:
         for piece in pieces:
@@ -69,6 +70,20 @@ def test_a_log_that_is_rotated_away_is_followed_under_its_name(tmp_path):
     log.write_text("new\n")
 
     follower.wait_for((1, "old"), (1, "new"))
+
+
+def test_a_half_line_that_a_rotation_takes_away_is_said(tmp_path):
+    log = tmp_path / "log"
+    log.write_text("old\nhal")
+    follower = Follower(log)
+    follower.wait_for((1, "old"))
+    assert follower.said == []
+
+    log.rename(tmp_path / "log.1")
+    log.write_text("new\n")
+
+    follower.wait_for((1, "old"), (1, "new"))
+    assert follower.said == [f"{log}: the log was replaced, and its last line, which had no end yet, is lost: 'hal'"]
 
 
 @given(st.lists(st.text(alphabet="ab,é", max_size=5), max_size=20), st.booleans())
