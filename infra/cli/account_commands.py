@@ -82,7 +82,7 @@ def sweep(options: Namespace, settings: Settings) -> int:
 def _remove(rig: Rig, found: Found) -> int:
     from infra.aws.account import sweep as sweeping
 
-    left = sweeping.remove(rig.session, found.resources, tell=tell)
+    left = sweeping.remove(rig.account, found.resources)
     for one in left:
         deliver(f"still there: {one.resource}: {one.reason}")
     deliver(f"{len(found.resources) - len(left)} removed.")

@@ -47,4 +47,4 @@ def bake(rig: Rig, show: Show) -> aws.BakedImage:
         )
         rig.tell("Taking code, data and runs off the disk: whoever may use the image would see them")
         host.run(["rm", "-rf", *(f"{facts.home}/{folder}" for folder in ours)], timeout_s=600)
-    return aws.bake(rig.session, instance, rig.tell, datetime.now(timezone.utc))
+    return aws.bake(rig.account, instance, datetime.now(timezone.utc))

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from infra.aws.access.host_key import host_key
 from infra.aws.access.security_group import Group, admit_only, find_group, my_address
+from infra.aws.client.account import Account
 from infra.aws.client.session import Session
 from infra.aws.instances.instance import Instance, find
 from infra.console import Tell
@@ -42,6 +43,10 @@ class Rig:
     @property
     def name(self) -> str:
         return self.settings.name
+
+    @property
+    def account(self) -> Account:
+        return Account(self.session, self.tell)
 
     @property
     def rehearsing(self) -> bool:
@@ -100,7 +105,7 @@ def _let_me_in(rig: Rig, group: Group | None, source: str) -> None:
     """A laptop that moved is let in before its first connection has to time out."""
     if group and source and source not in {rule[3] for rule in group.rules}:
         rig.tell(f"Your address has changed; it is {source} now")
-        admit_only(rig.session, group, source, rig.tell)
+        admit_only(rig.account, group, source)
 
 
 def _running(rig: Rig, instance: Instance | None) -> Instance:
@@ -115,7 +120,7 @@ def _running(rig: Rig, instance: Instance | None) -> Instance:
 def open_host(rig: Rig, instance: Instance) -> Host:
     """The host behind *instance*, its key pinned from what AWS says; nothing is sent yet."""
     if pinned_key(rig.known_hosts, instance.id) is None:
-        pin(rig.known_hosts, instance.id, host_key(rig.session, instance, rig.tell))
+        pin(rig.known_hosts, instance.id, host_key(rig.account, instance))
     return Host(
         Target(
             identity=instance.id,

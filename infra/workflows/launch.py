@@ -8,7 +8,6 @@ from infra import budget
 from infra.aws.access.key_pair import local_key
 from infra.aws.account.ensure_access import ensure_access
 from infra.aws.autostop import safeguards
-from infra.aws.client.polling import REAL, Clock
 from infra.aws.client.rollback import Rollback, rollback_on_failure
 from infra.aws.instances.ami import Image
 from infra.aws.instances.instance import Instance
@@ -29,7 +28,7 @@ from infra.workflows.ssh_config import refresh_entry
 from infra.workflows.stop import disarm
 
 
-def launch(rig: Rig, plan: Plan, clock: Clock = REAL) -> tuple[Instance, Facts]:
+def launch(rig: Rig, plan: Plan) -> tuple[Instance, Facts]:
     """Carry *plan* out: the rig's instance runs, its guards are armed, and SSH, Docker and the GPU answer.
 
     Whatever fails on the way, Ctrl-C too: what this launch began is taken back, or named.
@@ -47,9 +46,7 @@ def launch(rig: Rig, plan: Plan, clock: Clock = REAL) -> tuple[Instance, Facts]:
         resting = _resting(there)
         if resting:  # before it starts: the schedule of its last deadline may be about to fire
             _arm(rig, resting, choices[0].promise.deadline)
-        instance = ensure_running(
-            rig.session, request, rig.tell, rollback=rollback, seen=plan.existing.instances, clock=clock
-        )
+        instance = ensure_running(rig.account, request, rollback=rollback, seen=plan.existing.instances)
         if not resting:
             _arm(rig, instance, _require_deadline(instance))
         with open_host(rig, instance) as host:
@@ -101,7 +98,7 @@ def dry_run(rig: Rig, plan: Plan) -> None:
 
 def _prepare_request(rig: Rig, plan: Plan, choices: tuple[Choice, ...], rollback: Rollback) -> LaunchRequest:
     """Make what the instance needs around it, and phrase the request."""
-    access = ensure_access(rig.session, rig.name, local_key(rig.key), plan.existing, rig.tell, rollback=rollback)
+    access = ensure_access(rig.account, rig.name, local_key(rig.key), plan.existing, rollback)
     return _phrase_request(rig, plan, choices, access.group_id, access.key_name)
 
 

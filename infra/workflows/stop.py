@@ -44,11 +44,11 @@ def _stop(rig: Rig, instance: Instance) -> tuple[Instance, BaseException | None]
     with tamed_ctrl_c() as ctrl_c:
         trouble = _try(rig, lambda: bring_all_home(rig, instance), ctrl_c) if instance.state == "running" else None
         try:
-            lifecycle.order_stop(rig.session, instance, rig.tell)
+            lifecycle.order_stop(rig.account, instance)
         except NothingToDo:
             disarm(rig)  # a `stop` that was killed had left that to the next one
             raise
-    done = lifecycle.wait(rig.session, instance, until="stopped", tell=rig.tell)
+    done = lifecycle.wait(rig.account, instance, until="stopped")
     disarm(rig)
     return done, trouble
 
@@ -132,7 +132,7 @@ def terminate(rig: Rig, *, lose_results: bool) -> list[str]:
     if instance is not None and not lose_results:
         _require_home(rig, instance)
     try:
-        return end_rig(rig.session, rig.name, rig.tell)
+        return end_rig(rig.account, rig.name)
     finally:
         disarm(rig)  # also when nothing else was left to remove
         remove_entry(rig)
@@ -168,11 +168,11 @@ def _bring_home_or_stop(rig: Rig, instance: Instance) -> None:
             return
         rig.tell("Nothing is deleted; the machine is stopped instead")
         try:
-            lifecycle.order_stop(rig.session, instance, rig.tell)
+            lifecycle.order_stop(rig.account, instance)
         except UserError as error:  # one-time spot
             now = f"Nothing was deleted, and {instance.id} runs on until its guards end it: {error.cause}."
             raise _left_behind(rig, trouble, now, f"{error.hint}\n{_GIVE_UP}") from trouble
-    lifecycle.wait(rig.session, instance, until="stopped", tell=rig.tell)
+    lifecycle.wait(rig.account, instance, until="stopped")
     disarm(rig)
     now = f"Nothing was deleted; {instance.id} is stopped, and only its disk costs money."
     raise _left_behind(rig, trouble, now, f"{_FETCH}\n{_GIVE_UP}") from trouble

@@ -14,6 +14,7 @@ from moto.ec2.models import ec2_backends
 from infra.aws.access.key_pair import LocalKey
 from infra.aws.account.discovery import discover
 from infra.aws.account.ensure_access import ensure_access
+from infra.aws.client.account import Account
 from infra.aws.client.polling import Clock
 from infra.aws.client.rollback import rollback_on_failure
 from infra.aws.client.session import Session
@@ -56,12 +57,13 @@ def launch(
     **changes: Any,
 ) -> Instance:
     seen = discover(session, name=NAME, key=KEY, os="ubuntu-22.04", ask_address=lambda: address)
+    account = Account(session, tell, clock)
     with rollback_on_failure(tell) as rollback:
-        access = ensure_access(session, NAME, KEY, seen, tell, rollback=rollback, clock=clock)
+        access = ensure_access(account, NAME, KEY, seen, rollback)
         wanted = launch_request(
             key_name=access.key_name, group_id=access.group_id, tags={DEADLINE_TAG: deadline}, **changes
         )
-        return ensure_running(session, wanted, tell, rollback=rollback, seen=seen.instances, clock=clock)
+        return ensure_running(account, wanted, rollback=rollback, seen=seen.instances)
 
 
 @dataclass(frozen=True)

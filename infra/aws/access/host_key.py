@@ -12,11 +12,9 @@ import binascii
 import re
 from typing import Final
 
-from infra.aws.client.polling import REAL, Clock
-from infra.aws.client.session import Session
+from infra.aws.client.account import Account
 from infra.aws.instances.console_output import console_text
 from infra.aws.instances.instance import Instance, write_tags
-from infra.console import Tell
 from infra.errors import HostUnreachable
 from infra.names import HOST_KEY_TAG
 
@@ -27,7 +25,7 @@ _PREFERENCE: Final = ("ssh-ed25519", "ecdsa-sha2-nistp256", "ssh-rsa")
 _TAG_LENGTH: Final = 256  # what EC2 takes in a tag's value; an RSA key is longer
 
 
-def host_key(session: Session, instance: Instance, tell: Tell, clock: Clock = REAL, *, limit_s: float = 300.0) -> str:
+def host_key(account: Account, instance: Instance, *, limit_s: float = 300.0) -> str:
     """The host's public key as known_hosts wants it: "ssh-ed25519 AAAA...".
 
     From the tag, else from the console, and then into the tag. Raises HostUnreachable when the console stays silent
@@ -36,12 +34,12 @@ def host_key(session: Session, instance: Instance, tell: Tell, clock: Clock = RE
     found = _KEY.fullmatch(instance.host_key)
     if found and _sound(*found.groups()):  # else somebody wrote something into the tag: the console knows
         return instance.host_key
-    tell(f"Waiting for {instance.id} to print its host key on the console")
-    for _ in clock.ticks(for_s=limit_s, every_s=5.0, first_s=0.5):
-        key = parse_host_key(console_text(session, instance))
+    account.tell(f"Waiting for {instance.id} to print its host key on the console")
+    for _ in account.clock.ticks(for_s=limit_s, every_s=5.0, first_s=0.5):
+        key = parse_host_key(console_text(account.session, instance))
         if key:
             if len(key) <= _TAG_LENGTH:
-                write_tags(session, instance, {HOST_KEY_TAG: key})
+                write_tags(account.session, instance, {HOST_KEY_TAG: key})
             return key
     raise HostUnreachable(
         f"{instance.id} did not print its host key on the console within {limit_s:.0f} s",

@@ -8,12 +8,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from infra.aws.client.account import Account
 from infra.aws.client.errors import code_of
-from infra.aws.client.polling import REAL, Clock
 from infra.aws.client.rollback import Rollback
 from infra.aws.client.session import Session
 from infra.aws.client.tags import filters, from_tags, own_filters, own_tags, specification
-from infra.console import Tell
 from infra.errors import AwsFailed, RigError, UserError
 from infra.names import KIT, OWNER_TAG
 
@@ -59,15 +58,15 @@ def find_group(session: Session, name: str) -> Group | None:
     return _parsed(found[0]) if found else None
 
 
-def ensure_group(session: Session, name: str, seen: Group | None, rollback: Rollback, clock: Clock = REAL) -> Group:
+def ensure_group(account: Account, name: str, seen: Group | None, rollback: Rollback) -> Group:
     """*seen*, or a new group without rules. Tags come with it, so that a killed launch leaves nothing unmarked."""
     if seen:
         return seen
     title = group_name(name)
-    rollback.later(f"security group {title}", lambda: delete_group(session, name, clock))
+    rollback.later(f"security group {title}", lambda: delete_group(account, name))
     try:
-        with session.translated(f"create security group {title}"):
-            made = session.client("ec2").create_security_group(
+        with account.session.translated(f"create security group {title}"):
+            made = account.session.client("ec2").create_security_group(
                 GroupName=title,
                 Description=f"SSH to the rig {name} from one address",
                 TagSpecifications=specification(["security-group"], own_tags(name)),
@@ -75,28 +74,29 @@ def ensure_group(session: Session, name: str, seen: Group | None, rollback: Roll
     except AwsFailed as error:
         if code_of(error) != "InvalidGroup.Duplicate":
             raise
-        return _adopt(session, title, clock)
+        return _adopt(account, title)
     return Group(made["GroupId"])
 
 
-def admit_only(session: Session, group: Group, source: str, tell: Tell) -> None:
+def admit_only(account: Account, group: Group, source: str) -> None:
     """Make SSH from *source* the one rule of *group*. The new one comes before the old ones go: no gap in between."""
     wanted = ("tcp", SSH_PORT, SSH_PORT, source)
     if wanted not in group.rules:
-        tell(f"Opening SSH (port {SSH_PORT}) to {source} only")
-        _authorize(session, group, wanted)
+        account.tell(f"Opening SSH (port {SSH_PORT}) to {source} only")
+        _authorize(account.session, group, wanted)
     others = [rule for rule in group.rules if rule != wanted]
     if others:
-        tell("Closing what was open before: " + ", ".join(f"port {rule[1]} to {rule[3]}" for rule in others))
-        with session.translated(f"close old rules of security group {group.id}"):
-            session.client("ec2").revoke_security_group_ingress(
+        account.tell("Closing what was open before: " + ", ".join(f"port {rule[1]} to {rule[3]}" for rule in others))
+        with account.session.translated(f"close old rules of security group {group.id}"):
+            account.session.client("ec2").revoke_security_group_ingress(
                 GroupId=group.id, IpPermissions=[_permission(rule) for rule in others]
             )
 
 
-def delete_group(session: Session, name: str, clock: Clock = REAL, *, wait_s: float = 120.0) -> bool:
+def delete_group(account: Account, name: str, *, wait_s: float = 120.0) -> bool:
     """Delete the group of *name*; say whether there was one. EC2 lets it go a while after its last instance ended."""
-    for gone_s in clock.ticks(for_s=wait_s, every_s=5.0):
+    session = account.session
+    for gone_s in account.clock.ticks(for_s=wait_s, every_s=5.0):
         group = find_group(session, name)
         if group is None:
             return False
@@ -112,9 +112,10 @@ def delete_group(session: Session, name: str, clock: Clock = REAL, *, wait_s: fl
     raise AssertionError("the last tick returns or raises")
 
 
-def _adopt(session: Session, title: str, clock: Clock) -> Group:
+def _adopt(account: Account, title: str) -> Group:
     """The group of that name: another launch made it a moment ago, and EC2 may not show it yet."""
-    for _ in clock.ticks(for_s=20.0, every_s=2.0):
+    session = account.session
+    for _ in account.clock.ticks(for_s=20.0, every_s=2.0):
         with session.translated(f"look up security group {title}"):
             found = session.client("ec2").describe_security_groups(Filters=filters({"group-name": title}))
         for group in found["SecurityGroups"]:

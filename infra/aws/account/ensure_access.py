@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from infra.aws.access.key_pair import LocalKey, import_key_pair
 from infra.aws.access.security_group import admit_only, ensure_group
 from infra.aws.account.discovery import Existing
-from infra.aws.client.polling import REAL, Clock
+from infra.aws.client.account import Account
 from infra.aws.client.rollback import Rollback
 from infra.aws.client.session import Session
-from infra.console import Tell
 
 
 @dataclass(frozen=True)
@@ -20,16 +19,14 @@ class SshAccess:
     group_id: str
 
 
-def ensure_access(
-    session: Session, name: str, key: LocalKey, seen: Existing, tell: Tell, *, rollback: Rollback, clock: Clock = REAL
-) -> SshAccess:
+def ensure_access(account: Account, name: str, key: LocalKey, seen: Existing, rollback: Rollback) -> SshAccess:
     """Make what *seen* lacks: key pair, group, and the one rule for this computer's address.
 
     An instance that is there already has its keys inside, so EC2 need not know this one.
     """
     with ThreadPoolExecutor(max_workers=2) as side_by_side:
-        pair = side_by_side.submit(_ensure_key, session, name, key, seen, rollback)
-        group = side_by_side.submit(_ensure_group, session, name, seen, tell, rollback, clock)
+        pair = side_by_side.submit(_ensure_key, account.session, name, key, seen, rollback)
+        group = side_by_side.submit(_ensure_group, account, name, seen, rollback)
     return SshAccess(pair.result(), group.result())
 
 
@@ -39,7 +36,7 @@ def _ensure_key(session: Session, name: str, key: LocalKey, seen: Existing, roll
     return import_key_pair(session, name, key, rollback)
 
 
-def _ensure_group(session: Session, name: str, seen: Existing, tell: Tell, rollback: Rollback, clock: Clock) -> str:
-    group = ensure_group(session, name, seen.group, rollback, clock)
-    admit_only(session, group, seen.source, tell)
+def _ensure_group(account: Account, name: str, seen: Existing, rollback: Rollback) -> str:
+    group = ensure_group(account, name, seen.group, rollback)
+    admit_only(account, group, seen.source)
     return group.id

@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Final
 
 from infra.aws.account.resources import KIND_BY_NAME, KINDS, Resource
 from infra.aws.client.errors import code_of
-from infra.aws.client.polling import REAL, Clock
 from infra.aws.client.regions import enabled_regions, in_each
 from infra.errors import RigError
 
 if TYPE_CHECKING:
+    from infra.aws.client.account import Account
     from infra.aws.client.session import Session
-    from infra.console import Tell
 
 # AWS lets these go once what uses them has ended.
 IN_USE: Final = {"DependencyViolation", "VolumeInUse", "InvalidSnapshot.InUse", "InvalidIPAddress.InUse"}
@@ -54,7 +53,7 @@ def find(session: Session, *, regions: Sequence[str] | None = None) -> Found:
     return Found(tuple(resources), {f"{region}, {kind}": why for (region, kind), why in answers.silent.items()})
 
 
-def remove(session: Session, resources: Iterable[Resource], *, tell: Tell, clock: Clock = REAL) -> list[Left]:
+def remove(account: Account, resources: Iterable[Resource]) -> list[Left]:
     """Remove *resources*, machines first and guards last; answer what could not be removed.
 
     Killed half-way, nothing is lost: `find` shows the rest, and removing what is gone already is no error.
@@ -63,19 +62,20 @@ def remove(session: Session, resources: Iterable[Resource], *, tell: Tell, clock
     left: list[Left] = []
     for kind in KINDS:
         mine = [resource for resource in resources if resource.kind == kind.name]
-        refused = [Left(resource, why) for resource in mine if (why := _removed(session, resource, tell, clock))]
+        refused = [Left(resource, why) for resource in mine if (why := _remove_one(account, resource))]
         left += refused
         if kind.name == "instance":
-            _wait_for_the_end(session, set(mine) - {one.resource for one in refused}, tell, clock)
+            _wait_for_the_end(account, set(mine) - {one.resource for one in refused})
     return left
 
 
-def _removed(session: Session, resource: Resource, tell: Tell, clock: Clock) -> str:
+def _remove_one(account: Account, resource: Resource) -> str:
     """Remove one resource; answer why it is still there, or nothing."""
     kind = KIND_BY_NAME[resource.kind]
-    tell(f"Removing {resource}")
+    session = account.session
+    account.tell(f"Removing {resource}")
     why = ""
-    for _ in clock.ticks(for_s=RELEASE_WAIT_S, every_s=5.0):
+    for _ in account.clock.ticks(for_s=RELEASE_WAIT_S, every_s=5.0):
         try:
             with session.translated(f"remove {resource}", region=resource.region):
                 kind.remove(session.client(kind.service, region=resource.region), resource.id)
@@ -89,14 +89,16 @@ def _removed(session: Session, resource: Resource, tell: Tell, clock: Clock) -> 
     return why
 
 
-def _wait_for_the_end(session: Session, instances: set[Resource], tell: Tell, clock: Clock) -> None:
+def _wait_for_the_end(account: Account, instances: set[Resource]) -> None:
     """Until EC2 has let go of disks, addresses and groups, removing them is refused."""
     if not instances:
         return
-    tell(f"Waiting for {len(instances)} instance(s) to end")
+    account.tell(f"Waiting for {len(instances)} instance(s) to end")
     regions = sorted({resource.region for resource in instances})
     ids = {resource.id for resource in instances}
-    for _ in clock.ticks(for_s=TERMINATION_WAIT_S, every_s=5.0):
-        living = [resource for region in regions for resource in KIND_BY_NAME["instance"].resources(session, region)]
+    for _ in account.clock.ticks(for_s=TERMINATION_WAIT_S, every_s=5.0):
+        living = [
+            resource for region in regions for resource in KIND_BY_NAME["instance"].resources(account.session, region)
+        ]
         if not ids & {resource.id for resource in living}:
             return

@@ -6,19 +6,18 @@ from concurrent.futures import ThreadPoolExecutor
 
 from infra.aws.access.key_pair import delete_key_pair, find_key_pairs
 from infra.aws.access.security_group import delete_group, find_group
-from infra.aws.client.polling import REAL, Clock
-from infra.aws.client.session import Session
+from infra.aws.client.account import Account
 from infra.aws.instances.instance import list_instances
 from infra.aws.instances.lifecycle import terminate
-from infra.console import Tell
 from infra.errors import NothingToDo
 
 
-def end_rig(session: Session, name: str, tell: Tell, clock: Clock = REAL) -> list[str]:
+def end_rig(account: Account, name: str) -> list[str]:
     """Remove everything of the rig *name* and answer what was removed; NothingToDo when nothing is left.
 
     Looks for each thing by itself, so that it also finishes what a killed `terminate` began.
     """
+    session = account.session
     with ThreadPoolExecutor(max_workers=3) as side_by_side:
         seen = side_by_side.submit(list_instances, session, name)
         group = side_by_side.submit(find_group, session, name)
@@ -26,9 +25,9 @@ def end_rig(session: Session, name: str, tell: Tell, clock: Clock = REAL) -> lis
     # Also one that is already shutting down: the group can go only after it.
     begun = [one for one in seen.result() if one.state != "terminated"]
     for instance in begun:
-        terminate(session, instance, tell, clock)
+        terminate(account, instance)
     removed = [instance.id for instance in begun]
-    if group.result() and delete_group(session, name, clock):
+    if group.result() and delete_group(account, name):
         removed.append(f"security group of {name}")
     for pair in pairs.result():
         delete_key_pair(session, pair)

@@ -1,4 +1,4 @@
-"""Waiting, as a value: tests and the rehearsal's fast clock hand in their own."""
+"""Waiting, as a value: tests hand in a clock that does not wait; every command takes the real one."""
 
 from __future__ import annotations
 

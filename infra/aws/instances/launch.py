@@ -15,8 +15,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from infra.aws.client.account import Account
 from infra.aws.client.errors import code_of
-from infra.aws.client.polling import REAL, Clock
 from infra.aws.client.rollback import Rollback
 from infra.aws.client.session import Session
 from infra.aws.instances.instance import Instance, list_instances, oldest_alive
@@ -24,41 +24,34 @@ from infra.aws.instances.launch_request import LaunchRequest, attempts, run_inst
 from infra.aws.instances.lifecycle import start, stop, wait, watch
 from infra.aws.instances.pending_instance import PendingInstance
 from infra.aws.instances.provision import ASK_AGAIN_S, provision
-from infra.console import Tell
 from infra.errors import NoCapacity, RigError
 
 
 def ensure_running(
-    session: Session,
-    request: LaunchRequest,
-    tell: Tell,
-    *,
-    rollback: Rollback,
-    seen: Iterable[Instance] | None = None,
-    clock: Clock = REAL,
+    account: Account, request: LaunchRequest, *, rollback: Rollback, seen: Iterable[Instance] | None = None
 ) -> Instance:
     """The rig of *request*, running: as it is, or started with the request's tags, or new.
 
     *seen*: what `list_instances` answered a moment ago; None: look now. *rollback* takes back what was started or made
     if the caller fails later. Raises NoCapacity, QuotaTooSmall, NotAllowed and AwsFailed; then nothing of it runs.
     """
-    seen = list_instances(session, request.name) if seen is None else tuple(seen)
+    seen = list_instances(account.session, request.name) if seen is None else tuple(seen)
     found = oldest_alive(seen)
     if found:
-        return _bring_up(session, request, found, tell, rollback=rollback, clock=clock)
-    pending = PendingInstance(session, request.name, tell, clock)
+        return _bring_up(account, request, found, rollback)
+    pending = PendingInstance(account, request.name)
     rollback.later(f"the new instance of {request.name}", pending.discard)
     instance = provision(request, pending, spent=frozenset(one.token for one in seen))
     if pending.instance is None:
-        tell(f"{instance.id} was begun by an earlier launch: going on with it")
-        return _bring_up(session, request, instance, tell, rollback=rollback, clock=clock)
-    tell(f"{instance.id} ({instance.type}, {instance.zone}) is being made")
-    winner = oldest_alive(watch(session, instance, until="running", tell=tell, clock=clock))
+        account.tell(f"{instance.id} was begun by an earlier launch: going on with it")
+        return _bring_up(account, request, instance, rollback)
+    account.tell(f"{instance.id} ({instance.type}, {instance.zone}) is being made")
+    winner = oldest_alive(watch(account, instance, until="running"))
     if winner is None or winner.id == instance.id:
         return winner or instance
-    tell(f"Another launch made {winner.id} a moment earlier: keeping that one")
+    account.tell(f"Another launch made {winner.id} a moment earlier: keeping that one")
     pending.discard()
-    return _bring_up(session, request, winner, tell, rollback=rollback, clock=clock)
+    return _bring_up(account, request, winner, rollback)
 
 
 def preflight(session: Session, request: LaunchRequest) -> None:
@@ -78,33 +71,29 @@ def preflight(session: Session, request: LaunchRequest) -> None:
             raise
 
 
-def _bring_up(
-    session: Session, request: LaunchRequest, instance: Instance, tell: Tell, *, rollback: Rollback, clock: Clock
-) -> Instance:
+def _bring_up(account: Account, request: LaunchRequest, instance: Instance, rollback: Rollback) -> Instance:
     if instance.state == "running":
-        tell(f"{request.name} ({instance.id}) is already running")
+        account.tell(f"{request.name} ({instance.id}) is already running")
         return instance
     if instance.state == "pending":
-        return wait(session, instance, until="running", tell=tell, clock=clock)
-    rollback.later(f"the start of {instance.id}", lambda: _stop_again(session, request.name, tell, clock))
-    return _start_when_free(session, request, instance, tell, clock)
+        return wait(account, instance, until="running")
+    rollback.later(f"the start of {instance.id}", lambda: _stop_again(account, request.name))
+    return _start_when_free(account, request, instance)
 
 
-def _start_when_free(
-    session: Session, request: LaunchRequest, instance: Instance, tell: Tell, clock: Clock
-) -> Instance:
-    for gone_s in clock.ticks(for_s=request.wait_s, every_s=ASK_AGAIN_S):
+def _start_when_free(account: Account, request: LaunchRequest, instance: Instance) -> Instance:
+    for gone_s in account.clock.ticks(for_s=request.wait_s, every_s=ASK_AGAIN_S):
         try:
-            return start(session, instance, request.tags, tell, clock)
+            return start(account, instance, request.tags)
         except NoCapacity as error:
             if gone_s >= request.wait_s:
                 raise
-            tell(f"{error.cause}; asking again in a minute")
+            account.tell(f"{error.cause}; asking again in a minute")
     raise AssertionError("the last tick returns or raises")
 
 
-def _stop_again(session: Session, name: str, tell: Tell, clock: Clock) -> None:
+def _stop_again(account: Account, name: str) -> None:
     """As it is now, not as it was: the start may not even have been sent."""
-    instance = oldest_alive(list_instances(session, name))
+    instance = oldest_alive(list_instances(account.session, name))
     if instance:
-        stop(session, instance, tell, clock)
+        stop(account, instance)

@@ -6,11 +6,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
-from infra.aws.client.polling import REAL, Clock
-from infra.aws.client.session import Session
+from infra.aws.client.account import Account
 from infra.aws.instances.instance import Instance, list_instances, write_tags
 from infra.aws.instances.retry import retry
-from infra.console import Tell
 from infra.errors import AwsFailed, NoCapacity, NothingToDo, RigError, UserError
 
 POLL_S: Final = 3.0
@@ -27,21 +25,21 @@ _WAYS: Final[Mapping[str, frozenset[str]]] = {
 }
 
 
-def wait(session: Session, instance: Instance, *, until: str, tell: Tell, clock: Clock = REAL) -> Instance:
+def wait(account: Account, instance: Instance, *, until: str) -> Instance:
     """Poll until *instance* is "running" (and has an address), "stopped" or "terminated".
 
     Raises AwsFailed when LIMITS_S are over or the instance went elsewhere, NoCapacity when it did so for want of a
     machine. A terminated instance that EC2 no longer shows counts as terminated.
     """
-    crowd = watch(session, instance, until=until, tell=tell, clock=clock)
+    crowd = watch(account, instance, until=until)
     return next((one for one in crowd if one.id == instance.id), replace(instance, state="terminated"))
 
 
-def watch(session: Session, instance: Instance, *, until: str, tell: Tell, clock: Clock = REAL) -> tuple[Instance, ...]:
+def watch(account: Account, instance: Instance, *, until: str) -> tuple[Instance, ...]:
     """As `wait`, but answer all instances of that name at the moment when *instance* arrived."""
     now = instance
-    for gone_s in clock.ticks(for_s=LIMITS_S[until], every_s=POLL_S, first_s=0.5):
-        crowd = list_instances(session, instance.name)
+    for gone_s in account.clock.ticks(for_s=LIMITS_S[until], every_s=POLL_S, first_s=0.5):
+        crowd = list_instances(account.session, instance.name)
         seen = next((one for one in crowd if one.id == instance.id), None)
         if seen is None:
             if gone_s > STALE_S and _forgotten(instance, until):
@@ -49,7 +47,7 @@ def watch(session: Session, instance: Instance, *, until: str, tell: Tell, clock
             continue
         before, now = now, seen
         if now.state != before.state:
-            tell(f"{now.id} is {now.state} ({gone_s:.0f} s)")
+            account.tell(f"{now.id} is {now.state} ({gone_s:.0f} s)")
         if now.state == until and (until != "running" or now.address):
             return crowd
         if now.state not in _WAYS[until] and (gone_s > STALE_S or now.ended):
@@ -57,41 +55,40 @@ def watch(session: Session, instance: Instance, *, until: str, tell: Tell, clock
     raise _too_late(now, until)
 
 
-def start(session: Session, instance: Instance, tags: Mapping[str, str], tell: Tell, clock: Clock = REAL) -> Instance:
+def start(account: Account, instance: Instance, tags: Mapping[str, str]) -> Instance:
     """Start a stopped instance and wait until it runs. *tags*, the new deadline above all, are written before that."""
     if instance.state == "running":
         raise NothingToDo(f"{instance.name} ({instance.id}) is already running")
     if instance.ended:
         raise UserError(f"{instance.name} ({instance.id}) is {instance.state} and cannot come back", "`rig launch`")
     if instance.state == "pending":
-        return wait(session, instance, until="running", tell=tell, clock=clock)
+        return wait(account, instance, until="running")
     if instance.state == "stopping":
-        tell(f"{instance.id} is still stopping: waiting, then starting it")
-        instance = wait(session, instance, until="stopped", tell=tell, clock=clock)
+        account.tell(f"{instance.id} is still stopping: waiting, then starting it")
+        instance = wait(account, instance, until="stopped")
     # First the tag: the guard on the instance reads it while booting, and an old deadline would power it off again.
-    write_tags(session, instance, tags)
-    tell(f"Starting {instance.type} {instance.id} in {instance.zone}")
+    write_tags(account.session, instance, tags)
+    account.tell(f"Starting {instance.type} {instance.id} in {instance.zone}")
     try:
         retry(
-            session,
+            account,
             f"start {instance.id}",
             lambda ec2: ec2.start_instances(InstanceIds=[instance.id]),
             machine=instance.type,
             spot=instance.spot,
-            clock=clock,
         )
-        return wait(session, instance, until="running", tell=tell, clock=clock)
+        return wait(account, instance, until="running")
     except NoCapacity as error:
         raise _no_capacity_to_start(instance, error) from error
 
 
-def stop(session: Session, instance: Instance, tell: Tell, clock: Clock = REAL) -> Instance:
+def stop(account: Account, instance: Instance) -> Instance:
     """Stop the instance and wait until it is stopped: from then on only its disk costs."""
-    order_stop(session, instance, tell, clock)
-    return wait(session, instance, until="stopped", tell=tell, clock=clock)
+    order_stop(account, instance)
+    return wait(account, instance, until="stopped")
 
 
-def order_stop(session: Session, instance: Instance, tell: Tell, clock: Clock = REAL) -> None:
+def order_stop(account: Account, instance: Instance) -> None:
     """Once this is through, the machine stops, whoever waits for it or does not."""
     if instance.state == "stopped":
         raise NothingToDo(f"{instance.name} ({instance.id}) is already stopped")
@@ -103,22 +100,22 @@ def order_stop(session: Session, instance: Instance, tell: Tell, clock: Clock = 
             "`rig pull` brings the results home, then `rig terminate` ends it, disk and all",
         )
     if instance.state == "pending":  # EC2 refuses to stop it now
-        instance = wait(session, instance, until="running", tell=tell, clock=clock)
+        instance = wait(account, instance, until="running")
     if instance.state != "stopping":
-        with session.translated(f"stop {instance.id}"):
-            session.client("ec2").stop_instances(InstanceIds=[instance.id])
-    tell(f"Stopping {instance.id}")
+        with account.session.translated(f"stop {instance.id}"):
+            account.session.client("ec2").stop_instances(InstanceIds=[instance.id])
+    account.tell(f"Stopping {instance.id}")
 
 
-def terminate(session: Session, instance: Instance, tell: Tell, clock: Clock = REAL) -> Instance:
+def terminate(account: Account, instance: Instance) -> Instance:
     """End the instance for good, its root disk with it, and wait until EC2 says so."""
     if instance.state == "terminated":
         raise NothingToDo(f"{instance.name} ({instance.id}) is already terminated")
     if instance.state != "shutting-down":
-        with session.translated(f"terminate {instance.id}"):
-            session.client("ec2").terminate_instances(InstanceIds=[instance.id])
-    tell(f"Terminating {instance.id}")
-    return wait(session, instance, until="terminated", tell=tell, clock=clock)
+        with account.session.translated(f"terminate {instance.id}"):
+            account.session.client("ec2").terminate_instances(InstanceIds=[instance.id])
+    account.tell(f"Terminating {instance.id}")
+    return wait(account, instance, until="terminated")
 
 
 def _forgotten(instance: Instance, until: str) -> bool:

@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-from infra.aws.client.polling import Clock
-from infra.aws.client.session import Session
+from infra.aws.client.account import Account
 from infra.aws.instances.instance import Instance, list_instances, oldest_alive, parsed
 from infra.aws.instances.launch_request import Attempt
 from infra.aws.instances.lifecycle import terminate
 from infra.aws.instances.retry import passes, retry
-from infra.console import Tell
 from infra.errors import AwsFailed, NothingToDo, RigError
 
 # How long EC2 may take to show an instance that it has made:
@@ -23,10 +21,8 @@ SHOWN_S: Final = 20.0
 class PendingInstance:
     """*token*: of the request that is on its way; "" when every request was answered. *instance*: what we made."""
 
-    session: Session
+    account: Account
     name: str
-    tell: Tell
-    clock: Clock
     token: str = ""
     instance: Instance | None = None
 
@@ -35,12 +31,11 @@ class PendingInstance:
         self.token = words["ClientToken"]
         try:
             answer = retry(
-                self.session,
+                self.account,
                 f"launch {attempt}",
                 lambda ec2: ec2.run_instances(**words),
                 machine=attempt.offer.type,
                 spot=attempt.offer.spot,
-                clock=self.clock,
             )
         except RigError as error:
             if not passes(error):  # EC2 answered: it made nothing
@@ -51,8 +46,8 @@ class PendingInstance:
 
     def wait_for_earlier(self) -> Instance | None:
         """What an earlier launch made, as soon as EC2 shows it; None if it has ended since."""
-        for _ in self.clock.ticks(for_s=SHOWN_S, every_s=2.0):
-            alive = oldest_alive(list_instances(self.session, self.name))
+        for _ in self.account.clock.ticks(for_s=SHOWN_S, every_s=2.0):
+            alive = oldest_alive(list_instances(self.account.session, self.name))
             if alive:
                 return alive
         return None
@@ -61,12 +56,12 @@ class PendingInstance:
         """Terminate what was made. Raises AwsFailed when it cannot be known whether anything was."""
         if not self.instance and not self.token:
             raise NothingToDo(f"No instance of {self.name} was made")
-        terminate(self.session, self.instance or self._wait_for_own(), self.tell, self.clock)
+        terminate(self.account, self.instance or self._wait_for_own())
         self.instance, self.token = None, ""
 
     def _wait_for_own(self) -> Instance:
-        for _ in self.clock.ticks(for_s=SHOWN_S, every_s=2.0):
-            for one in list_instances(self.session, self.name):
+        for _ in self.account.clock.ticks(for_s=SHOWN_S, every_s=2.0):
+            for one in list_instances(self.account.session, self.name):
                 if one.token == self.token:
                     return one
         raise AwsFailed(

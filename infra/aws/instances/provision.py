@@ -22,7 +22,7 @@ def provision(request: LaunchRequest, pending: PendingInstance, *, spent: frozen
     *spent*: tokens of instances that have ended. Only capacity leads on to the next attempt: a quota is the same in
     every zone. `pending.instance` stays None when the instance is one that an earlier launch made.
     """
-    for gone_s in pending.clock.ticks(for_s=request.wait_s, every_s=ASK_AGAIN_S):
+    for gone_s in pending.account.clock.ticks(for_s=request.wait_s, every_s=ASK_AGAIN_S):
         refused: list[RigError] = []
         for attempt in attempts(request):
             try:
@@ -30,11 +30,11 @@ def provision(request: LaunchRequest, pending: PendingInstance, *, spent: frozen
             except RigError as error:
                 if not isinstance(error, NoCapacity) and code_of(error) not in ELSEWHERE:
                     raise
-                pending.tell(f"{attempt}: {code_of(error)}")
+                pending.account.tell(f"{attempt}: {code_of(error)}")
                 refused.append(error)
         if gone_s < request.wait_s:
             minutes = f"{(request.wait_s - gone_s) / 60:.0f} more minutes"
-            pending.tell(f"No machine is free; asking again in a minute, for {minutes}")
+            pending.account.tell(f"No machine is free; asking again in a minute, for {minutes}")
     raise _explain_refusals(request, refused)
 
 

@@ -6,9 +6,9 @@ import shlex
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
+from infra.aws.client.account import Account
 from infra.aws.client.error_messages import BY_CODE
 from infra.aws.client.errors import STRANGER, code_of, status_of
-from infra.aws.client.polling import Clock
 from infra.aws.client.session import Session
 from infra.aws.offers.instance_types import machine_types
 from infra.aws.offers.quota import quota_of
@@ -39,13 +39,12 @@ def passes(error: RigError) -> bool:
     return code in PASSING or (status_of(error) >= 500 and code not in BY_CODE)
 
 
-def retry(
-    session: Session, action: str, question: Callable[[Any], Answer], *, machine: str, spot: bool, clock: Clock
-) -> Answer:
+def retry(account: Account, action: str, question: Callable[[Any], Answer], *, machine: str, spot: bool) -> Answer:
     """`question(ec2 client)`, repeated only while AWS throttles or the line is bad; a lack of capacity is told at once.
 
     *machine* and *spot* say which quota counts: QuotaTooSmall then names it, with its numbers.
     """
+    session = account.session
     with session.patiently(action):
         for pause_s in (*_PAUSES_S, None):
             try:
@@ -56,7 +55,7 @@ def retry(
             except RigError as error:
                 if pause_s is None or not passes(error):
                     raise
-            clock.sleep(pause_s)
+            account.clock.sleep(pause_s)
     raise AssertionError("the last question returns or raises")
 
 

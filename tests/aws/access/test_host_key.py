@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from infra.aws.access.host_key import host_key, parse_host_key
+from infra.aws.client.account import Account
 from infra.aws.instances.instance import find
 from infra.errors import AwsFailed, HostUnreachable
 from tests.aws import samples
@@ -88,7 +89,7 @@ def test_the_key_is_awaited_then_kept_in_a_tag(aws, clock, rig, tell, calls):
     print_on_console(aws, "", console(ECDSA, end=False), console(ECDSA, ED25519))
     calls.clear()
 
-    assert host_key(aws, rig, tell, clock) == ED25519
+    assert host_key(Account(aws, tell, clock), rig) == ED25519
     assert clock.now() == 1.5
     assert calls == ["ec2:GetConsoleOutput"] * 3 + ["ec2:CreateTags"]
     assert find(aws, "rig").host_key == ED25519
@@ -96,18 +97,18 @@ def test_the_key_is_awaited_then_kept_in_a_tag(aws, clock, rig, tell, calls):
 
 def test_a_key_in_the_tag_costs_no_call(aws, clock, rig, tell, calls):
     print_on_console(aws, console(ED25519))
-    host_key(aws, rig, tell, clock)
+    host_key(Account(aws, tell, clock), rig)
     known = find(aws, "rig")
     calls.clear()
 
-    assert host_key(aws, known, tell, clock) == ED25519
+    assert host_key(Account(aws, tell, clock), known) == ED25519
     assert calls == []
 
 
 def test_a_key_too_long_for_a_tag_is_used_and_not_kept(aws, clock, rig, tell):
     print_on_console(aws, console(RSA))
 
-    assert host_key(aws, rig, tell, clock) == RSA
+    assert host_key(Account(aws, tell, clock), rig) == RSA
     assert find(aws, "rig").host_key == ""
 
 
@@ -115,7 +116,7 @@ def test_a_silent_console_ends_the_wait_with_what_to_do(aws, clock, rig, tell):
     print_on_console(aws, "[    0.000000] Linux version 6.8.0")
 
     with pytest.raises(HostUnreachable) as raised:
-        host_key(aws, rig, tell, clock)
+        host_key(Account(aws, tell, clock), rig)
 
     assert clock.now() == 300.0
     assert str(raised.value).splitlines()[:2] == [
@@ -128,11 +129,11 @@ def test_a_machine_before_nitro_is_asked_for_what_it_stored(aws, clock, rig, tel
     answer(aws, "ec2", "GetConsoleOutput", code="UnsupportedOperation", when=lambda body: "Latest" in body)
     print_on_console(aws, console(ED25519))
 
-    assert host_key(aws, rig, tell, clock) == ED25519
+    assert host_key(Account(aws, tell, clock), rig) == ED25519
 
 
 def test_a_refusal_is_not_taken_for_silence(aws, clock, rig, tell, answer):
     answer(aws, "ec2", "GetConsoleOutput", code="RequestLimitExceeded")
 
     with pytest.raises(AwsFailed, match="Cannot read the console of"):
-        host_key(aws, rig, tell, clock)
+        host_key(Account(aws, tell, clock), rig)

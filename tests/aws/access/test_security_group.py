@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from infra.aws.access.security_group import Group, admit_only, delete_group, ensure_group, find_group, my_address
+from infra.aws.client.account import Account
 from infra.aws.client.rollback import Rollback
 from infra.aws.client.session import Session
 from infra.errors import AwsFailed, NotAllowed, UserError
@@ -18,7 +19,7 @@ SSH_FROM_HOME = ("tcp", 22, 22, HOME)
 
 @pytest.fixture
 def group(aws, clock, tell) -> Group:
-    return ensure_group(aws, NAME, None, Rollback(tell), clock)
+    return ensure_group(Account(aws, tell, clock), NAME, None, Rollback(tell))
 
 
 @pytest.mark.parametrize(
@@ -54,7 +55,7 @@ def test_a_new_group_has_no_rule_and_is_found_again_by_its_tags(aws, group):
 
 
 def test_a_group_that_exists_already_is_adopted(aws, clock, tell, group):
-    assert ensure_group(aws, NAME, None, Rollback(tell), clock) == group
+    assert ensure_group(Account(aws, tell, clock), NAME, None, Rollback(tell)) == group
 
 
 def test_a_foreign_group_of_our_name_is_left_alone(aws, clock, tell):
@@ -63,38 +64,38 @@ def test_a_foreign_group_of_our_name_is_left_alone(aws, clock, tell):
     with pytest.raises(
         UserError, match=r"The security group gluon-rig-rig \(sg-\w+\) in us-east-1 was not made by this"
     ):
-        ensure_group(aws, NAME, None, Rollback(tell), clock)
+        ensure_group(Account(aws, tell, clock), NAME, None, Rollback(tell))
 
 
 def test_only_my_address_may_knock(aws, group, said, tell):
-    admit_only(aws, group, HOME, tell)
+    admit_only(Account(aws, tell), group, HOME)
 
     assert find_group(aws, NAME).rules == (SSH_FROM_HOME,)
     assert said == [f"Opening SSH (port 22) to {HOME} only"]
 
 
 def test_a_rule_that_is_there_already_is_left_alone(aws, group, calls, tell):
-    admit_only(aws, group, HOME, tell)
+    admit_only(Account(aws, tell), group, HOME)
     calls.clear()
 
-    admit_only(aws, find_group(aws, NAME), HOME, tell)
+    admit_only(Account(aws, tell), find_group(aws, NAME), HOME)
 
     assert calls == ["ec2:DescribeSecurityGroups"]
 
 
 def test_a_rule_that_another_launch_made_meanwhile_is_a_success(aws, group, tell):
-    admit_only(aws, group, HOME, tell)
+    admit_only(Account(aws, tell), group, HOME)
 
-    admit_only(aws, group, HOME, tell)
+    admit_only(Account(aws, tell), group, HOME)
 
     assert find_group(aws, NAME).rules == (SSH_FROM_HOME,)
 
 
 def test_the_new_address_is_let_in_before_the_old_one_is_shut_out(aws, group, calls, said, tell):
-    admit_only(aws, group, HOME, tell)
+    admit_only(Account(aws, tell), group, HOME)
     calls.clear()
 
-    admit_only(aws, replace(group, rules=(SSH_FROM_HOME,)), CAFE, tell)
+    admit_only(Account(aws, tell), replace(group, rules=(SSH_FROM_HOME,)), CAFE)
 
     assert find_group(aws, NAME).rules == (("tcp", 22, 22, CAFE),)
     assert calls[:2] == ["ec2:AuthorizeSecurityGroupIngress", "ec2:RevokeSecurityGroupIngress"]
@@ -148,23 +149,23 @@ def flat(permission):
     return permission["IpProtocol"], permission.get("FromPort", -1), permission.get("ToPort", -1), source
 
 
-def test_a_group_in_use_is_waited_for(aws, clock, group, answer):
+def test_a_group_in_use_is_waited_for(aws, tell, clock, group, answer):
     answer(aws, "ec2", "DeleteSecurityGroup", code="DependencyViolation", times=3)
 
-    assert delete_group(aws, NAME, clock) is True
+    assert delete_group(Account(aws, tell, clock), NAME) is True
     assert clock.now() == 15.0
     assert find_group(aws, NAME) is None
 
 
-def test_a_group_that_stays_in_use_is_named(aws, clock, group, answer):
+def test_a_group_that_stays_in_use_is_named(aws, tell, clock, group, answer):
     answer(aws, "ec2", "DeleteSecurityGroup", code="DependencyViolation", message="has a dependent object")
 
     with pytest.raises(AwsFailed, match=rf"Cannot delete security group {group.id}: something still uses it"):
-        delete_group(aws, NAME, clock)
+        delete_group(Account(aws, tell, clock), NAME)
 
 
-def test_deleting_a_group_that_is_not_there_says_so_calmly(aws, clock):
-    assert delete_group(aws, NAME, clock) is False
+def test_deleting_a_group_that_is_not_there_says_so_calmly(aws, tell, clock):
+    assert delete_group(Account(aws, tell, clock), NAME) is False
 
 
 def test_a_group_that_may_not_be_made_names_the_permission(aws, clock, tell, answer):
@@ -177,4 +178,4 @@ def test_a_group_that_may_not_be_made_names_the_permission(aws, clock, tell, ans
     )
 
     with pytest.raises(NotAllowed, match="your AWS user may not do ec2:CreateSecurityGroup"):
-        ensure_group(aws, NAME, None, Rollback(tell), clock)
+        ensure_group(Account(aws, tell, clock), NAME, None, Rollback(tell))

@@ -5,6 +5,7 @@ from datetime import datetime, timezone
 import pytest
 
 from infra.aws.account.bake_ami import bake
+from infra.aws.client.account import Account
 from infra.aws.instances.ami import describe_image
 from infra.errors import AwsFailed
 from infra.names import KIT, NAME_TAG, OWNER_TAG
@@ -41,7 +42,7 @@ def test_the_baked_image_is_waited_for_carries_our_tags_and_can_be_launched_from
     rig = samples.launch(aws, clock)
     states(aws, "pending", "pending", "available")
 
-    baked = bake(aws, rig, tell, NOW, clock)
+    baked = bake(Account(aws, tell, clock), rig, NOW)
 
     (image,) = aws.client("ec2").describe_images(ImageIds=[baked.id])["Images"]
     tags = {tag["Key"]: tag["Value"] for tag in image["Tags"]}
@@ -57,5 +58,5 @@ def test_an_image_that_fails_is_named_with_the_way_to_be_rid_of_it(aws, clock, t
     states(aws, "pending", "failed")
 
     with pytest.raises(AwsFailed, match=r"ami-\w+ is failed and cannot be launched from") as failed:
-        bake(aws, rig, tell, NOW, clock)
+        bake(Account(aws, tell, clock), rig, NOW)
     assert "rig sweep --delete" in failed.value.hint

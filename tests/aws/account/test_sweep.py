@@ -5,6 +5,7 @@ from botocore.exceptions import ClientError
 
 from infra.aws.account.resources import KINDS, Resource
 from infra.aws.account.sweep import find, remove
+from infra.aws.client.account import Account
 from infra.aws.client.tags import own_tags, specification
 from infra.errors import NotAllowed
 from tests.aws.pretend_account import DLAMI
@@ -102,7 +103,7 @@ def test_removing_takes_ours_and_nothing_else(aws, tell, clock):
     before = everything(aws, HERE)
     ours = find(aws, regions=REGIONS)
 
-    left = remove(aws, ours.resources, tell=tell, clock=clock)
+    left = remove(Account(aws, tell, clock), ours.resources)
 
     assert left == []
     assert find(aws, regions=REGIONS).resources == ()
@@ -133,7 +134,7 @@ def test_machines_go_first_and_guards_last(aws, tell, clock, calls):
     resources = find(aws, regions=[HERE]).resources
     calls.clear()
 
-    remove(aws, resources, tell=tell, clock=clock)
+    remove(Account(aws, tell, clock), resources)
 
     removals = [call for call in calls if "Describe" not in call]
     assert removals[0] == "ec2:TerminateInstances"
@@ -150,8 +151,8 @@ def test_killed_at_any_call_the_next_sweep_finishes(aws, tell, clock):
             litter(aws, HERE)
             resources = find(aws, regions=[HERE]).resources
             with reaper.strike(at, after=after):
-                remove(aws, resources, tell=tell, clock=clock)
-            remove(aws, find(aws, regions=[HERE]).resources, tell=tell, clock=clock)
+                remove(Account(aws, tell, clock), resources)
+            remove(Account(aws, tell, clock), find(aws, regions=[HERE]).resources)
             assert find(aws, regions=[HERE]).resources == (), f"killed at call {at}"
             forget_ended()
             if not reaper.dead:
@@ -170,21 +171,21 @@ def test_what_is_gone_already_is_no_error(aws, tell, clock):
         Resource("schedule", HERE, "gluon-rig-none", "rig", "", 0.0),
     ]
 
-    assert remove(aws, ghosts, tell=tell, clock=clock) == []
+    assert remove(Account(aws, tell, clock), ghosts) == []
 
 
 def test_a_group_still_in_use_is_waited_for(aws, tell, clock, answer):
     litter(aws, HERE)
     answer(aws, "ec2", "DeleteSecurityGroup", code="DependencyViolation", times=3)
 
-    assert remove(aws, find(aws, regions=[HERE]).resources, tell=tell, clock=clock) == []
+    assert remove(Account(aws, tell, clock), find(aws, regions=[HERE]).resources) == []
 
 
 def test_what_cannot_be_removed_is_named_and_the_rest_goes(aws, tell, clock, answer):
     litter(aws, HERE)
     answer(aws, "ec2", "DeleteVolume", code="UnauthorizedOperation")
 
-    left = remove(aws, find(aws, regions=[HERE]).resources, tell=tell, clock=clock)
+    left = remove(Account(aws, tell, clock), find(aws, regions=[HERE]).resources)
 
     assert {one.resource.kind for one in left} == {"volume"}
     assert all("your AWS user may not do ec2:DeleteVolume" in one.reason for one in left)

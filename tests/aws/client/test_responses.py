@@ -29,6 +29,7 @@ from infra.aws.account.cost import instance_costs
 from infra.aws.account.doctor import examine
 from infra.aws.account.teardown import end_rig
 from infra.aws.autostop import safeguards
+from infra.aws.client.account import Account
 from infra.aws.client.errors import code_of
 from infra.aws.client.polling import Clock
 from infra.aws.client.response_schema import READ
@@ -220,7 +221,7 @@ def test_what_the_kit_reads_are_members_that_aws_has(aws: Session) -> None:
 
 def stopped(aws: Session, clock: Clock) -> None:
     launch(aws, clock)
-    lifecycle.stop(aws, found(aws), quiet, clock)
+    lifecycle.stop(Account(aws, quiet, clock), found(aws))
 
 
 def ignore(aws: Session, clock: Clock) -> None:
@@ -246,8 +247,8 @@ DEEDS: dict[str, tuple[Callable[..., Any], Callable[[Session, Clock], Any], Call
     "doctor": (ignore, lambda aws, clock: examine(aws, Settings(spot=True), tell=quiet), anything),
     "launch": (ignore, launch, is_whole("running")),
     "start": (stopped, launch, is_whole("running")),
-    "stop": (launch, lambda aws, clock: lifecycle.stop(aws, found(aws), quiet, clock), is_whole("stopped")),
-    "terminate": (launch, lambda aws, clock: end_rig(aws, NAME, quiet, clock), costs_nothing),
+    "stop": (launch, lambda aws, clock: lifecycle.stop(Account(aws, quiet, clock), found(aws)), is_whole("stopped")),
+    "terminate": (launch, lambda aws, clock: end_rig(Account(aws, quiet, clock), NAME), costs_nothing),
     "arm": (launch, lambda aws, clock: safeguards.arm(aws, found(aws), DEADLINE), anything),
     "status": (
         launch,

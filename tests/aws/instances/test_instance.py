@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from datetime import datetime, timezone
 
+from infra.aws.client.account import Account
 from infra.aws.client.tags import own_tags
 from infra.aws.instances.instance import Instance, find, find_all, list_instances, oldest_alive, parsed, write_tags
 from infra.aws.instances.lifecycle import terminate
@@ -78,7 +79,7 @@ def test_the_oldest_that_has_not_ended_is_elected_whatever_the_order():
 
 
 def test_terminated_instances_are_seen_and_not_found(aws, clock, tell):
-    gone = terminate(aws, samples.launch(aws, clock), tell, clock)
+    gone = terminate(Account(aws, tell, clock), samples.launch(aws, clock))
 
     assert find(aws, NAME) is None
     assert list_instances(aws, NAME) == (gone,)

@@ -12,6 +12,7 @@ import pytest
 
 from infra.aws.access.security_group import find_group
 from infra.aws.account.teardown import end_rig
+from infra.aws.client.account import Account
 from infra.aws.instances.instance import find, list_instances
 from infra.aws.instances.launch_request import Attempt, run_instances_words
 from infra.aws.instances.lifecycle import stop
@@ -81,19 +82,19 @@ def test_a_launch_killed_at_any_call_ends_in_one_rig_when_run_again(aws, clock, 
     def again() -> None:
         verb()
         assert census(aws) == whole()
-        end_rig(aws, NAME, quiet, clock)
+        end_rig(Account(aws, quiet, clock), NAME)
         assert census(aws) == NOTHING
 
     assert sorted(every_death(reaper, verb, again)) == sorted(LAUNCH)
 
 
 def test_a_start_killed_at_any_call_ends_in_one_rig_when_run_again(aws, clock, reaper):
-    stop(aws, samples.launch(aws, clock), quiet, clock)
+    stop(Account(aws, quiet, clock), samples.launch(aws, clock))
 
     def again() -> None:
         samples.launch(aws, clock)
         assert census(aws) == whole()
-        stop(aws, find(aws, NAME), quiet, clock)
+        stop(Account(aws, quiet, clock), find(aws, NAME))
 
     assert sorted(every_death(reaper, lambda: samples.launch(aws, clock), again)) == sorted(START)
 
@@ -102,7 +103,7 @@ def test_a_stop_killed_at_any_call_ends_in_a_stopped_rig_when_run_again(aws, clo
     samples.launch(aws, clock)
 
     def verb() -> None:
-        stop(aws, find(aws, NAME), quiet, clock)
+        stop(Account(aws, quiet, clock), find(aws, NAME))
 
     def again() -> None:
         calmly(verb)
@@ -116,7 +117,7 @@ def test_a_terminate_killed_at_any_call_leaves_nothing_when_run_again(aws, clock
     samples.launch(aws, clock)
 
     def verb() -> None:
-        end_rig(aws, NAME, quiet, clock)
+        end_rig(Account(aws, quiet, clock), NAME)
 
     def again() -> None:
         calmly(verb)
@@ -131,7 +132,7 @@ def test_ctrl_c_at_any_call_of_a_launch_leaves_nothing(aws, clock, reaper):
 
     def again() -> None:
         assert census(aws) == (whole() if reaper.survived else NOTHING)
-        calmly(lambda: end_rig(aws, NAME, quiet, clock))
+        calmly(lambda: end_rig(Account(aws, quiet, clock), NAME))
 
     calls = every_death(reaper, lambda: samples.launch(aws, clock), again, KeyboardInterrupt)
 
@@ -139,11 +140,11 @@ def test_ctrl_c_at_any_call_of_a_launch_leaves_nothing(aws, clock, reaper):
 
 
 def test_ctrl_c_at_any_call_of_a_start_leaves_the_rig_stopped(aws, clock, reaper):
-    stop(aws, samples.launch(aws, clock), quiet, clock)
+    stop(Account(aws, quiet, clock), samples.launch(aws, clock))
 
     def again() -> None:
         assert census(aws) == whole("running" if reaper.survived else "stopped")
-        calmly(lambda: stop(aws, find(aws, NAME), quiet, clock))
+        calmly(lambda: stop(Account(aws, quiet, clock), find(aws, NAME)))
 
     calls = every_death(reaper, lambda: samples.launch(aws, clock), again, KeyboardInterrupt)
 

@@ -8,6 +8,7 @@ import pytest
 from botocore.awsrequest import AWSResponse
 
 from infra.aws.account.teardown import end_rig
+from infra.aws.client.account import Account
 from infra.aws.instances.instance import find
 from infra.aws.instances.launch import preflight
 from infra.aws.instances.launch_request import Offer
@@ -65,7 +66,7 @@ def test_a_fresh_launch_makes_eleven_calls_in_six_rounds(aws, clock, rounds):
 
 
 def test_a_launch_of_a_stopped_rig_makes_eight_calls_in_four_rounds(aws, clock, tell, rounds):
-    stop(aws, samples.launch(aws, clock), tell, clock)
+    stop(Account(aws, tell, clock), samples.launch(aws, clock))
     left = rounds(ONLY_START)
 
     samples.launch(aws, clock)
@@ -84,7 +85,7 @@ def test_a_launch_of_a_running_rig_only_looks(aws, clock, rounds, said, tell):
 
 def test_a_stopped_rig_is_started_with_the_new_deadline(aws, clock, tell):
     first = samples.launch(aws, clock)
-    stop(aws, first, tell, clock)
+    stop(Account(aws, tell, clock), first)
 
     again = samples.launch(aws, clock, deadline="2026-11-21T08:00:00Z")
 
@@ -115,7 +116,7 @@ def test_a_rig_on_its_way_is_waited_for(aws, clock, state):
 def test_a_rig_terminated_by_hand_is_made_anew_although_its_group_is_still_there(aws, clock, tell):
     """Its token is spent: EC2 would answer with the dead instance."""
     first = samples.launch(aws, clock)
-    terminate(aws, first, tell, clock)
+    terminate(Account(aws, tell, clock), first)
 
     second = samples.launch(aws, clock, deadline="2026-11-21T08:00:00Z")
 
@@ -126,7 +127,7 @@ def test_a_rig_terminated_by_hand_is_made_anew_although_its_group_is_still_there
 
 def test_a_spent_token_of_an_instance_that_ec2_has_forgotten_costs_only_time(aws, clock, tell):
     first = samples.launch(aws, clock)
-    terminate(aws, first, tell, clock)
+    terminate(Account(aws, tell, clock), first)
     samples.forget_ended(keep=0)
 
     second = samples.launch(aws, clock, deadline="2026-11-21T08:00:00Z")
@@ -270,7 +271,7 @@ def test_what_cannot_be_undone_is_named_under_the_first_error(aws, clock, answer
 
 
 def test_a_request_without_an_answer_is_named_when_no_instance_shows(aws, clock, tell):
-    pending = PendingInstance(aws, NAME, tell, clock, token="on-its-way")
+    pending = PendingInstance(Account(aws, tell, clock), NAME, token="on-its-way")
 
     with pytest.raises(AwsFailed, match="a request for an instance was on its way"):
         pending.discard()
@@ -294,7 +295,7 @@ def test_the_dry_run_names_the_missing_permission(aws, answer):
 
 def test_ending_a_rig_that_is_not_there_is_nothing_to_do(aws, clock, tell):
     with pytest.raises(NothingToDo, match="There is nothing of rig in us-east-1"):
-        end_rig(aws, NAME, tell, clock)
+        end_rig(Account(aws, tell, clock), NAME)
 
 
 def test_a_rig_is_found_in_one_call_among_a_thousand_instances(aws, calls, clock):
@@ -344,7 +345,7 @@ class Raw:
 
 def test_a_start_does_not_fail_for_want_of_an_image(aws, clock, tell, answer):
     """The image is asked for in the one round, because nobody knows yet that it is not needed."""
-    stop(aws, samples.launch(aws, clock), tell, clock)
+    stop(Account(aws, tell, clock), samples.launch(aws, clock))
     answer(aws, "ssm", "GetParameters", code="InternalServerError")
 
     assert samples.launch(aws, clock).state == "running"

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from moto.ec2.models.instances import StateReason
 
+from infra.aws.client.account import Account
 from infra.aws.instances.instance import find
 from infra.aws.instances.lifecycle import LIMITS_S, start, stop, terminate, wait
 from infra.errors import AwsFailed, NoCapacity, NothingToDo, UserError
@@ -44,15 +45,15 @@ def test_stopping_waits_until_stopped_and_says_each_state(aws, clock, rig, said,
 
     aws.client("ec2").meta.events.register("after-call.ec2.StopInstances", slowly)
 
-    assert stop(aws, rig, tell, clock).state == "stopped"
+    assert stop(Account(aws, tell, clock), rig).state == "stopped"
     assert said == [f"Stopping {rig.id}", f"{rig.id} is stopping (0 s)", f"{rig.id} is stopped (2 s)"]
 
 
 def test_stopping_twice_is_nothing_to_do(aws, clock, rig, tell):
-    stopped = stop(aws, rig, tell, clock)
+    stopped = stop(Account(aws, tell, clock), rig)
 
     with pytest.raises(NothingToDo, match=r"rig \(i-\w+\) is already stopped"):
-        stop(aws, stopped, tell, clock)
+        stop(Account(aws, tell, clock), stopped)
 
 
 def test_a_pending_instance_is_stopped_once_it_runs(aws, clock, rig, tell, calls):
@@ -61,7 +62,7 @@ def test_a_pending_instance_is_stopped_once_it_runs(aws, clock, rig, tell, calls
     pass_through(aws, rig, (0, "pending"), (16, "running"))
     calls.clear()
 
-    assert stop(aws, pending, tell, clock).state == "stopped"
+    assert stop(Account(aws, tell, clock), pending).state == "stopped"
     assert calls == ["ec2:DescribeInstances", "ec2:DescribeInstances", "ec2:StopInstances", "ec2:DescribeInstances"]
 
 
@@ -70,7 +71,7 @@ def test_an_instance_that_is_stopping_already_is_only_waited_for(aws, clock, rig
     stopping = find(aws, "rig")
     pass_through(aws, rig, (80, "stopped"))
 
-    assert stop(aws, stopping, tell, clock).state == "stopped"
+    assert stop(Account(aws, tell, clock), stopping).state == "stopped"
     assert "ec2:StopInstances" not in calls
 
 
@@ -78,7 +79,7 @@ def test_a_spot_instance_is_not_stopped_but_told_how_to_end(aws, clock, tell, ca
     spot = samples.launch(aws, clock, offers=(samples.Offer(type="t3.micro", spot=True),))
 
     with pytest.raises(UserError) as raised:
-        stop(aws, spot, tell, clock)
+        stop(Account(aws, tell, clock), spot)
 
     assert str(raised.value) == (
         f"rig ({spot.id}) is a one-time spot instance: EC2 cannot stop it, only end it\n"
@@ -89,10 +90,10 @@ def test_a_spot_instance_is_not_stopped_but_told_how_to_end(aws, clock, tell, ca
 
 def test_the_deadline_is_written_before_the_start(aws, clock, rig, tell, calls):
     """The guard reads it while booting."""
-    stopped = stop(aws, rig, tell, clock)
+    stopped = stop(Account(aws, tell, clock), rig)
     calls.clear()
 
-    running = start(aws, stopped, TAGS, tell, clock)
+    running = start(Account(aws, tell, clock), stopped, TAGS)
 
     assert calls == ["ec2:CreateTags", "ec2:StartInstances", "ec2:DescribeInstances"]
     assert (running.state, running.tags[DEADLINE_TAG]) == ("running", TAGS[DEADLINE_TAG])
@@ -100,28 +101,28 @@ def test_the_deadline_is_written_before_the_start(aws, clock, rig, tell, calls):
 
 def test_starting_twice_is_nothing_to_do(aws, clock, rig, tell):
     with pytest.raises(NothingToDo, match=r"rig \(i-\w+\) is already running"):
-        start(aws, rig, TAGS, tell, clock)
+        start(Account(aws, tell, clock), rig, TAGS)
 
 
 def test_a_terminated_instance_cannot_be_started(aws, clock, rig, tell, calls):
-    gone = terminate(aws, rig, tell, clock)
+    gone = terminate(Account(aws, tell, clock), rig)
     calls.clear()
 
     with pytest.raises(UserError, match=r"rig \(i-\w+\) is terminated and cannot come back"):
-        start(aws, gone, TAGS, tell, clock)
+        start(Account(aws, tell, clock), gone, TAGS)
     assert calls == []
 
 
 def test_terminating_twice_is_nothing_to_do(aws, clock, rig, tell):
-    gone = terminate(aws, rig, tell, clock)
+    gone = terminate(Account(aws, tell, clock), rig)
 
     with pytest.raises(NothingToDo, match=r"rig \(i-\w+\) is already terminated"):
-        terminate(aws, gone, tell, clock)
+        terminate(Account(aws, tell, clock), gone)
 
 
 @pytest.mark.parametrize("when", ["at once", "while starting"])
 def test_a_start_refused_for_capacity_gets_its_own_advice(aws, clock, rig, tell, answer, when):
-    stopped = stop(aws, rig, tell, clock)
+    stopped = stop(Account(aws, tell, clock), rig)
     if when == "at once":
         answer(aws, "ec2", "StartInstances", code="InsufficientInstanceCapacity")
     else:
@@ -129,7 +130,7 @@ def test_a_start_refused_for_capacity_gets_its_own_advice(aws, clock, rig, tell,
         pass_through(aws, rig, (0, "pending"), *[(80, "stopped", reason)] * 9)
 
     with pytest.raises(NoCapacity) as raised:
-        start(aws, stopped, TAGS, tell, clock)
+        start(Account(aws, tell, clock), stopped, TAGS)
 
     assert str(raised.value) == (
         f"Cannot start {rig.id}: AWS has no free t3.micro in us-east-1a now, "
@@ -144,7 +145,7 @@ def test_a_start_refused_for_capacity_gets_its_own_advice(aws, clock, rig, tell,
 
 def test_a_stale_answer_right_after_the_start_is_borne(aws, clock, rig, tell):
     """EC2 may say "stopped" for some seconds more."""
-    stopped = stop(aws, rig, tell, clock)
+    stopped = stop(Account(aws, tell, clock), rig)
     stale = {"State": {"Name": "stopped"}}
     looks = iter([stale, stale, stale])
 
@@ -153,7 +154,7 @@ def test_a_stale_answer_right_after_the_start_is_borne(aws, clock, rig, tell):
 
     aws.client("ec2").meta.events.register("after-call.ec2.DescribeInstances", lag)
 
-    assert start(aws, stopped, TAGS, tell, clock).state == "running"
+    assert start(Account(aws, tell, clock), stopped, TAGS).state == "running"
     assert clock.now() == 3.5
 
 
@@ -165,7 +166,7 @@ def test_running_without_an_address_is_not_there_yet(aws, clock, rig, tell):
 
     aws.client("ec2").meta.events.register("after-call.ec2.DescribeInstances", late)
 
-    assert wait(aws, rig, until="running", tell=tell, clock=clock).address == rig.address
+    assert wait(Account(aws, tell, clock), rig, until="running").address == rig.address
     assert clock.now() == 0.5
 
 
@@ -174,7 +175,7 @@ def test_waiting_ends_with_the_command_that_forces_a_hanging_stop(aws, clock, ri
     put(rig, 64, "stopping")
 
     with pytest.raises(AwsFailed) as raised:
-        wait(aws, rig, until="stopped", tell=tell, clock=clock)
+        wait(Account(aws, tell, clock), rig, until="stopped")
 
     assert clock.now() == 60.0
     assert str(raised.value) == (
@@ -187,6 +188,6 @@ def test_waiting_ends_with_the_command_that_forces_a_hanging_stop(aws, clock, ri
 def test_an_instance_that_ec2_forgot_counts_as_terminated(aws, clock, rig, tell):
     aws.client("ec2").delete_tags(Resources=[rig.id], Tags=[{"Key": key} for key in (OWNER_TAG, NAME_TAG)])
 
-    assert wait(aws, rig, until="terminated", tell=tell, clock=clock).state == "terminated"
+    assert wait(Account(aws, tell, clock), rig, until="terminated").state == "terminated"
     with pytest.raises(AwsFailed, match=r"EC2 no longer shows i-\w+"):
-        wait(aws, rig, until="running", tell=tell, clock=clock)
+        wait(Account(aws, tell, clock), rig, until="running")
