@@ -30,7 +30,7 @@ NOT_INCLUDED: Final = "the disk while stopped, data sent to the internet beyond 
 
 
 @dataclass(frozen=True, kw_only=True)
-class Price:
+class HourlyCost:
     """US dollars. *usd_instance_most_per_hour*: for spot, whose price moves, the on-demand price it cannot pass."""
 
     usd_instance_per_hour: float
@@ -64,7 +64,7 @@ class Promise:
         return f"off by {clock(self.deadline)}, {usd(self.usd_worst)} at most ({INCLUDED})"
 
 
-def promise(price: Price, *, hours: float, usd_budget: float, now: datetime) -> Promise:
+def promise(price: HourlyCost, *, hours: float, usd_budget: float, now: datetime) -> Promise:
     """The deadline of a launch that begins *now*. A budget (0: none) wins over *hours*; nothing wins over MOST_HOURS.
 
     Raises UserError if the budget buys no useful time.
@@ -76,7 +76,7 @@ def promise(price: Price, *, hours: float, usd_budget: float, now: datetime) -> 
     return Promise(deadline, running_s / 3600, usd_worst(price, started_at=now, deadline=deadline), limit)
 
 
-def _seconds_for(usd_budget: float, price: Price) -> int:
+def _seconds_for(usd_budget: float, price: HourlyCost) -> int:
     seconds = math.floor(usd_budget / price.usd_most_per_hour * 3600) - WINDING_DOWN_S - 1
     if seconds < LEAST_USEFUL_S:
         least = usd_for(price, LEAST_USEFUL_S + WINDING_DOWN_S + 2)
@@ -89,12 +89,12 @@ def _seconds_for(usd_budget: float, price: Price) -> int:
     return seconds
 
 
-def usd_for(price: Price, seconds: float) -> float:
+def usd_for(price: HourlyCost, seconds: float) -> float:
     """The most that *seconds* of running cost."""
     return price.usd_most_per_hour * max(seconds, MINIMUM_BILLED_S) / 3600
 
 
-def usd_worst(price: Price, *, started_at: datetime, deadline: datetime) -> float:
+def usd_worst(price: HourlyCost, *, started_at: datetime, deadline: datetime) -> float:
     """The most that a launch can cost which began at *started_at* and has its (moved) deadline at *deadline*."""
     return usd_for(price, max(0.0, (deadline - started_at).total_seconds()) + WINDING_DOWN_S)
 

@@ -25,9 +25,13 @@ INTERRUPTED = 130  # the exit code after Ctrl-C, as shells have it
 
 
 class RigError(Exception):
-    """*cause* says what happened to which thing; *hint* says what to do next, one line per step."""
+    """*cause* says what happened to which thing; *hint* says what to do next, one line per step.
+
+    *code*: AWS's own for it ("InvalidGroup.Duplicate"), or botocore's class; empty where AWS had no part in it.
+    """
 
     exit_code = 1
+    code = ""
 
     def __init__(self, cause: str, hint: str = "") -> None:
         super().__init__(cause)

@@ -9,16 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infra import budget
-from infra.budget import Price, Promise, promise
+from infra.budget import HourlyCost, Promise, promise
 from infra.errors import UserError
 from infra.settings import MOST_HOURS
 
 NOW = datetime(2026, 11, 20, 10, 0, 0, 123456, tzinfo=timezone.utc)
 # 0.526 + 0.005 + 4.80/672 = 0.53814...
-G4DN = Price(usd_instance_per_hour=0.526, usd_disk_per_month=4.80, usd_address_per_hour=0.005)
+G4DN = HourlyCost(usd_instance_per_hour=0.526, usd_disk_per_month=4.80, usd_address_per_hour=0.005)
 
 prices = st.builds(
-    Price,
+    HourlyCost,
     usd_instance_per_hour=st.floats(0.004, 200),
     usd_disk_per_month=st.floats(0, 200),
     usd_address_per_hour=st.just(0.005),
@@ -27,7 +27,7 @@ prices = st.builds(
 budgets = st.floats(0.001, 1000)
 
 
-def billed(price: Price, kept: Promise, *, late_s: float) -> float:
+def billed(price: HourlyCost, kept: Promise, *, late_s: float) -> float:
     """What AWS asks for a machine that was switched off *late_s* after its deadline, reckoned afresh."""
     hours = max((kept.deadline - NOW).total_seconds() + late_s, 60) / 3600
     machine = max(price.usd_instance_per_hour, price.usd_instance_most_per_hour)
@@ -36,7 +36,7 @@ def billed(price: Price, kept: Promise, *, late_s: float) -> float:
 
 @given(prices, budgets)
 def test_no_machine_that_is_off_twelve_minutes_after_its_deadline_costs_more_than_its_budget(
-    price: Price, usd_budget: float
+    price: HourlyCost, usd_budget: float
 ) -> None:
     try:
         kept = promise(price, hours=8, usd_budget=usd_budget, now=NOW)
@@ -50,7 +50,7 @@ def test_no_machine_that_is_off_twelve_minutes_after_its_deadline_costs_more_tha
 
 
 @given(prices, budgets)
-def test_a_refused_budget_is_told_one_that_is_enough(price: Price, usd_budget: float) -> None:
+def test_a_refused_budget_is_told_one_that_is_enough(price: HourlyCost, usd_budget: float) -> None:
     try:
         promise(price, hours=8, usd_budget=usd_budget, now=NOW)
     except UserError as refusal:
@@ -61,7 +61,7 @@ def test_a_refused_budget_is_told_one_that_is_enough(price: Price, usd_budget: f
 
 
 @given(prices, st.floats(1, 500), st.floats(1, 2))
-def test_more_money_never_buys_less_time(price: Price, usd_budget: float, factor: float) -> None:
+def test_more_money_never_buys_less_time(price: HourlyCost, usd_budget: float, factor: float) -> None:
     try:
         less = promise(price, hours=8, usd_budget=usd_budget, now=NOW)
     except UserError:
@@ -98,7 +98,7 @@ def test_a_budget_below_the_time_to_switch_off_is_refused_with_the_least_that_wo
 
 
 def test_spot_is_promised_at_the_price_it_cannot_pass() -> None:
-    spot = Price(
+    spot = HourlyCost(
         usd_instance_per_hour=0.2, usd_disk_per_month=0, usd_address_per_hour=0, usd_instance_most_per_hour=0.5
     )
 

@@ -17,7 +17,7 @@ from infra.aws.instances.launch_request import Offer
 from infra.aws.offers.offers import Candidate, candidates
 from infra.aws.offers.prices import rates
 from infra.aws.offers.quota import Quota, quota_of
-from infra.budget import Price, Promise
+from infra.budget import HourlyCost, Promise
 from infra.names import DEADLINE_TAG, HOME_TAG, STARTED_TAG
 from infra.settings import Settings
 from infra.workflows.context import Rig
@@ -28,7 +28,7 @@ class Choice:
     """One type the launch may take, what it costs, and how long it may run for the money."""
 
     candidate: Candidate
-    price: Price
+    price: HourlyCost
     promise: Promise
     quota: Quota | None
     spot: bool
@@ -139,11 +139,11 @@ def _as_it_is(rig: Rig, instance: Instance, machines: Sequence[Candidate], now: 
     return (_choice(rig.settings, same[0], instance.spot, price, None, now),)
 
 
-def price_of(candidate: Candidate, *, spot: bool, disk_gib: int) -> Price:
+def price_of(candidate: Candidate, *, spot: bool, disk_gib: int) -> HourlyCost:
     """What *candidate* costs with its disk and address; on spot, what it may rise to as well."""
     beside = rates(candidate.region)
     ceiling = candidate.ceiling.usd_per_hour
-    return Price(
+    return HourlyCost(
         usd_instance_per_hour=candidate.price.usd_per_hour if spot else ceiling,
         usd_instance_most_per_hour=ceiling,
         usd_disk_per_month=beside.disk_usd_per_month(disk_gib),
@@ -152,7 +152,7 @@ def price_of(candidate: Candidate, *, spot: bool, disk_gib: int) -> Price:
 
 
 def _choice(
-    settings: Settings, candidate: Candidate, spot: bool, price: Price, quota: Quota | None, now: datetime
+    settings: Settings, candidate: Candidate, spot: bool, price: HourlyCost, quota: Quota | None, now: datetime
 ) -> Choice:
     promise = budget.promise(price, hours=settings.hours, usd_budget=settings.budget, now=now)
     return Choice(candidate=candidate, price=price, promise=promise, quota=quota, spot=spot)

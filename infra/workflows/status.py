@@ -13,7 +13,7 @@ from infra.aws.instances.console_output import console_text
 from infra.aws.instances.hourly_cost import Disk, disks_of, prices_of
 from infra.aws.instances.instance import Instance, find_all
 from infra.aws.offers.prices import rates
-from infra.budget import Price
+from infra.budget import HourlyCost
 from infra.errors import AwsFailed, NotAllowed
 from infra.guard.safeguard import Safeguard, after_run
 from infra.guard.status import ending_on_console
@@ -54,7 +54,7 @@ def standings_of(rig: Rig, instances: Sequence[Instance]) -> list[Standing]:
     return [_standing(rig, one, disks.get(one.id), prices.get(one.id), now) for one in instances]
 
 
-def _standing(rig: Rig, instance: Instance, disk: Disk | None, price: Price | None, now: datetime) -> Standing:
+def _standing(rig: Rig, instance: Instance, disk: Disk | None, price: HourlyCost | None, now: datetime) -> Standing:
     up, began = instance.state in UP, instance.launched_at
     return Standing(
         instance=instance,
@@ -78,7 +78,7 @@ def _last_words(rig: Rig, instance: Instance) -> str:
     return said
 
 
-def worst_of(instance: Instance, price: Price | None) -> float | None:
+def worst_of(instance: Instance, price: HourlyCost | None) -> float | None:
     """US dollars from its start to its deadline; None where nobody knows the one or the other."""
     if instance.deadline is None or price is None:
         return None

@@ -119,7 +119,7 @@ def test_a_deadline_is_read_or_it_is_named_and_counts_as_passed(text):
         assert f"{DEADLINE_TAG} = {text!r} is no time: it counts as passed" in one.unreadable[0]
     else:
         assert budget.usd_worst(
-            budget.Price(usd_instance_per_hour=1, usd_disk_per_month=0, usd_address_per_hour=0),
+            budget.HourlyCost(usd_instance_per_hour=1, usd_disk_per_month=0, usd_address_per_hour=0),
             started_at=now,
             deadline=one.deadline + timedelta(hours=720),
         )

@@ -18,10 +18,10 @@ import pytest
 
 from infra import budget
 from infra.aws.instances.instance import find
-from infra.aws.offers.instance_types import MachineType
+from infra.aws.offers.instance_types import InstanceType
 from infra.aws.offers.offers import Candidate
-from infra.aws.offers.prices import Price as Listed
-from infra.budget import Price
+from infra.aws.offers.prices import Price
+from infra.budget import HourlyCost
 from infra.errors import ArtifactsMissing, HostUnreachable, JobFailed, NothingToDo, RigError, UserError, WorldError
 from infra.settings import Settings
 from infra.workflows import launch, stop
@@ -158,9 +158,9 @@ def test_the_hours_in_user_data_are_those_of_the_type_that_the_budget_buys_fewes
     now = datetime(2026, 11, 20, tzinfo=timezone.utc)
     choices = []
     for name, usd_per_hour in (("g4dn.xlarge", 0.5), ("g5.48xlarge", 16.0)):
-        listed = Listed(usd_per_hour, "list", now.date())
-        machine = MachineType(name, vcpus=4, memory_gib=16, architectures=("x86_64",))
-        price = Price(usd_instance_per_hour=usd_per_hour, usd_disk_per_month=0, usd_address_per_hour=0)
+        listed = Price(usd_per_hour, "list", now.date())
+        machine = InstanceType(name, vcpus=4, memory_gib=16, architectures=("x86_64",))
+        price = HourlyCost(usd_instance_per_hour=usd_per_hour, usd_disk_per_month=0, usd_address_per_hour=0)
         promise = budget.promise(price, hours=8, usd_budget=8, now=now)
         candidate = Candidate(machine, "us-east-1", listed, listed)
         choices.append(Choice(candidate=candidate, price=price, promise=promise, quota=None, spot=False))

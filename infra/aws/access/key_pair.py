@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from infra.aws.client.errors import code_of
 from infra.aws.client.rollback import Rollback
 from infra.aws.client.session import Session
 from infra.aws.client.tags import filters, own_filters, own_tags, specification
@@ -229,7 +228,7 @@ def import_key_pair(session: Session, name: str, key: LocalKey, rollback: Rollba
                 TagSpecifications=specification(["key-pair"], own_tags(name)),
             )
     except AwsFailed as error:
-        if code_of(error) != "InvalidKeyPair.Duplicate" or not find_key_pair(session, name, key):
+        if error.code != "InvalidKeyPair.Duplicate" or not find_key_pair(session, name, key):
             raise
     return pair
 

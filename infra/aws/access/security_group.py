@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from infra.aws.client.account import Account
-from infra.aws.client.errors import code_of
 from infra.aws.client.rollback import Rollback
 from infra.aws.client.session import Session
 from infra.aws.client.tags import filters, from_tags, own_filters, own_tags, specification
@@ -72,7 +71,7 @@ def ensure_group(account: Account, name: str, seen: Group | None, rollback: Roll
                 TagSpecifications=specification(["security-group"], own_tags(name)),
             )
     except AwsFailed as error:
-        if code_of(error) != "InvalidGroup.Duplicate":
+        if error.code != "InvalidGroup.Duplicate":
             raise
         return _adopt(account, title)
     return Group(made["GroupId"])
@@ -104,9 +103,9 @@ def delete_group(account: Account, name: str, *, wait_s: float = 120.0) -> bool:
             with session.translated(f"delete security group {group.id}"):
                 session.client("ec2").delete_security_group(GroupId=group.id)
         except AwsFailed as error:
-            if code_of(error) == "DependencyViolation" and gone_s < wait_s:
+            if error.code == "DependencyViolation" and gone_s < wait_s:
                 continue
-            if code_of(error) != "InvalidGroup.NotFound":
+            if error.code != "InvalidGroup.NotFound":
                 raise
         return True
     raise AssertionError("the last tick returns or raises")
@@ -133,7 +132,7 @@ def _authorize(session: Session, group: Group, rule: tuple[str, int, int, str]) 
         with session.translated(f"open SSH in security group {group.id}"):
             session.client("ec2").authorize_security_group_ingress(GroupId=group.id, IpPermissions=[_permission(rule)])
     except RigError as error:
-        if code_of(error) != "InvalidPermission.Duplicate":
+        if error.code != "InvalidPermission.Duplicate":
             raise
 
 

@@ -20,7 +20,7 @@ from infra.errors import RigError
 
 if TYPE_CHECKING:
     from infra.aws.client.session import Session
-    from infra.budget import Price
+    from infra.budget import HourlyCost
 
 UP: Final = ("pending", "running", "stopping")
 DAY: Final = timedelta(days=1)
@@ -90,7 +90,7 @@ def instance_costs(session: Session, *, now: datetime | None = None) -> list[Ins
 
 
 def cost_of(
-    instance: Instance, disk: Disk, *, minutes: int | None, price: Price | None, rates: Rates, now: datetime
+    instance: Instance, disk: Disk, *, minutes: int | None, price: HourlyCost | None, rates: Rates, now: datetime
 ) -> InstanceCost:
     """The arithmetic, at the price of what the instance is now. *minutes* None: CloudWatch had no answer."""
     usd_per_hour = price.usd_per_hour if price else 0.0

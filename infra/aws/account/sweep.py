@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from infra.aws.account.resources import KIND_BY_NAME, KINDS, Resource
-from infra.aws.client.errors import code_of
 from infra.aws.client.regions import enabled_regions, in_each
 from infra.errors import RigError
 
@@ -81,7 +80,7 @@ def _remove_one(account: Account, resource: Resource) -> str:
                 kind.remove(session.client(kind.service, region=resource.region), resource.id)
             return ""
         except RigError as error:
-            code, why = code_of(error), error.cause
+            code, why = error.code, error.cause
             if "NotFound" in code:
                 return ""
             if code not in IN_USE:

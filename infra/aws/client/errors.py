@@ -20,7 +20,7 @@ from infra.aws.client.error_messages import (
     Explanation,
 )
 from infra.aws.client.responses import NoAnswer
-from infra.errors import AwsFailed, NotAllowed, RigError
+from infra.errors import NotAllowed, RigError
 
 STRANGER: Final = NoAnswer.__name__  # the code of an answer that is none of AWS's
 
@@ -65,14 +65,6 @@ def from_exception(names: tuple[str, ...], message: str, scene: Scene) -> RigErr
     return _error(_fill(row, message, scene, code=names[0], permission=""), names[0])
 
 
-def code_of(error: RigError) -> str:
-    """AWS's own code behind *error* ("InvalidGroup.Duplicate"), botocore's class name, or nothing."""
-    response = getattr(error.__cause__, "response", None)
-    if response is None:
-        return type(error.__cause__).__name__ if error.__cause__ else ""
-    return str(response.get("Error", {}).get("Code", ""))
-
-
 def status_of(error: RigError) -> int:
     """The HTTP status of AWS's refusal behind *error*; 0 when there was none."""
     response = getattr(error.__cause__, "response", None) or {}
@@ -92,6 +84,6 @@ def _fill(row: Explanation, message: str, scene: Scene, *, code: str, permission
 
 
 def _error(text: Explanation, code: str) -> RigError:
-    if issubclass(text.error, AwsFailed):
-        return text.error(text.cause, text.hint, code=code)
-    return text.error(text.cause, text.hint)
+    error = text.error(text.cause, text.hint)
+    error.code = code
+    return error

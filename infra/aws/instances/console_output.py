@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from infra.aws.client.errors import code_of
 from infra.aws.client.session import Session
 from infra.aws.instances.instance import Instance
 from infra.errors import AwsFailed
@@ -16,6 +15,6 @@ def console_text(session: Session, instance: Instance) -> str:
                 answer = session.client("ec2").get_console_output(InstanceId=instance.id, **question)
             return str(answer.get("Output", ""))
         except AwsFailed as error:
-            if code_of(error) != "UnsupportedOperation" or not question:
+            if error.code != "UnsupportedOperation" or not question:
                 raise
     raise AssertionError("the last question returns or raises")

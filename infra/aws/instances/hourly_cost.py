@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from infra.aws.client.tags import filters
 from infra.aws.offers.instance_types import FILTER_VALUES
 from infra.aws.offers.prices import SpotPrices, on_demand, rates, spot
-from infra.budget import Price
+from infra.budget import HourlyCost
 from infra.errors import RigError
 
 if TYPE_CHECKING:
@@ -29,12 +29,12 @@ class Disk:
     created: datetime
 
 
-def price_of(session: Session, instance: Instance) -> Price | None:
+def price_of(session: Session, instance: Instance) -> HourlyCost | None:
     """None: nobody knows the price of its type."""
     return prices_of(session, [instance], disks_of(session, [instance])).get(instance.id)
 
 
-def prices_of(session: Session, instances: Sequence[Instance], disks: Mapping[str, Disk]) -> dict[str, Price]:
+def prices_of(session: Session, instances: Sequence[Instance], disks: Mapping[str, Disk]) -> dict[str, HourlyCost]:
     """By instance id; absent where nobody knows the price of the type. *disks*: what `disks_of` answered."""
     beside = rates(session.region)
     listed = on_demand(session, (one.type for one in instances), [session.region])
@@ -44,7 +44,7 @@ def prices_of(session: Session, instances: Sequence[Instance], disks: Mapping[st
         ceiling = listed.get((session.region, one.type))
         if ceiling:
             now = offers.get(one.type, {}).get(one.zone, ceiling) if one.spot else ceiling
-            found[one.id] = Price(
+            found[one.id] = HourlyCost(
                 usd_instance_per_hour=now.usd_per_hour,
                 usd_instance_most_per_hour=ceiling.usd_per_hour,
                 usd_disk_per_month=beside.disk_usd_per_month(disks[one.id].gib if one.id in disks else 0),

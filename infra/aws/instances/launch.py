@@ -16,7 +16,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from infra.aws.client.account import Account
-from infra.aws.client.errors import code_of
 from infra.aws.client.rollback import Rollback
 from infra.aws.client.session import Session
 from infra.aws.instances.instance import Instance, list_instances, oldest_alive
@@ -67,7 +66,7 @@ def preflight(session: Session, request: LaunchRequest) -> None:
         with session.translated(f"launch {request.offers[0]}"):
             session.client("ec2").run_instances(**words, DryRun=True)
     except RigError as error:
-        if code_of(error) != "DryRunOperation":
+        if error.code != "DryRunOperation":
             raise
 
 

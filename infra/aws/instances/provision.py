@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 from typing import Final
 
-from infra.aws.client.errors import code_of
 from infra.aws.instances.instance import Instance
 from infra.aws.instances.launch_request import Attempt, LaunchRequest, attempts, client_token, run_instances_words
 from infra.aws.instances.pending_instance import PendingInstance
@@ -28,9 +27,9 @@ def provision(request: LaunchRequest, pending: PendingInstance, *, spent: frozen
             try:
                 return _make_or_adopt(request, attempt, pending, spent)
             except RigError as error:
-                if not isinstance(error, NoCapacity) and code_of(error) not in ELSEWHERE:
+                if not isinstance(error, NoCapacity) and error.code not in ELSEWHERE:
                     raise
-                pending.account.tell(f"{attempt}: {code_of(error)}")
+                pending.account.tell(f"{attempt}: {error.code}")
                 refused.append(error)
         if gone_s < request.wait_s:
             minutes = f"{(request.wait_s - gone_s) / 60:.0f} more minutes"
@@ -49,7 +48,7 @@ def _make_or_adopt(
         try:
             return pending.make(attempt, run_instances_words(request, attempt, token))
         except AwsFailed as error:
-            if code_of(error) != "IdempotentParameterMismatch":
+            if error.code != "IdempotentParameterMismatch":
                 raise
         if earlier := pending.wait_for_earlier():
             return earlier

@@ -8,7 +8,7 @@ from typing import Any, Final, TypeVar
 
 from infra.aws.client.account import Account
 from infra.aws.client.error_messages import BY_CODE
-from infra.aws.client.errors import STRANGER, code_of, status_of
+from infra.aws.client.errors import STRANGER, status_of
 from infra.aws.client.session import Session
 from infra.aws.offers.instance_types import machine_types
 from infra.aws.offers.quota import quota_of
@@ -35,7 +35,7 @@ def passes(error: RigError) -> bool:
 
     A server's error that has no meaning of its own (502 of a gateway) is one; a lack of capacity, 500 too, is not.
     """
-    code = code_of(error)
+    code = error.code
     return code in PASSING or (status_of(error) >= 500 and code not in BY_CODE)
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import Final
 
-from infra.aws.offers.instance_types import Gpu, MachineType
+from infra.aws.offers.instance_types import Gpu, InstanceType
 
 Capability = tuple[int, int]
 
@@ -73,7 +73,7 @@ def shipped_wheel() -> Wheel:
     )
 
 
-def refusal(machine: MachineType, wheel: Wheel) -> str:
+def refusal(machine: InstanceType, wheel: Wheel) -> str:
     """Why *machine* cannot train with *wheel*; empty when it can. A machine without a GPU runs the CPU image."""
     if wheel.machine not in machine.architectures:
         return (
@@ -110,7 +110,7 @@ class Refusal:
 
 
 def refusals(
-    machines: Iterable[MachineType], alternatives: Iterable[MachineType], usd_per_hour: Mapping[str, float]
+    machines: Iterable[InstanceType], alternatives: Iterable[InstanceType], usd_per_hour: Mapping[str, float]
 ) -> list[Refusal]:
     """Which of *machines* the gate holds back, and which of *alternatives* to take instead."""
     wheel = shipped_wheel()
@@ -123,36 +123,36 @@ def refusals(
 
 
 def nearest(
-    wanted: MachineType, among: Iterable[MachineType], usd_per_hour: Mapping[str, float], *, most: int = 3
-) -> list[MachineType]:
+    wanted: InstanceType, among: Iterable[InstanceType], usd_per_hour: Mapping[str, float], *, most: int = 3
+) -> list[InstanceType]:
     """Of *among*, the types closest in number of GPUs, then in memory, then the cheapest; one of each kind of GPU."""
     alike = [machine for machine in among if bool(machine.gpu) == bool(wanted.gpu)]
     alike.sort(key=lambda m: (*_distance(m, wanted), usd_per_hour.get(m.name, math.inf), m.name))
-    kinds: dict[object, MachineType] = {}
+    kinds: dict[object, InstanceType] = {}
     for machine in alike:
         kinds.setdefault((machine.gpu.name, machine.gpu.count) if machine.gpu else machine.name, machine)
     return list(kinds.values())[:most]
 
 
-def _distance(machine: MachineType, wanted: MachineType) -> tuple[float, float]:
+def _distance(machine: InstanceType, wanted: InstanceType) -> tuple[float, float]:
     """How many doublings apart, in GPUs and in memory of one GPU; without GPUs, in vCPUs and memory."""
     (count, memory), (wanted_count, wanted_memory) = _size(machine), _size(wanted)
     return abs(math.log2(count / wanted_count)), abs(math.log2(memory / wanted_memory))
 
 
-def _size(machine: MachineType) -> tuple[float, float]:
+def _size(machine: InstanceType) -> tuple[float, float]:
     if machine.gpu is None:
         return machine.vcpus, machine.memory_gib
     return max(machine.gpu.count, 1), machine.gpu.memory_gib
 
 
-def _list(machines: Sequence[MachineType], usd_per_hour: Mapping[str, float]) -> str:
+def _list(machines: Sequence[InstanceType], usd_per_hour: Mapping[str, float]) -> str:
     if not machines:
         return "nothing like it works in this region; try another one"
     return ", ".join(_offer(machine, usd_per_hour.get(machine.name)) for machine in machines)
 
 
-def _offer(machine: MachineType, usd_per_hour: float | None) -> str:
+def _offer(machine: InstanceType, usd_per_hour: float | None) -> str:
     gpu = [f"{machine.gpu.count} x {machine.gpu.name} {machine.gpu.memory_gib:g} GiB"] if machine.gpu else []
     price = [f"about {usd_per_hour:.4g} USD/h"] if usd_per_hour else []
     return f"{machine.name} ({', '.join(gpu + price)})"

@@ -29,7 +29,7 @@ class Gpu:
 
 
 @dataclass(frozen=True)
-class MachineType:
+class InstanceType:
     """One EC2 instance type in one region. *zones* is empty when nobody asked where it is offered."""
 
     name: str
@@ -46,7 +46,7 @@ class MachineType:
         return f"{self.name} ({gpu}{self.vcpus} vCPU, {self.memory_gib:g} GiB)"
 
 
-def machine_types(session: Session, names: Iterable[str], *, region: str | None = None) -> list[MachineType]:
+def machine_types(session: Session, names: Iterable[str], *, region: str | None = None) -> list[InstanceType]:
     """The types of these *names* ("g*" is a pattern) that the region offers, in the order of the names where given.
 
     A name that does not exist is left out: asked for by filter, AWS does not refuse the whole question because of it.
@@ -90,10 +90,10 @@ def _describe(session: Session, names: list[str], region: str | None) -> Iterato
                 yield from page["InstanceTypes"]
 
 
-def type_of(answer: Mapping[str, Any]) -> MachineType:
+def type_of(answer: Mapping[str, Any]) -> InstanceType:
     """Read one entry of DescribeInstanceTypes."""
     gpus = answer.get("GpuInfo", {}).get("Gpus", [])
-    return MachineType(
+    return InstanceType(
         name=answer["InstanceType"],
         vcpus=answer["VCpuInfo"]["DefaultVCpus"],
         memory_gib=answer["MemoryInfo"]["SizeInMiB"] / 1024,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from infra.aws.client.regions import enabled_regions, in_each
 from infra.aws.offers import prices
 from infra.aws.offers.compatibility import Refusal, refusal, refusals, shipped_wheel
-from infra.aws.offers.instance_types import GPU_FAMILIES, MachineType, machine_types, nearest_names, zones_of
+from infra.aws.offers.instance_types import GPU_FAMILIES, InstanceType, machine_types, nearest_names, zones_of
 from infra.aws.offers.prices import Price, SpotPrices, shipped_prices
 from infra.errors import TypeRefused
 
@@ -32,7 +32,7 @@ class Candidate:
     *price* is what AWS would charge now; *ceiling* is what it can never exceed: on spot, the on-demand price.
     """
 
-    machine: MachineType
+    machine: InstanceType
     region: str
     price: Price
     ceiling: Price
@@ -67,7 +67,7 @@ def _named(session: Session, settings: Settings) -> list[Candidate]:
 
 
 def _refused(
-    session: Session, settings: Settings, found: list[MachineType], listed: Mapping[tuple[str, str], Price]
+    session: Session, settings: Settings, found: list[InstanceType], listed: Mapping[tuple[str, str], Price]
 ) -> list[Refusal]:
     """Everything that is wrong with the named types, so that it is mended in one go."""
     here = {machine.name for machine in found}
@@ -89,7 +89,7 @@ def _not_spot(name: str) -> Refusal:
     return Refusal(name, f"AWS does not offer {name} as spot", f"{name} on demand (SPOT=0)")
 
 
-def _gated(session: Session, found: list[MachineType]) -> list[Refusal]:
+def _gated(session: Session, found: list[InstanceType]) -> list[Refusal]:
     wheel = shipped_wheel()
     if not any(refusal(machine, wheel) for machine in found):
         return []
@@ -133,7 +133,7 @@ def _cheapest(session: Session, settings: Settings, regions: Sequence[str], *, t
     return _zoned(session, best)
 
 
-def _shortlist(fitting: Mapping[str, Sequence[MachineType]]) -> list[str]:
+def _shortlist(fitting: Mapping[str, Sequence[InstanceType]]) -> list[str]:
     names = {machine.name for machines in fitting.values() for machine in machines}
     return sorted(names, key=_shipped_usd)[:SHORTLIST]
 
@@ -142,7 +142,7 @@ def _spot_offers(session: Session, names: Sequence[str], regions: Sequence[str])
     return in_each(regions, lambda region: prices.spot(session, names, region=region)).said
 
 
-def _fitting(session: Session, settings: Settings, region: str) -> list[MachineType]:
+def _fitting(session: Session, settings: Settings, region: str) -> list[InstanceType]:
     wheel = shipped_wheel()
     return [
         machine
@@ -173,7 +173,7 @@ def _zoned(session: Session, best: list[Candidate]) -> list[Candidate]:
     ]
 
 
-def _candidate(machine: MachineType, region: str, ceiling: Price, offers: SpotPrices) -> Candidate:
+def _candidate(machine: InstanceType, region: str, ceiling: Price, offers: SpotPrices) -> Candidate:
     spot = offers.get(machine.name)
     if not spot:
         return Candidate(machine, region, price=ceiling, ceiling=ceiling)

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from infra.aws.offers.instance_types import MachineType, machine_types
+from infra.aws.offers.instance_types import InstanceType, machine_types
 from infra.errors import AwsFailed, QuotaTooSmall, RigError
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def family_of(machine_type: str) -> Family | None:
     return next((family for family in FAMILIES if letters and letters[0] in family.letters), None)
 
 
-def quota_of(session: Session, machine: MachineType, *, spot: bool, region: str | None = None) -> Quota | None:
+def quota_of(session: Session, machine: InstanceType, *, spot: bool, region: str | None = None) -> Quota | None:
     """The quota a launch of *machine* counts against; None when the kit knows none for this family.
 
     Both halves are asked side by side, and either may stay unknown: not being allowed to look forbids no launch.

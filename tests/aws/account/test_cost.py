@@ -8,13 +8,13 @@ from infra.aws.account.cost import COUNTED, THIS_START, UNKNOWN, Disk, RunCost, 
 from infra.aws.client.tags import own_tags, specification
 from infra.aws.instances.instance import Instance
 from infra.aws.offers.prices import rates
-from infra.budget import Price
+from infra.budget import HourlyCost
 from tests.aws.pretend_account import DLAMI
 from tests.aws.responses import ok
 
 NOW = datetime(2026, 11, 20, 16, 0, tzinfo=timezone.utc)
 CREATED = NOW - timedelta(hours=730)
-HALF_A_DOLLAR = Price(usd_instance_per_hour=0.5, usd_disk_per_month=0.0, usd_address_per_hour=0.0)
+HALF_A_DOLLAR = HourlyCost(usd_instance_per_hour=0.5, usd_disk_per_month=0.0, usd_address_per_hour=0.0)
 DISK = Disk(gib=100, created=CREATED)
 
 

@@ -6,7 +6,6 @@ import botocore.exceptions
 import pytest
 
 from infra.aws.client.error_messages import BY_CODE, BY_EXCEPTION
-from infra.aws.client.errors import code_of
 from infra.aws.client.session import Session
 from infra.errors import (
     AwsFailed,
@@ -292,7 +291,7 @@ def test_each_error_code_has_its_message_and_exit_code(session, code):
 
     assert str(error) == text
     assert (type(error), error.exit_code) == (kind, 2 if issubclass(kind, UserError) else 1)
-    assert code_of(error) == code
+    assert error.code == code
 
 
 @pytest.mark.parametrize(("raised", "kind", "text"), EXCEPTIONS, ids=lambda value: type(value).__name__)

@@ -30,7 +30,6 @@ from infra.aws.account.doctor import examine
 from infra.aws.account.teardown import end_rig
 from infra.aws.autostop import safeguards
 from infra.aws.client.account import Account
-from infra.aws.client.errors import code_of
 from infra.aws.client.polling import Clock
 from infra.aws.client.response_schema import READ
 from infra.aws.client.responses import NoAnswer, require
@@ -369,7 +368,7 @@ def test_a_refusal_of_a_strange_form_is_a_sentence_too(aws: Session, line: Line)
     with pytest.raises(AwsFailed) as raised:
         find(aws, NAME)
 
-    assert code_of(raised.value) == "NoAnswer"
+    assert raised.value.code == "NoAnswer"
 
 
 def test_after_some_silence_it_is_said_what_is_waited_for_and_once_for_all_threads() -> None:

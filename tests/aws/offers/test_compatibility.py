@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.aws.offers.compatibility import OLDEST_DRIVEN, Gpu, MachineType, Wheel, refusal, refusals, shipped_wheel
+from infra.aws.offers.compatibility import OLDEST_DRIVEN, Gpu, InstanceType, Wheel, refusal, refusals, shipped_wheel
 from infra.aws.offers.instance_types import GPU_FAMILIES, machine_types
 from infra.aws.offers.offers import usd_by_name
 from infra.aws.offers.prices import shipped_prices
@@ -73,7 +73,7 @@ def test_a_refusal_says_which_part_does_not_fit(aws, name, reason):
     ],
 )
 def test_other_makers_and_unknown_gpus_are_refused(gpu, reason):
-    assert refusal(MachineType("x.large", 4, 16, ("x86_64",), gpu=gpu), shipped_wheel()) == reason
+    assert refusal(InstanceType("x.large", 4, 16, ("x86_64",), gpu=gpu), shipped_wheel()) == reason
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_machine_code_runs_within_its_major_number_and_never_on_an_older_device(
 def test_a_new_wheel_moves_the_gate_by_its_record_alone(device):
     """A wheel with code for Hopper passes H100; PTX passes whatever comes later."""
     hopper, ptx = Wheel("w", "2", "x86_64", ((9, 0),), ()), Wheel("w", "3", "x86_64", (), ((7, 5),))
-    p5 = MachineType("p5.48xlarge", 192, 2048, ("x86_64",), gpu=Gpu("H100", "NVIDIA", 8, 80))
+    p5 = InstanceType("p5.48xlarge", 192, 2048, ("x86_64",), gpu=Gpu("H100", "NVIDIA", 8, 80))
 
     assert refusal(p5, hopper) == refusal(p5, ptx) == ""
     assert ptx.has_code_for(device) == (device >= OLDEST_DRIVEN)

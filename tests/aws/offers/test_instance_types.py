@@ -1,17 +1,17 @@
-from infra.aws.offers.instance_types import Gpu, MachineType, machine_types, nearest_names, zones_of
+from infra.aws.offers.instance_types import Gpu, InstanceType, machine_types, nearest_names, zones_of
 
 
 def test_what_a_type_holds_is_read_from_aws(aws):
     g4dn, t3 = machine_types(aws, ["g4dn.xlarge", "t3.micro"])
 
-    assert g4dn == MachineType(
+    assert g4dn == InstanceType(
         name="g4dn.xlarge",
         vcpus=4,
         memory_gib=16,
         architectures=("x86_64",),
         gpu=Gpu("T4", "NVIDIA", count=1, memory_gib=16),
     )
-    assert t3 == MachineType(name="t3.micro", vcpus=2, memory_gib=1, architectures=("x86_64",))
+    assert t3 == InstanceType(name="t3.micro", vcpus=2, memory_gib=1, architectures=("x86_64",))
 
 
 def test_types_come_in_the_order_they_were_asked_for(aws):
