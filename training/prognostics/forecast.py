@@ -21,7 +21,15 @@ from training.errors import BadData
 from training.prognostics.balance import Balance, count_balance, refuse_one_sided
 from training.prognostics.log_schema import Columns
 from training.prognostics.memory import fits_memory, usable_bytes
-from training.prognostics.metrics import brier, calibration_error, capped_rmse, nasa_score, probability, reliability
+from training.prognostics.metrics import (
+    brier,
+    calibration_error,
+    capped_rmse,
+    nasa_score,
+    probability,
+    reliability,
+    rmse,
+)
 from training.prognostics.preparation import Preparation
 from training.prognostics.scaling import Scaling, fit_scaling
 from training.prognostics.suspects import refuse_short_reach
@@ -232,6 +240,7 @@ def last_row_scores(outputs: Array, y: Array) -> Scores:
     life, remaining, cap = outputs[last, LIFE], y[last, REMAINING], float(y[0, CAP])
     return {
         "rmse": capped_rmse(life, remaining, cap=cap),
+        "rmse_uncapped_truth": rmse(np.clip(life, 0.0, cap), remaining),
         "nasa_score": nasa_score(life, remaining, cap=cap),
         "brier": brier(probability(outputs[last, LOG_ODDS]), y[last, FAILS]),
     }

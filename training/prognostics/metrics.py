@@ -28,8 +28,11 @@ def probability(log_odds: Array) -> Array:
 
 def capped_rmse(predicted: Array, true: Array, *, cap: float) -> float:
     """Root mean square error with both sides capped at *cap*: far from failure nothing in the log can tell more."""
-    error = np.clip(predicted, 0.0, cap) - np.minimum(true, cap)
-    return float(np.sqrt(np.mean(np.square(error, dtype=np.float64))))
+    return rmse(np.clip(predicted, 0.0, cap), np.minimum(true, cap))
+
+
+def rmse(predicted: Array, true: Array) -> float:
+    return float(np.sqrt(np.mean(np.square(predicted - true, dtype=np.float64))))
 
 
 def nasa_score(predicted: Array, true: Array, *, cap: float) -> float:
