@@ -1,16 +1,16 @@
-# Everything a person types, as `make WORD`. No logic lives here: each word is one call, `make launch SPOT=1 HOURS=4` runs
+# Everything you type, as `make COMMAND`. No logic lives here: each command is one call, `make launch SPOT=1 HOURS=4` runs
 # `.venv/bin/rig launch --spot='1' --hours='4'`, and `rig` explains what it does not understand.
 # Works with GNU make 3.81, which macOS ships.
 
 .DEFAULT_GOAL := help
 
-# The verbs of `rig`; what each does stands beside its name further down.
-rig_verbs := demo doctor plan launch train logs watch pull runs compare cancel status extend stop start terminate \
+# The commands of `rig`; what each does stands beside its name further down.
+rig_commands := demo doctor plan launch train logs watch pull runs compare cancel status extend stop start terminate \
              ssh ssh-config port notebook board image bake cost sweep settings rehearsal iam-policy setup-guard \
              lesson lesson-check lesson-solution cards quiz
 
 .PHONY: help set-up extra-ford extra-parquet extra-notebook test test-all check acceptance lock clean remote here \
-        $(rig_verbs)
+        $(rig_commands)
 
 # --- How TYPE=g5.xlarge becomes --type='g5.xlarge' -------------------------------------------------------------------
 # Only what stands on the command line counts: a TYPE in the shell's environment is somebody else's.
@@ -24,15 +24,15 @@ unexport $(rig_given)
 MAKEOVERRIDES =
 # A shell that sets it keeps no compiled modules: each `rig` would compile 600 of them again, for half a second.
 unexport PYTHONDONTWRITEBYTECODE
-# `make train remote`, `make notebook here`: the second word tells the first one where.
+# `make train remote`, `make notebook here`: the argument says where.
 rig_place = $(if $(filter train,$@),$(filter remote,$(MAKECMDGOALS)))$(if $(filter notebook,$@),$(filter here,$(MAKECMDGOALS)))
 
-$(rig_verbs): .venv/.ready
+$(rig_commands): .venv/.ready
 	@GLUON_RIG_CALLED_BY=make .venv/bin/rig $@ $(rig_place) $(rig_options)
 
-# A slip, such as `make lanch`: rig knows the nearest word.
+# A slip, such as `make lanch`: rig knows the nearest command.
 .DEFAULT:
-	@test -x .venv/bin/rig || { echo 'There is no `make $@`; `make` alone lists all words.' >&2; exit 2; }
+	@test -x .venv/bin/rig || { echo 'There is no `make $@`; `make` alone lists all commands.' >&2; exit 2; }
 	@GLUON_RIG_CALLED_BY=make .venv/bin/rig $@
 
 # --- What `make` alone prints ----------------------------------------------------------------------------------------
@@ -40,7 +40,7 @@ help: ## this list
 	@scripts/list-targets Makefile
 
 demo: ## the whole story on this computer, no AWS account needed: launch, train, results home, stop
-doctor: ## what is missing before the first launch, and how to mend it
+doctor: ## what is missing before the first launch, and how to fix it
 plan: ## what `launch` would do and the most it can cost; changes nothing
 launch: ## rent an instance and make it ready: TYPE=g4dn.xlarge HOURS=8 BUDGET=5 SPOT=1
 train: ## train JOB=lenet on this CPU; `make train remote JOB=lenet` on the instance; SCRIPT=mine.py ARGS="-n 3"
@@ -49,8 +49,8 @@ watch: ## live view of a run: step, loss, samples per second, GPU use, money
 pull: ## fetch a run's results, also while it trains
 runs: ## the runs on the instance and at home
 cancel: ## end a run: RUN=name
-status: ## every rig in the region: state, cost so far, when each guard stops it
-extend: ## move every guard's deadline: BY=2h
+status: ## every rig in the region: state, cost so far, when each safeguard stops it
+extend: ## move the deadline of every safeguard: BY=2h
 stop: ## stop the instance; the disk stays, and what it costs is said
 start: ## start a stopped instance
 terminate: ## delete the instance and its disk

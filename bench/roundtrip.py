@@ -152,7 +152,7 @@ def our_trip(target: Target, code: Path, home: Path, name: str, wanted: str) -> 
 
 
 def plain_trip(target: Target, code: Path, home: Path, name: str, wanted: str) -> None:
-    """What a person would type: five lines, each a connection of its own, and the container removed at last."""
+    """What a user would type: five lines, each a connection of its own, and the container removed at last."""
     alone = [*command_lines.ssh_options(target), "-S", "none"]
     there = f"plain/{name}"
     rsync = ["rsync", "--archive", "--rsh", shlex.join(["ssh", *alone])]

@@ -20,8 +20,8 @@ from infra.settings import MOST_HOURS
 SHORTEST_MONTH_H: Final = 28 * 24
 # Linux instances are billed by the second, but at least a minute at each start. https://aws.amazon.com/ec2/pricing/
 MINIMUM_BILLED_S: Final = 60
-# From the deadline until the meter stands still at the latest: ring 3 fires ten minutes after it, to the minute, and
-# EC2 takes a moment to act.
+# From the deadline until the meter stands still at the latest: safeguard 3 fires ten minutes after it, to the minute,
+# and EC2 takes a moment to act.
 WINDING_DOWN_S: Final = 12 * 60
 LEAST_USEFUL_S: Final = 3 * 60  # a launch needs about that until a job can start; as `hours` demands
 

@@ -1,10 +1,11 @@
-"""Where words to the person go: progress to stderr, the product to stdout. The one door for all that is printed.
+"""Where words to the user go: progress to stderr, the product to stdout. The one door for all that is printed.
 
 Much of it was written by others: logs, names, tags, AWS's messages, the texts of errors. A terminal obeys what it is
 sent: it would put text on the clipboard (OSC 52), hide lines, or show a name backwards. So nothing of that passes.
 What a terminal understands: https://invisible-island.net/xterm/ctlseqs/ctlseqs.html (7-bit and 8-bit forms).
 
-Printing never raises: a reader who has gone must not keep the rest of a verb, such as the end of a bill, from its turn.
+Printing never raises: a reader who has gone must not keep the rest of a command, such as the end of a bill, from its
+turn.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ def ask(question: str) -> None:
 
 
 def deliver(text: str) -> None:
-    """Print the product of a verb."""
+    """Print the product of a command."""
     _write("stdout", plain(text))
 
 

@@ -2,7 +2,7 @@
 
 RigError                exit 1
 ├── NothingToDo         exit 0   the wish is already granted
-├── UserError           exit 2   the person can mend it: settings, credentials, quota
+├── UserError           exit 2   the user can fix it: settings, credentials, quota
 │   ├── BadSettings
 │   ├── NoCredentials
 │   ├── NotAllowed               an IAM permission is missing

@@ -30,7 +30,7 @@ RUNS_DIR: Final = "rig/runs"  # one work folder per run
 DATA_DIR: Final = "rig/data"
 FETCHED_DIR: Final = "rig/fetched"  # a folder per run, and in it one named after the part that is home
 STARTING_DIR: Final = "rig/starting"  # an empty folder per run that somebody is about to start
-VISITED_DIR: Final = "rig/visited"  # there since a person was led to a shell here
+VISITED_DIR: Final = "rig/visited"  # there since a user was led to a shell here
 NOTEBOOKS_DIR: Final = "rig/notebooks"  # what Jupyter writes
 
 # Files of a work folder that the kit's own training leaves, named as in training/workdir/names.py. Any program may

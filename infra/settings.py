@@ -1,4 +1,4 @@
-"""What the person wants: one frozen value, read once, checked whole.
+"""What the user wants: one frozen value, read once, checked whole.
 
 Precedence: command-line option > environment `RIG_*` > `rig.toml` > default. Every wrong value and every unknown name
 is reported together, with the nearest right name, before anything is asked of AWS. AWS credentials are not settings:

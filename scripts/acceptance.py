@@ -3,7 +3,7 @@
     make acceptance                                    the plan and its price; nothing is launched
     .venv/bin/python scripts/acceptance.py --yes-spend   the same, then asks, runs the story, and writes a report
 
-It types `rig` verbs as a person would, for a rig of its own named "acceptance", and terminates it before and after,
+It types `rig` commands as a user would, for a rig of its own named "acceptance", and terminates it before and after,
 whatever happens in between. RIG_TYPE, RIG_REGION and RIG_PROFILE choose machine, region and profile, as always;
 RIG_CLOUD=rehearsal tries this script itself without an account.
 """
@@ -21,7 +21,7 @@ from typing import TextIO
 RIG = str(Path(sys.executable).with_name("rig"))
 NAME = "acceptance"
 CLEAN = ("terminate", "--lose-results")
-# A deadline of six minutes, and the ten of ring 3 with a margin.
+# A deadline of six minutes, and the ten of safeguard 3 with a margin.
 SHORT_HOURS, SWITCHED_OFF_WITHIN_S = "0.1", 20 * 60
 
 STORY: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -29,7 +29,7 @@ STORY: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("AWS would permit it", ("launch", "--dry-run", "--hours", "1")),
     ("a fresh machine becomes ready", ("launch", "--yes", "--hours", "1")),
     ("launching again finds it", ("launch", "--yes", "--hours", "1")),
-    ("which guards are armed", ("status",)),
+    ("which safeguards are armed", ("status",)),
     ("what the machine has", ("train", "remote", "--cmd", "nvidia-smi || lscpu", "--after", "keep")),
     ("one epoch, results home", ("train", "remote", "--job", "lenet", "--args", "num_epochs=1", "--after", "keep")),
     ("every guard moves", ("extend", "--yes", "--by", "10m")),
@@ -39,7 +39,7 @@ STORY: tuple[tuple[str, tuple[str, ...]], ...] = (
 
 
 class Report:
-    """Says every line twice: to the person and to the file."""
+    """Says every line twice: to the user and to the file."""
 
     def __init__(self, file: TextIO) -> None:
         self.file = file
@@ -89,15 +89,15 @@ def cleanly(report: Report, rig: str, sleep: Callable[[float], None]) -> list[st
 
 def story(report: Report, rig: str, sleep: Callable[[float], None]) -> list[str]:
     """Each step rests on the one before, so the first failure ends it."""
-    for title, verb in STORY:
-        failed = run(report, rig, title, verb)
+    for title, command in STORY:
+        failed = run(report, rig, title, command)
         if failed:
             return failed
     return switched_off(report, rig, sleep)
 
 
 def switched_off(report: Report, rig: str, sleep: Callable[[float], None]) -> list[str]:
-    """Nobody stops the machine now: its guards have to."""
+    """Nobody stops the machine now: its safeguards have to."""
     title = "a guard switches it off"
     report.say(f"\n== {title}")
     for waited_s in range(0, SWITCHED_OFF_WITHIN_S, 30):
@@ -119,20 +119,20 @@ def left_behind(report: Report, rig: str, before: set[str]) -> list[str]:
     return [title] if left else []
 
 
-def asked(rig: str, verb: str) -> list[dict[str, str]]:
-    """What `rig VERB --json` answers."""
-    done = subprocess.run([rig, verb, "--json"], stdout=subprocess.PIPE, text=True, check=True)
+def asked(rig: str, command: str) -> list[dict[str, str]]:
+    """What `rig COMMAND --json` answers."""
+    done = subprocess.run([rig, command, "--json"], stdout=subprocess.PIPE, text=True, check=True)
     answer = json.loads(done.stdout)
     things: list[dict[str, str]] = answer["things"] if isinstance(answer, dict) else answer
     return things
 
 
-def run(report: Report, rig: str, title: str, verb: tuple[str, ...]) -> list[str]:
-    """Run one verb, passing its output on line by line. Answers its title if it failed."""
-    report.say(f"\n== {title}\n$ rig {' '.join(verb)} --name {NAME}")
+def run(report: Report, rig: str, title: str, command: tuple[str, ...]) -> list[str]:
+    """Run one command, passing its output on line by line. Answers its title if it failed."""
+    report.say(f"\n== {title}\n$ rig {' '.join(command)} --name {NAME}")
     began = time.monotonic()
     with subprocess.Popen(
-        [rig, *verb, "--name", NAME], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        [rig, *command, "--name", NAME], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as child:
         assert child.stdout is not None
         for line in child.stdout:

@@ -18,7 +18,7 @@ from hypothesis import strategies as some
 
 from infra import cli, console
 from infra.aws.client import session as aws_session
-from infra.cli.commands import VERBS
+from infra.cli.commands import COMMANDS
 from infra.settings import Settings
 
 CASES = int(os.environ.get("RIG_TEST_CASES", "150"))
@@ -42,11 +42,11 @@ OPTIONS = sorted({f.name.replace("_", "-") for f in fields(Settings)})
 
 @some.composite
 def command_lines(draw: some.DrawFn) -> list[str]:
-    """A verb with values for its own words and options, and with some setting; now and then any words at all."""
-    name = draw(some.one_of(some.sampled_from(sorted(VERBS)), VALUES))
-    verb = VERBS.get(name)
-    own = [option.name for option in verb.options] if verb else []
-    words = [name, *(draw(VALUES) for _ in verb.words if draw(some.booleans()))] if verb else [name]
+    """A command with values for its own words and options, and with some setting; now and then any words at all."""
+    name = draw(some.one_of(some.sampled_from(sorted(COMMANDS)), VALUES))
+    command = COMMANDS.get(name)
+    own = [option.name for option in command.options] if command else []
+    words = [name, *(draw(VALUES) for _ in command.arguments if draw(some.booleans()))] if command else [name]
     for option in draw(some.lists(some.sampled_from([*own * 5, *OPTIONS]), max_size=2)):
         value = draw(VALUES)
         words += draw(some.sampled_from([["--" + option], ["--" + option, value], [f"--{option}={value}"]]))

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from infra import settings
-from infra.cli.commands import VERBS
+from infra.cli.commands import COMMANDS
 from infra.settings import Settings
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -20,7 +20,7 @@ README = (PROJECT / "README.md").read_text()
 
 
 def test_the_example_of_rig_toml_is_what_the_code_says() -> None:
-    """Mend it with: .venv/bin/rig settings --example > rig.toml.example"""
+    """Fix it with: .venv/bin/rig settings --example > rig.toml.example"""
     assert (PROJECT / "rig.toml.example").read_text() == settings.example()
 
 
@@ -34,12 +34,12 @@ def test_the_example_of_rig_toml_with_every_line_made_active_gives_the_defaults(
     assert settings.load({}, environ={}, remembered=tomllib.loads(active)) == Settings()
 
 
-def test_every_verb_is_a_word_of_make_and_every_word_of_make_is_a_verb() -> None:
+def test_rig_and_make_have_the_same_commands() -> None:
     makefile = (PROJECT / "Makefile").read_text()
-    listed = re.search(r"rig_verbs := ((?:.*\\\n)*.*)", makefile)
+    listed = re.search(r"rig_commands := ((?:.*\\\n)*.*)", makefile)
     assert listed
 
-    assert set(listed[1].replace("\\\n", " ").split()) == set(VERBS)
+    assert set(listed[1].replace("\\\n", " ").split()) == set(COMMANDS)
 
 
 def test_the_readme_names_every_top_level_place() -> None:
@@ -53,19 +53,19 @@ def test_the_readme_names_every_top_level_place() -> None:
 @pytest.mark.parametrize(
     "document", ["README.md", *sorted(str(p.relative_to(PROJECT)) for p in PROJECT.glob("docs/*.md"))]
 )
-def test_every_option_and_verb_that_a_document_names_exists(document: str) -> None:
+def test_every_option_and_command_that_a_document_names_exists(document: str) -> None:
     text = (PROJECT / document).read_text()
     known = set(settings.Settings.__dataclass_fields__) | {
-        option.name.replace("-", "_") for verb in VERBS.values() for option in verb.options
+        option.name.replace("-", "_") for command in COMMANDS.values() for option in command.options
     }
-    verbs = set(re.findall(r"`(?:\.venv/bin/)?rig ([a-z][a-z-]+)", text))
+    commands = set(re.findall(r"`(?:\.venv/bin/)?rig ([a-z][a-z-]+)", text))
     variables = {
         name.lower()
         for line in re.findall(r"make [a-z-]+(?: [a-z-]+)*((?: [A-Z_]+=(?:\"[^\"]*\"|[^\s`]+))+)", text)
         for name in re.findall(r" ([A-Z_]+)=", line)
     }
 
-    assert verbs - set(VERBS) == set()
+    assert commands - set(COMMANDS) == set()
     assert variables - known - {"tests", "python", "upgrade"} == set()
 
 

@@ -1,4 +1,4 @@
-"""The one door to MXNet 1.9.1: mends what newer NumPy and Python took away, tunes the process, then imports it.
+"""The one door to MXNet 1.9.1: fixes what newer NumPy and Python took away, tunes the process, then imports it.
 
 MXNet 1.9.1 was written for NumPy 1.x and Python with distutils; with the names of `mxnet_hook` it runs on NumPy 1.23 to
 2.x and Python 3.10 to 3.13. On the CPU the process environment decides a factor of two, and it is read once, when the
@@ -55,7 +55,7 @@ def _container_limit() -> int:
 
 
 def tune(environ: MutableMapping[str, str]) -> str:
-    """Set what MXNet and OpenMP read at load time, where the person has not; return a sentence that says it."""
+    """Set what MXNet and OpenMP read at load time, where the user has not; return a sentence that says it."""
     wanted = {
         "OMP_NUM_THREADS": str(physical_cores()),
         # Set, it would overrule the policy.

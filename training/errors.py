@@ -1,7 +1,7 @@
 """Every error a run can end with. Each says the cause, names the thing, and gives the next step.
 
 TrainingError           exit 1   the world failed: disk full, loss not finite
-├── BadInput            exit 2   the person can mend it: a key, a data set, a work folder
+├── BadInput            exit 2   the user can fix it: a key, a data set, a work folder
 │   ├── BadData
 │   └── BadCheckpoint            damaged, foreign, or of another configuration
 ├── NonFiniteLoss

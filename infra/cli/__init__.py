@@ -18,7 +18,7 @@ from infra.text import read_text
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one verb. 0 done or nothing to do, 1 the world failed, 2 the person can mend it, 130 interrupted."""
+    """Run one command. 0 done or nothing to do, 1 the world failed, 2 the user can fix it, 130 interrupted."""
     open_standard_streams()
     _leave_out_empty(os.environ)
     conceal_environment(os.environ)
@@ -33,20 +33,20 @@ def _leave_out_empty(environ: MutableMapping[str, str]) -> None:
 
 
 def _run(words: list[str]) -> int:
-    from infra.cli.commands import VERBS
+    from infra.cli.commands import COMMANDS
     from infra.cli.hints import theirs
 
     settings = None
     try:
         if not words or words[0] in ("-h", "--help", "help"):
-            deliver(render.overview(VERBS))
+            deliver(render.overview(COMMANDS))
             return 0
         if words[0] == "--version":
             deliver(f"gluon-rig {version()}")
             return 0
-        request = parse(words, VERBS)
+        request = parse(words, COMMANDS)
         settings = _settings(request)
-        return request.verb.run(request.options, settings)
+        return request.command.run(request.options, settings)
     except RigError as error:
         tell(theirs(render.error(error), settings))
         return error.exit_code
@@ -56,7 +56,7 @@ def _run(words: list[str]) -> int:
     except OSError as error:  # a folder in a file's place, a full disk, a program that is not there: no fault of ours
         tell(theirs(render.error(_refused(error, words)), settings))
         return 1
-    except Exception:  # noqa: BLE001 - a fault of ours: a person gets a sentence, and whoever mends it gets the traceback
+    except Exception:  # noqa: BLE001 - a fault of ours: a user gets a sentence, and whoever fixes it gets the traceback
         tell(theirs(render.error(_crashed(words)), settings))
         return 1
 

@@ -1,4 +1,4 @@
-"""The verbs about money and permission: doctor, cost, sweep, iam-policy, setup-guard."""
+"""The commands about money and permission: doctor, cost, sweep, iam-policy, setup-guard."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def doctor(options: Namespace, settings: Settings) -> int:
-    """0 when nothing stands in the way of a launch, else 2: each failing line says how to mend it."""
+    """0 when nothing stands in the way of a launch, else 2: each failing line says how to fix it."""
     from infra.aws.account.doctor import check_key, checked, examine
 
     rig = open_rig(settings)
@@ -102,10 +102,10 @@ def setup_guard(options: Namespace, settings: Settings) -> int:
     session = open_rig(settings).session
     if options.remove:
         schedule.remove_role(session)
-        deliver("The role of ring 3 is gone; launches from now on are held by rings 1 and 2.")
+        deliver("The role of safeguard 3 is gone; launches from now on are held by safeguards 1 and 2.")
         return 0
     role = schedule.setup_guard(session)
-    tell(f"The role of ring 3 {'is made' if role.created else 'was there and is as it should be'}: {role.arn}")
+    tell(f"The role of safeguard 3 {'is made' if role.created else 'was there and is as it should be'}: {role.arn}")
     tell("Who may use it, and what it may do:")
     _print_json({"trust": role.trust, "permissions": role.permissions})
     _hold_what_runs(session, settings)

@@ -1,6 +1,6 @@
-"""Turns a command line into a verb, its options, and the settings given with it.
+"""Parse a command line into a command, its options, and the settings given with it.
 
-One parser is built, that of the verb that was typed: `rig --help` and every start stay quick.
+One parser is built, that of the command that was typed: `rig --help` and every start stay quick.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from infra.settings import Settings, option_name
 
 @dataclass(frozen=True, kw_only=True)
 class Option:
-    """An option of one verb alone (a setting belongs to all). A *flag* takes 1 or 0, or nothing, which means 1."""
+    """An option of one command alone (a setting belongs to all). A *flag* takes 1 or 0, or nothing, which means 1."""
 
     name: str
     help: str
@@ -28,10 +28,10 @@ class Option:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Verb:
-    """*settings*: those its --help shows; it takes the others too. *words*: names of its positional arguments.
+class Command:
+    """*settings*: those its --help shows; it takes the others too. *arguments*: its positional arguments.
 
-    *rest_after*: the word behind which everything is for the verb itself to read, options too."""
+    *rest_after*: the argument behind which everything is for the command itself to read, options too."""
 
     name: str
     help: str
@@ -39,7 +39,7 @@ class Verb:
     group: str
     options: tuple[Option, ...] = ()
     settings: tuple[str, ...] = ()
-    words: tuple[Option, ...] = ()
+    arguments: tuple[Option, ...] = ()
     rest_after: str = ""
     epilog: str = ""
 
@@ -48,25 +48,25 @@ class Verb:
 class Request:
     """What was typed, taken apart. *foreign*: options nobody knows, for one message with all that is wrong."""
 
-    verb: Verb
+    command: Command
     options: argparse.Namespace
     settings: Mapping[str, str]
     foreign: Mapping[str, str] = field(default_factory=dict)
 
 
-def parse(argv: Sequence[str], verbs: Mapping[str, Verb]) -> Request:
-    """Raises UserError for an unknown verb; prints help and raises SystemExit(0) for --help."""
-    verb = _verb(argv[0], verbs)
-    parser = _parser(verb)
+def parse(argv: Sequence[str], commands: Mapping[str, Command]) -> Request:
+    """Raises UserError for an unknown command; prints help and raises SystemExit(0) for --help."""
+    command = _command(argv[0], commands)
+    parser = _parser(command)
     # `make launch HELP=1` arrives as --help=1, and argparse's own --help takes no value.
-    own, further = _split_behind(verb.rest_after, argv[1:])
+    own, further = _split_behind(command.rest_after, argv[1:])
     given, rest = parser.parse_known_args(["--help" if word == "--help=1" else _kept(word) for word in own])
     given.rest = further
     for name, value in vars(given).items():
         setattr(given, name, _as_typed(value))
     settings = {f.name: getattr(given, f"setting_{f.name}") for f in fields(Settings)}
     return Request(
-        verb=verb,
+        command=command,
         options=given,
         settings={name: text for name, text in settings.items() if text is not None},
         foreign=_foreign(rest),
@@ -91,12 +91,12 @@ def _as_typed(value: Any) -> Any:
     return value.replace(_TWO_DASHES, "--") if isinstance(value, str) else value
 
 
-def _verb(name: str, verbs: Mapping[str, Verb]) -> Verb:
-    if name in verbs:
-        return verbs[name]
-    near = difflib.get_close_matches(name, verbs, n=1)
+def _command(name: str, commands: Mapping[str, Command]) -> Command:
+    if name in commands:
+        return commands[name]
+    near = difflib.get_close_matches(name, commands, n=1)
     guess = f"did you mean `rig {near[0]}`?\n" if near else ""
-    raise UserError(f"There is no verb {name!r}.", f"{guess}`rig --help` or `make` alone lists all verbs")
+    raise UserError(f"There is no command {name!r}.", f"{guess}`rig --help` or `make` alone lists all commands")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -107,21 +107,21 @@ class _Parser(argparse.ArgumentParser):
         raise UserError(f"{self.prog}: {_as_typed(message)}", f"`{self.prog} --help` shows what it takes")
 
 
-def _parser(verb: Verb) -> _Parser:
+def _parser(command: Command) -> _Parser:
     parser = _Parser(
-        prog=f"rig {verb.name}",
-        description=verb.help,
-        epilog=verb.epilog,
+        prog=f"rig {command.name}",
+        description=command.help,
+        epilog=command.epilog,
         allow_abbrev=False,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    for word in verb.words:
-        parser.add_argument(word.name, help=word.help, nargs="?", default=word.default, choices=word.choices)
-    for option in verb.options:
+    for one in command.arguments:
+        parser.add_argument(one.name, help=one.help, nargs="?", default=one.default, choices=one.choices)
+    for option in command.options:
         _add_option(parser, option)
     group = parser.add_argument_group("settings", "also from the environment (RIG_NAME=...) and from rig.toml")
     for f in fields(Settings):
-        shown = f.name in verb.settings
+        shown = f.name in command.settings
         flag = f.default is False
         group.add_argument(
             option_name(f.name),
@@ -163,5 +163,5 @@ def _foreign(rest: Sequence[str]) -> dict[str, str]:
         if name.startswith("--"):
             unknown[name[2:].replace("-", "_")] = value
         elif not unknown:
-            raise UserError(f"{word!r} is one word too many.", "`rig VERB --help` shows what the verb takes")
+            raise UserError(f"{word!r} is one argument too many.", "`rig COMMAND --help` shows what the command takes")
     return unknown

@@ -25,7 +25,7 @@ echo 'Written on the pretend instance by a stand-in for lenet.' > "$RIG_RUN_DIR/
 
 
 def demo(options: Namespace, settings: Settings) -> int:
-    """Launch, train, pull, stop, each as its own verb would, then show what came out and what it would have cost."""
+    """Launch, train, pull, stop, each as its own command would, then show what came out and what it would have cost."""
     from infra.job import artifacts
     from infra.rehearsal import client
     from infra.workflows import stop

@@ -13,8 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Final
 
-from infra.cli.arguments import Verb
-from infra.cli.commands import VERBS
+from infra.cli.arguments import Command
+from infra.cli.commands import COMMANDS
 from infra.console import deliver
 from infra.settings import ENVIRONMENT_PREFIX, Settings
 
@@ -25,14 +25,14 @@ _MAKE_OPTION: Final = re.compile(r"([A-Z][A-Z_]*)=(.*)", re.DOTALL)
 
 
 def theirs(text: str, settings: Settings | None) -> str:
-    """*text* with every hint in backticks as the person would type it; *settings*: None when they are wrong."""
+    """*text* with every hint in backticks as the user would type it; *settings*: None when they are wrong."""
     repeated = _repeated(settings) if settings else {}
     by_make = os.environ.get(CALLED_BY) == "make"
     return _HINT.sub(lambda found: _said(found[1], repeated, by_make=by_make) or found[0], text)
 
 
 def show(text: str, settings: Settings) -> None:
-    """Print the product of a verb."""
+    """Print the product of a command."""
     deliver(theirs(text, settings))
 
 
@@ -47,20 +47,20 @@ def _repeated(settings: Settings) -> dict[str, str]:
 
 
 def _said(hint: str, repeated: Mapping[str, str], *, by_make: bool) -> str:
-    """Empty for what is no line of ours, such as `make set-up` or `rig VERB --help`."""
+    """Empty for what is no line of ours, such as `make set-up` or `rig COMMAND --help`."""
     try:
         name, *rest = shlex.split(hint)
     except ValueError:
         return ""
-    verb = VERBS.get(name)
-    if verb is None:
+    command = COMMANDS.get(name)
+    if command is None:
         return ""
     plain, options = _taken_apart(rest)
     if "help" in options:
         return ""
-    more = {key: value for key, value in repeated.items() if key in verb.settings}
+    more = {key: value for key, value in repeated.items() if key in command.settings}
     options = {**options, **{key: value for key, value in more.items() if key not in options}}
-    if by_make and (as_make := _as_make(verb, plain, options)):
+    if by_make and (as_make := _as_make(command, plain, options)):
         return as_make
     return "`" + " ".join(["rig", name, *plain, *(_option(*one) for one in options.items())]) + "`"
 
@@ -84,12 +84,12 @@ def _taken_apart(words: Sequence[str]) -> tuple[list[str], dict[str, str]]:
     return plain, options
 
 
-def _as_make(verb: Verb, plain: Sequence[str], options: Mapping[str, str]) -> str:
+def _as_make(command: Command, plain: Sequence[str], options: Mapping[str, str]) -> str:
     """Empty where make has no words for it: a plain word other than `remote`."""
     if set(plain) - {"remote"}:
         return ""
     said = [f"{name.upper().replace('-', '_')}={shlex.quote(value)}" for name, value in options.items()]
-    return "`" + " ".join(["make", verb.name, *plain, *said]) + "`"
+    return "`" + " ".join(["make", command.name, *plain, *said]) + "`"
 
 
 def _option(name: str, value: str) -> str:

@@ -1,4 +1,4 @@
-"""The verbs about the instance: plan, launch, status, start, stop, terminate, extend."""
+"""The commands about the instance: plan, launch, status, start, stop, terminate, extend."""
 
 from __future__ import annotations
 

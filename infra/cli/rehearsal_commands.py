@@ -54,7 +54,7 @@ def _status(_: Settings, __: list[str]) -> int:
 def _env(settings: Settings, __: list[str]) -> int:
     """For a shell: `eval "$(rig rehearsal env)"`, and awscli, boto3 and every other SDK speak to the pretend cloud.
 
-    What a person set for their real account must not get in its way, and none of it is sent to the pretend one.
+    What a user set for their real account must not get in its way, and none of it is sent to the pretend one.
     """
     found = client.find(Path.cwd())
     if found is None:

@@ -1,4 +1,4 @@
-"""What the person sees: plain text, made from values. Nothing here asks or changes anything."""
+"""What the user sees: plain text, made from values. Nothing here asks or changes anything."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from infra.aws.account.sweep import Found
     from infra.aws.instances.instance import Instance
     from infra.aws.offers.quota import Quota
-    from infra.cli.arguments import Verb
+    from infra.cli.arguments import Command
     from infra.guard.safeguard import Safeguard
     from infra.host.facts import Facts, RunFacts
     from infra.workflows.plan import Choice, Plan
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
     from infra.workflows.watch import Glance
 
 
-def overview(verbs: Mapping[str, Verb]) -> str:
-    """`rig --help`: every verb by group, the settings' sources, and where to begin."""
-    groups: dict[str, list[Verb]] = {}
-    for verb in verbs.values():
-        groups.setdefault(verb.group, []).append(verb)
+def overview(commands: Mapping[str, Command]) -> str:
+    """`rig --help`: every command by group, the settings' sources, and where to begin."""
+    groups: dict[str, list[Command]] = {}
+    for command in commands.values():
+        groups.setdefault(command.group, []).append(command)
     lines = [
         "rig: rent a GPU on EC2, train there in Docker, bring the results home, know the bill before.",
         "",
@@ -40,10 +40,10 @@ def overview(verbs: Mapping[str, Verb]) -> str:
     ]
     for group, members in groups.items():
         lines += ["", group]
-        lines += [f"  {verb.name:<17}{verb.help}" for verb in members]
+        lines += [f"  {command.name:<17}{command.help}" for command in members]
     lines += [
         "",
-        "`rig VERB --help` explains one verb. Settings come from options (--type g5.xlarge), from the environment",
+        "`rig COMMAND --help` explains one. Settings come from options (--type g5.xlarge), from the environment",
         '(RIG_TYPE=g5.xlarge), from rig.toml (type = "g5.xlarge"), in this order; `rig settings` lists them all.',
         "New here? `rig demo` shows the whole story on this computer, without an AWS account and without cost.",
     ]
@@ -200,7 +200,7 @@ def _standing(one: Standing) -> str:
         ]
         if instance.deadline:
             rows.append(("at most", f"{most(one.usd_worst)}, off by {budget.clock(instance.deadline)}"))
-        rows += [("guards" if not number else "", str(safeguard)) for number, safeguard in enumerate(one.safeguards)]
+        rows += [("" if number else "safeguards", str(safeguard)) for number, safeguard in enumerate(one.safeguards)]
     else:
         rows.append(("cost", f"{budget.per_month(one.usd_disk_per_month)} for its disk while it exists"))
         why = one.last_words or instance.state_reason
@@ -243,7 +243,7 @@ def standing_json(one: Standing) -> dict[str, Any]:
         "usd_disk_per_month": one.usd_disk_per_month,
         "last_words": one.last_words,
         "unreadable": instance.unreadable,
-        "guards": [_safeguard_json(safeguard) for safeguard in one.safeguards],
+        "safeguards": [_safeguard_json(safeguard) for safeguard in one.safeguards],
     }
 
 
@@ -272,9 +272,9 @@ def checks(made: Sequence[Check]) -> str:
     lines = []
     for check in made:
         lines.append(f"  {marks[check.ok]}  {check.name:<{width}}  {check.found}")
-        lines += [f"      {'':<{width}}  -> {step}" for step in check.mend.splitlines()]
+        lines += [f"      {'':<{width}}  -> {step}" for step in check.fix.splitlines()]
     failing = sum(check.ok is False for check in made)
-    lines.append(f"\n{failing} to mend before a launch." if failing else "\nNothing stands in the way of a launch.")
+    lines.append(f"\n{failing} to fix before a launch." if failing else "\nNothing stands in the way of a launch.")
     return "\n".join(lines)
 
 

@@ -1,4 +1,4 @@
-"""The verbs about runs: train, logs, pull, runs, cancel. Imports wait until a verb runs, so that all start quickly."""
+"""The commands of the group "work" about runs. Imports wait until a command runs, so that all start quickly."""
 
 from __future__ import annotations
 

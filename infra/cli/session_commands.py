@@ -1,4 +1,4 @@
-"""The verbs of a person at the instance: ssh, ssh-config, port, notebook, board, image, bake."""
+"""The commands of a user at the instance: ssh, ssh-config, port, notebook, board, image, bake."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The verbs that only tell: settings."""
+"""The commands that only tell: settings."""
 
 from __future__ import annotations
 

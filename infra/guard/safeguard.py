@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-STORY, GUARD, ALARMS, SCHEDULE = 0, 1, 2, 3
-NAMES: Final = ("the story", "the guard", "CloudWatch alarms", "the schedule")
+AFTER_RUN, GUARD, ALARMS, SCHEDULE = 0, 1, 2, 3
+NAMES: Final = ("the training command", "the guard", "CloudWatch alarms", "the schedule")
 AFTER: Final = {
-    "idle": "the machine is left to ring 1 when a run's results are home",
+    "idle": "the machine is left to safeguard 1 when a run's results are home",
     "stop": "stops the machine when a run's results are home",
     "terminate": "terminates the machine when a run's results are home",
     "keep": "keeps the machine when a run's results are home",
@@ -30,16 +30,16 @@ class Safeguard:
         return NAMES[self.number]
 
     def __str__(self) -> str:
-        """ "ring 1, the guard: off by 2026-11-20 23:50 UTC, or after 20 idle minutes"."""
+        """ "safeguard 1, the guard: off by 2026-11-20 23:50 UTC, or after 20 idle minutes"."""
         if not self.armed:
-            return f"ring {self.number}, {self.name}: not armed: {self.note}"
+            return f"safeguard {self.number}, {self.name}: not armed: {self.note}"
         when = [f"off by {self.fires_at:%Y-%m-%d %H:%M UTC}"] if self.fires_at else []
-        return f"ring {self.number}, {self.name}: {', '.join([*when, *filter(None, [self.note])])}"
+        return f"safeguard {self.number}, {self.name}: {', '.join([*when, *filter(None, [self.note])])}"
 
 
 def after_run(after: str) -> Safeguard:
     """Safeguard 0, which lives in the command that follows a run. *after*: the setting of that name."""
-    return Safeguard(STORY, armed=after in ("stop", "terminate"), note=AFTER[after])
+    return Safeguard(AFTER_RUN, armed=after in ("stop", "terminate"), note=AFTER[after])
 
 
 def guard(deadline: datetime | None, idle_minutes: float | None) -> Safeguard:

@@ -18,7 +18,8 @@ from infra.remote.guard.shutdown import NOTHING_TO_COPY
 
 # https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/user-data.html
 MOST_BYTES: Final = 16384
-# What the guard needs at most to wind down (`program.ending`), and some; ring 3 fires ten minutes past the deadline.
+# What the guard needs at most to wind down (`remote.guard.shutdown`), and some; safeguard 3 fires ten minutes
+# past the deadline.
 BACKSTOP_LATE_S: Final = 480
 START: Final = "from guard.agent import main\n\nmain()\n"
 UNITS: Final = ("gluon-rig-guard.service", "gluon-rig-backstop.service", "gluon-rig-backstop.timer")

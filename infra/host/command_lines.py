@@ -30,7 +30,7 @@ def ssh_options(target: Target) -> list[str]:
         "User": target.user,
         "UserKnownHostsFile": _path(target.known_hosts),
     }
-    # -F none: what stands in the person's own ssh config must not change what the kit does.
+    # -F none: what stands in the user's own ssh config must not change what the kit does.
     return ["-F", "none", *(word for name, value in options.items() for word in ("-o", f"{name}={value}"))]
 
 
@@ -51,7 +51,7 @@ RMATE_PORT = 52698
 
 
 def shell(target: Target) -> list[str]:
-    """A login shell at the person's terminal, with rmate's port led back: `rmate file` there opens it in the editor
+    """A login shell at the user's terminal, with rmate's port led back: `rmate file` there opens it in the editor
     here (https://github.com/aurora/rmate)."""
     forward = f"{RMATE_PORT}:localhost:{RMATE_PORT}"
     return ssh(target, options=[*_ALONE, "-t", "-R", forward, "-o", "ExitOnForwardFailure=no"])

@@ -133,7 +133,7 @@ def _connect(target: Target) -> Any:
         target.address,
         user=target.user,
         port=target.port,
-        # An explicit empty configuration: the person's own ssh config must not change what the kit does.
+        # An explicit empty configuration: the user's own ssh config must not change what the kit does.
         config=fabric.Config(overrides={"load_ssh_configs": False}),
         connect_timeout=10,
         connect_kwargs={

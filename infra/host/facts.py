@@ -49,7 +49,7 @@ class Facts:
     """*docker*: the words that reach the engine, empty when it does not answer. *guard_silent_s*: seconds since the
     guard on the host last gave a sign, None if it never did. *ended*: why it last fired. *nameless*: folders among the
     runs that cannot have their name here, and so cannot come home. *beginning*: runs that are being started at this
-    moment. *notebooks*: there is a folder of notebooks. *visited*: a person was led to a shell there; *strays*: files
+    moment. *notebooks*: there is a folder of notebooks. *visited*: a user was led to a shell there; *strays*: files
     below the home folder that have been written since, outside of the kit's own folders."""
 
     home: str

@@ -1,6 +1,6 @@
 """Where what a host sends is put down: below one folder here, each file whole or not at all, nobody's own work lost.
 
-What we put down ourselves may be replaced by what the host has now. Where something else has the name (the person's
+What we put down ourselves may be replaced by what the host has now. Where something else has the name (the user's
 own work, another file on a disk that takes "A" for "a") or no file can have it here, the host's goes beside it.
 """
 
@@ -207,7 +207,7 @@ class Landing:
 
     def retire_manifest(self, files: Iterable[File] = ()) -> None:
         """A folder with a manifest is whole, and this one will not be for a while, unless it names these very *files*.
-        What it names is no person's: it was put down by us, or by a run on this computer."""
+        What it names is not the user's: it was put down by us, or by a run on this computer."""
         place = self.home / manifest.NAME
         if place.is_file() and place.read_bytes() != _manifest_of(files):
             self._pulled.add_sums(manifest.read(place.read_bytes()))

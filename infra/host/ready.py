@@ -47,7 +47,7 @@ def wait_until_ready(
 ) -> Facts:
     """Return the host's facts once SSH, Docker and (with *gpu*) the NVIDIA driver answer.
 
-    A key that is refused after KEY_GRACE_S is refused for good: no minute of waiting mends it.
+    A key that is refused after KEY_GRACE_S is refused for good: no minute of waiting fixes it.
     """
     wait_for_ssh(host.target, timeout_s=timeout_s)
     deadline = now() + timeout_s

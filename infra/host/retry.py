@@ -16,7 +16,7 @@ PAUSES_S = (1.0, 2.0, 4.0, 8.0)
 def persistently(step: Callable[[], T], *, tell: Tell, sleep: Callable[[float], None] = time.sleep) -> T:
     """Return what *step* returns; tried again after each of PAUSES_S while the connection breaks.
 
-    *step* must be safe to repeat. Raises its last HostUnreachable; KeyRefused at once, for no pause mends a key.
+    *step* must be safe to repeat. Raises its last HostUnreachable; KeyRefused at once, for no pause fixes a key.
     """
     for number, pause_s in enumerate(PAUSES_S, 1):
         try:

@@ -110,7 +110,7 @@ def _let_in(folder: Path) -> list[str]:
 
 
 def _is_ours(path: str) -> bool:
-    """Of use on this computer alone. At the top of the project only: further down such a name is the person's own."""
+    """Of use on this computer alone. At the top of the project only: further down such a name is the user's own."""
     return path == "rig.toml" or path.startswith((".rig/", ".pulling/", "runs/"))
 
 
@@ -185,7 +185,7 @@ def _entries(folder: Path, at: str) -> Iterator[tuple[str, os.DirEntry[bytes]]]:
 
 
 def remarks(chosen: Selection) -> Iterator[str]:
-    """What a person should know of what stays: which secrets, which links, and what a program may look for in vain."""
+    """What a user should know of what stays: which secrets, which links, and what a program may look for in vain."""
     if chosen.above:
         yield f"The repository in {chosen.above} ignores this folder, so it is taken as a project of its own."
     if not git_is_here() and ((chosen.folder / ".gitignore").exists() or (chosen.folder / RIGIGNORE).exists()):

@@ -39,7 +39,7 @@ def quoted(path: Path) -> str:
 
 
 def write(path: Path, text: str) -> None:
-    """Whole or not at all, and for the person alone: OpenSSH refuses a file that others may change."""
+    """Whole or not at all, and for the user alone: OpenSSH refuses a file that others may change."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     handle, aside = tempfile.mkstemp(dir=path.parent)
     with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:

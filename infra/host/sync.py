@@ -139,7 +139,7 @@ def remember(home: Path) -> None:
 
 
 def forget(home: Path) -> None:
-    """What is in *home* is the person's own again."""
+    """What is in *home* is the user's own again."""
     with _disk_errors_explained(home), Landing(home) as landing:
         landing.forget()
 
@@ -195,7 +195,7 @@ def _disk_errors_explained(home: Path) -> Iterator[None]:
     except OSError as error:
         raise WorldError(
             f"Results cannot be written to {home}: {shown(error.strerror or str(error))}.",
-            "mend that, then `rig pull`; nothing on the host was lost",
+            "fix that, then `rig pull`; nothing on the host was lost",
         ) from error
 
 
@@ -235,7 +235,7 @@ def _stream_up(host: Host, chosen: Selection, destination: str) -> None:
         process.kill()
         process.communicate()
         raise WorldError(
-            f"{chosen.folder} could not be sent: {error}", "mend that, and run the command again"
+            f"{chosen.folder} could not be sent: {error}", "fix that, and run the command again"
         ) from error
     said = process.communicate()[1].decode(errors="replace").strip()
     if process.returncode:

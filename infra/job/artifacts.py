@@ -45,7 +45,7 @@ def fetch(host: Host, facts: Facts, run: RunFacts, into: Path, *, tell: Tell) ->
     _tell_notes(run, arrival, tell)
     if arrival.left:
         raise ArtifactsMissing(
-            f"{home} is not whole. Missing: {listed(arrival.left)}.", "mend that and run `rig pull` again"
+            f"{home} is not whole. Missing: {listed(arrival.left)}.", "fix that and run `rig pull` again"
         )
     seal(home, arrival)
     if not run.fetched:

@@ -106,7 +106,7 @@ def _environment(job: Job, name: str, folder: Path, data: Path) -> dict[str, str
     return {
         **_mxnet_home(data),
         **_training_found(job),
-        "JUPYTER_PREFER_ENV_PATH": "1",  # a notebook's kernel is this Python, not one the person has elsewhere
+        "JUPYTER_PREFER_ENV_PATH": "1",  # a notebook's kernel is this Python, not one the user has elsewhere
         "PATH": os.pathsep.join([bin_folder, os.environ.get("PATH", os.defpath)]),  # `python` in a command, likewise
         "PYTHONUNBUFFERED": "1",
         "RIG_DATA": str(data),

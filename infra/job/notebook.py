@@ -15,7 +15,7 @@ NAME: Final = "rig-notebook"
 PORT: Final = 8888
 
 
-# Jupyter's own files hold its token, and are no work of the person's: they stay out of the folder that comes home.
+# Jupyter's own files hold its token, and are no work of the user's: they stay out of the folder that comes home.
 _OWN_FOLDERS: Final = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR", "MPLCONFIGDIR",
                        "XDG_CACHE_HOME")  # fmt: skip
 # Drawn over there, so that it stands on no command line: those can be read by every user of a computer.
@@ -46,7 +46,7 @@ def start(facts: Facts, image: str, *, gpu: bool) -> tuple[list[str], ...]:
             "--env-file", _token_file(facts),
             image,
             "jupyter", "lab", "--no-browser", "--ip=127.0.0.1", f"--port={PORT}", "--port-retries=0",
-            *(["--allow-root"] if facts.uid == 0 else []),  # the login is root only where a rehearsal's person is
+            *(["--allow-root"] if facts.uid == 0 else []),  # the login is root only where a rehearsal's user is
         ],
     )  # fmt: skip
 

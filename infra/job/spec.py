@@ -1,4 +1,4 @@
-"""What to run: a job of `training`, a script of the person's, or any command."""
+"""What to run: a job of `training`, a script of the user's, or any command."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def jobs_in(code: Path) -> tuple[str, ...]:
     try:
         statements = ast.parse(table.read_text(encoding="utf-8")).body
     except (SyntaxError, ValueError) as error:  # ValueError: not UTF-8, or a zero byte
-        raise BadSettings(f"{table} is no Python: {error}", "mend it, and try again") from error
+        raise BadSettings(f"{table} is no Python: {error}", "fix it, and try again") from error
     for statement in statements:
         if isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == "JOBS":
             with suppress(ValueError, TypeError):  # TypeError: a plain number
@@ -129,7 +129,7 @@ def jobs_in(code: Path) -> tuple[str, ...]:
 
 
 def script_job(script: str, code: Path, args: str = "") -> Job:
-    """A Python program or a notebook of the person's, anywhere below *code*. Raises BadSettings if it is not there."""
+    """A Python program or a notebook of the user's, anywhere below *code*. Raises BadSettings if it is not there."""
     path = Path(script) if Path(script).is_absolute() else code / script
     if not path.is_file():
         raise BadSettings(
@@ -187,7 +187,7 @@ def _instead(path: Path, line: str) -> str:
         return "that is Python 2: `python3 -m lib2to3 -w` of Python 3.10 to 3.12 rewrites it, or write print(...)"
     if path.suffix != ".py":
         return f"a program in another language is a command: CMD='./{path.name}'"
-    return "mend it, and try again"
+    return "fix it, and try again"
 
 
 def command_job(command: str) -> Job:

@@ -13,7 +13,7 @@ from infra.rehearsal.instance.load import Meter, Usage
 from infra.rehearsal.instance.machine import Machine
 from infra.rehearsal.paths import Place
 
-# How often to look: a minute of the rehearsal, but neither a burden nor a long wait for the person.
+# How often to look: a minute of the rehearsal, but neither a burden nor a long wait for the user.
 LOOK_S: Final = 60.0
 LEAST_S, MOST_S = 0.2, 5.0
 # The guard keeps one processor busy for three minutes of every half hour, which tells CloudWatch that it lives. In a

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 USAGE: Final = {
-    "capacity": "capacity [--zone us-east-1a] [--type g4dn.xlarge]: no machine is free there (without words: nowhere)",
+    "capacity": "capacity [--zone us-east-1a] [--type g4dn.xlarge]: no machine is free there (alone: nowhere)",
     "quota": "quota N: vCPUs of GPU instances the account may run",
     "throttle": "throttle 0.2: this share of all calls is refused as too fast",
     "expired": "expired: your login has expired, so AWS refuses every call; SSH goes on",

@@ -26,7 +26,7 @@ def _carrying_proc(mark: bytes) -> Iterator[int]:
 
 
 def _environment(pid: str) -> list[bytes]:
-    """Empty for one that is gone, that has ended and waits for its parent, or that is another person's."""
+    """Empty for one that is gone, that has ended and waits for its parent, or that is another user's."""
     try:
         while not (text := Path(f"/proc/{pid}/environ").read_bytes()) and not _was_given_none(pid):
             time.sleep(0.001)

@@ -1,4 +1,4 @@
-"""What a person can do about the last error a program printed, in one line. Runs where the recorder runs."""
+"""What a user can do about the last error a program printed, in one line. Runs where the recorder runs."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ gpus        names, as nvidia-smi gives them
 rsync       whether rsync is installed
 beginning   runs that somebody starts at this moment: the folder is there, the container not yet
 notebooks   whether there is a folder of notebooks
-visited     whether a person was led to a shell here
+visited     whether a user was led to a shell here
 strays      files below the home folder that have been written since, but for hidden ones and the kit's own
 runs        every other run on this disk: name, state (running, ended, lost, unknown), exit_code, oom, signal, started,
             ended, sealed, fetched
@@ -170,7 +170,7 @@ def fetched(folder: Path) -> bool:
 
 
 def strays(home: Path) -> list[str]:
-    """What a person left outside of the kit's folders, some of it if there is much. ctime: no program sets it back."""
+    """What a user left outside of the kit's folders, some of it if there is much. ctime: no program sets it back."""
     try:
         since = (home / "rig" / "visited").stat().st_ctime
     except OSError:

@@ -4,7 +4,7 @@
     python3 recorder.py --seal WORKDIR
 
 Runs inside the container (or as a plain process), with nothing but the standard library, so that any program of the
-person's gets the same record as ours: `job.json` (what was to be done, from $RIG_JOB_FILE, so that it can be resumed
+user's gets the same record as ours: `job.json` (what was to be done, from $RIG_JOB_FILE, so that it can be resumed
 elsewhere), `train.log` (all it printed), `exit.json` (how it ended) and, last of all, `MANIFEST.sha256`. A folder with
 a manifest is whole; `--seal` writes the manifest of a run whose recorder was killed.
 Standard output is passed on, so that `docker logs` shows the same lines; of a line that is written over and over

@@ -1,1 +1,1 @@
-"""The story: each verb told once, in the order in which things happen, and nothing but calls to the five nouns."""
+"""The story: each command told once, in the order in which things happen, and nothing but calls to the five nouns."""

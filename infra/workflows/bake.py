@@ -1,4 +1,4 @@
-"""Make an image of the prepared instance, with the training image on it and nothing of the person's."""
+"""Make an image of the prepared instance, with the training image on it and nothing of the user's."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from infra.workflows.stop import bring_all_home
 
 
 def bake(rig: Rig, show: Show) -> aws.BakedImage:
-    """Build the training image, bring every run home, take the person's files off the disk, and make the AMI.
+    """Build the training image, bring every run home, take the user's files off the disk, and make the AMI.
 
     Raises UserError while a run goes on: EC2 reboots the instance for a clean disk.
     """

@@ -1,4 +1,4 @@
-"""What every verb needs, and the way from an instance in AWS to a host one can speak to."""
+"""What every command needs, and the way from an instance in AWS to a host one can speak to."""
 
 from __future__ import annotations
 
@@ -112,8 +112,8 @@ def _running(rig: Rig, instance: Instance | None) -> Instance:
     if instance is None:
         raise UserError(f"There is no instance of the rig {rig.name!r}.", "`make launch` rents one")
     if instance.state != "running":
-        verb = "start" if instance.state == "stopped" else "status"
-        raise UserError(f"{instance.id} is {instance.state}.", f"`make {verb}`")
+        command = "start" if instance.state == "stopped" else "status"
+        raise UserError(f"{instance.id} is {instance.state}.", f"`make {command}`")
     return instance
 
 

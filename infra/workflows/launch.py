@@ -40,8 +40,8 @@ def launch(rig: Rig, plan: Plan) -> tuple[Instance, Facts]:
         _require_deadline(there)
     with rollback_on_failure(rig.tell) as rollback:
         if there is None:
-            # First in, last out: the guards go after the machine that they watch.
-            rollback.later("its guards", lambda: disarm(rig))
+            # First in, last out: the safeguards go after the machine that they watch.
+            rollback.later("its safeguards", lambda: disarm(rig))
         request = _prepare_request(rig, plan, choices, rollback)
         resting = _resting(there)
         if resting:  # before it starts: the schedule of its last deadline may be about to fire

@@ -178,10 +178,10 @@ def _instance_changes(instance: Instance | None, best: Choice, disk_gib: int) ->
             f"launch one {kind} {best.candidate.machine.name} "
             f"({budget.rate(best.price.usd_per_hour)} with its disk and address)",
             f"with an encrypted {disk_gib} GiB disk, deleted when the instance is terminated",
-            "arm the guards that stop it at its deadline (alarms: free for the first ten)",
+            "arm the safeguards that stop it at its deadline (alarms: free for the first ten)",
         ]
     if instance.state in ("stopped", "stopping"):
-        return [f"start {instance.id} ({instance.type})", "arm its guards anew, with a new deadline"]
+        return [f"start {instance.id} ({instance.type})", "arm its safeguards anew, with a new deadline"]
     return []
 
 

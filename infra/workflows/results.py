@@ -32,8 +32,8 @@ def announce(rig: Rig, instance: Instance, what: str) -> None:
 
 
 def announce_visit(rig: Rig, host: Host, instance: Instance) -> None:
-    """A person is about to be led to a shell there, and may write where the kit does not look. A host that cannot take
-    the note, for its disk is full, must not keep the person out."""
+    """A user is about to be led to a shell there, and may write where the kit does not look. A host that cannot take
+    the note, for its disk is full, must not keep the user out."""
     host.ask(["mkdir", "-p", VISITED_DIR])
     announce(rig, instance, "a shell")
 
@@ -53,7 +53,7 @@ def is_home(instance: Instance) -> bool:
 def nothing_left(facts: Facts, fetched: RunFacts | None = None) -> bool:
     """Whether *facts*, but for the run that was *fetched* since, show nothing that is on the disk alone.
 
-    Notebooks and a person's own files count as left: only `power.bring_all_home` looks at them.
+    Notebooks and a user's own files count as left: only `power.bring_all_home` looks at them.
     """
     left = {one.name for one in facts.unfetched} - ({fetched.name} if fetched else set())
     return not (left or facts.nameless or facts.beginning or facts.notebooks or facts.visited)

@@ -1,4 +1,4 @@
-"""The person at the instance: a shell, the editor's way in, a port, a notebook."""
+"""The user at the instance: a shell, the editor's way in, a port, a notebook."""
 
 from __future__ import annotations
 

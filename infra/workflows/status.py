@@ -74,7 +74,7 @@ def _last_words(rig: Rig, instance: Instance) -> str:
     except (NotAllowed, AwsFailed):
         return ""  # a comfort: the state itself is known without it
     if not said and instance.deadline and rig.now() > instance.deadline:
-        return "AWS switched it off after its deadline (ring 2 or 3), or somebody with your permissions did"
+        return "AWS switched it off after its deadline (safeguard 2 or 3), or somebody with your permissions did"
     return said
 
 

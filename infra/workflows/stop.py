@@ -89,7 +89,7 @@ def _cause(error: BaseException) -> str:
 
 
 def disarm(rig: Rig) -> None:
-    """Last: as long as an instance may run, its guards stay. Those of ended ones too, which a killed verb left."""
+    """Last, for an instance that may run keeps its safeguards. Also those that a killed command left."""
     off = [one for one in list_instances(rig.session, rig.name) if one.state == "stopped" or one.ended]
     for reason in (reason for one in off for reason in safeguards.disarm(rig.session, one.id)):
         rig.tell(f"A guard could not be taken off, which does no harm: {reason}")
@@ -170,7 +170,7 @@ def _bring_home_or_stop(rig: Rig, instance: Instance) -> None:
         try:
             lifecycle.order_stop(rig.account, instance)
         except UserError as error:  # one-time spot
-            now = f"Nothing was deleted, and {instance.id} runs on until its guards end it: {error.cause}."
+            now = f"Nothing was deleted, and {instance.id} runs on until its safeguards end it: {error.cause}."
             raise _left_behind(rig, trouble, now, f"{error.hint}\n{_GIVE_UP}") from trouble
     lifecycle.wait(rig.account, instance, until="stopped")
     disarm(rig)
@@ -189,8 +189,8 @@ def _bring_everything_home(rig: Rig, instance: Instance) -> None:
 
 @contextmanager
 def afterwards(rig: Rig) -> Iterator[None]:
-    """Ring 0: when what stands inside is through, well or badly, the wish `after` ends the bill, and then its error is
-    told."""
+    """Safeguard 0: when what stands inside is through, well or badly, the setting `after` ends the bill; only then is
+    its error told."""
     try:
         yield
     except BaseException as error:

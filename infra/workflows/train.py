@@ -80,7 +80,7 @@ def _would_be_missed(path: str, code: Selection) -> BadSettings:
         f"it seems to hold a secret ({code.secrets[path]})" if path in code.secrets else "git or .rigignore ignores it"
     )
     return BadSettings(
-        f"{path} would not be sent: {why}.", f"mend that, or send it all the same with a line !{path} in .rigignore"
+        f"{path} would not be sent: {why}.", f"fix that, or send it all the same with a line !{path} in .rigignore"
     )
 
 

@@ -1,10 +1,10 @@
-"""AWS as the tests see it: moto in this process, fake credentials, and the few places mended where moto is not EC2.
+"""AWS as the tests see it: moto in this process, fake credentials, and the few places fixed where moto is not EC2.
 
 aws        a Session on an empty pretend account in us-east-1
 calls      every AWS call made through `aws`, in order: "ec2:RunInstances"
 answer     answer(aws, "ec2", "RunInstances", code="VcpuLimitExceeded", message="...") makes AWS say no
 clock      a Clock on which sleeping takes no time
-said, tell what was told to the person: a list, and the function that fills it
+said, tell what was told to the user: a list, and the function that fills it
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def aws(strict_moto: None, calls: list[str]) -> Iterator[Session]:
         seed_images(REGION)
         session = Session(region=REGION)
         mend_client_tokens(session)
-        # The earliest of botocore's events: later ones end where `answer` and the token's mend answer in AWS's place.
+        # The earliest of botocore's events: later ones end where `answer` and the token's fix answer in AWS's place.
         session.events.register("before-parameter-build", lambda model, **_: calls.append(spelled(model)))
         session.events.register("before-parameter-build", lambda model, **_: note(spelled(model)))
         yield session

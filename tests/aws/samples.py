@@ -68,7 +68,7 @@ def launch(
 
 @dataclass(frozen=True)
 class Census:
-    """What of the rig is in the account, in numbers, and what a person would pay for."""
+    """What of the rig is in the account, in numbers, and what a user would pay for."""
 
     instances: tuple[str, ...] = ()
     volumes: int = 0

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from infra.cli.arguments import parse
-from infra.cli.commands import VERBS
+from infra.cli.commands import COMMANDS
 from scripts.acceptance import CLEAN, NAME, STORY, main
 
 PRETENDER = """#!{python}
@@ -74,7 +74,7 @@ def test_the_story_is_told_between_two_cleanings(rig):
         "plan --hours 1",
         TERMINATE,
         "sweep --json",
-        *(" ".join(verb) for _, verb in STORY),
+        *(" ".join(command) for _, command in STORY),
         "status --json",
         TERMINATE,
         "sweep --json",
@@ -116,8 +116,8 @@ def test_what_is_left_behind_is_named(rig):
     assert "vol-1" not in report
 
 
-@pytest.mark.parametrize("words", [*(verb for _, verb in STORY), CLEAN, ("plan", "--hours", "1"), ("sweep", "--json")])
+@pytest.mark.parametrize("words", [*(line for _, line in STORY), CLEAN, ("plan", "--hours", "1"), ("sweep", "--json")])
 def test_rig_understands_every_line_of_the_story(words):
-    understood = parse([*words, "--name", NAME], VERBS)
+    understood = parse([*words, "--name", NAME], COMMANDS)
 
-    assert (understood.verb.name, understood.foreign) == (words[0], {})
+    assert (understood.command.name, understood.foreign) == (words[0], {})

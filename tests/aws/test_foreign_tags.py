@@ -1,4 +1,4 @@
-"""Whatever somebody wrote into our tags, every verb about money works, and money is reckoned from what AWS says now."""
+"""Whatever somebody wrote into our tags, every command about money works, and reckons with what AWS says now."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ VALUES = (
 # XML, in which EC2 answers, has no place for control characters.
 anything = st.sampled_from(VALUES) | st.text(st.characters(exclude_categories=["C"]), max_size=40)
 tags = st.fixed_dictionaries({}, optional=dict.fromkeys(OURS, anything))
-VERBS = (
+COMMANDS = (
     ("status",), ("status", "--json"), ("cost",), ("plan",), ("launch", "--yes"), ("logs",), ("pull",),
     ("train", "remote", "--cmd", "ls"), ("extend", "1h", "--yes"), ("stop",), ("start", "--yes"), ("terminate",),
 )  # fmt: skip
@@ -47,7 +47,7 @@ def account(aws: Session, clock, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     samples.launch(aws, clock)
     seen = find(aws, NAME)
     assert seen is not None
-    moto_instance(seen.id).key_name = "a pair of the person's own"  # a key made elsewhere would end most verbs early
+    moto_instance(seen.id).key_name = "a pair of the user's own"  # a key made elsewhere would end most commands early
     ec2 = aws.client("ec2")
     (good,) = ec2.run_instances(ImageId=seen.image_id, InstanceType=MICRO.type, MinCount=1, MaxCount=1)["Instances"]
     deadline = datetime.now(timezone.utc) + timedelta(hours=2)
@@ -73,27 +73,27 @@ def retag(aws: Session, instance_id: str, wanted: dict[str, str]) -> None:
 @example(wanted={DEADLINE_TAG: "2026-11-20", IDLE_TAG: "", SSH_PORT_TAG: "²", HOST_KEY_TAG: "x", HOME_TAG: "nan"})
 @example(wanted={DEADLINE_TAG: "9999-12-31T23:59:59Z"})
 @example(wanted={})
-def test_every_verb_works_on_any_tags_and_one_bad_rig_hides_no_other(account, capsys, wanted):
+def test_every_command_works_on_any_tags_and_one_bad_rig_hides_no_other(account, capsys, wanted):
     ec2, instance = account.client("ec2"), find(account, NAME)
     assert instance is not None
-    for verb in VERBS:
+    for command in COMMANDS:
         retag(account, instance.id, wanted)
         ec2.start_instances(InstanceIds=[instance.id])
 
-        code = cli.main(verb)
+        code = cli.main(command)
 
         out, err = capsys.readouterr()
-        assert code in (0, 1, 2), (verb, out, err)
-        assert "fault in rig itself" not in err, (verb, err)
-        if verb == ("stop",):
+        assert code in (0, 1, 2), (command, out, err)
+        assert "fault in rig itself" not in err, (command, err)
+        if command == ("stop",):
             assert "Not everything is home" in err
             assert find(account, NAME).state == "stopped"
-        if verb == ("status", "--json"):
+        if command == ("status", "--json"):
             rigs = {one["name"]: one for one in json.loads(out)}
             assert set(rigs) == {NAME, "good"}
             assert rigs["good"]["usd_worst"] == pytest.approx(0.036, abs=0.002)
             assert rigs[NAME]["usd_per_hour"] == pytest.approx(0.0104 + 0.005 + 60 * 0.08 / 672)
-        if verb[0] == "extend":
+        if command[0] == "extend":
             left = find(account, NAME).deadline - datetime.now(timezone.utc)
             assert left > timedelta(minutes=59)
             assert code == 0
@@ -157,7 +157,7 @@ def test_a_budget_is_reckoned_for_the_type_that_the_machine_is_now(account, caps
         (["extend", "9" * 400 + "h"], "is too long: 720h at most"),
         (["extend", "²"], "is not a time"),
         (["extend", "²h"], "is not a time"),
-        (["extend", "-1h"], "one word too many"),
+        (["extend", "-1h"], "one argument too many"),
     ],
 )
 def test_what_no_clock_takes_is_refused_before_aws_is_asked(calls, aws, capsys, monkeypatch, tmp_path, words, said):

@@ -40,7 +40,7 @@ TROUBLES = {
     "bytes that are no text": UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte"),
     "the host does not answer": HostUnreachable("No answer.", "`rig status`"),
     "a file differs": ArtifactsMissing("runs/x is not whole.", "move it away"),
-    "the person can mend it": UserError("The folder is open to others.", "rm it"),
+    "the user can fix it": UserError("The folder is open to others.", "rm it"),
     "nothing to do": NothingToDo("There is no run."),
     "a fault of ours": KeyError("runs"),
     "no memory": MemoryError(),
@@ -62,7 +62,7 @@ def meets(monkeypatch: pytest.MonkeyPatch, trouble: BaseException) -> None:
     monkeypatch.setattr(stop, "bring_all_home", fail)
 
 
-VERBS = {
+COMMANDS = {
     "stop": stop.stop,
     "terminate": lambda rig: stop.terminate(rig, lose_results=False),
     "AFTER=stop": lambda rig: stop.end_as_wished(wishing(rig, "stop")),
@@ -74,14 +74,14 @@ def wishing(rig: Rig, after: str) -> Rig:
     return dataclasses.replace(rig, settings=Settings(after=after))
 
 
-@pytest.mark.parametrize("verb", VERBS)
-def test_whatever_goes_wrong_the_machine_stops_it_is_said_and_nothing_is_deleted(rig, monkeypatch, said, verb):
+@pytest.mark.parametrize("command", COMMANDS)
+def test_whatever_goes_wrong_the_machine_stops_it_is_said_and_nothing_is_deleted(rig, monkeypatch, said, command):
     ec2, instance = rig.session.client("ec2"), find(rig.session, NAME)
     for name, trouble in TROUBLES.items():
         meets(monkeypatch, trouble)
 
         with pytest.raises(WorldError) as raised:
-            VERBS[verb](rig)
+            COMMANDS[command](rig)
 
         assert census(rig.session) == whole("stopped"), name
         assert "`rig start`, then `rig pull`" in raised.value.hint
@@ -125,7 +125,7 @@ def test_a_spot_machine_that_cannot_be_stopped_is_not_deleted_with_what_it_holds
     moto_instance(find(rig.session, NAME).id).lifecycle = "spot"
     meets(monkeypatch, TROUBLES["a file differs"])
 
-    with pytest.raises(WorldError, match=r"Nothing was deleted, and i-.* runs on until its guards end it"):
+    with pytest.raises(WorldError, match=r"Nothing was deleted, and i-.* runs on until its safeguards end it"):
         stop.terminate(rig, lose_results=False)
 
     assert census(rig.session) == whole("running")

@@ -1,4 +1,4 @@
-"""A network that is missing, or that nobody could reach a machine in, is named with the call that mends it."""
+"""A network that is missing, or that nobody could reach a machine in, is named with the call that fixes it."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ PLANTED = {
     "WANDB_API_KEY": CANARY.swapcase(),
     "DATABASE_PASSWORD": "short-" + "9canary",
 }
-VERBS = (
+COMMANDS = (
     ["settings"],
     ["settings", "--example"],
     ["doctor", "--json"],
@@ -65,9 +65,9 @@ def leaks(folder: Path, printed: str) -> list[str]:
     return [value for value in PLANTED.values() if value in printed or value in left]
 
 
-@pytest.mark.parametrize("words", VERBS, ids=" ".join)
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
 @pytest.mark.parametrize("end", ["", "\r\n"], ids=["sound", "with a line end"])
-def test_no_verb_prints_or_leaves_a_credential(
+def test_no_command_prints_or_leaves_a_credential(
     here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: list[str], end: str
 ) -> None:
     if end:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.cli.commands import VERBS
+from infra.cli.commands import COMMANDS
 
 RIG = Path(sys.executable).with_name("rig")
 
@@ -29,7 +29,7 @@ def rig(*words: str, cwd: Path, **environment: str) -> subprocess.CompletedProce
     return done
 
 
-def test_help_lists_every_verb_and_loads_nothing_heavy(tmp_path: Path) -> None:
+def test_help_lists_every_command_and_loads_nothing_heavy(tmp_path: Path) -> None:
     program = (
         "import sys; from infra.cli import main; main(['--help']); "
         "heavy = {'boto3', 'botocore', 'fabric', 'paramiko', 'moto', 'rich', 'asyncssh'} & set(sys.modules); "
@@ -38,15 +38,15 @@ def test_help_lists_every_verb_and_loads_nothing_heavy(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
 
     assert done.returncode == 0, done.stderr
-    assert [verb for verb in VERBS if f"\n  {verb} " not in done.stdout] == []
+    assert [command for command in COMMANDS if f"\n  {command} " not in done.stdout] == []
 
 
-@pytest.mark.parametrize("verb", VERBS)
-def test_every_verb_explains_itself(verb: str, tmp_path: Path) -> None:
-    done = rig(verb, "--help", cwd=tmp_path)
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself(command: str, tmp_path: Path) -> None:
+    done = rig(command, "--help", cwd=tmp_path)
 
     assert done.returncode == 0
-    assert done.stdout.startswith(f"usage: rig {verb}")
+    assert done.stdout.startswith(f"usage: rig {command}")
 
 
 def test_everything_that_is_wrong_is_said_together_with_the_nearest_right_name(tmp_path: Path) -> None:
@@ -69,10 +69,10 @@ def test_everything_that_is_wrong_is_said_together_with_the_nearest_right_name(t
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
-        (["lunch"], 2, "There is no verb 'lunch'.\n  -> did you mean `rig launch`?"),
+        (["lunch"], 2, "There is no command 'lunch'.\n  -> did you mean `rig launch`?"),
         (["train", "--job", "lenett"], 2, "lenett"),
         (["train", "there"], 2, "invalid choice: 'there'"),
-        (["status", "now"], 2, "'now' is one word too many"),
+        (["status", "now"], 2, "'now' is one argument too many"),
         (["launch", "--budget", "-1"], 2, "--budget = '-1': must be at least 0"),
         (["launch", "--name", "a b"], 2, "letters, digits, - and _ only"),
         (["train", "--script", "no.py"], 2, "there is no such file"),

@@ -1,4 +1,4 @@
-"""What the person is shown of money in a rehearsal, and of a run that did not end well."""
+"""What the user is shown of money in a rehearsal, and of a run that did not end well."""
 
 from __future__ import annotations
 

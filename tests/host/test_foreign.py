@@ -109,8 +109,8 @@ def test_no_answer_changes_anything_outside_the_runs_folder(
     with tempfile.TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
         folder = Path(name)
         (folder / "project" / "runs" / "other").mkdir(parents=True)
-        (folder / "x").write_text("the person's own")
-        (folder / "project" / "x").write_text("the person's own")
+        (folder / "x").write_text("the user's own")
+        (folder / "project" / "x").write_text("the user's own")
         before = everything(folder)
         patch.setattr(
             listing, "answer_of", lambda host, line, given=b"": sums if line[3] == "hash" else b"\n".join(answer)

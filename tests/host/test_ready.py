@@ -1,4 +1,4 @@
-"""When waiting for a host is over: at once for what no minute mends."""
+"""When waiting for a host is over: at once for what no minute fixes."""
 
 from __future__ import annotations
 

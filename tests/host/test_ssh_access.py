@@ -1,4 +1,4 @@
-"""The person's own ways in: a tunnel, a Host entry that the real ssh reads, and the one line in ~/.ssh/config."""
+"""The user's own ways in: a tunnel, a Host entry that the real ssh reads, and the one line in ~/.ssh/config."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ def wait_until(ask: Callable[[], T], timeout_s: float = 40.0) -> T:
 
 @dataclass
 class Box:
-    """One instance, as a person with the AWS command line and ssh sees it."""
+    """One instance, as a user with the AWS command line and ssh sees it."""
 
     rehearsal: Rehearsal
     id: str

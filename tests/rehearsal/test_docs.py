@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from infra.cli.arguments import parse
-from infra.cli.commands import VERBS
+from infra.cli.commands import COMMANDS
 from infra.rehearsal.fault_injection import USAGE, Faults, UnknownFault
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -24,7 +24,7 @@ def test_every_fault_stands_in_the_documentation_and_no_other() -> None:
 
 
 def examples() -> list[list[str]]:
-    """Each fault as a person types it from the page, with its brackets once left out and once filled in."""
+    """Each fault as a user types it from the page, with its brackets once left out and once filled in."""
     section = PAGE.split("## Trouble on demand")[1].split("\n## ")[0]
     lines = [line.replace("N", "8").replace("FILE", "'a file'") for line in re.findall(r"^\| `([^`]+)`", section, re.M)]
     return [shlex.split(line) for text in lines for line in forms(text)]
@@ -36,7 +36,7 @@ def forms(text: str) -> list[str]:
 
 @pytest.mark.parametrize("words", examples(), ids=" ".join)
 def test_every_fault_is_understood_as_the_page_prints_it(words: list[str]) -> None:
-    typed = parse(["rehearsal", "fault", *words], VERBS).options
+    typed = parse(["rehearsal", "fault", *words], COMMANDS).options
 
     assert [typed.what, *typed.rest] == ["fault", *words]
     Faults().change(typed.rest)
@@ -55,11 +55,11 @@ def test_a_fault_that_would_mean_nothing_is_refused(line: str) -> None:
     assert faults.now == Faults().now
 
 
-def test_every_file_the_page_names_is_there_and_every_mend_is_named() -> None:
-    mended = PAGE.split("## What is mended in moto")[1].split("\n## ")[0]
-    named = set(re.findall(r"`(cloud/\w+\.py|watch\.py)`", mended))
-    plumbing = {"__init__", "answers", "backends", "calls", "layer", "parts", "server"}
+def test_every_file_the_page_names_is_there_and_every_patch_is_named() -> None:
+    patched = PAGE.split("## What is patched in moto")[1].split("\n## ")[0]
+    named = set(re.findall(r"`(cloud/\w+\.py|evaluator\.py)`", patched))
+    plumbing = {"__init__", "dependencies", "patches", "request", "response", "server", "wsgi"}
 
     there = {path.stem for path in (PROJECT / "infra/rehearsal/cloud").glob("*.py")}
 
-    assert {Path(name).stem for name in named} - {"backends", "watch"} == there - plumbing
+    assert {Path(name).stem for name in named} - {"patches", "evaluator"} == there - plumbing

@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from infra.rehearsal.clock import Clock
-from infra.rehearsal.cloud.wsgi import Journal, Layer, Mends
+from infra.rehearsal.cloud.wsgi import Journal, Layer, Patches
 from infra.rehearsal.startup_proxy import serve
 
 
@@ -23,7 +23,7 @@ def test_a_fault_of_the_pretend_cloud_is_told_in_the_words_of_the_service_that_w
     journal = tmp_path / "calls.jsonl"
     layer = Layer(
         moto=fault,
-        mends=Mends(checks={("ec2", "DescribeVolumes"): (fault,)}),
+        patches=Patches(checks={("ec2", "DescribeVolumes"): (fault,)}),
         backend_of=lambda _: None,
         journal=Journal(journal, Clock()),
     )

@@ -1,4 +1,4 @@
-"""What the durable copies leave out: what the kit writes aside, and nothing that a person's program calls its own."""
+"""What the durable copies leave out: what the kit writes aside, and nothing that a user's program calls its own."""
 
 from __future__ import annotations
 

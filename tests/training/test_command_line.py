@@ -1,4 +1,4 @@
-"""`python -m training` as a person or a container starts it."""
+"""`python -m training` as a user or a container starts it."""
 
 from __future__ import annotations
 

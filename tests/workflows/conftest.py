@@ -1,4 +1,4 @@
-"""A rehearsal cloud in a folder of its own, and a person who stands there."""
+"""A rehearsal cloud in a folder of its own, and a user who stands there."""
 
 from __future__ import annotations
 

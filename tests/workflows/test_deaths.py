@@ -194,10 +194,10 @@ def rebooted(victim: Victim) -> None:
 
 @dataclass(frozen=True)
 class Death:
-    """*rings*: which may have fired. *job*: words for the job. *saved*: the job could save its checkpoint."""
+    """*safeguards*: which may have fired. *job*: words for the job. *saved*: the job could save its checkpoint."""
 
     arrange: Callable[[Victim], None]
-    rings: tuple[str, ...] = ("guard",)
+    safeguards: tuple[str, ...] = ("guard",)
     job: tuple[str, ...] = ()
     saved: bool = True
     idle: int = 0
@@ -215,15 +215,15 @@ DEATHS = {
     "docker-hangs": Death(docker_hangs, saved=False),
     "guard-killed": Death(guard_killed),
     "guard-frozen": Death(guard_frozen),
-    "guard-gone": Death(guard_gone, rings=("backstop", "schedule"), saved=False),
+    "guard-gone": Death(guard_gone, safeguards=("backstop", "schedule"), saved=False),
     "rebooted": Death(rebooted, saved=False),
-    "all-frozen": Death(all_frozen, rings=("alarms", "schedule"), saved=False),
-    "frozen-without-alarms": Death(all_frozen_without_alarms, rings=("schedule",), saved=False),
+    "all-frozen": Death(all_frozen, safeguards=("alarms", "schedule"), saved=False),
+    "frozen-without-alarms": Death(all_frozen_without_alarms, safeguards=("schedule",), saved=False),
     "no-alarms": Death(alarms_gone),
     "no-schedule": Death(schedule_gone),
     "only-the-guard": Death(only_the_guard),
-    "only-the-schedule": Death(only_the_schedule, rings=("schedule",), saved=False),
-    "only-the-alarms": Death(only_the_alarms, rings=("alarms",), saved=False, late=HOUR_OF_SILENCE),
+    "only-the-schedule": Death(only_the_schedule, safeguards=("schedule",), saved=False),
+    "only-the-alarms": Death(only_the_alarms, safeguards=("alarms",), saved=False, late=HOUR_OF_SILENCE),
 }
 
 
@@ -301,7 +301,7 @@ class Watch(threading.Thread):
 
 
 def fired(victim: Victim) -> str:
-    """Which ring: the machine's own record, or AWS's."""
+    """Which safeguard: the machine's own record, or AWS's."""
     if victim.ended():
         return "guard"
     if "gluon-rig backstop:" in (victim.place / "console.log").read_text(errors="replace"):
@@ -314,7 +314,7 @@ def fired(victim: Victim) -> str:
 
 def print_table(victims: dict[str, Victim]) -> None:
     """The closing note's table: `pytest -s tests/workflows/test_deaths.py` shows it."""
-    print(f"\n{'death':<24}{'ring that fired':<18}{'minutes past the deadline':>26}{'dollars':>10}")
+    print(f"\n{'death':<24}{'safeguard that fired':<18}{'minutes past the deadline':>26}{'dollars':>10}")
     for name, victim in victims.items():
         if victim.off_at is None:
             print(f"{name:<24}none: still running")
@@ -331,10 +331,10 @@ def test_the_machine_is_off_by_its_deadline(victims: dict[str, Victim], name: st
     assert victim.instance["State"]["Name"] == "stopped"
     assert victim.off_at is not None
     assert victim.off_at <= victim.deadline + death.late + victim.slop
-    assert fired(victim) in death.rings
+    assert fired(victim) in death.safeguards
 
 
-@pytest.mark.parametrize("name", [name for name, death in DEATHS.items() if "guard" in death.rings])
+@pytest.mark.parametrize("name", [name for name, death in DEATHS.items() if "guard" in death.safeguards])
 def test_the_guard_says_why_and_never_fires_early(victims: dict[str, Victim], name: str) -> None:
     victim = victims[name]
 

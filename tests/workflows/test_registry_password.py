@@ -1,4 +1,4 @@
-"""Logging in to a private registry: with the person's rights, and the password in no command line."""
+"""Logging in to a private registry: with the user's rights, and the password in no command line."""
 
 from __future__ import annotations
 

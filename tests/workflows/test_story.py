@@ -1,4 +1,4 @@
-"""The story end to end: real SSH, real processes, a pretend AWS; each verb a process of its own."""
+"""The story end to end: real SSH, real processes, a pretend AWS; each command a process of its own."""
 
 from __future__ import annotations
 
@@ -186,7 +186,7 @@ def test_a_launch_killed_at_any_moment_is_finished_by_the_next_and_there_is_one_
     assert process.stderr is not None
     # The plan is printed whole before anything is made; the lines after it each stand above a call to AWS.
     lines = iter(process.stderr.readline, "")
-    after_plan = (line for line in lines if re.match(r"Importing|Opening|i-|ring|Waiting", line))
+    after_plan = (line for line in lines if re.match(r"Importing|Opening|i-|safeguard|Waiting", line))
     for _ in range(seed + 1):
         next(after_plan, "")
 

@@ -1,4 +1,4 @@
-"""A person at a prompt: a folder of their own and the `rig` console script; each line typed is a process of its own."""
+"""A user at a prompt: a folder of their own and the `rig` console script; each line typed is a process of its own."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Person:
         return found
 
     def aws(self, *words: str) -> Any:
-        """The real awscli, as the person would ask the same cloud. Each question is a process: `ask` is faster."""
+        """The real awscli, as the user would ask the same cloud. Each question is a process: `ask` is faster."""
         environment = {
             **self.environment,
             "AWS_ENDPOINT_URL": self.cloud().endpoint_url,

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class BeforeMxnet:
-    """A finder that finds nothing itself: it sees that MXNet is wanted, mends, and lets Python go on.
+    """A finder that finds nothing itself: it sees that MXNet is wanted, fixes, and lets Python go on.
 
     It stays until MXNet has been imported: a program may only ask whether there is one.
     """

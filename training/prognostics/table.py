@@ -23,7 +23,7 @@ from training.prognostics.log_schema import SECONDS, Columns, names_in
 
 MISSING: Final = frozenset({"", "na", "n/a", "nan", "null", "none", "-"})
 ROWS_AT_ONCE: Final = 50_000
-MEND: Final = "Mend these rows or take them out; an empty cell means: not measured."
+FIX: Final = "Fix these rows or take them out; an empty cell means: not measured."
 SAME_KIND: Final = (
     "Write all times in one way: numbers, or dates that all name their zone (2024-05-31T12:00:00+02:00), or none does."
 )
@@ -154,7 +154,7 @@ class Layout:
         if wrong:
             self._refuse([(line, "", f"{width} cells, but the log has {self.width} columns") for line, width in wrong])
 
-    def _refuse(self, wrong: Sequence[tuple[int, str, str]], hint: str = MEND) -> None:
+    def _refuse(self, wrong: Sequence[tuple[int, str, str]], hint: str = FIX) -> None:
         shown = [f"{self.file} line {line}: {name + ': ' if name else ''}{what}" for line, name, what in wrong[:SHOWN]]
         more = [f"... and {len(wrong) - SHOWN} more"] if len(wrong) > SHOWN else []
         raise BadData("\n".join(shown + more), hint)
@@ -241,7 +241,7 @@ def _numbered(path: Path, reader: Any) -> Iterator[tuple[list[str], int]]:
     except csv.Error as error:
         raise BadData(
             f"{path} line {reader.line_num}: {error}",
-            "Is a quotation mark left open there? Mend it, and save it as CSV UTF-8.",
+            "Is a quotation mark left open there? Fix it, and save it as CSV UTF-8.",
         ) from error
 
 

@@ -18,7 +18,7 @@ ONNX: Final = "model.onnx"
 CURVES: Final = "curves.png"
 REPORT: Final = "report.html"
 
-# How the folder begins in which a file is written before it takes its place. No file of a person's has such a name:
+# How the folder begins in which a file is written before it takes its place. No file of a user's has such a name:
 # durable copies and pulls pass it over.
 ASIDE: Final = ".gluon-rig-aside-"
 MARK: Final = "gluon-rig"  # "by" in summary.json: any program may write a file of that name

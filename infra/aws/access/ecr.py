@@ -21,7 +21,7 @@ def ecr_host(registry: str) -> str:
 
 
 def ecr_password(session: Session, registry: str) -> bytes:
-    """Docker's password for *registry*, whose region stands in its name. Asked here, with the person's own rights:
+    """Docker's password for *registry*, whose region stands in its name. Asked here, with the user's own rights:
     the instance has none."""
     found = _ECR.match(registry)
     assert found, registry

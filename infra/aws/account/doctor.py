@@ -1,4 +1,4 @@
-"""Is this AWS account ready? Every look-up that a launch depends on, as a value, with the way to mend what is not.
+"""Is this AWS account ready? Every look-up that a launch depends on, as a value, with the way to fix what is not.
 
 Changes nothing and costs nothing.
 """
@@ -30,12 +30,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Check:
-    """One line of the examination. *ok* None: nobody could tell. *mend*: one line per step, empty when all is well."""
+    """One line of the examination. *ok* None: nobody could tell. *fix*: one line per step, empty when all is well."""
 
     name: str
     ok: bool | None
     found: str
-    mend: str = ""
+    fix: str = ""
 
 
 def examine(session: Session, settings: Settings, *, tell: Tell) -> list[Check]:

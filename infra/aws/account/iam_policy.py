@@ -24,7 +24,7 @@ ASKED_BY_AWS: Final[Mapping[str, str]] = {
     "iam:PassRole": "scheduler:CreateSchedule",
     "iam:CreateServiceLinkedRole": "cloudwatch:PutMetricAlarm",
     "iam:TagRole": "iam:CreateRole",
-    # Docker pulls with the password it was given, and so with the rights of the person it was given to.
+    # Docker pulls with the password it was given, and so with the rights of the user it was given to.
     "ecr:BatchGetImage": "ecr:GetAuthorizationToken",
     "ecr:GetDownloadUrlForLayer": "ecr:GetAuthorizationToken",
 }
@@ -33,7 +33,7 @@ FREE: Final = frozenset({"sts:GetCallerIdentity"})
 
 
 def policy() -> dict[str, Any]:
-    """What the daily verbs need. Things of others can be looked at, and neither changed nor removed."""
+    """What the daily commands need. Things of others can be looked at, and neither changed nor removed."""
     return _document(
         _look(), _images(), _launch(), _launch_from(), *_create(), *_bake(), _mark(), _own(), _pull(), *_guards()
     )
@@ -157,22 +157,22 @@ def _pull() -> dict[str, Any]:
 
 
 def _guards() -> list[dict[str, Any]]:
-    """Rings 2 and 3. Both are known by their names; the alarms' own role is made by AWS at the first alarm."""
+    """Safeguards 2 and 3. Both are known by their names; the alarms' own role is made by AWS at the first alarm."""
     alarms = f"arn:aws:cloudwatch:*:*:alarm:{KIT}-*"
     schedules = f"arn:aws:scheduler:*:*:schedule/default/{KIT}-*"
     aws_own = {"StringEquals": {"iam:AWSServiceName": ["events.amazonaws.com", "spot.amazonaws.com"]}}
     to_scheduler = {"StringEquals": {"iam:PassedToService": "scheduler.amazonaws.com"}}
     to_ec2 = {"StringEquals": {"iam:PassedToService": "ec2.amazonaws.com"}}
     return [
-        _allow("Ring2", "cloudwatch", ("DeleteAlarms", "PutMetricAlarm"), resource=alarms),
+        _allow("Safeguard2", "cloudwatch", ("DeleteAlarms", "PutMetricAlarm"), resource=alarms),
         _allow(
-            "Ring3",
+            "Safeguard3",
             "scheduler",
             ("CreateSchedule", "DeleteSchedule", "GetSchedule", "UpdateSchedule"),
             resource=schedules,
         ),
-        _allow("Ring3Role", "iam", ("GetRole",), resource=ROLE_ARN),
-        _allow("Ring3Use", "iam", ("PassRole",), resource=ROLE_ARN, condition=to_scheduler),
+        _allow("Safeguard3Role", "iam", ("GetRole",), resource=ROLE_ARN),
+        _allow("Safeguard3Use", "iam", ("PassRole",), resource=ROLE_ARN, condition=to_scheduler),
         # INSTANCE_PROFILE=: roles of that name only, or anybody's role could be borrowed through an instance.
         _allow("Lend", "iam", ("PassRole",), resource=f"arn:aws:iam::*:role/{KIT}-*", condition=to_ec2),
         _allow(

@@ -93,7 +93,7 @@ def arm(session: Session, instance: Instance) -> Safeguard:
             partition=cloudwatch.meta.partition,
             vcpus=_vcpus(session, instance.type),
         )
-        with session.translated("set the alarms of ring 2"):
+        with session.translated("set the alarms of safeguard 2"):
             for definition in wanted:
                 cloudwatch.put_metric_alarm(**definition)
     except (NotAllowed, AwsFailed) as error:
@@ -104,7 +104,7 @@ def arm(session: Session, instance: Instance) -> Safeguard:
 def read_safeguard(session: Session, instance: Instance) -> Safeguard:
     """What the alarms are now."""
     try:
-        with session.translated("read the alarms of ring 2"):
+        with session.translated("read the alarms of safeguard 2"):
             found = session.client("cloudwatch").describe_alarms(AlarmNames=list(names(instance.id)))["MetricAlarms"]
     except (NotAllowed, AwsFailed) as error:
         return Safeguard(ALARMS, armed=False, note=error.cause)
@@ -125,7 +125,7 @@ def disarm(session: Session, instance_id: str) -> None:
     """Remove both alarms. Nothing to remove is fine."""
     cloudwatch = session.client("cloudwatch")
     try:
-        with session.translated("remove the alarms of ring 2"):
+        with session.translated("remove the alarms of safeguard 2"):
             cloudwatch.delete_alarms(AlarmNames=list(names(instance_id)))
     except AwsFailed as error:
         if error.code not in ("ResourceNotFound", "ResourceNotFoundException"):

@@ -109,7 +109,7 @@ def _not_moved(now: Safeguard, cause: str) -> Safeguard:
 
 def _write(session: Session, wanted: dict[str, Any]) -> None:
     scheduler = session.client("scheduler")
-    with session.translated("set the schedule of ring 3"):
+    with session.translated("set the schedule of safeguard 3"):
         try:
             scheduler.create_schedule(**wanted)
         except scheduler.exceptions.ConflictException:
@@ -126,7 +126,7 @@ def read_safeguard(session: Session, instance: Instance) -> Safeguard:
     """What the schedule is now."""
     scheduler = session.client("scheduler")
     try:
-        with session.translated("read the schedule of ring 3"):
+        with session.translated("read the schedule of safeguard 3"):
             found = scheduler.get_schedule(Name=name(instance.id))
     except NotAllowed as error:
         return Safeguard(SCHEDULE, armed=False, note=error.cause)
@@ -137,7 +137,7 @@ def read_safeguard(session: Session, instance: Instance) -> Safeguard:
         when = datetime.strptime(found["ScheduleExpression"], AT).replace(tzinfo=timezone.utc)
     except ValueError:  # somebody has changed it by hand
         return Safeguard(
-            SCHEDULE, armed=False, note=f"its time reads {found['ScheduleExpression']!r}; `rig extend` mends it"
+            SCHEDULE, armed=False, note=f"its time reads {found['ScheduleExpression']!r}; `rig extend` fixes it"
         )
     return Safeguard(SCHEDULE, armed=found["State"] == "ENABLED", fires_at=when)
 
@@ -153,7 +153,7 @@ def disarm(session: Session, instance_id: str) -> None:
     """Remove the schedule. One that has fired removes itself, so none is fine."""
     scheduler = session.client("scheduler")
     try:
-        with session.translated("remove the schedule of ring 3"):
+        with session.translated("remove the schedule of safeguard 3"):
             scheduler.delete_schedule(Name=name(instance_id))
     except AwsFailed as error:
         if "ResourceNotFound" not in error.code:
@@ -180,7 +180,7 @@ def setup_guard(session: Session) -> Role:
             iam.create_role(
                 RoleName=ROLE,
                 AssumeRolePolicyDocument=json.dumps(trust),
-                Description="Gluon Rig, ring 3: lets EventBridge Scheduler switch off the kit's instances.",
+                Description="Gluon Rig, safeguard 3: lets EventBridge Scheduler switch off the kit's instances.",
                 Tags=[{"Key": OWNER_TAG, "Value": KIT}],
             )
             created = True
@@ -205,7 +205,7 @@ def remove_role(session: Session) -> None:
 def _role_arn(session: Session) -> str:
     """Empty when there is no such role. Where we may not look, its name is good enough to try."""
     try:
-        with session.translated("look for the role of ring 3"):
+        with session.translated("look for the role of safeguard 3"):
             return str(session.client("iam").get_role(RoleName=ROLE)["Role"]["Arn"])
     except NotAllowed:
         account, partition = _account(session)

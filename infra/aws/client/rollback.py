@@ -44,7 +44,7 @@ class Rollback:
 def rollback_on_failure(tell: Tell) -> Iterator[Rollback]:
     """Lend a Rollback; when the block fails, or Ctrl-C ends it, run it before the error goes on.
 
-    The first error is the one the person sees. What could not be undone is named in its hint, or told after Ctrl-C.
+    The first error is the one the user sees. What could not be undone is named in its hint, or told after Ctrl-C.
     """
     rollback = Rollback(tell)
     try:

@@ -28,8 +28,8 @@ READ_TIMEOUT_S: Final = 60.0  # botocore's own
 class Session:
     """Who we are and which region we speak to. Opens nothing until a client is asked for; safe to share by threads.
 
-    *endpoint_url*: the rehearsal cloud's address, and *secret* its own secret key, so that a person without an AWS
-    account can rehearse, and a person with one cannot leak a key to it. *tell* hears what is waited for.
+    *endpoint_url*: the rehearsal cloud's address, and *secret* its own secret key, so that a user without an AWS
+    account can rehearse, and a user with one cannot leak a key to it. *tell* hears what is waited for.
     """
 
     def __init__(
@@ -95,7 +95,7 @@ class Session:
             raise from_exception(names, str(error), self._scene(action, region)) from error
 
     def patiently(self, action: str) -> AbstractContextManager[None]:
-        """While inside, the person hears after some seconds what is waited for."""
+        """While inside, the user hears after some seconds what is waited for."""
         return self._waiting.on(action) if self._waiting else nullcontext()
 
     def _scene(self, action: str, region: str) -> Scene:
@@ -156,7 +156,7 @@ def _real(profile: str) -> Botocore:
 def _rehearsing(secret: str) -> Botocore:
     import botocore.session
 
-    # Neither the person's files nor AWS_PROFILE count.
+    # Neither the user's files nor AWS_PROFILE count.
     # (name in the file, environment variable, default, conversion)
     blind = {
         "profile": (None, None, None, None),

@@ -1,4 +1,4 @@
-"""Which disk image the instance boots: the newest Deep Learning AMI, or one that the person fixed.
+"""Which disk image the instance boots: the newest Deep Learning AMI, or one that the user fixed.
 
 The Deep Learning AMI brings the NVIDIA driver, Docker and the NVIDIA container toolkit; the "single CUDA" one is less
 than half as large as the others, and the container brings its own CUDA anyway.

@@ -76,7 +76,7 @@ def zones_of(session: Session, names: Sequence[str], *, region: str | None = Non
 
 
 def nearest_names(session: Session, name: str, *, region: str | None = None) -> list[str]:
-    """Up to three existing type names that look like *name*, for a person who mistyped it."""
+    """Up to three existing type names that look like *name*, for a user who mistyped it."""
     family = [type_of(answer).name for answer in _describe(session, [name[:1] + "*"], region)]
     return difflib.get_close_matches(name, family, n=3, cutoff=0.5)
 

@@ -69,7 +69,7 @@ def _named(session: Session, settings: Settings) -> list[Candidate]:
 def _refused(
     session: Session, settings: Settings, found: list[InstanceType], listed: Mapping[tuple[str, str], Price]
 ) -> list[Refusal]:
-    """Everything that is wrong with the named types, so that it is mended in one go."""
+    """Everything that is wrong with the named types, so that it is fixed in one go."""
     here = {machine.name for machine in found}
     unknown = [_unknown(session, name) for name in settings.type if name not in here]
     gated = _gated(session, found)

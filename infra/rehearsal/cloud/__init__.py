@@ -1,1 +1,1 @@
-"""The AWS side: moto's server with a thin WSGI layer in front, and one module for each thing it mends."""
+"""The AWS side: moto's server with a thin WSGI layer in front, and one module for each thing it patches."""

@@ -1,4 +1,4 @@
-"""All mends in one place: which go over moto's backends, and which the layer does in front of them."""
+"""All patches in one place: which go over moto's backends, and which the layer does in front of them."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ from infra.rehearsal.cloud.request import Call
 from infra.rehearsal.cloud.response import Refusal
 from infra.rehearsal.cloud.run_instances import IdempotentLaunch, RootDisk
 from infra.rehearsal.cloud.spot import SpotLaunch
-from infra.rehearsal.cloud.wsgi import Mends
+from infra.rehearsal.cloud.wsgi import Patches
 from infra.rehearsal.fault_injection import Faults
 
 
 class RehearsedEC2(IdempotentLaunch, ZoneChoice, RootDisk, SpotLaunch, LifeCycle, GroupsInUse, Baking, EC2Backend):
-    """moto's EC2, each class in front of it mending one thing. The order is that of a launch: a repeated one ends at
+    """moto's EC2, each class in front of it fixing one thing. The order is that of a launch: a repeated one ends at
     the first, a new one passes all."""
 
     __module__ = EC2Backend.__module__  # moto finds a backend's URLs by this name
@@ -55,7 +55,7 @@ class RehearsedCloudWatch(CloudWatchBackend):
 
 
 def install(parts: Parts) -> None:
-    """Put the mended backends where moto makes its own. Before the first request."""
+    """Put the fixed backends where moto makes its own. Before the first request."""
     RehearsedEC2.room = parts.room
     RehearsedEC2.clock = parts.clock
     RehearsedEC2.faults = parts.faults
@@ -81,8 +81,8 @@ def _refuse_start(ec2: Any, faults: Faults, instance: Any) -> None:
     capacity.refuse_without_capacity(ec2, faults, instance.instance_type, str(instance.placement.zone))
 
 
-def mends(parts: Parts) -> Mends:
-    return Mends(
+def patches(parts: Parts) -> Patches:
+    return Patches(
         checks={
             ("*", "*"): (
                 lambda call, _: _refuse_as_expired(call, parts.faults),

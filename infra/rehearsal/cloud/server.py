@@ -1,4 +1,4 @@
-"""Puts the AWS side together: moto with its mends, behind the layer, on one loopback port."""
+"""Puts the AWS side together: moto with its patches, behind the layer, on one loopback port."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def build(parts: Parts) -> Any:
 
     return Layer(
         moto=DomainDispatcherApplication(create),
-        mends=patches.mends(parts),
+        patches=patches.patches(parts),
         backend_of=patches.backend_of,
         journal=parts.journal,
     )

@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Mends:
+class Patches:
     """What the layer does for one operation, by (service, operation); `checks` also know ("*", "*")."""
 
     checks: Mapping[tuple[str, str], tuple[Check, ...]] = field(default_factory=dict)
@@ -40,7 +40,7 @@ class Mends:
 @dataclass(frozen=True)
 class Layer:
     moto: App
-    mends: Mends
+    patches: Patches
     backend_of: Callable[[Call], Any]
     """The moto backend that holds the state a check must see; None for services moto does not know."""
     journal: Journal
@@ -57,9 +57,9 @@ class Layer:
         try:
             with LOCK if call.service in ("ec2", "cloudwatch", "scheduler") else nullcontext():
                 backend = self.backend_of(call)
-                for check in (*self.mends.checks.get(("*", "*"), ()), *self.mends.checks.get(key, ())):
+                for check in (*self.patches.checks.get(("*", "*"), ()), *self.patches.checks.get(key, ())):
                     check(call, backend)
-                own = self.mends.answers[key](call, backend) if key in self.mends.answers else None
+                own = self.patches.answers[key](call, backend) if key in self.patches.answers else None
                 return own or self._ask_moto(call, environ)
         except Refusal as refusal:
             return refused(call, refusal)
@@ -71,7 +71,7 @@ class Layer:
 
     def _ask_moto(self, call: Call, environ: Environ) -> Answer:
         key = (call.service, call.operation)
-        if key in self.mends.rewrites and (params := self.mends.rewrites[key](call)) is not None:
+        if key in self.patches.rewrites and (params := self.patches.rewrites[key](call)) is not None:
             request.rewrite(environ, params)
         seen: dict[str, Any] = {}
 

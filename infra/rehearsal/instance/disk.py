@@ -99,7 +99,7 @@ def _left_out(folder: str, names: list[str]) -> set[str]:
 
 
 def _shims() -> dict[str, str]:
-    # -E -S -s: neither the person's PYTHON* variables nor site-packages reach a shim, and it starts in 20 ms.
+    # -E -S -s: neither the user's PYTHON* variables nor site-packages reach a shim, and it starts in 20 ms.
     python = quote(sys.executable)
     scripts = {name: f'#!/bin/sh\nexec {python} -ESs {quote(str(RUN_SHIM))} {name} "$@"\n' for name in SHIMS}
     # A wrapper, not a link: the interpreter finds its virtual environment by its own path.

@@ -1,4 +1,4 @@
-"""What an instance and the AWS side say to each other: a value and two short lists of verbs."""
+"""What an instance and the AWS side say to each other: a value and two short lists of calls."""
 
 from __future__ import annotations
 

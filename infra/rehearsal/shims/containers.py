@@ -1,4 +1,4 @@
-"""The verbs of `docker` that act on containers, for containers that are plain processes."""
+"""The commands of `docker` that act on containers, for containers that are plain processes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The verbs of `docker` that look at containers, images and the engine, and those that only pretend to make images."""
+"""The commands of `docker` that look at containers, images and the engine, and those that pretend to make images."""
 
 from __future__ import annotations
 

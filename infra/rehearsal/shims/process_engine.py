@@ -16,18 +16,18 @@ Act = Callable[[Store, Line, Mapping[str, str]], int]
 
 
 def main(words: list[str], environ: Mapping[str, str]) -> int:
-    verb, rest = (words[0], words[1:]) if words else ("help", [])
-    if verb in ("container", "image") and rest and f"{verb} {rest[0]}" in VERBS:
-        verb, rest = f"{verb} {rest[0]}", rest[1:]
-    elif verb == "container" and rest:
-        verb, rest = rest[0], rest[1:]
-    if verb not in VERBS:
-        lacking = f"docker: the rehearsal has no `docker {verb}`"
-        print(f"{lacking}; without a Docker engine it plays only the kit's own verbs", file=sys.stderr)
+    command, rest = (words[0], words[1:]) if words else ("help", [])
+    if command in ("container", "image") and rest and f"{command} {rest[0]}" in COMMANDS:
+        command, rest = f"{command} {rest[0]}", rest[1:]
+    elif command == "container" and rest:
+        command, rest = rest[0], rest[1:]
+    if command not in COMMANDS:
+        lacking = f"docker: the rehearsal has no `docker {command}`"
+        print(f"{lacking}; without a Docker engine it plays only the kit's own commands", file=sys.stderr)
         return 1
-    act, valued, switches = VERBS[verb]
+    act, valued, switches = COMMANDS[command]
     try:
-        line = options.read(rest, valued=valued, switches=switches, intermixed=verb not in ("run", "exec"))
+        line = options.read(rest, valued=valued, switches=switches, intermixed=command not in ("run", "exec"))
         return act(Store(Path(environ["RIG_ROOT"])), line, environ)
     except options.UnknownOption as error:
         print(error, file=sys.stderr)
@@ -56,7 +56,7 @@ _RUN_SWITCHES = _spellings(
     "--detach -d", "--rm", "--init", "--interactive -i", "--tty -t", "--privileged", "--quiet -q"
 )
 _FORMAT = _spellings("--format -f")
-VERBS: dict[str, tuple[Act, dict[str, str], dict[str, str]]] = {
+COMMANDS: dict[str, tuple[Act, dict[str, str], dict[str, str]]] = {
     "run": (containers.run, RUN_VALUES, _RUN_SWITCHES),
     "exec": (containers.execute, _spellings("--env -e", "--workdir -w", "--user -u"),
              _spellings("--interactive -i", "--tty -t")),

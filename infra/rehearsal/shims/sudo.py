@@ -1,4 +1,4 @@
-"""`sudo` on an instance: the login user may do all, and all runs as the person who runs the rehearsal."""
+"""`sudo` on an instance: the login user may do all, and all runs as the user who runs the rehearsal."""
 
 from __future__ import annotations
 

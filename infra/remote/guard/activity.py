@@ -20,7 +20,7 @@ def ssh(proc: str, sessions: str | None) -> tuple[str, ...]:
     """Established connections to our SSH port: also copies and tunnels, which have no terminal and so no login.
 
     Only where there is no table of connections (a rehearsal) the list of `loginctl list-sessions` counts: it may hold
-    sessions whose person has long gone. Format: https://docs.kernel.org/networking/proc_net_tcp.html
+    sessions whose user has long gone. Format: https://docs.kernel.org/networking/proc_net_tcp.html
     """
     counts = [_connections(os.path.join(proc, "net", name)) for name in ("tcp", "tcp6")]
     known = [count for count in counts if count is not None]

@@ -20,7 +20,7 @@ from .systemd import alive, notify
 PROBE_EVERY_S = 30.0
 LOGINS = ("loginctl", "list-sessions", "--no-legend")
 # A sign of life that CloudWatch can see without an agent: three minutes of one core, at the lowest priority, every
-# half hour. Ring 2 stops a machine that shows less for an hour (docs/decisions/0002-pulse.md).
+# half hour. Safeguard 2 stops a machine that shows less for an hour (docs/decisions/0002-pulse.md).
 PULSE = ("nice", "-n", "19", "timeout", "180", "sh", "-c", "while :; do :; done")
 PULSE_EVERY_S = 1800.0
 

@@ -71,7 +71,7 @@ class Memory:
 
 @dataclass(frozen=True)
 class Trigger:
-    """*reason*: deadline, idle or spot. *detail*: a sentence for the person."""
+    """*reason*: deadline, idle or spot. *detail*: a sentence for the user."""
 
     reason: str
     detail: str

@@ -51,7 +51,7 @@ def test_without_credentials_one_line_says_it_all(aws, tell, answer):
     (check,) = examine(aws, Settings(), tell=tell)
 
     assert (check.name, check.ok) == ("credentials", False)
-    assert check.mend == (  # a login would not help: what stands in the environment comes first
+    assert check.fix == (  # a login would not help: what stands in the environment comes first
         "a new value of AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN each, then run the command again"
     )
 
@@ -62,7 +62,7 @@ def test_a_quota_of_zero_comes_with_the_line_that_mends_it(aws, tell):
     quota = by_name(examine(aws, Settings(), tell=tell))["quota"]
 
     assert quota.ok is False
-    assert quota.mend == (
+    assert quota.fix == (
         "to ask AWS for more: aws service-quotas request-service-quota-increase --service-code ec2 "
         "--quota-code L-DB2E81BA --desired-value 4 --region us-east-1"
     )
@@ -91,7 +91,7 @@ def test_a_type_that_cannot_work_leaves_price_and_quota_out(aws, tell):
     checks = by_name(examine(aws, Settings(type=("p5.48xlarge",)), tell=tell))
 
     assert set(checks) == {"credentials", "region", "type", "image", "network"}
-    assert checks["type"].mend.startswith("instead of p5.48xlarge: p4de.24xlarge")
+    assert checks["type"].fix.startswith("instead of p5.48xlarge: p4de.24xlarge")
 
 
 def test_a_region_that_is_not_enabled_is_said(aws, tell):

@@ -20,11 +20,11 @@ UNTAGGED = {
     "CreateIn",
     "Mark",
     "Pull",
-    "Ring2",
-    "Ring3",
-    "Ring3Role",
+    "Safeguard2",
+    "Safeguard3",
+    "Safeguard3Role",
     "Lend",
-    "Ring3Use",
+    "Safeguard3Use",
     "AwsOwnRoles",
 }
 

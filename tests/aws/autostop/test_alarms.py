@@ -66,7 +66,7 @@ def test_a_failed_status_check_stops_it_after_a_quarter_of_an_hour(aws: Session)
 
 @pytest.mark.parametrize("vcpus", [2, 4, 8, 16, 48, 96, 192])
 def test_the_guards_pulse_is_always_above_the_threshold(vcpus: int) -> None:
-    """So no machine whose guard lives is ever stopped by ring 2: a GPU job, an open session, a slow upload."""
+    """So no machine whose guard lives is ever stopped by safeguard 2: a GPU job, an open session, a slow upload."""
     pulse_s = int(PULSE[PULSE.index("timeout") + 1])
     for begin_s in range(0, alarms.PERIOD_S, 10):
         in_first_period = min(pulse_s, alarms.PERIOD_S - begin_s)
@@ -119,7 +119,7 @@ def test_a_missing_permission_is_said_and_does_not_fail_the_launch(aws: Session,
 
     assert not safeguard.armed
     assert safeguard.note.startswith(
-        "Cannot set the alarms of ring 2: your AWS user may not do cloudwatch:PutMetricAlarm"
+        "Cannot set the alarms of safeguard 2: your AWS user may not do cloudwatch:PutMetricAlarm"
     )
 
 

@@ -1,4 +1,4 @@
-"""Ring 3 and the composition: the wall-clock cap that needs nothing of the instance, and all rings moving together."""
+"""Safeguard 3, the wall-clock cap that needs nothing of the instance, and all safeguards moving together."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def test_a_schedule_that_cannot_be_moved_is_told_with_the_time_at_which_it_still
     safeguard = schedule.arm(aws, RIG, DEADLINE + LATER)
 
     assert (safeguard.armed, safeguard.fires_at) == (True, FIRES)
-    assert safeguard.note.startswith("still stands at its EARLIER time: Cannot set the schedule of ring 3")
+    assert safeguard.note.startswith("still stands at its EARLIER time: Cannot set the schedule of safeguard 3")
 
 
 def test_a_role_made_later_holds_what_runs_already(aws: Session, rig: Instance) -> None:
@@ -242,7 +242,7 @@ class TestAllRings:
         stayed = safeguards.disarm(aws, rig.id)
 
         assert len(stayed) == 1
-        assert stayed[0].startswith("Cannot remove the alarms of ring 2")
+        assert stayed[0].startswith("Cannot remove the alarms of safeguard 2")
         assert not schedule.read_safeguard(aws, rig).armed
 
     def test_an_instance_without_a_deadline_is_said_to_have_none(self, aws: Session, rig: Instance) -> None:

@@ -1,4 +1,4 @@
-"""Every error code of EC2 and exception of botocore that a person can meet: the whole message and the exit code."""
+"""Every error code of EC2 and exception of botocore that a user can meet: the whole message and the exit code."""
 
 from __future__ import annotations
 

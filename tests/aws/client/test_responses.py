@@ -1,7 +1,7 @@
 """Answers that are none: a login page with status 200, an answer cut short, a member missing or of another kind.
 
-Whatever comes back, a verb ends in a sentence or in what it was asked for; it never crashes, and never calls done what
-is not.
+Whatever comes back, a command ends in a sentence or in what it was asked for; it never crashes, and never calls done
+what is not.
 """
 
 from __future__ import annotations
@@ -241,7 +241,7 @@ def anything(aws: Session) -> bool:
     return True
 
 
-# By verb: what is there before, what is done, and what is true of the account when that says done.
+# By command: what is there before, what is done, and what is true of the account when that says done.
 DEEDS: dict[str, tuple[Callable[..., Any], Callable[[Session, Clock], Any], Callable[[Session], bool]]] = {
     "doctor": (ignore, lambda aws, clock: examine(aws, Settings(spot=True), tell=quiet), anything),
     "launch": (ignore, launch, is_whole("running")),

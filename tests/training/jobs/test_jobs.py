@@ -137,7 +137,7 @@ def test_settings_a_job_would_not_obey_are_refused(tmp_path: Path) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class BriefLine(linear.Config):
-    """Of a module that no job lives in: a person's own file may derive one."""
+    """Of a module that no job lives in: a user's own file may derive one."""
 
     num_epochs: int = option(1, "times the training set is seen", least=1)
 

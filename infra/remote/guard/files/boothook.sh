@@ -20,7 +20,7 @@ for unit in gluon-rig-backstop.service gluon-rig-backstop.timer gluon-rig-guard.
     sed "s|@ROOT@|$(in_sed "$root")|g; s|@HOME@|$(in_sed "$home")|g; s|@PYTHON@|$(in_sed "$python")|g" \
         "$opt/$unit" >"$units/$unit"
 done
-# Notice within five minutes that a laptop is gone, or its open connection would look like a person for two hours.
+# Notice within five minutes that a laptop is gone, or its open connection would look like a user for two hours.
 printf 'ClientAliveInterval 60\nClientAliveCountMax 5\n' >"$root/etc/ssh/sshd_config.d/10-gluon-rig.conf"
 
 systemctl daemon-reload
