@@ -58,7 +58,7 @@ def tune(environ: MutableMapping[str, str]) -> str:
     """Set what MXNet and OpenMP read at load time, where the user has not; return a sentence that says it."""
     wanted = {
         "OMP_NUM_THREADS": str(physical_cores()),
-        # Set, it would overrule the policy.
+        # GOMP_SPINCOUNT overrides OMP_WAIT_POLICY, so do not set both.
         **({} if "OMP_WAIT_POLICY" in environ else {"GOMP_SPINCOUNT": SPIN_COUNT}),
         "MXNET_CPU_PARALLEL_SIZE": PARALLEL_SIZE,
     }

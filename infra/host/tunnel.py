@@ -1,4 +1,4 @@
-"""A port of the host, led to this computer for as long as the user likes."""
+"""SSH local port forwarding."""
 
 from __future__ import annotations
 

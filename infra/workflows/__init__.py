@@ -1,1 +1,1 @@
-"""The story: each command told once, in the order in which things happen, and nothing but calls to the five nouns."""
+"""What each command does, step by step, as calls to the five nouns."""

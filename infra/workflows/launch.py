@@ -1,4 +1,4 @@
-"""From wish to a host that can work: this is the kit's first promise, told in the order it happens."""
+"""Launch: access, instance, safeguards, then wait for SSH, Docker and the GPU."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from infra.workflows.stop import disarm
 
 
 def launch(rig: Rig, plan: Plan) -> tuple[Instance, Facts]:
-    """Carry *plan* out: the rig's instance runs, its guards are armed, and SSH, Docker and the GPU answer.
+    """Carry *plan* out: the rig's instance runs, its safeguards are armed, and SSH, Docker and the GPU answer.
 
     Whatever fails on the way, Ctrl-C too: what this launch began is taken back, or named.
     """

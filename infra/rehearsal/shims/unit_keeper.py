@@ -23,7 +23,7 @@ LEAST_WATCHDOG_S = 5.0
 
 def main(name: str, words: list[str]) -> int:
     unit_name, descriptor = words
-    os.set_inheritable(int(descriptor), False)  # the lock says that this process, the keeper, lives
+    os.set_inheritable(int(descriptor), False)  # the lock is held as long as this supervisor runs
     units = Units(Path(os.environ["RIG_ROOT"]))
     stop = units.stop_mark(unit_name)
     stop.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""What metadata says, as numbers and words. Rubbish is None or empty, never an error."""
+"""Parse metadata values; return None or an empty text for malformed ones."""
 
 from __future__ import annotations
 
