@@ -1,5 +1,5 @@
 """Whatever is typed, exported or written into rig.toml: one clear sentence, an exit code a script can rely on, and
-nothing asked of AWS before all of it is known to be right. RIG_TEST_CASES=20000 tries as many."""
+nothing asked of AWS before all of it is known to be right."""
 
 from __future__ import annotations
 
@@ -20,8 +20,9 @@ from infra import cli, console
 from infra.aws.client import session as aws_session
 from infra.cli.commands import COMMANDS
 from infra.settings import Settings
+from tests.sizes import size, tried
 
-CASES = int(os.environ.get("RIG_TEST_CASES", "150"))
+CASES = size(150, 20_000)
 EXIT_CODES = {0, 1, 2, 130}
 
 # What people and shells produce, and what numbers, paths and names turn into at their ends.
@@ -169,6 +170,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_any_line_ends_in_a_sentence(
     words: list[str], environment: dict[str, str], toml: bytes, refusal: OSError
 ) -> None:
+    tried()
     world = World(refusal)
 
     code, said = type_line(words, world, environment, toml)

@@ -18,6 +18,7 @@ from infra.host.foreign import shown
 SCRIPTS = Path(__file__).resolve().parents[1] / "remote"
 _LONGEST_PREAMBLE = 1 << 20
 _LONGEST_ANSWER = 1 << 30
+_CHUNK = 1 << 16
 SILENCE_S = 120.0  # our programs say something every few seconds
 
 
@@ -33,10 +34,12 @@ def answer_of(host: Host, *lines: Sequence[str], given: bytes = b"") -> bytes:
 def hear(host: Host, *lines: Sequence[str], given: bytes = b"") -> tuple[bytes, bytes]:
     """What a login shell there printed of itself, and then what the commands did."""
     with listening(host, *lines, given=given) as (before, out):
-        answer = out.read(_LONGEST_ANSWER + 1)
-    if len(answer) > _LONGEST_ANSWER:
-        raise WorldError(f"{host.target} answers without an end.", "`rig ssh` opens a shell there")
-    return before, answer
+        answer = bytearray()
+        while chunk := out.read(_CHUNK):  # in one piece, room for the longest would be taken for every answer
+            answer += chunk
+            if len(answer) > _LONGEST_ANSWER:
+                raise WorldError(f"{host.target} answers without an end.", "`rig ssh` opens a shell there")
+    return before, bytes(answer)
 
 
 @contextmanager

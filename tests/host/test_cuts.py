@@ -1,7 +1,4 @@
-"""The line is cut at random moments of sync, start, follow and pull: nothing is lost, doubled, or misjudged.
-
-RIG_TEST_CUTS=100 for more of them.
-"""
+"""The line is cut at random moments of sync, start, follow and pull: nothing is lost, doubled, or misjudged."""
 
 from __future__ import annotations
 
@@ -27,8 +24,9 @@ from infra.job.container import Container
 from infra.job.outcome import judge
 from infra.names import CODE_DIR
 from tests.host.cutting_proxy import Proxy
+from tests.sizes import size, tried
 
-CUTS = int(os.environ.get("RIG_TEST_CUTS", "12"))
+CUTS = size(12, 120)
 PHASES = {"sync": 800_000, "follow": 12_000, "pull": 600_000}  # bytes that pass in each, about
 JOB = """
 import os, sys, time
@@ -79,6 +77,7 @@ def some_code(folder: Path) -> Path:
 def test_cuts_at_random_moments_lose_nothing_start_nothing_twice_and_keep_the_exit_code(
     far: Host, proxy: Proxy, tmp_path: Path
 ) -> None:
+    tried(CUTS)
     for round_number in range(CUTS // 6):
         one_life(far, proxy, tmp_path, f"r{round_number}")
 

@@ -23,6 +23,7 @@ from infra.host.foreign import run_name, shown
 from infra.host.target import Target
 from infra.job import artifacts
 from infra.job.run_folders import point_latest
+from tests.sizes import size, tried
 
 EVIL = st.sampled_from([
     "../../x", "..", ".", "", "/etc/x", "a/../../x", "latest", "-rf", ".ssh", "a\0b", "a\nb",
@@ -50,8 +51,10 @@ def spoilt(good: dict[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
     return st.dictionaries(st.sampled_from(list(good)), JSON, max_size=2).map(lambda bad: {**good, **bad})
 
 
+@settings(max_examples=size(100, 10_000), deadline=None)
 @given(said=spoilt(FACTS), runs=st.lists(spoilt(RUN) | JSON, max_size=3))
 def test_facts_are_harmless_or_refused(said: dict[str, Any], runs: list[Any]) -> None:
+    tried()
     facts, refusal = None, ""
     try:
         facts = parse({**said, "runs": runs})
@@ -98,7 +101,7 @@ def everything(folder: Path) -> dict[Path, bytes]:
     }
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=size(100, 5_000), deadline=None)
 @given(
     run=spoilt(RUN), answer=st.lists(st.binary(max_size=9) | ENTRIES, max_size=5),
     sums=st.binary(max_size=140), members=st.lists(MEMBER, max_size=4), cut=st.sampled_from([0, 0, 700, 10_000]),
@@ -106,6 +109,7 @@ def everything(folder: Path) -> dict[Path, bytes]:
 def test_no_answer_changes_anything_outside_the_runs_folder(
     run: dict[str, Any], answer: list[bytes], sums: bytes, members: list[tuple[str, int, str]], cut: int
 ) -> None:
+    tried()
     with tempfile.TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
         folder = Path(name)
         (folder / "project" / "runs" / "other").mkdir(parents=True)

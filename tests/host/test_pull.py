@@ -1,7 +1,4 @@
-"""Whatever a run leaves comes home with its bytes, or is named: any name, kind, size and moment, both ways alike.
-
-RIG_TEST_PULLS=100 for more lives of a run.
-"""
+"""Whatever a run leaves comes home with its bytes, or is named: any name, kind, size and moment, both ways alike."""
 
 from __future__ import annotations
 
@@ -27,6 +24,7 @@ from infra.host.landing import BESIDE
 from infra.host.sync import Arrival, pull, pull_ended, rsync_here, seal
 from infra.remote import recorder
 from tests.host.nearby import nearby_host
+from tests.sizes import size, tried
 
 SPECIAL = [
     b"new\nline", b"cr\r", b"form\x0cfeed", "next\u0085line".encode(), "line\u2028sep".encode(), b"\xff\xfe", b"#x",
@@ -49,7 +47,7 @@ OTHER = st.sampled_from([("fifo", b""), ("folder", b""), ("hard", b""), ("socket
 THINGS = st.dictionaries(st.tuples(FOLDERS, NAMES), st.one_of(PLAIN, PLAIN, LINK, OTHER), max_size=9)
 
 # An example takes a second or two, and shrinking would ask for hundreds.
-PULLS = int(os.environ.get("RIG_TEST_PULLS", "6"))
+PULLS = size(6, 100)
 WITHOUT_SHRINKING = (Phase.explicit, Phase.reuse, Phase.generate)
 pytestmark = pytest.mark.skipif(not rsync_here(), reason="rsync is missing: sudo apt install rsync")
 
@@ -164,6 +162,7 @@ class meanwhile:
 def test_by_rsync_and_by_tar_the_same_folder_comes_home_and_it_is_the_hosts(
     near: Host, first: Things, second: Things, third: Things, last: Things
 ) -> None:
+    tried()
     with tempfile.TemporaryDirectory() as folder:
         homes = []
         for rsync in (True, False):

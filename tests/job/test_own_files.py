@@ -13,6 +13,7 @@ from infra.cli import render, run_result
 from infra.job import artifacts
 from infra.workflows.runs import Outcome
 from infra.workflows.watch import row
+from tests.sizes import size, tried
 
 LEAVES = some.one_of(
     some.none(), some.booleans(), some.integers(), some.just(10**400), some.floats(), some.text(max_size=4)
@@ -37,11 +38,12 @@ CONTENTS = some.one_of(
 )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=size(40, 5_000), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(summary=CONTENTS, ending=CONTENTS, metrics=CONTENTS)
 def test_files_of_any_shape_are_shown_or_left_out(
     tmp_path: Path, summary: bytes, ending: bytes, metrics: bytes
 ) -> None:
+    tried()
     (tmp_path / "summary.json").write_bytes(summary)
     (tmp_path / "exit.json").write_bytes(ending)
 

@@ -1,12 +1,8 @@
-"""Whatever words `python -m training` is given: one message, exit 0, 1 or 2, and nothing written before all is right.
-
-RIG_TEST_CASES=20000 tries as many.
-"""
+"""Whatever words `python -m training` is given: one message, exit 0, 1 or 2, nothing written before all is right."""
 
 from __future__ import annotations
 
 import io
-import os
 from dataclasses import fields
 from pathlib import Path
 from unittest.mock import patch
@@ -15,11 +11,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
+from tests.sizes import size, tried
 from training.__main__ import main
 from training.jobs import JOBS, load
 from training.workdir.summary import DONE, Summary
 
-CASES = int(os.environ.get("RIG_TEST_CASES", "100"))
+CASES = size(100, 20_000)
 NUMBERS = "0|1|-1|2|1.5|\u00b2|\u0661|nan|inf|-inf|1e308|1e-320|3.5e38|999999999999|1_0|0x1|1e3"
 OTHERS = (
     "|=|x=y|true|cpu:2|cpu:0|cpu:\u00b2|gpu|all|256,|,|adam|cosine|/nowhere|\udcff|\u00e9|\x1b]0;x\x07|a\nb|--|-|--help"
@@ -42,6 +39,7 @@ def lines(draw: some.DrawFn) -> list[str]:
 @settings(max_examples=CASES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(words=lines())
 def test_any_words_end_in_a_message(words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("training.trainer.signals.StopRequest.listen", lambda self: self)
     through = Summary(job="j", reason=DONE, metric="m", score=1.0, higher_is_better=True)

@@ -18,6 +18,7 @@ import pytest
 from infra.aws.instances.instance import Instance
 from infra.host.facts import Facts, RunFacts
 from infra.workflows import results
+from tests.sizes import tried
 
 NOW = datetime(2026, 11, 20, tzinfo=timezone.utc)
 BOTH = (results.STARTED_TAG, results.HOME_TAG)
@@ -166,6 +167,7 @@ def test_in_no_order_of_steps_passes_a_result_for_home_that_is_not(monkeypatch, 
     for world in every_order(laptops, prepare, monkeypatch):
         seen += 1
         assert world.lost == []
+    tried(seen)
     assert seen > 100
 
 

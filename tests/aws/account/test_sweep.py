@@ -10,6 +10,7 @@ from infra.aws.client.tags import own_tags, specification
 from infra.errors import NotAllowed
 from tests.aws.pretend_account import DLAMI
 from tests.aws.samples import Reaper, forget_ended
+from tests.sizes import tried
 
 HERE, THERE = "us-east-1", "us-west-2"
 REGIONS = (HERE, THERE)
@@ -157,6 +158,7 @@ def test_killed_at_any_call_the_next_sweep_finishes(aws, tell, clock):
             forget_ended()
             if not reaper.dead:
                 break
+            tried()
     assert len(reaper.calls) == 11
 
 

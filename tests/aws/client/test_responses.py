@@ -7,7 +7,6 @@ what is not.
 from __future__ import annotations
 
 import json
-import os
 import re
 import threading
 from collections.abc import Callable, Iterator
@@ -42,6 +41,7 @@ from infra.settings import Settings
 from tests.aws.conftest import REGION, pretend_clock, seed_images
 from tests.aws.responses import quotas
 from tests.aws.samples import NAME, census, launch, whole
+from tests.sizes import size, tried
 
 PAGE = b"<html><head><title>Welcome to the hotel</title></head><body>Please sign in</body></html>"
 DEADLINE = datetime(2026, 11, 20, 20, tzinfo=timezone.utc)
@@ -312,7 +312,7 @@ def _places(value: Any) -> Iterator[tuple[Any, Any]]:
 
 
 @settings(
-    max_examples=int(os.environ.get("RIG_TRUST_EXAMPLES", "15")),
+    max_examples=size(15, 1000),
     deadline=None,
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture],
@@ -323,6 +323,7 @@ def _places(value: Any) -> Iterator[tuple[Any, Any]]:
 def test_a_verb_ends_in_a_sentence_or_in_what_it_was_asked_for(
     strict_moto: None, deed: str, which: float, spoil: Spoil, once: bool
 ) -> None:
+    tried()
     before, do, is_true = DEEDS[deed]
     operations = operations_of(deed)
     with mock_aws():

@@ -20,6 +20,7 @@ from infra.errors import NothingToDo
 from tests.aws import samples
 from tests.aws.pretend_account import moto_instance
 from tests.aws.samples import KEY, MICRO, NAME, NOTHING, Killed, Reaper, census, forget_ended, launch_request, whole
+from tests.sizes import tried
 
 
 @pytest.fixture
@@ -44,6 +45,7 @@ def every_death(
             forget_ended()
             if not reaper.dead:
                 break
+            tried()
     return reaper.calls
 
 

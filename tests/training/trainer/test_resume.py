@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.sizes import size, tried
 from tests.training import small_job
 from training.compat import mx
 from training.data.splits import Data
@@ -27,7 +28,7 @@ from training.workdir import names
 from training.workdir.metrics import MetricsFile
 
 HERE = Path(__file__).parents[1]
-KILLS = int(os.environ.get("RESUME_KILLS", "5"))
+KILLS = size(5, 50)
 LONG = (f"num_epochs={max(8, 2 * KILLS)}", "examples=1200", "checkpoint_every_s=0.02")
 DEADLINE_S = 120 if KILLS <= 10 else 1200
 
@@ -81,7 +82,8 @@ def unbroken(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
 def test_killed_at_random_moments_it_ends_with_the_same_bits(
     tmp_path: Path, unbroken: dict[str, object], kills: int
 ) -> None:
-    """RESUME_KILLS=50 makes it fifty. Each kill falls at a random moment after the first checkpoint of that attempt."""
+    """Each kill falls at a random moment after the first checkpoint of that attempt."""
+    tried(kills)
     draw = random.Random(2026)
     for _ in range(kills):
         before = checkpoint.newest(tmp_path / "checkpoints")

@@ -1,0 +1,125 @@
+"""Much of everything: what is read line by line and file by file takes no more memory, and leaves nothing open."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tracemalloc
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra.host.connection import DROPPED
+from infra.host.sync import pull_ended, rsync_here, seal
+from infra.job import run as runs
+from infra.remote import recorder
+from tests.host.nearby import nearby_host
+from tests.sizes import size, tried
+
+LINES = size(20_000, 10_000_000)
+FILES = size(200, 100_000)
+CUTS_OF_A_DAY = size(10, 24 * 60)
+SLACK_KIB = 8 * 1024
+
+PRINT = "import sys\nfor n in range({}): sys.stdout.write('step %d loss 0.123456\\n' % n)"
+LOGS = """\
+import sys
+print({hello!r})
+for n in range({first}, {end}):
+    moment = (n // 3600 % 24, n // 60 % 60, n % 60, n // 86400)
+    sys.stdout.write('2026-11-20T%02d:%02d:%02d.%06dZ line ' % moment + '%d\\n' % n)
+print('{{"Running": {running}}}')
+"""
+
+linux = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from /proc")
+
+
+def memory_kib(pid: int) -> int:
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.partition("VmRSS:")[2].split()[0])
+
+
+def open_files(pid: int) -> int:
+    return len(os.listdir(f"/proc/{pid}/fd"))
+
+
+@linux
+def test_a_log_of_any_length_is_recorded_in_the_same_memory(tmp_path: Path) -> None:
+    line = [sys.executable, recorder.__file__, str(tmp_path), "--", sys.executable, "-c", PRINT.format(LINES)]
+    process = subprocess.Popen(line, stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    at_first = seen = used = 0
+    for seen, _ in enumerate(process.stdout, start=1):
+        if seen in (LINES // 20, LINES * 19 // 20):
+            at_first, used = at_first or memory_kib(process.pid), memory_kib(process.pid)
+            assert open_files(process.pid) < 10
+    tried(seen)
+
+    assert (process.wait(), seen) == (0, LINES)
+    assert used < at_first + SLACK_KIB
+
+
+class Host:
+    """One on which a line is logged each second; each of its streams is cut after a while, the last is not."""
+
+    def __init__(self, lines: int, cuts: int) -> None:
+        self.lines, self.each, self.left = lines, lines // (cuts + 1), cuts
+
+    def stream(self, hello: Sequence[str], *_: Sequence[str], **popen: Any) -> subprocess.Popen[bytes]:
+        first = self.lines - (self.left + 1) * self.each if self.left else self.lines - self.each
+        self.left -= 1
+        last = self.left < 0
+        code = LOGS.format(hello=hello[1], first=first, end=first + self.each, running="false" if last else "true")
+        ending = "" if last else f"\nsys.exit({DROPPED})"
+        return subprocess.Popen([sys.executable, "-S", "-c", code + ending], **popen)
+
+
+def follow(host: Any) -> int:
+    heard = 0
+
+    def show(_: str) -> None:
+        nonlocal heard
+        heard += 1
+
+    runs.follow(lambda: host, ["docker"], "r1", show, tell=lambda _: None, sleep=lambda _: None)
+    return heard
+
+
+@linux
+@pytest.mark.parametrize(("lines", "cuts"), [(LINES, 0), (size(6_000, 86_400), CUTS_OF_A_DAY)], ids=["long", "a day"])
+def test_a_log_is_followed_in_the_same_memory_however_long_and_however_often_cut(lines: int, cuts: int) -> None:
+    follow(Host(1_000, 1))
+    memory, files = memory_kib(os.getpid()), open_files(os.getpid())
+
+    heard = follow(Host(lines, cuts))
+    tried(heard)
+
+    assert heard == lines // (cuts + 1) * (cuts + 1)
+    assert memory_kib(os.getpid()) < memory + SLACK_KIB
+    assert open_files(os.getpid()) == files
+
+
+@pytest.mark.skipif(not rsync_here(), reason="rsync is missing: sudo apt install rsync")
+@pytest.mark.parametrize("rsync", [True, False], ids=["rsync", "tar"])
+def test_a_run_of_very_many_files_comes_home_whole(tmp_path: Path, rsync: bool) -> None:
+    there, home = tmp_path / "there", tmp_path / "runs" / "r1"
+    for number in range(FILES):
+        file = there / f"{number // 1000}" / f"{number}.txt"
+        if number % 1000 == 0:
+            file.parent.mkdir(parents=True)
+        file.write_text(str(number))
+    recorder.seal(there)
+    tracemalloc.start()
+    with nearby_host(tmp_path) as host:
+        arrival = pull_ended(host, str(there), home, rsync_there=rsync)
+        seal(home, arrival)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    tried(FILES)
+
+    assert arrival.left == {}
+    assert sum(1 for path in home.rglob("*.txt") if path.read_text() == path.stem) == FILES
+    assert most < (16 << 20) + 6_000 * FILES, "bytes for each file, of its name and its sum"
