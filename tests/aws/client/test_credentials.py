@@ -76,13 +76,15 @@ def test_half_a_pair_is_refused_for_the_chain_would_go_on_to_somebody_elses_keys
         require_clean_environment(environ)
 
 
+LINES = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
+SPOILT = [(line, kind) for line in LINES for kind in ("quotes", "two words", "nothing")]
+SPOILT.remove(("aws_session_token", "nothing"))  # it may be absent
+
+
 @pytest.mark.parametrize("where", ["credentials", "config"])
-@pytest.mark.parametrize("line", ["aws_access_key_id", "aws_secret_access_key", "aws_session_token"])
-@pytest.mark.parametrize("kind", ["quotes", "two words", "nothing"])
+@pytest.mark.parametrize(("line", "kind"), SPOILT)
 def test_a_spoilt_line_of_a_profile_is_named(tmp_path: Path, where: str, line: str, kind: str) -> None:
-    if (line, kind) == ("aws_session_token", "nothing"):
-        pytest.skip("a session token may be absent")
-    lines = dict.fromkeys(("aws_access_key_id", "aws_secret_access_key", "aws_session_token"), SECRET)
+    lines = dict.fromkeys(LINES, SECRET)
     lines[line] = {"quotes": f'"{SECRET}"', "two words": f"{SECRET} {SECRET}", "nothing": ""}[kind]
     section = "profile work" if where == "config" else "work"
     text = "\n".join([f"[{section}]", *(f"{name} = {value}" for name, value in lines.items())])
