@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from infra.names import DEADLINE_TAG
 from infra.rehearsal import client
-from tests.workflows.test_deaths import WORK, Victim
+from tests.workflows.test_deaths import ONLY_THE_ALARMS, Victim, fired, left_alone, somebody
 from tests.workflows.user import Person, eventually, kill
 
-
-def somebody(folder: Path) -> Person:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("RIG_", "AWS_"))}
-    settings = {"RIG_CLOUD": "rehearsal", "RIG_ENGINE": "process", "RIG_REHEARSAL_CLOCK": "30x", "HOME": str(folder)}
-    return Person(folder, {**kept, **settings})
+SPEED = 30
 
 
 def bring_the_deadline_near(person: Person, instance_id: str) -> datetime:
@@ -29,8 +24,7 @@ def bring_the_deadline_near(person: Person, instance_id: str) -> datetime:
 
 def test_a_full_disk_and_a_cut_network_keep_no_machine_alive_and_the_run_whole(tmp_path: Path) -> None:
     """What the job wrote before is whole; what could not be written any more is absent, never half there."""
-    person = somebody(tmp_path)
-    (tmp_path / "work.py").write_text(WORK)
+    person = somebody(tmp_path, SPEED)
     try:
         person.types("launch", "--hours", "12")
         person.types("train", "remote", "--script", "work.py", "--detach")
@@ -53,7 +47,7 @@ def test_a_full_disk_and_a_cut_network_keep_no_machine_alive_and_the_run_whole(t
 
 
 def test_a_laptop_killed_in_the_middle_of_a_launch_leaves_a_machine_that_ends_itself(tmp_path: Path) -> None:
-    person = somebody(tmp_path)
+    person = somebody(tmp_path, SPEED)
     process = person.start("launch", "--hours", "0.2", stderr=subprocess.PIPE)
     assert process.stderr is not None
     for line in iter(process.stderr.readline, ""):
@@ -70,3 +64,12 @@ def test_a_laptop_killed_in_the_middle_of_a_launch_leaves_a_machine_that_ends_it
         assert victim.ended()["reason"] == "deadline"
     finally:
         client.down(tmp_path)
+
+
+def test_with_only_the_alarms_left_it_is_off_an_hour_after_it_fell_silent(tmp_path: Path) -> None:
+    with left_alone(tmp_path, ONLY_THE_ALARMS, 4 * SPEED) as victims:
+        ((name, victim),) = victims.items()
+
+        assert victim.off_at is not None
+        assert victim.off_at <= victim.deadline + ONLY_THE_ALARMS[name].late + victim.slop
+        assert fired(victim) == "alarms"

@@ -8,7 +8,6 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -149,7 +148,7 @@ class Store:
         return dict(json.loads(path.read_text())) if path.exists() else {}
 
     def add_image(self, tag: str, labels: dict[str, str]) -> dict[str, Any]:
-        image = {"Id": f"sha256:{secrets.token_hex(32)}", "RepoTags": [tag], "Created": now(), "Size": 0,
+        image = {"Id": f"sha256:{os.urandom(32).hex()}", "RepoTags": [tag], "Created": now(), "Size": 0,
                  "Architecture": "amd64", "Os": "linux", "Config": {"Labels": labels}}  # fmt: skip
         with self.locked():
             self._write_images({**self.images(), tag: image})
@@ -171,7 +170,7 @@ def replace_json(path: Path, value: object) -> None:
 
 
 def new_id() -> str:
-    return secrets.token_hex(32)
+    return os.urandom(32).hex()
 
 
 def now() -> str:

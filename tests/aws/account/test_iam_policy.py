@@ -11,7 +11,7 @@ from infra.names import OWNER_TAG
 from tests.aws.pretend_account import MADE
 
 PROJECT = Path(__file__).parents[3]
-HERE = {path.name for path in Path(__file__).parent.glob("test_*.py")}
+HERE = {path.name for path in Path(__file__).parents[1].rglob("test_*.py")}
 # Read-only questions, and what AWS knows by the names we gave: no tag of ours can stand in a condition on these.
 UNTAGGED = {
     "Look",
