@@ -90,7 +90,8 @@ def functions_of(path: Path) -> set[str]:
 
 def test_every_room_of_the_laptop_is_on_the_plan_of_the_house() -> None:
     page = (PROJECT / "docs" / "architecture.md").read_text()
-    rooms = {f"infra/{path.name}{'/' if path.is_dir() else ''}" for path in (PROJECT / "infra").iterdir()}
+    there = [path for path in (PROJECT / "infra").iterdir() if path.is_file() or list(path.glob("*.py"))]
+    rooms = {f"infra/{path.name}{'/' if path.is_dir() else ''}" for path in there}  # a room that moved leaves its cache
     ours = {room for room in rooms if not room.startswith("infra/__")}
 
     assert {room for room in ours if f"`{room}`" not in page} == set()
