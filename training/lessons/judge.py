@@ -13,7 +13,7 @@ from training.lessons.script import Script, ScriptError, TimeUp, load
 CRASHED = Hint(
     "error",
     "Your script stops with an error.",
-    "Nothing below that line runs; the checks need the whole script.",
+    "What comes after that line never happens, so nobody can say whether it is right.",
     "Read the message from its end; then print the shapes of what stands in that line.",
 )
 TOO_LONG = Hint(

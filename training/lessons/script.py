@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import traceback
 from collections.abc import Callable
 from contextlib import contextmanager
@@ -126,8 +127,10 @@ def load(path: Path) -> Script:
 
 
 def brief(error: BaseException) -> str:
-    """One line. MXNet's own messages bring the condition that failed, and a stack of C++, along."""
+    """One line. MXNet's own messages bring the condition that failed, advice, and a stack of C++, along."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     said = next((line for line in lines if "Check failed: " in line), lines[0] if lines else "")
-    condition, _, meaning = said.rpartition("Check failed: ")[2].partition(": ")
-    return f"{type(error).__name__}: {meaning or condition}"[:300].removesuffix(": ")
+    # "Check failed: !AGInfo: :IsNone(*i): Cannot differentiate ...": MXNet writes C++'s double colon with a space.
+    _, failed, condition = said.rpartition("Check failed: ")
+    meaning = re.split(r": (?!:)", condition, maxsplit=1)[-1] if failed else said
+    return f"{type(error).__name__}: {meaning.partition('. ')[0]}"[:200].removesuffix(": ")

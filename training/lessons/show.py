@@ -30,6 +30,8 @@ def verdict(lesson: Lesson, path: Path, checked: Checked) -> str:
         if judged.message:
             lines += _where(path, judged.line, judged.code, judged.message)
         lines += [f"  why      {judged.hint.why}", f"  next     {judged.hint.next}"]
+        if judged.left:
+            lines += ["", f"  ({judged.left} more {'is' if judged.left == 1 else 'are'} looked at once this is right.)"]
     if checked.printed:
         lines += ["", "Your script printed, at last:", *(f"  | {line[:200]}" for line in checked.printed)]
     return "\n".join(lines)
@@ -39,7 +41,7 @@ def _where(path: Path, line: int, code: str, message: str) -> list[str]:
     """The learner's error in three lines."""
     if not line:
         return [
-            f"           {path}: the error came out only when a result was read (MXNet computes later)",
+            f"           {path}: in no line of yours, but when the check used what it had got from you",
             f"           {message}",
         ]
     return [f"           {path}, line {line}", f"               {code[:150]}", f"           {message}"]

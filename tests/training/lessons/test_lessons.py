@@ -6,6 +6,7 @@ scripts/NAME.toml holds right scripts written in other ways than the solution, a
 from __future__ import annotations
 
 import ast
+import json
 import re
 import sys
 from collections.abc import Iterator
@@ -14,9 +15,10 @@ from typing import Any
 
 import pytest
 
-from training.lessons.catalog import LESSONS, Lesson
+from training.lessons.catalog import CARDS, LESSONS, Lesson
 from training.lessons.hint import Hint
 from training.lessons.judge import Verdict, judge
+from training.lessons.script import brief
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -146,6 +148,15 @@ def test_an_error_is_shown_where_it_is_in_the_learners_file(tmp_path: Path) -> N
     assert "\n" not in verdict.message
 
 
+def test_mxnets_messages_are_cut_down_to_their_meaning() -> None:
+    said = "[05:00:01] ../src/imperative.cc:295: Check failed: !AGInfo: :IsNone(*i): Cannot differentiate. Advice"
+
+    assert brief(ValueError(f"Traceback:\n  File x\n{said}\n  [bt] stack")) == "ValueError: Cannot differentiate"
+    assert brief(KeyError("w")) == "KeyError: 'w'"
+    assert brief(ValueError("bad: x: y")) == "ValueError: bad: x: y"
+    assert brief(ValueError()) == "ValueError"
+
+
 @pytest.mark.parametrize(
     ("source", "line", "message"),
     [
@@ -184,3 +195,14 @@ def test_the_other_kind_of_arrays_is_named(tmp_path: Path) -> None:
 
     assert verdict.hint is not None
     assert verdict.hint.key == "numpy-style"
+
+
+@pytest.mark.parametrize("notebook", sorted((CARDS / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem)
+def test_an_executed_notebook_holds_the_solution_of_its_lesson(notebook: Path) -> None:
+    lesson = next(lesson for lesson in LESSONS if lesson.card.stem == notebook.stem)
+    cells = [cell for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"] if cell["cell_type"] == "code"]
+    shown = [line for cell in cells for line in "".join(cell["source"]).splitlines() if line and line[0] != "#"]
+    written = [line for line in lesson.solution.read_text(encoding="utf-8").splitlines() if line and line[0] != "#"]
+
+    assert shown == written
+    assert any(cell["outputs"] for cell in cells)
