@@ -9,7 +9,7 @@ rig_commands := demo doctor plan launch train logs watch pull runs compare cance
              ssh ssh-config port notebook board image bake cost sweep settings rehearsal iam-policy setup-guard \
              lesson lesson-check lesson-solution cards quiz
 
-.PHONY: help set-up extra-ford extra-parquet extra-notebook test test-all trust check acceptance lock clean remote here \
+.PHONY: help set-up extra-ford extra-parquet extra-notebook test test-all trust check lint acceptance lock clean remote here \
         $(rig_commands)
 
 # --- How TYPE=g5.xlarge becomes --type='g5.xlarge' -------------------------------------------------------------------
@@ -106,7 +106,9 @@ test-all: .venv/.ready-test ## the rest of the tests: more of each kind than `te
 trust: .venv/.ready-test ## deaths, bad input, broken answers and load, at full size (hours): docs/reliability.md; ROWS="load pull"
 	@.venv/bin/python scripts/trust.py $(ROWS)
 
-check: test ## the tests, and ruff, mypy, the order of imports, shellcheck and the documents
+check: lint test ## both: what CI runs
+
+lint: .venv/.ready-test ## ruff, mypy, the order of imports, shellcheck and the documents
 	@.venv/bin/ruff check
 	@.venv/bin/ruff format --check
 	@.venv/bin/mypy

@@ -35,7 +35,7 @@ def test_the_licence_is_the_one_that_the_metadata_names() -> None:
 
 def test_the_checks_before_a_commit_are_those_of_make_check() -> None:
     hooks = re.findall(r"entry: ([^,]+),", (PROJECT / ".pre-commit-config.yaml").read_text())
-    recipe = re.search(r"^check:.*\n((?:\t.*\n)+)", (PROJECT / "Makefile").read_text(), flags=re.MULTILINE)
+    recipe = re.search(r"^lint:.*\n((?:\t.*\n)+)", (PROJECT / "Makefile").read_text(), flags=re.MULTILINE)
     assert recipe
 
     assert sorted(hooks) == sorted(line.strip().lstrip("@") for line in recipe[1].splitlines())
