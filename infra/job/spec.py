@@ -184,7 +184,7 @@ def _instead(path: Path, line: str) -> str:
     if line.startswith(("%", "!")):
         return "that line is a notebook's: give the notebook itself (SCRIPT=name.ipynb), or remove the line"
     if line.startswith("print "):
-        return "that is Python 2: `python3 -m lib2to3 -w` of Python 3.10 to 3.12 rewrites it, or write print(...)"
+        return "that is Python 2: `python3 -m lib2to3 -w` of Python 3.10 to 3.12 rewrites it"
     if path.suffix != ".py":
         return f"a program in another language is a command: CMD='./{path.name}'"
     return "fix it, and try again"

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from infra.aws.account.cost import RunCost, run_cost
 from infra.aws.instances.instance import Instance
-from infra.errors import AWS_IS_SHUT, NothingToDo, RigError, UserError
+from infra.errors import AWS_IS_SHUT, HostUnreachable, JobFailed, NothingToDo, RigError, UserError
 from infra.host.connection import Host
 from infra.host.facts import Facts, RunFacts, ask_facts
 from infra.host.retry import persistently
 from infra.job import artifacts, run
-from infra.job.outcome import judge
+from infra.job.outcome import guard_reason, judge
 from infra.job.run_folders import point_latest
 from infra.workflows.context import Rig, open_host, running_instance
 from infra.workflows.results import declare_home, nothing_left
@@ -115,12 +115,27 @@ def _running(facts: Facts, name: str) -> RunFacts:
 def fetch_run(rig: Rig, host: Host, instance: Instance, name: str) -> Outcome:
     facts = facts_of(rig, host)
     one = find_run(facts.runs, name)
-    outcome = bring_home(rig, host, instance, facts, one)
+    try:
+        outcome = bring_home(rig, host, instance, facts, one)
+    except HostUnreachable as error:
+        raise _name_who_ended(one, facts, error) from error
     if one.state != "running" and nothing_left(facts, fetched=one):
         _tag_what_is_fetched(rig, instance)
     if one.state != "running":
         judge(one, facts.ended, command=artifacts.command_of(outcome.folder))
     return outcome
+
+
+def _name_who_ended(one: RunFacts, facts: Facts, error: HostUnreachable) -> RigError:
+    """The machine went off while results were on their way: where the guard had said why, that is the news."""
+    reason = guard_reason(one, facts.ended)
+    if not reason:
+        return error
+    return JobFailed(
+        f"Run {one.name} was ended by the guard: {reason.rstrip('.')}.",
+        "the machine went off before everything was home\n"
+        f"`rig train remote --recover --resume {one.name}` launches again and goes on with what was saved",
+    )
 
 
 def bring_home(rig: Rig, host: Host, instance: Instance, facts: Facts, one: RunFacts) -> Outcome:

@@ -14,6 +14,7 @@ import pytest
 from infra.cli import demo
 from infra.job.spec import Job
 from infra.rehearsal import processes
+from infra.settings import Settings
 
 RIG = Path(sys.executable).with_name("rig")
 # Counts on from where it was, ends well at its second start, and does not listen.
@@ -115,8 +116,8 @@ def test_a_computer_without_mxnet_is_told_before_the_demo_starts_and_sees_the_re
 ) -> None:
     monkeypatch.setattr(demo, "find_spec", lambda name: None)
 
-    assert demo._job("process").name == "cmd"
+    assert demo._job("process", Settings()).name == "cmd"
     assert "There is no MXNet on this computer" in (said := capsys.readouterr().err)
     assert "`rig demo --engine docker` trains" in said
-    assert demo._job("docker").name == "lenet"
+    assert demo._job("docker", Settings()).name == "lenet"
     assert capsys.readouterr().err == ""

@@ -239,7 +239,7 @@ def test_a_stop_that_cannot_bring_results_home_stops_all_the_same_and_a_terminat
 
     person.types("stop", code=1)
 
-    assert "but not everything is home. this computer did not take the results" in person.said.lower()
+    assert "is stopped, but not everything is home. Results cannot be written to" in person.said
     assert "fault in rig itself" not in person.said
     assert [one["state"] for one in person.status()] == ["stopped"]
     person.types("start")

@@ -121,7 +121,7 @@ def test_whatever_was_open_before_in_the_end_one_rule_stands(before, source):
     ec2 = FakeGroup()
     ec2.rules = set(before)
 
-    admit_only(ec2, Group("sg-1", tuple(before)), source, lambda line: None)
+    admit_only(Account(ec2, lambda line: None), Group("sg-1", tuple(before)), source)
 
     assert ec2.rules == {("tcp", 22, 22, source)}
 

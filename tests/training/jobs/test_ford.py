@@ -45,7 +45,7 @@ def test_the_report_has_a_confusion_matrix(tmp_path):
 
 
 def test_missing_noise_says_how_to_get_it_inside_the_kit_and_outside(tmp_path, monkeypatch):
-    monkeypatch.setattr(noise, "_installed", list)
+    monkeypatch.setattr(noise, "_find_installed", list)
 
     with pytest.raises(BadData) as caught:
         noise.read_noise(tmp_path, "FordA", "TRAIN")

@@ -176,7 +176,7 @@ def test_a_condition_that_takes_any_value_is_named(tmp_path):
 @pytest.mark.parametrize("job", [sensors, turbofan])
 @pytest.mark.parametrize("stretch", ["1e300", "1e8", "10", "0.5"])
 def test_no_unit_is_stretched_beyond_all_likeness(job, stretch):
-    with pytest.raises(BadInput, match=f"stretch={stretch}: must be"):
+    with pytest.raises(BadInput, match=f"stretch={stretch}: must "):
         parse(job.Config, [f"stretch={stretch}"])
 
 
