@@ -34,7 +34,7 @@ def test_the_password_goes_on_standard_input_and_is_forgotten_whatever_happens(
         if fails:
             raise WorldError("no such tag")
 
-    monkeypatch.setattr(ensure_image.image, "make", make)
+    monkeypatch.setattr(ensure_image.docker_image, "make", make)
     monkeypatch.setattr(ensure_image, "ecr_password", lambda session, registry: b"top secret")
     host: Any = Host()
     rig: Any = SimpleNamespace(settings=Settings(registry=REGISTRY), session=None, project=Path(), tell=print)
