@@ -30,7 +30,10 @@ ROWS: dict[str, tuple[str, ...]] = {
         "tests/workflows/test_refusals.py",
         "tests/workflows/test_expired_login.py",
     ),
-    "orders of two and three laptops": ("tests/workflows/test_homecoming.py",),
+    "orders of two and three laptops": (
+        "tests/workflows/test_homecoming.py",
+        "tests/aws/instances/test_two_laptops.py",
+    ),
     "bad input: command lines, variables, rig.toml": ("tests/test_any_command_line.py",),
     "bad input: words of a training job": ("tests/training/test_any_words.py",),
     "bad input: what a host and a run say": ("tests/host/test_foreign.py", "tests/job/test_own_files.py"),

@@ -1,26 +1,30 @@
-"""SIGKILL and Ctrl-C at every single AWS call of launch, start, stop and terminate."""
+"""SIGKILL and Ctrl-C at every single AWS call of launch, start, stop, terminate, extend and setup-guard."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
 
 from infra.aws.access.security_group import find_group
 from infra.aws.account.teardown import end_rig
+from infra.aws.autostop import safeguards, schedule
 from infra.aws.client.account import Account
 from infra.aws.instances.instance import find, list_instances
 from infra.aws.instances.launch_request import Attempt, run_instances_words
 from infra.aws.instances.lifecycle import stop
 from infra.errors import NothingToDo
+from infra.guard.safeguard import GUARD, SCHEDULE
 from tests.aws import samples
 from tests.aws.pretend_account import moto_instance
 from tests.aws.samples import KEY, MICRO, NAME, NOTHING, Killed, Reaper, census, forget_ended, launch_request, whole
 from tests.sizes import tried
+
+DEADLINE = datetime(2026, 11, 20, 22, tzinfo=timezone.utc)
 
 
 @pytest.fixture
@@ -127,6 +131,46 @@ def test_a_terminate_killed_at_any_call_leaves_nothing_when_run_again(aws, clock
         samples.launch(aws, clock)
 
     assert sorted(every_death(reaper, verb, again)) == sorted(TERMINATE)
+
+
+def test_an_extend_killed_at_any_call_has_moved_every_guard_when_run_again(aws, clock, reaper):
+    schedule.setup_guard(aws)
+    samples.launch(aws, clock)
+    hours = itertools.count(2)
+    wanted = DEADLINE
+
+    def verb() -> None:
+        safeguards.extend(aws, find(aws, NAME), wanted)
+
+    def again() -> None:
+        nonlocal wanted
+        told = {one.number: one.fires_at for one in safeguards.read_safeguards(aws, find(aws, NAME)) if one.fires_at}
+        assert told[GUARD] in (wanted, before_it), "the tag alone is what the guard reads"
+        verb()
+        told = {one.number: one.fires_at for one in safeguards.read_safeguards(aws, find(aws, NAME)) if one.fires_at}
+        assert told == {GUARD: wanted, SCHEDULE: schedule.fires_at(wanted)}
+        remember()
+
+    def remember() -> None:
+        nonlocal wanted, before_it
+        before_it, wanted = wanted, DEADLINE + timedelta(hours=next(hours))
+
+    before_it = DEADLINE
+    safeguards.extend(aws, find(aws, NAME), before_it)
+    remember()
+
+    calls = every_death(reaper, verb, again)
+
+    assert calls[:2] == ["DescribeInstances", "CreateTags"]
+
+
+def test_a_setup_guard_killed_at_any_call_is_finished_by_the_next(aws, reaper):
+    def again() -> None:
+        made = schedule.setup_guard(aws)
+        assert schedule._role_arn(aws) == made.arn
+        schedule.remove_role(aws)
+
+    assert every_death(reaper, lambda: schedule.setup_guard(aws), again)
 
 
 def test_ctrl_c_at_any_call_of_a_launch_leaves_nothing(aws, clock, reaper):
