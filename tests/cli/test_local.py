@@ -15,6 +15,7 @@ from infra.cli import demo
 from infra.job.spec import Job
 from infra.rehearsal import processes
 from infra.settings import Settings
+from tests.workflows.user import eventually
 
 RIG = Path(sys.executable).with_name("rig")
 # Counts on from where it was, ends well at its second start, and does not listen.
@@ -53,6 +54,7 @@ def test_after_ctrl_c_the_line_that_is_told_goes_on_in_the_same_run(tmp_path: Pa
     (run,) = (path for path in (tmp_path / "runs").iterdir() if not path.is_symlink())
     assert process.returncode == 130
     assert f"`rig train --resume {run.name}` goes on from its last checkpoint" in said
+    eventually((run / "exit.json").exists, "the recorder's word, which it may write after `rig` has ended")
     assert json.loads((run / "exit.json").read_text())["exit_code"] == 137
     assert (tmp_path / "runs" / "latest").readlink() == Path(run.name)
 
