@@ -80,7 +80,6 @@ def _run(job: Job, name: str, folder: Path, code: Path, data: Path, show: Callab
         for raw in process.stdout:
             show(raw.decode(errors="replace").rstrip("\n"))
     except KeyboardInterrupt:
-        show("Asking it to save and end; Ctrl-C once more ends it at once.")
         process.send_signal(signal.SIGTERM)
         _hear_out(process, show)
         raise
@@ -91,6 +90,8 @@ def _hear_out(process: subprocess.Popen[bytes], show: Callable[[str], None]) -> 
     """To the end of a run that was asked to end; a second Ctrl-C ends it at once."""
     assert process.stdout is not None
     try:
+        # Said in here: the second Ctrl-C may come as soon as it can be read.
+        show("Asking it to save and end; Ctrl-C once more ends it at once.")
         for raw in process.stdout:
             show(raw.decode(errors="replace").rstrip("\n"))
         process.wait()
