@@ -109,7 +109,7 @@ def _read(hand_out: Callable[[], Any]) -> Any:
         return hand_out()
     except (BotoCoreError, ClientError):
         raise
-    except Exception as error:
+    except Exception as error:  # a provider of the chain may stumble in any way, and its own text may quote the key
         raise NoCredentials(
             f"Your AWS credentials cannot be read: what hands them out failed ({type(error).__name__})",
             "`aws sts get-caller-identity` must work first; it goes the same way",
