@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 USAGE: Final = {
-    "capacity": "capacity [--zone us-east-1a] [--type g4dn.xlarge]: no machine is free there (alone: nowhere)",
+    "capacity": "capacity [--zone us-east-1a] [--type g4dn.xlarge] [--free 3]: no machine, or so many, are free there "
+    "(without a place: anywhere)",
     "quota": "quota N: vCPUs of GPU instances the account may run",
     "throttle": "throttle 0.2: this share of all calls is refused as too fast",
     "expired": "expired: your login has expired, so AWS refuses every call; SSH goes on",
@@ -30,10 +31,11 @@ class UnknownFault(ValueError):
 
 @dataclass(frozen=True)
 class Shortage:
-    """No capacity for *type* in *zone*; an empty one stands for all."""
+    """*free* machines and no more for *type* in *zone*; an empty one stands for all."""
 
     zone: str = ""
     type: str = ""
+    free: int = 0
 
     def hits(self, zone: str, machine_type: str) -> bool:
         return self.zone in ("", zone) and self.type in ("", machine_type)
@@ -75,8 +77,16 @@ class Faults:
         with self._lock:
             return self._dice.random() < self.now.throttle
 
-    def short_of(self, zone: str, machine_type: str) -> bool:
-        return any(shortage.hits(zone, machine_type) for shortage in self.now.shortages)
+    def short_of(self, zone: str, machine_type: str, count: int = 1) -> bool:
+        return any(one.free < count for one in self.now.shortages if one.hits(zone, machine_type))
+
+    def take(self, zone: str, machine_type: str, count: int = 1) -> None:
+        """*count* machines are rented there: so many fewer are free."""
+        left = tuple(
+            replace(one, free=max(0, one.free - count)) if one.hits(zone, machine_type) else one
+            for one in self.now.shortages
+        )
+        self.now = replace(self.now, shortages=left)
 
 
 def _changed(now: Troubles, verb: str, words: list[str]) -> Troubles:
@@ -110,9 +120,10 @@ def _shortage(words: list[str]) -> Shortage:
     apart = [part for word in words for part in word.split("=", 1)]
     pairs = dict(zip(apart[::2], apart[1::2], strict=True))
     given = {name: pairs.pop(f"--{name}", "") for name in ("zone", "type")}
+    free = pairs.pop("--free", "0")
     if pairs:
         raise ValueError(pairs)
-    return Shortage(**given)
+    return Shortage(**given, free=int(_one([free], int, most=1000)))
 
 
 def seconds(text: str) -> float:

@@ -11,17 +11,20 @@ from infra.rehearsal.fault_injection import Faults
 
 
 class ZoneChoice:
-    """EC2 takes a zone that offers the type and has room; moto always takes the first."""
+    """EC2 takes a zone that offers the type and has room for all that is asked for; moto always takes the first."""
 
     faults: Faults
 
-    def run_instances(self, *args: Any, **kwargs: Any) -> Any:
+    def run_instances(self, image_id: str, count: int, *args: Any, **kwargs: Any) -> Any:
         named = bool(kwargs.get("placement") or kwargs.get("subnet_id") or kwargs.get("nics"))
-        zones = zones_of(self, kwargs["instance_type"])
+        kind = kwargs["instance_type"]
+        zones = zones_of(self, kind)
         if not named and zones:
-            free = [zone for zone in zones if not self.faults.short_of(zone, kwargs["instance_type"])]
+            free = [zone for zone in zones if not self.faults.short_of(zone, kind, count)]
             kwargs["placement"] = (free or zones)[0]
-        return super().run_instances(*args, **kwargs)  # type: ignore[misc]
+        reservation = super().run_instances(image_id, count, *args, **kwargs)  # type: ignore[misc]
+        self.faults.take(str(reservation.instances[0].placement.zone), kind, count)
+        return reservation
 
 
 def zones_of(ec2: Any, machine_type: str) -> list[str]:
@@ -29,13 +32,14 @@ def zones_of(ec2: Any, machine_type: str) -> list[str]:
     return sorted({offer["Location"] for offer in offered})
 
 
-def refuse_without_capacity(ec2: Any, faults: Faults, machine_type: str, zone: str) -> None:
-    """*zone* empty: anywhere in the region will do. EC2's answer has status 500, which SDKs retry by themselves."""
+def refuse_without_capacity(ec2: Any, faults: Faults, machine_type: str, zone: str, count: int = 1) -> None:
+    """All *count* or none. *zone* empty: any in the region will do, but one for all of them. EC2's answer has status
+    500, which SDKs retry by themselves."""
     zones = zones_of(ec2, machine_type)
     wanted = [zone] if zone else zones
-    if not wanted or any(not faults.short_of(one, machine_type) for one in wanted):
+    if not wanted or any(not faults.short_of(one, machine_type, count) for one in wanted):
         return
-    free = [one for one in zones if not faults.short_of(one, machine_type)]
+    free = [one for one in zones if not faults.short_of(one, machine_type, count)]
     if not zone:
         text = (
             f"We currently do not have sufficient {machine_type} capacity in zones with support for 'gp3' volumes. Our "

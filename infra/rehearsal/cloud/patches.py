@@ -17,6 +17,7 @@ from infra.rehearsal.cloud import (
     capacity,
     console,
     images,
+    placement,
     prices,
     quotas,
     run_instances,
@@ -28,6 +29,7 @@ from infra.rehearsal.cloud.create_image import Baking
 from infra.rehearsal.cloud.dependencies import ACCOUNT, Parts
 from infra.rehearsal.cloud.groups import GroupsInUse
 from infra.rehearsal.cloud.lifecycle import LifeCycle
+from infra.rehearsal.cloud.placement import Placed
 from infra.rehearsal.cloud.request import Call
 from infra.rehearsal.cloud.response import Refusal
 from infra.rehearsal.cloud.run_instances import IdempotentLaunch, RootDisk
@@ -36,7 +38,9 @@ from infra.rehearsal.cloud.wsgi import Patches
 from infra.rehearsal.fault_injection import Faults
 
 
-class RehearsedEC2(IdempotentLaunch, ZoneChoice, RootDisk, SpotLaunch, LifeCycle, GroupsInUse, Baking, EC2Backend):
+class RehearsedEC2(
+    IdempotentLaunch, ZoneChoice, RootDisk, SpotLaunch, Placed, LifeCycle, GroupsInUse, Baking, EC2Backend
+):
     """moto's EC2, each class in front of it fixing one thing. The order is that of a launch: a repeated one ends at
     the first, a new one passes all."""
 
@@ -59,7 +63,7 @@ def install(parts: Parts) -> None:
     RehearsedEC2.room = parts.room
     RehearsedEC2.clock = parts.clock
     RehearsedEC2.faults = parts.faults
-    RehearsedEC2.refuse_launch = staticmethod(lambda ec2, wish: _refuse_launch(ec2, parts.faults, wish))
+    RehearsedEC2.refuse_launch = staticmethod(lambda ec2, wish, count: _refuse_launch(ec2, parts.faults, wish, count))
     RehearsedEC2.refuse_start = staticmethod(lambda ec2, instance: _refuse_start(ec2, parts.faults, instance))
     RehearsedCloudWatch.now = staticmethod(parts.clock.time)
     ec2_backends.backend = RehearsedEC2
@@ -69,16 +73,17 @@ def install(parts: Parts) -> None:
     images.mend_root_disks()
 
 
-def _refuse_launch(ec2: Any, faults: Faults, wish: Any) -> None:
+def _refuse_launch(ec2: Any, faults: Faults, wish: Any, count: int) -> None:
     kind, is_spot = wish["instance_type"], wish.get("instance_market_options") == "spot"
-    quotas.refuse_over_quota(ec2, faults, kind, spot=is_spot)
-    capacity.refuse_without_capacity(ec2, faults, kind, capacity.zone_of_wish(ec2, wish))
+    quotas.refuse_over_quota(ec2, faults, kind, spot=is_spot, count=count)
+    capacity.refuse_without_capacity(ec2, faults, kind, capacity.zone_of_wish(ec2, wish), count)
 
 
 def _refuse_start(ec2: Any, faults: Faults, instance: Any) -> None:
     quotas.refuse_over_quota(ec2, faults, instance.instance_type, spot=instance.lifecycle == "spot")
-    # A stopped instance is tied to its zone by its disk.
+    # A stopped instance is tied to its zone by its disk. Of several some may start and others not.
     capacity.refuse_without_capacity(ec2, faults, instance.instance_type, str(instance.placement.zone))
+    faults.take(str(instance.placement.zone), instance.instance_type)
 
 
 def patches(parts: Parts) -> Patches:
@@ -88,13 +93,16 @@ def patches(parts: Parts) -> Patches:
                 lambda call, _: _refuse_as_expired(call, parts.faults),
                 lambda call, _: _refuse_as_too_fast(call, parts.faults),
             ),
-            ("ec2", "RunInstances"): run_instances.LAUNCH_CHECKS,
+            ("ec2", "RunInstances"): (*run_instances.LAUNCH_CHECKS, placement.refuse_wrong_group),
             ("ec2", "ModifyInstanceAttribute"): (attributes.refuse_type_of_running,),
             ("scheduler", "CreateSchedule"): (schedules.refuse_bad_schedule,),
             ("scheduler", "UpdateSchedule"): (schedules.refuse_bad_schedule,),
         },
         answers={
             ("ec2", "GetConsoleOutput"): lambda call, ec2: console.console_output(call, ec2, parts.room),
+            ("ec2", "CreatePlacementGroup"): placement.create,
+            ("ec2", "DescribePlacementGroups"): placement.describe,
+            ("ec2", "DeletePlacementGroup"): placement.delete,
             ("ec2", "DescribeSpotPriceHistory"): lambda call, ec2: spot.price_history(call, ec2, parts.clock),
             ("servicequotas", "GetServiceQuota"): lambda call, _: quotas.get_quota(call, parts.faults),
             ("servicequotas", "GetAWSDefaultServiceQuota"): lambda call, _: quotas.get_default(call),
@@ -128,4 +136,4 @@ def _regions_of(machine_type: str) -> list[str]:
 def backend_of(call: Call) -> Any:
     known: dict[str, Any] = {"ec2": ec2_backends, "scheduler": scheduler_backends}
     backends = known.get(call.service)
-    return backends[ACCOUNT][call.region] if backends else None
+    return None if backends is None else backends[ACCOUNT][call.region]  # one not asked yet is empty, and false

@@ -49,6 +49,18 @@ class Call:
             found.append(value)
         return found
 
+    def numbered_in(self, name: str, part: str) -> list[str]:
+        """The same one floor deeper: "Filter", "Name" -> Filter.1.Name, Filter.2.Name, ..."""
+        found: list[str] = []
+        while (value := self.params.get(f"{name}.{len(found) + 1}.{part}")) is not None:
+            found.append(value)
+        return found
+
+    def filtered(self, name: str) -> list[str]:
+        """The values of the filter *name*; empty where it was not asked for."""
+        names = self.numbered_in("Filter", "Name")
+        return self.numbered(f"Filter.{names.index(name) + 1}.Value") if name in names else []
+
     @property
     def dry_run(self) -> bool:
         return str(self.params.get("DryRun", "")).lower() == "true"

@@ -20,10 +20,11 @@ class IdempotentLaunch:
     https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-idempotency.html
     """
 
-    refuse_launch: Callable[[Any, Mapping[str, Any]], None]
+    refuse_launch: Callable[[Any, Mapping[str, Any], int], None]
     """Quota and capacity: asked only for a launch that would be new. Raises Refusal."""
 
     def run_instances(self, *args: Any, **kwargs: Any) -> Any:
+        """*args*: image, and the number that is both least and most, as `refuse_other_counts` sees to."""
         tokens = self.__dict__.setdefault("client_tokens", {})
         token = kwargs.get("client_token", NO_TOKEN)
         wish = repr((args, sorted((key, value) for key, value in kwargs.items() if key != "client_token")))
@@ -35,7 +36,7 @@ class IdempotentLaunch:
                     f"The client token '{token}' was used with other parameters before.",
                 )
             return reservation
-        type(self).refuse_launch(self, kwargs)
+        type(self).refuse_launch(self, kwargs, args[1])
         reservation = super().run_instances(*args, **kwargs)  # type: ignore[misc]
         if token != NO_TOKEN:
             tokens[token] = (wish, reservation)
@@ -119,6 +120,14 @@ def zone_asked(params: Mapping[str, Any], ec2: Any) -> str:
     return str(params.get("Placement.AvailabilityZone", ""))
 
 
+def refuse_other_counts(call: Call, ec2: Any) -> None:
+    """moto makes the least that is asked for. The kit asks for all or none; between the two nothing is rehearsed."""
+    least, most = (str(call.params.get(name, "1")) for name in ("MinCount", "MaxCount"))
+    if least != most:
+        raise Refusal("InvalidParameterValue", f"the rehearsal takes MinCount = MaxCount only, not {least} to {most}")
+
+
 LAUNCH_CHECKS: Final = (
-    refuse_unknown_image, refuse_big_user_data, refuse_small_root, refuse_wrong_architecture, refuse_type_not_in_zone,
+    refuse_other_counts, refuse_unknown_image, refuse_big_user_data, refuse_small_root, refuse_wrong_architecture,
+    refuse_type_not_in_zone,
 )  # fmt: skip

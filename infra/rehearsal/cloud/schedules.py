@@ -69,11 +69,10 @@ def _fire(schedule: Any, ec2: Any) -> None:
     log.info("schedule %s fires: %s %s", schedule.name, verb, ids)
     if verb is None:
         return
-    for instance_id in ids:
-        try:
-            getattr(ec2, verb)([instance_id])
-        except Exception as error:  # noqa: BLE001  AWS would retry and give up; what matters here is that others still fire
-            log.info("schedule %s: %s %s: %s", schedule.name, verb, instance_id, error)
+    try:
+        getattr(ec2, verb)(ids)  # in one call, as EventBridge makes it: one id that is gone, and none is stopped
+    except Exception as error:  # noqa: BLE001  AWS would retry and give up; what matters here is that others still fire
+        log.info("schedule %s: %s %s: %s", schedule.name, verb, ids, error)
 
 
 def _after(group: Any, schedule: Any) -> None:

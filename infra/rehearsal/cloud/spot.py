@@ -31,8 +31,8 @@ class SpotLaunch:
 
 def price_history(call: Call, backend: Any, clock: Clock) -> Answer:
     """One price per type and zone, the same at every question: a share of the on-demand price."""
-    asked = call.numbered("InstanceType") or _filtered(call, "instance-type")
-    zones = _filtered(call, "availability-zone") or [call.params.get("AvailabilityZone", "")]
+    asked = call.numbered("InstanceType") or call.filtered("instance-type")
+    zones = call.filtered("availability-zone") or [call.params.get("AvailabilityZone", "")]
     rows = [
         _row(kind, zone, clock)
         for kind in asked
@@ -40,15 +40,6 @@ def price_history(call: Call, backend: Any, clock: Clock) -> Answer:
         if (usd_per_hour(kind, call.region) and zones in ([""], [zone])) or zone in zones
     ]
     return ec2(call, f"<spotPriceHistorySet>{''.join(rows)}</spotPriceHistorySet>")
-
-
-def _filtered(call: Call, name: str) -> list[str]:
-    number = 1
-    while found := call.params.get(f"Filter.{number}.Name"):
-        if found == name:
-            return call.numbered(f"Filter.{number}.Value")
-        number += 1
-    return []
 
 
 def _row(kind: str, zone: str, clock: Clock) -> str:
