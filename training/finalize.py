@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict, replace
 from typing import Any
+
+import numpy as np
 
 from training import hardware
 from training.compat import mx, tuned
 from training.console import Console, number
 from training.errors import name_full_disk
 from training.report import curves
+from training.report.model_card import model_card
 from training.report.page import Report, page
 from training.trainer.evaluate import predict
 from training.trainer.recipe import Result
@@ -19,6 +23,8 @@ from training.workdir import names
 from training.workdir.atomic import replace_text
 from training.workdir.export import OnnxCheck, export_onnx, export_symbol
 from training.workdir.metrics import MetricsFile
+from training.workdir.model_folder import ARRAYS, FORECAST, IMAGES, Description, Pixels, write_model
+from training.workdir.pixels import scaling_of
 from training.workdir.summary import Summary
 
 EXPORT_BATCH = 64
@@ -31,7 +37,7 @@ def finalize(run: Run, summary: Summary, console: Console) -> Summary:
     result = _result(run, summary)
     if run.recipe.after is not None:
         result = replace(result, scores={**result.scores, **run.recipe.after(result, run.workdir)})
-    replace_text(run.workdir / names.DATA_CARD, json.dumps(_data_card(run), indent=2) + "\n", "what predict needs")
+    replace_text(run.workdir / names.DATA_CARD, json.dumps(_data_card(run), indent=2) + "\n", "what the data was")
     run.timer.switch("exporting")
     onnx = _export(run)
     console.say(onnx.message)
@@ -39,6 +45,9 @@ def finalize(run: Run, summary: Summary, console: Console) -> Summary:
     summary = replace(
         summary, score=result.scores[run.recipe.best], scores=dict(result.scores), onnx_difference=onnx.difference
     )
+    if onnx.difference is not None:
+        described = _describe(run, summary)
+        write_model(run.workdir, described, card=model_card(described, _origin(run, summary)))
     _draw_curves(run, result, console)
     summary = replace(summary, seconds=round(run.timer.total(), 2))
     replace_text(run.workdir / names.REPORT, page(_report(run, result, summary)), "the report")
@@ -57,6 +66,28 @@ def _export(run: Run) -> OnnxCheck:
     with name_full_disk(run.workdir, "the exported net"):
         export_symbol(block, X.as_in_context(context), run.workdir)
         return export_onnx(block, X.as_in_context(context), run.workdir)
+
+
+def _describe(run: Run, summary: Summary) -> Description:
+    X, forecast = run.data.train.X, "columns" in run.data.keep
+    pixels = _pixels(run) if X.dtype == np.uint8 and X.ndim == 4 else None
+    prepared = run.learner.prepare(mx.nd.array(X[:1], dtype=X.dtype))
+    return Description(
+        kind=FORECAST if forecast else IMAGES if pixels else ARRAYS,
+        job=run.recipe.name,
+        input_shape=prepared.shape[1:],
+        classes=run.data.classes,
+        pixels=pixels,
+        preparation=run.data.keep if forecast else {},
+        scores={name: value for name, value in summary.scores.items() if math.isfinite(value)},
+        data={"source": run.data.source, "checksum": run.data.checksum},
+    )
+
+
+def _pixels(run: Run) -> Pixels | None:
+    shape = run.data.train.X.shape[1:]
+    found = scaling_of(run.learner.prepare, shape)
+    return found and Pixels(shape, *(tuple(numbers.tolist()) for numbers in found))
 
 
 def _draw_curves(run: Run, result: Result, console: Console) -> None:

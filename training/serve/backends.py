@@ -12,6 +12,7 @@ import numpy as np
 
 from training.errors import BadInput
 from training.serve.forecaster import Array, Net
+from training.workdir.model_folder import find_model
 from training.workdir.names import ONNX, SYMBOL, SYMBOL_WEIGHTS
 
 ENGINES = ("auto", "onnx", "mxnet")
@@ -21,13 +22,15 @@ def open_net(run: Path, engine: str) -> Net:
     """Raises BadInput where the file or the package that *engine* needs is missing. "auto" prefers ONNX: it starts in a
     tenth of the time and needs no MXNet on the machine that serves.
     """
-    onnx_there = (run / ONNX).is_file() and find_spec("onnxruntime") is not None
+    path = (find_model(run) or run) / ONNX
+    onnx_there = path.is_file() and find_spec("onnxruntime") is not None
     if engine == "onnx" or (engine == "auto" and onnx_there):
-        return _onnx(run / ONNX)
+        return open_onnx(path)
     return _mxnet(run)
 
 
-def _onnx(path: Path) -> Net:
+def open_onnx(path: Path) -> Net:
+    """*path* as a function on one core. Raises BadInput where it is damaged, or onnxruntime is not installed."""
     if not path.is_file():
         raise BadInput(f"{path} is not there", "take --engine mxnet, or train again with the package onnx installed")
     try:

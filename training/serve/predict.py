@@ -34,6 +34,7 @@ from training.serve.backends import ENGINES, open_net
 from training.serve.forecaster import Forecast, Forecaster
 from training.serve.rows import Arrived, cells_of, read_arriving
 from training.serve.tail import Piece, follow, read_whole
+from training.workdir.model_folder import find_model, open_model
 from training.workdir.names import DATA_CARD
 
 STDIN = "-"
@@ -74,9 +75,14 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def read_preparation(run: Path) -> Preparation:
-    """How the run *run* prepared its rows. Raises BadInput where it is no finished run of a job that forecasts."""
+    """How the run *run* prepared its rows, by its model folder; one of an older version has only data.json.
+
+    Raises BadInput where it is no finished run of a job that forecasts, or its model folder is damaged.
+    """
     card = run / DATA_CARD
     try:
+        if find_model(run):
+            return Preparation.from_json(open_model(run).description.preparation)
         return Preparation.from_json(json.loads(card.read_text())["keep"])
     except OSError as error:
         raise BadInput(f"{card}: {error.strerror}", "--run takes the work folder of a finished run") from error

@@ -15,6 +15,7 @@ BEST_WEIGHTS: Final = "best.params"
 SYMBOL: Final = "model-symbol.json"
 SYMBOL_WEIGHTS: Final = "model-0000.params"
 ONNX: Final = "model.onnx"
+MODEL: Final = "model"  # the folder that serves without MXNet; its files: workdir/model_folder.py
 CURVES: Final = "curves.png"
 REPORT: Final = "report.html"
 

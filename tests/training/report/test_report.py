@@ -65,6 +65,7 @@ def test_the_work_folder_holds_all_that_was_promised(finished_run: Path) -> None
         "model-0000.params",
         "model-symbol.json",
         "model.onnx",
+        "model",
         "report.html",
         "summary.json",
         "tb",

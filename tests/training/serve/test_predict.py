@@ -199,7 +199,7 @@ def test_a_log_that_cannot_be_read_so_is_refused(tmp_path, monkeypatch, words, w
 
 
 @pytest.mark.parametrize(
-    ("engine", "name"), [("onnx", "model.onnx"), ("mxnet", "model-0000.params"), ("mxnet", "model-symbol.json")]
+    ("engine", "name"), [("onnx", "model/model.onnx"), ("mxnet", "model-0000.params"), ("mxnet", "model-symbol.json")]
 )
 @pytest.mark.parametrize("part", [0.0, 0.6])
 def test_a_net_that_was_cut_short_is_named(home, tmp_path, engine, name, part):
