@@ -77,8 +77,9 @@ def ours(name: str) -> float:
     from training.console import Console
     from training.data.splits import Data, Split
     from training.train import train_and_evaluate
+    from training.trainer.batches import in_order
     from training.trainer.learner import GluonLearner
-    from training.trainer.recipe import Recipe, first_batch, in_order
+    from training.trainer.recipe import Recipe, first_batch
     from training.trainer.signals import StopRequest
 
     X, y = examples(name)

@@ -47,7 +47,7 @@ def _place(folder: Path) -> Path:
 def _read(place: Path, part: str, names: tuple[str, ...]) -> Split:
     binary = (place / f"{names[0]}.bin").exists()
     split = _from_binary(place, names) if binary else _from_pictures(place, part, names)
-    found = hashlib.sha256(split.X.transpose(0, 2, 3, 1).tobytes()).hexdigest()
+    found = hashlib.sha256(np.asarray(split.X).transpose(0, 2, 3, 1).tobytes()).hexdigest()
     if found != SHA256[part]:
         raise BadData(
             f"The {part} pictures in {place} are not the published ones (sha256 {found}).", "fetch them again"

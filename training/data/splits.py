@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from training.data.windows import Windows
 from training.errors import BadData
 
 
@@ -16,7 +17,7 @@ from training.errors import BadData
 class Split:
     """Inputs X (n, ...) and targets y (n,) or (n, k). X may stay uint8: `prepare` makes floats of a batch."""
 
-    X: np.ndarray[Any, Any]
+    X: np.ndarray[Any, Any] | Windows
     y: np.ndarray[Any, Any]
 
     def __post_init__(self) -> None:
@@ -59,8 +60,9 @@ class Data:
 
     def identity(self) -> dict[str, str]:
         """What a resumed run must find again: the sizes of the splits, and a checksum of what it learns from."""
-        X, y = (np.ascontiguousarray(part).data for part in (self.train.X, self.train.y))
-        learned_from = zlib.crc32(y, zlib.crc32(X))
+        X, y = self.train.X, np.ascontiguousarray(self.train.y).data
+        seen = X.crc() if isinstance(X, Windows) else zlib.crc32(np.ascontiguousarray(X).data)
+        learned_from = zlib.crc32(y, seen)
         return {
             "examples": f"{len(self.train):,} + {len(self.valid):,} + {len(self.test):,}",
             "training set": f"crc32 {learned_from:08x}",

@@ -17,8 +17,10 @@ from training.compat import mx
 from training.config import JobConfig, option
 from training.console import Console
 from training.data.splits import Data, Split
+from training.data.windows import Windows
 from training.errors import BadData
 from training.prognostics.balance import Balance, count_balance, refuse_one_sided
+from training.prognostics.history import Past, carry_forward, prepare
 from training.prognostics.log_schema import Columns
 from training.prognostics.memory import fits_memory, usable_bytes
 from training.prognostics.metrics import (
@@ -35,13 +37,9 @@ from training.prognostics.scaling import Scaling, fit_scaling
 from training.prognostics.suspects import refuse_short_reach
 from training.prognostics.windows import (
     UnitLog,
-    filled_for,
-    rows_since_measured,
-    smoothed,
     split_units,
     stretched,
     targets,
-    windows,
 )
 from training.trainer.learner import GluonLearner, Learner
 from training.trainer.recipe import Scores, first_batch
@@ -101,7 +99,7 @@ def forecast_data(
 ) -> Data:
     """Hold out some *train* units, scale by the others, cut windows. Without *test* units the held-out ones stand in.
 
-    Raises BadData when there are too few units, too many windows for the memory, or answers of one kind only.
+    Raises BadData when there are too few units, too many rows for the memory, or answers of one kind only.
     """
     fitted, held = split_units(train, held_out=config.held_out, seed=config.seed)
     if not fitted or not held:
@@ -114,7 +112,8 @@ def forecast_data(
         [*train, *test], time_unit=columns.time_unit, horizon=config.horizon, cap=config.cap, source=source
     )
     balances = _balances(config, {"training": fitted, "validation": held, "test": test or held}, source)
-    fits_memory(config, fitted, [*held, *test], channels=len(scaling.kept), most_bytes=usable_bytes())
+    rows, judging = (sum(len(log.times) for log in logs) for logs in (fitted, [*held, *test]))
+    fits_memory(config, rows, judging, channels=len(columns.channels), most_bytes=usable_bytes())
     prepared = Preparation(
         columns,
         scaling,
@@ -146,13 +145,21 @@ def _balances(config: ForecastConfig, splits: Mapping[str, Sequence[UnitLog]], s
 
 def _tell_gaps(logs: Sequence[UnitLog], names: Sequence[str], places: Sequence[int], carry: int) -> None:
     """A channel that stands at its mean in many rows looks well in all of them."""
-    since = np.concatenate([rows_since_measured(log.values[:, list(places)]) for log in logs])
-    for name, share in zip(names, np.mean(since > carry, axis=0), strict=True):
+    for name, share in zip(names, _shares_unknown(logs, places, carry), strict=True):
         if share > GAPS_SAID:
             Console().say(
                 f"{name}: not measured for more than carry={carry} rows in {share:.0%} of the training rows; it then "
                 "stands at its mean. A larger carry=N bridges longer gaps."
             )
+
+
+def _shares_unknown(logs: Sequence[UnitLog], places: Sequence[int], carry: int) -> Array:
+    """For each of the channels at *places*: the share of rows in which it has not been measured for *carry* rows."""
+    late = np.zeros(len(places))
+    for log in logs:
+        rows = np.array([len(log.times)])
+        late += np.sum(carry_forward(log.values[:, list(places)], rows, Past.none(1, len(places), 0)).since > carry, 0)
+    return late / sum(len(log.times) for log in logs)
 
 
 def _at_other_paces(logs: Sequence[UnitLog], config: ForecastConfig, columns: Columns) -> list[UnitLog]:
@@ -165,13 +172,12 @@ def _at_other_paces(logs: Sequence[UnitLog], config: ForecastConfig, columns: Co
 
 def cut(logs: Sequence[UnitLog], scaling: Scaling, config: ForecastConfig, *, stride: int = 1, thin: int = 1) -> Split:
     """Windows X (n, window, channels) and y (n, 7) of *logs*, each unit's last row among them."""
-    parts = []
-    for number, log in enumerate(logs):
-        y = _asked(log, number, config)
-        rows = smoothed(scaling.apply(filled_for(log.values, carry=config.carry), log.conditions), over=config.smooth)
-        taken = _taken(y, stride, thin)
-        parts.append((windows(rows, length=config.window)[taken], y[taken]))
-    return Split(np.concatenate([X for X, _ in parts]), np.concatenate([y for _, y in parts]))
+    rows, begins = prepare(logs, scaling, carry=config.carry, over=config.smooth)
+    asked = [_asked(log, number, config) for number, log in enumerate(logs)]
+    taken = [_taken(y, stride, thin) for y in asked]
+    ends = [begin + here for begin, here in zip(begins, taken, strict=True)]
+    X = Windows(rows, np.repeat(begins, [len(here) for here in taken]), np.concatenate(ends), config.window)
+    return Split(X, np.concatenate([y[here] for y, here in zip(asked, taken, strict=True)]))
 
 
 def _asked(log: UnitLog, number: int, config: ForecastConfig) -> Array:

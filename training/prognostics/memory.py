@@ -1,25 +1,28 @@
-"""Whether all windows of some logs fit into memory: reckoned before the first is cut, for a crash explains nothing."""
+"""Whether a log fits into memory with all that is made of it: reckoned before it is made, for a crash explains nothing.
+
+Windows take none: they are cut in the batch (training/data/windows.py). Rows do, each as read and as prepared, and
+once more for every pace at which training units are shown.
+"""
 
 from __future__ import annotations
 
-import math
 import os
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, Protocol
 
 from training.errors import BadData
-from training.prognostics.windows import UnitLog, how_many
 
 SHARE: Final = 0.5
-"""Of the machine's memory: while the windows of all units are joined, those of a split are there twice."""
+"""Of the machine's memory: the net, the reader and other programs want some too."""
 
 CGROUP: Final = Path("/sys/fs/cgroup/memory.max")
 """How much a container may take: "max", or bytes (https://docs.kernel.org/admin-guide/cgroup-v2.html)."""
 
-
 SURE: Final = 2.0
-"""A rough estimate refuses only what is so many times too much: rows without a known answer end no window."""
+"""A rough estimate, from the size of files, refuses only what is so many times too much."""
+
+ANSWER_BYTES: Final = 44
+"""What a window takes besides its rows: where it begins and ends, and the seven numbers asked about it."""
 
 
 class Cutting(Protocol):
@@ -29,21 +32,13 @@ class Cutting(Protocol):
     def held_out(self) -> float: ...
 
     @property
-    def window(self) -> int: ...
-    @property
     def stride(self) -> int: ...
     @property
-    def thin(self) -> int: ...
-    @property
     def stretch(self) -> float: ...
-    @property
-    def cap(self) -> float: ...
-    @property
-    def horizon(self) -> float: ...
 
 
 def usable_bytes() -> int:
-    """How much windows may take on this machine, or in this container."""
+    """How much a log may take on this machine, or in this container."""
     whole = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     try:
         allowed = int(CGROUP.read_text())
@@ -52,60 +47,42 @@ def usable_bytes() -> int:
     return int(SHARE * min(whole, allowed))
 
 
-def fits_memory(
-    config: Cutting, fitted: Sequence[UnitLog], judged: Sequence[UnitLog], *, channels: int, most_bytes: int
-) -> None:
-    """Raises BadData where the windows of the units *fitted*, at every pace, and of those *judged* are too many.
-
-    A unit that judges ends a window at every row, so *stride* and *thin* make the training windows fewer only.
-    """
-    trained, others = _training_windows(config, fitted), _judging_windows(config, judged)
-    _refuse_more(config, trained, others, most=most_bytes // (config.window * channels * 4), channels=channels)
+def fits_memory(config: Cutting, fitted: int, judged: int, *, channels: int, most_bytes: int) -> None:
+    """Raises BadData where *fitted* rows of training units, at every pace, and *judged* rows of others are too many."""
+    needed = _bytes(fitted, judged, _paces(config.stretch), config.stride, channels)
+    if needed > most_bytes:
+        raise BadData(
+            f"{fitted + judged:,} rows of {channels} channels take {_gib(needed)} of memory, and {_gib(most_bytes)} is "
+            f"{SHARE:.0%} of this machine's",
+            _what_helps(config, fitted, judged, channels=channels, most_bytes=most_bytes),
+        )
 
 
 def fits_roughly(config: Cutting, rows: int, judging: int, *, channels: int, most_bytes: int) -> None:
     """As fits_memory, before a log is read: *rows* of it, and *judging* rows of test files, are about what it has."""
-    paces = sum(_paces(config))
-    trained = rows * (1 - config.held_out) * paces / (config.stride * config.thin)
-    others = rows * config.held_out + judging
-    most = int(SURE * most_bytes / (config.window * max(1, channels) * 4))
-    if trained + others > most:
-        _refuse_more(config, trained, others, most=int(most / SURE), channels=channels)
+    held = round(rows * config.held_out)
+    if _bytes(rows - held, held + judging, _paces(config.stretch), config.stride, channels) > SURE * most_bytes:
+        fits_memory(config, rows - held, held + judging, channels=channels, most_bytes=most_bytes)
 
 
-def _paces(config: Cutting) -> tuple[float, ...]:
-    return (1.0,) if config.stretch == 1 else (1.0, 1 / config.stretch, config.stretch)
+def _paces(stretch: float) -> float:
+    """How many rows each row of a training unit becomes."""
+    return 1.0 if stretch == 1 else 1.0 + 1 / stretch + stretch
 
 
-def _refuse_more(config: Cutting, trained: float, others: float, *, most: int, channels: int) -> None:
-    count = round(trained + others)
-    if count <= most:
-        return
-    size = most * config.window * channels * 4 / (1 << 30)
-    raise BadData(
-        f"{count:,} windows of {config.window} rows and {channels} channels ({round(others):,} of them for "
-        f"validation and test) do not fit into {size:.1f} GiB, {SHARE:.0%} of this machine's memory",
-        _what_helps(config, trained, others, most),
-    )
+def _bytes(fitted: int, judged: int, paces: float, stride: int, channels: int) -> int:
+    row = 2 * 4 * channels  # as read and as prepared, in 32 bits
+    return round(fitted * paces * (row + ANSWER_BYTES / stride) + judged * (row + ANSWER_BYTES))
 
 
-def _what_helps(config: Cutting, trained: float, others: float, most: int) -> str:
-    """Only what is enough: no stride makes the windows fewer that judge."""
-    window = int(config.window * most / (trained + others))
-    shorter = f"window={window} makes every window small enough." if window else "Fewer units or channels are needed."
-    if others >= most:
-        return f"{shorter}\nA smaller held_out=N, or fewer units under test, makes those for validation and test fewer."
-    stride = math.ceil(config.stride * trained / (most - others))
-    return f"stride={stride} takes few enough of the training rows; neighbouring windows are nearly equal.\n{shorter}"
+def _what_helps(config: Cutting, fitted: int, judged: int, *, channels: int, most_bytes: int) -> str:
+    """Only what is enough."""
+    fewer = "Fewer channels or fewer units need less."
+    own_pace = _bytes(fitted, judged, 1.0, config.stride, channels)
+    if config.stretch != 1 and own_pace <= most_bytes:
+        return f"stretch=1 shows each unit at its own pace alone, in {_gib(own_pace)}.\n{fewer}"
+    return fewer
 
 
-def _training_windows(config: Cutting, logs: Sequence[UnitLog]) -> float:
-    return sum(
-        how_many(log, cap=config.cap, horizon=config.horizon, pace=pace, stride=config.stride, thin=config.thin)
-        for log in logs
-        for pace in _paces(config)
-    )
-
-
-def _judging_windows(config: Cutting, logs: Sequence[UnitLog]) -> float:
-    return sum(how_many(log, cap=config.cap, horizon=config.horizon) for log in logs)
+def _gib(count: int) -> str:
+    return f"{count / (1 << 30):.1f} GiB"

@@ -24,6 +24,11 @@ class Preparation:
     carry: float = math.inf
     """For so many rows a missing value is the last known one; older runs knew no end."""
 
+    @property
+    def channels(self) -> int:
+        """How many a row of the log has."""
+        return len(self.columns.channels)
+
     def as_json(self) -> dict[str, Any]:
         return {
             "columns": self.columns.as_json(),

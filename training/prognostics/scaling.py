@@ -48,7 +48,8 @@ class Scaling:
 
     def apply(self, values: Array, conditions: Array) -> Array:
         """Return (rows, kept) float32; a value that was never known becomes 0, the mean."""
-        place = self._nearest(conditions)
+        # With one condition all rows share one mean: no copy of it for each row.
+        place = self._nearest(conditions) if len(self.centres) > 1 else 0
         scaled = (values[:, list(self.kept)] - self.mean[place]) / self.spread[place]
         return np.nan_to_num(scaled, nan=0.0).astype(np.float32)
 

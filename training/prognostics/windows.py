@@ -1,4 +1,4 @@
-"""From the logs of units to the windows a net sees, the same way in training and in service.
+"""The logs of units, and what is asked about each of their rows.
 
 A unit is one machine, engine or car. Everything here is causal: what a row becomes depends on that row and on earlier
 rows of the same unit only, so a forecast made from a growing log equals the one made from the whole file. What is
@@ -8,7 +8,7 @@ learnt from data (the scaling) is learnt from the training units alone.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,17 +87,6 @@ def _drawn(group: NDArray[np.intp], share: float, random: np.random.RandomState)
     return [int(number) for number in random.permutation(group)[:count]]
 
 
-def how_many(log: UnitLog, *, cap: float, horizon: float, pace: float = 1.0, stride: int = 1, thin: int = 1) -> float:
-    """About how many windows end in *log* stretched by *pace*: every *stride*-th of the rows with a known answer, and
-    of those beyond the cap every *thin*-th of these.
-    """
-    times, fails_at = (log.times - log.times[0]) * pace, (log.fails_at - log.times[0]) * pace
-    asked = targets(replace(log, times=times, fails_at=fails_at), cap=cap, horizon=horizon)
-    known = asked.remaining_known + asked.fails_known > 0
-    beyond = known & (asked.remaining > cap)
-    return float(pace * (known.sum() - beyond.sum() * (1 - 1 / thin)) / stride)
-
-
 def stretched(log: UnitLog, factor: float, *, seed: int, clock: int | None = None) -> UnitLog:
     """The unit as if it had worn *factor* times as slowly: rows are repeated (or left out) at random, none is made up.
     The channel *clock*, where there is one, is the time, and goes on as the new times do.
@@ -121,56 +110,3 @@ def stretched(log: UnitLog, factor: float, *, seed: int, clock: int | None = Non
         conditions=log.conditions[rows],
         fails_at=begin + (log.fails_at - begin) * factor,
     )
-
-
-def carry_forward(values: Array, *, last: Array | None = None) -> Array:
-    """Fill each missing value with the last known one of its column; *last* is the row before the first. What was never
-    known stays NaN.
-    """
-    first = np.full(values.shape[1], np.nan, dtype=np.float32) if last is None else last
-    rows = np.concatenate([first[None], values])
-    known_at = np.maximum.accumulate(np.where(np.isnan(rows), 0, np.arange(len(rows))[:, None]), axis=0)
-    filled: Array = np.take_along_axis(rows, known_at, axis=0)[1:]
-    return filled
-
-
-def rows_since_measured(values: Array, *, before: Array | None = None) -> Array:
-    """How many rows ago each value was measured: 0 in its own row, inf where it never was. *before* is the result for
-    the row before the first.
-    """
-    first = np.full(values.shape[1], np.inf) if before is None else before
-    places = np.arange(len(values), dtype=np.float64)[:, None]
-    measured_at = np.maximum.accumulate(np.where(np.isnan(values), -np.inf, places), axis=0)
-    since: Array = np.minimum(places - measured_at, first + 1 + places)
-    return since
-
-
-def filled_for(values: Array, *, carry: float) -> Array:
-    """The values of a whole unit, a missing one carried forward for *carry* rows; NaN is what nobody knows then."""
-    return np.where(rows_since_measured(values) > carry, np.float32(np.nan), carry_forward(values))
-
-
-def smoothed(rows: Array, *, over: float, last: Array | None = None, seen: int = 0) -> Array:
-    """Return (rows, channels): each row is the mean of its unit's rows so far, the latest of which count most.
-
-    The n-th row moves the mean by 1/n of the way to itself, later by 1/*over*: an exponential mean that begins as a
-    plain one and so owes nothing to the first row. *last* is the result for the row before, *seen* the rows before.
-    """
-    if over == 1:
-        return rows
-    mean = np.zeros(rows.shape[1], dtype=np.float32) if last is None else last
-    means = np.empty_like(rows)
-    for place, row in enumerate(rows):
-        mean = mean + (row - mean) / np.float32(min(over, seen + place + 1))
-        means[place] = mean
-    return means
-
-
-def windows(rows: Array, *, length: int) -> Array:
-    """Return (rows, length, channels): for each row the *length* rows that end with it.
-
-    Before the unit's first row there is nothing, so the first row is repeated: a new unit gets a forecast at once.
-    """
-    padded = np.concatenate([np.repeat(rows[:1], length - 1, axis=0), rows])
-    seen: Array = np.lib.stride_tricks.sliding_window_view(padded, length, axis=0)
-    return seen.transpose(0, 2, 1)

@@ -66,7 +66,7 @@ def mistakes(result: Result) -> Section:
     surest = wrong[np.argsort(-p[wrong, said[wrong]])][:SHOWN]
     classes = result.data.classes
     figures = "".join(
-        f'<figure><img src="{png_url(result.data.test.X[i])}" alt="" width=84 height=84>'
+        f'<figure><img src="{png_url(np.asarray(result.data.test.X[i]))}" alt="" width=84 height=84>'
         f"<figcaption><b>{escape(classes[said[i]])}</b> {100 * p[i, said[i]]:.0f}%"
         f"<br>is {escape(classes[result.test.y[i]])}</figcaption></figure>"
         for i in surest

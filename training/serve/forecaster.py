@@ -5,16 +5,18 @@ Knows neither MXNet nor ONNX: the net is a function. How a log is cut into piece
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from training.data.windows import Windows
+from training.prognostics.history import Counts, Past, after, carry_forward, forgotten, smooth, starts_of
 from training.prognostics.metrics import probability
 from training.prognostics.preparation import Preparation
 from training.prognostics.table import Rows
-from training.prognostics.windows import carry_forward, rows_since_measured, smoothed, windows
 
 Array = NDArray[np.floating]
 Net = Callable[[Array], Array]
@@ -41,69 +43,86 @@ class Forecast:
 
 
 @dataclass
-class _Past:
-    """What a unit's next row needs: its last values, missing ones filled, how many rows ago each was measured, its last
-    window, and how many rows it had.
-    """
+class _Memory:
+    """What is kept of each unit for its next row, unit by unit in the order of arrival."""
 
-    values: Array
-    since: Array
-    rows: Array
-    seen: int
-
-
-@dataclass(frozen=True)
-class _Seen:
-    """What the net is given for some rows of one unit, and what is to be said of each row."""
-
+    past: Past
     windows: Array
-    rows: NDArray[np.intp]
-    missing: NDArray[np.intp]
-    outside: NDArray[np.intp]
-    known: NDArray[np.bool_]
+    """(units, window, kept): each unit's last rows, prepared; before its first row, that row."""
+    place: dict[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def empty(cls, channels: int, kept: int, window: int) -> _Memory:
+        return cls(Past.none(0, channels, kept), np.zeros((0, window, kept), dtype=np.float32))
+
+    def places(self, units: Sequence[str]) -> NDArray[np.intp]:
+        """Where each of *units* stands; new ones are taken in."""
+        places = np.array([self.place.setdefault(unit, len(self.place)) for unit in units], dtype=np.intp)
+        if len(self.place) > len(self.windows):
+            self._grow(max(len(self.place), 2 * len(self.windows)))
+        return places
+
+    def _grow(self, units: int) -> None:
+        new, (_, window, kept) = units - len(self.windows), self.windows.shape
+        self.past = self.past.followed_by(Past.none(new, self.past.values.shape[1], kept))
+        self.windows = np.concatenate([self.windows, np.zeros((new, window, kept), dtype=np.float32)])
 
 
 @dataclass
 class Forecaster:
     prepared: Preparation
     net: Net
-    _past: dict[str, _Past] = field(default_factory=dict)
+    _memory: _Memory = field(init=False)
+
+    def __post_init__(self) -> None:
+        kept = len(self.prepared.scaling.kept)
+        self._memory = _Memory.empty(self.prepared.channels, kept, self.prepared.window)
 
     def forecast(self, rows: Rows) -> Forecast:
         """Rows of many units may be mixed; those of one unit must come in the order of time."""
-        count = len(rows.units)
-        seen = np.empty((count, self.prepared.window, len(self.prepared.scaling.kept)), dtype=np.float32)
-        marks = {name: np.empty(count, dtype=np.intp) for name in ("rows", "missing", "outside")}
-        known = np.empty(count, dtype=np.bool_)
-        for unit, here in _by_unit(rows.units):
-            found = self._see(unit, rows.values[here], rows.conditions[here])
-            seen[here], known[here] = found.windows, found.known
-            for name, mark in marks.items():
-                mark[here] = getattr(found, name)
-        said = np.concatenate([self.net(piece) for piece in _pieces(seen)])
-        life = np.clip(said[:, 0], 0.0, self.prepared.cap)
-        return Forecast(probability=probability(said[:, 1]), life=life, known=known, **marks)
+        places = self._memory.places(rows.units)
+        order = np.argsort(places, kind="stable")
+        units, counts = np.unique(places, return_counts=True)
+        seen, marks = self._see(units, counts, rows.values[order], rows.conditions[order])
+        said = np.concatenate([self.net(np.asarray(piece)) for piece in _pieces(seen)])
+        back = np.argsort(order, kind="stable")  # from unit by unit to the order of arrival
+        life = np.clip(said[back, 0], 0.0, self.prepared.cap)
+        return Forecast(probability=probability(said[back, 1]), life=life, **{k: v[back] for k, v in marks.items()})
 
-    def _see(self, unit: str, values: Array, conditions: Array) -> _Seen:
-        """The windows (rows, window, channels) of one unit's new rows; remembers what the next ones will need."""
-        past, scaling = self._past.get(unit), self.prepared.scaling
-        filled = carry_forward(values, last=past.values if past else None)
-        since = rows_since_measured(values, before=past.since if past else None)
-        scaled = scaling.apply(np.where(since > self.prepared.carry, np.float32(np.nan), filled), conditions)
-        last, count = (past.rows[-1], past.seen) if past else (None, 0)
-        new = smoothed(scaled, over=self.prepared.smooth, last=last, seen=count)
-        rows = np.concatenate([past.rows, new]) if past else new
-        length = self.prepared.window
-        self._past[unit] = _Past(filled[-1], since[-1], rows[-length:], seen=count + len(new))
-        kept, late = since[:, list(scaling.kept)], since[:, self._measured()]
-        return _Seen(
-            windows=windows(rows, length=length)[len(rows) - len(new) :],
-            rows=np.minimum(np.arange(count + 1, count + len(new) + 1), length),
-            missing=np.sum(kept > 0, axis=1),
-            outside=scaling.outside(scaled, conditions),
+    def _see(
+        self, units: NDArray[np.intp], counts: Counts, values: Array, conditions: Array
+    ) -> tuple[Windows, dict[str, NDArray[Any]]]:
+        """The windows that end with some rows, sorted by unit, and what is to be said of each row; remembers what the
+        next ones will need.
+        """
+        scaling, past = self.prepared.scaling, self._memory.past.of(units)
+        filled = carry_forward(values, counts, past)
+        scaled = scaling.apply(forgotten(filled, self.prepared.carry), conditions)
+        outside = scaling.outside(scaled, conditions)
+        means = smooth(scaled, counts, past, over=self.prepared.smooth)
+        self._memory.past.put(units, after(filled, counts, past, means))
+        kept, late = filled.since[:, list(scaling.kept)], filled.since[:, self._measured()]
+        nth = np.arange(len(values)) - np.repeat(starts_of(counts) - past.seen, counts) + 1
+        return self._windows(units, counts, scaled, new=past.seen == 0), {
+            "rows": np.minimum(nth, self.prepared.window).astype(np.intp),
+            "missing": np.sum(kept > 0, axis=1),
+            "outside": outside,
             # An older run carries without end; what was never measured has nothing to carry.
-            known=np.any(np.isfinite(late) & (late <= self.prepared.carry), axis=1),
-        )
+            "known": np.any(np.isfinite(late) & (late <= self.prepared.carry), axis=1),
+        }
+
+    def _windows(self, units: NDArray[np.intp], counts: Counts, rows: Array, *, new: NDArray[np.bool_]) -> Windows:
+        """A window for each of *rows*, sorted by unit; the rows before them are each unit's last window."""
+        length, kept = self.prepared.window, rows.shape[1]
+        before = self._memory.windows[units]
+        before[new] = rows[starts_of(counts)[new], None]
+        ends = starts_of(counts + length) + length
+        here = np.arange(len(rows)) + np.repeat(ends - starts_of(counts), counts)
+        together = np.empty((len(rows) + length * len(units), kept), dtype=np.float32)
+        together[(ends[:, None] + np.arange(-length, 0)).ravel()] = before.reshape(-1, kept)
+        together[here] = rows
+        self._memory.windows[units] = together[(ends + counts)[:, None] + np.arange(-length, 0)]
+        return Windows(together, np.zeros_like(here), here, length)
 
     def _measured(self) -> list[int]:
         """The channels the net sees, the time not among them: an age alone says nothing of a machine."""
@@ -111,12 +130,6 @@ class Forecaster:
         return [place for place in kept if columns.channels[place] != columns.time] or list(kept)
 
 
-def _by_unit(units: list[str]) -> Iterator[tuple[str, NDArray[np.intp]]]:
-    names, place = np.unique(np.array(units), return_inverse=True)
-    for number, name in enumerate(names):
-        yield str(name), np.flatnonzero(place == number)
-
-
-def _pieces(seen: Array) -> Iterator[Array]:
+def _pieces(seen: Windows) -> Iterator[Windows]:
     for start in range(0, len(seen), WINDOWS_AT_ONCE):
         yield seen[start : start + WINDOWS_AT_ONCE]

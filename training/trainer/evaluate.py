@@ -10,6 +10,8 @@ from training.trainer.learner import Learner
 from training.trainer.recipe import Array, Predictions
 
 LEAST_BATCH = 256
+IN_FLIGHT = 8
+"""Batches that wait for the device: enough to keep it busy, and not a whole split of windows in memory."""
 
 
 def predict(learner: Learner, split: Split, batch_size: int) -> Predictions:
@@ -18,8 +20,12 @@ def predict(learner: Learner, split: Split, batch_size: int) -> Predictions:
     Every batch has the same size (a compiled net would be compiled again for another); the last is filled up.
     """
     size = min(max(batch_size, LEAST_BATCH), len(split))
-    starts = range(0, len(split), size)
-    outputs = [learner.predict(mx.nd.array(_fill_up(split.X[i : i + size], size), dtype=split.X.dtype)) for i in starts]
+    outputs = []
+    for start in range(0, len(split), size):
+        X = _fill_up(np.asarray(split.X[start : start + size]), size)
+        outputs.append(learner.predict(mx.nd.array(X, dtype=X.dtype)))
+        if len(outputs) > IN_FLIGHT:
+            outputs[-IN_FLIGHT].wait_to_read()
     together = mx.nd.concat(*outputs, dim=0).asnumpy()[: len(split)]
     return Predictions(together.astype(np.float32, copy=False), split.y)
 

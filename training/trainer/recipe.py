@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,23 +13,12 @@ import numpy as np
 from training.compat import NDArray, mx
 from training.config import JobConfig
 from training.data.splits import Data
+from training.trainer.batches import Batches, in_order
 from training.trainer.learner import Learner
 from training.workdir.metrics import Row
 
 Array = np.ndarray[Any, Any]
 Scores = dict[str, float]
-Batches = Iterator[tuple[NDArray, NDArray]]
-
-
-def in_order(X: NDArray, y: NDArray, batch_size: int, order: Array) -> Batches:
-    """Batches (batch_size, ...) of X (n, ...) and y (n,) or (n, k); a rest comes in another epoch's order.
-
-    The set is put in *order* once and then cut into views: measured fastest of nine ways to feed a small net.
-    """
-    index = mx.nd.array(order, ctx=X.context, dtype="int32")
-    X, y = mx.nd.take(X, index), mx.nd.take(y, index)
-    for start in range(0, len(order) - batch_size + 1, batch_size):
-        yield X[start : start + batch_size], y[start : start + batch_size]
 
 
 @dataclass(frozen=True)

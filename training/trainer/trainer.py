@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from itertools import islice
-from typing import Any
 
 from training.compat import NDArray, mx
 from training.console import Console
+from training.trainer.batches import on_device
 from training.trainer.checkpoint_manager import CheckpointManager
 from training.trainer.evaluate import predict
 from training.trainer.losses import InFlightWindow, Losses
@@ -27,10 +27,7 @@ class Training:
         self._log, self._checkpoints = RunLog(run, console), CheckpointManager(run)
         self._losses, self._window = Losses([]), InFlightWindow()
         self._best: dict[str, NDArray] = {}
-        self._X, self._y = self._to_device(run.data.train.X), self._to_device(run.data.train.y)
-
-    def _to_device(self, part: Any) -> Any:
-        return mx.nd.array(part, dtype=part.dtype, ctx=self.run.learner.home)
+        self._X, self._y = (on_device(part, run.learner.home) for part in (run.data.train.X, run.data.train.y))
 
     def fit(self, stop: StopRequest) -> bool:
         """Train to the end (True), or save a checkpoint and leave off when *stop* is set (False)."""

@@ -54,7 +54,7 @@ def test_a_window_holds_rows_of_one_engine_and_every_last_row_has_one(stride):
 
     split = cut(engines, scaling, ForecastConfig(window=15), stride=stride)
 
-    values = split.X.astype(np.float64) * scaling.spread[0] + scaling.mean[0]
+    values = np.asarray(split.X, dtype=np.float64) * scaling.spread[0] + scaling.mean[0]
     own = split.y[:, UNIT][:, None, None]
     assert np.allclose(values, own, atol=1e-5)
     assert split.y[split.y[:, LAST] > 0, UNIT].tolist() == [0, 1, 2, 3, 4]

@@ -4,20 +4,16 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from training.errors import BadData
 from training.prognostics.scaling import Scaling, fit_scaling
 from training.prognostics.windows import (
     UnitLog,
-    carry_forward,
-    how_many,
-    smoothed,
     split_units,
     stretched,
     targets,
-    windows,
 )
 
 
@@ -47,51 +43,6 @@ def test_scaling_is_learnt_from_the_training_units_alone():
     assert seen.mean(axis=0) == pytest.approx([0, 0, 0], abs=1e-6)
     assert seen.std(axis=0) == pytest.approx([1, 1, 1], abs=1e-6)
     assert np.abs(scaling.apply(other.values, other.conditions).mean(axis=0)).max() > 0.01
-
-
-def test_a_window_ends_with_its_row_and_before_the_first_row_repeats_it():
-    rows = np.arange(8.0).reshape(4, 2)
-
-    seen = windows(rows, length=3)
-
-    assert seen.shape == (4, 3, 2)
-    assert seen[3].tolist() == rows[1:4].tolist()
-    assert seen[0].tolist() == [rows[0].tolist()] * 3
-
-
-def test_the_future_of_a_unit_changes_none_of_its_windows():
-    rows = np.random.RandomState(0).standard_normal((30, 2))
-
-    assert np.array_equal(windows(rows, length=5)[:20], windows(rows[:20], length=5))
-
-
-def test_a_smoothed_row_is_the_mean_so_far_and_later_rows_count_most():
-    rows = np.array([[6.0], [0.0], [3.0], [12.0]], dtype=np.float32)
-
-    assert smoothed(rows, over=3.0).ravel().tolist() == [6.0, 3.0, 3.0, 6.0]
-    assert smoothed(rows, over=2.0).ravel().tolist() == [6.0, 3.0, 3.0, 7.5]
-    assert smoothed(rows, over=1.0) is rows
-
-
-def test_a_missing_value_is_the_last_known_one_and_never_a_later_one():
-    nan = np.nan
-    values = np.array([[nan, 1.0], [2.0, nan], [nan, nan], [5.0, 4.0]], dtype=np.float32)
-
-    filled = carry_forward(values)
-
-    assert np.array_equal(filled, np.array([[nan, 1], [2, 1], [2, 1], [5, 4]], dtype=np.float32), equal_nan=True)
-    assert carry_forward(values[:1], last=filled[-1]).tolist() == [[5.0, 1.0]]
-
-
-@settings(deadline=None)
-@given(st.integers(1, 19))
-def test_filling_in_two_pieces_is_filling_at_once(cut):
-    values = np.where(np.random.RandomState(4).rand(20, 3) < 0.4, np.nan, np.arange(60.0).reshape(20, 3))
-
-    first = carry_forward(values[:cut])
-    second = carry_forward(values[cut:], last=first[-1])
-
-    assert np.array_equal(np.concatenate([first, second]), carry_forward(values), equal_nan=True)
 
 
 def test_targets_of_a_unit_that_failed():
@@ -179,19 +130,6 @@ def test_a_condition_that_takes_any_value_is_refused_and_named():
         fit_scaling([a_log(rows=4000, conditions=rpm)], conditions=["rpm"])
 
     assert "under channels instead" in caught.value.hint
-
-
-@given(st.floats(1.0, 3.0), st.integers(1, 6), st.integers(1, 4), st.booleans())
-@settings(deadline=None)
-def test_windows_are_counted_before_they_are_cut(pace, stride, thin, failed):
-    log = a_log(rows=200, fails_at=200.0 if failed else np.nan)
-    asked = targets(stretched(log, pace, seed=0), cap=30.0, horizon=10.0)
-    known = asked.remaining_known + asked.fails_known > 0
-    beyond = known & (asked.remaining > 30.0)
-    every = np.where(beyond, stride * thin, stride)
-    cut = np.sum(known & (np.arange(len(known))[::-1] % every == 0))
-
-    assert how_many(log, cap=30.0, horizon=10.0, pace=pace, stride=stride, thin=thin) == pytest.approx(cut, abs=5)
 
 
 def test_scaling_survives_json_to_the_bit():

@@ -1,0 +1,178 @@
+"""What a row owes to the earlier rows of its unit: missing values carried forward, running means.
+
+One implementation for training, `predict` and packed shards. Rows of many units come together, one unit after the
+other; what the next rows need of the past is kept in `Past`. However a record is cut into pieces, no bit of a row
+changes. Nothing here looks ahead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.prognostics.scaling import Scaling
+from training.prognostics.windows import UnitLog
+
+Array = NDArray[np.floating]
+Counts = NDArray[np.int64]
+
+ROWS_AT_ONCE: Final = 1 << 16
+"""Bounds what preparing takes besides its result."""
+
+
+@dataclass(frozen=True)
+class Past:
+    """What the next rows of some units need."""
+
+    values: Array
+    """(units, channels) float32: the last known ones; NaN where there never was one."""
+    since: Array
+    """(units, channels) float32: how many rows ago each was measured; inf where it never was."""
+    mean: Array
+    """(units, kept channels) float32: the running mean of the scaled row."""
+    seen: Counts
+    """(units,) rows so far."""
+
+    @classmethod
+    def none(cls, units: int, channels: int, kept: int) -> Past:
+        """Of units that nothing is known of yet."""
+        return cls(
+            values=np.full((units, channels), np.nan, dtype=np.float32),
+            since=np.full((units, channels), np.inf, dtype=np.float32),
+            mean=np.zeros((units, kept), dtype=np.float32),
+            seen=np.zeros(units, dtype=np.int64),
+        )
+
+    def of(self, units: NDArray[np.intp]) -> Past:
+        """That of some of the units; a copy."""
+        return Past(self.values[units], self.since[units], self.mean[units], self.seen[units])
+
+    def put(self, units: NDArray[np.intp], theirs: Past) -> None:
+        for name in ("values", "since", "mean", "seen"):
+            getattr(self, name)[units] = getattr(theirs, name)
+
+    def followed_by(self, others: Past) -> Past:
+        parts = {n: np.concatenate([getattr(self, n), getattr(others, n)]) for n in ("values", "since", "mean", "seen")}
+        return Past(**parts)
+
+
+@dataclass(frozen=True)
+class Filled:
+    """Rows with missing values carried forward: `values` and `since` are (rows, channels), as in `Past`."""
+
+    values: Array
+    since: Array
+
+
+def starts_of(counts: Counts) -> Counts:
+    """Where each unit's rows begin, the units one after the other."""
+    starts: Counts = np.concatenate([[0], np.cumsum(counts)[:-1]]).astype(np.int64)
+    return starts
+
+
+def carry_forward(values: Array, counts: Counts, past: Past) -> Filled:
+    """Fill each missing value of *values* (rows, channels) with the unit's last known one; *counts* (units,) rows each,
+    none of them 0. What was never known stays NaN.
+    """
+    if not np.isnan(values).any():
+        return Filled(values, np.zeros_like(values))
+    starts = starts_of(counts) + np.arange(len(counts))
+    new = np.ones(len(values) + len(counts), dtype=np.bool_)
+    new[starts] = False
+    # Each unit's past stands before its rows, as a row of which all is known: nothing is carried beyond it.
+    rows = np.empty((len(new), values.shape[1]), dtype=np.float32)
+    rows[starts], rows[new] = past.values, values
+    known = ~np.isnan(rows)
+    known[starts] = True
+    places = np.arange(len(rows), dtype=np.int32)[:, None]
+    known_at = np.maximum.accumulate(np.where(known, places, np.int32(0)), axis=0)
+    before = np.zeros_like(rows)
+    before[starts] = past.since
+    since = (places - known_at) + np.take_along_axis(before, known_at, axis=0)
+    return Filled(np.take_along_axis(rows, known_at, axis=0)[new], since[new].astype(np.float32))
+
+
+def smooth(rows: Array, counts: Counts, past: Past, *, over: float) -> Array:
+    """Put into each of *rows* (rows, kept) the mean of its unit's rows so far, the latest of which count most; return
+    the means after each unit's last row (units, kept).
+
+    The n-th row moves the mean by 1/n of the way to itself, later by 1/*over*: an exponential mean that begins as a
+    plain one and so owes nothing to the first row. Units move side by side, a row of each at a time.
+    """
+    starts, longest_first = starts_of(counts), np.argsort(-counts, kind="stable")
+    means = past.mean.copy()
+    if over == 1:
+        means[:] = rows[starts + counts - 1]
+        return means
+    at_least = np.searchsorted(-counts[longest_first], -np.arange(counts.max()), side="left")
+    for step, going in enumerate(at_least):
+        units = longest_first[:going]
+        here = starts[units] + step
+        weight = np.minimum(over, past.seen[units] + step + 1).astype(np.float32)
+        means[units] += (rows[here] - means[units]) / weight[:, None]
+        rows[here] = means[units]
+    return means
+
+
+def after(filled: Filled, counts: Counts, past: Past, means: Array) -> Past:
+    """What the rows that follow will need."""
+    last = starts_of(counts) + counts - 1
+    return Past(filled.values[last], filled.since[last], means, past.seen + counts)
+
+
+def prepare(logs: Sequence[UnitLog], scaling: Scaling, *, carry: float, over: float) -> tuple[Array, Counts]:
+    """The rows (all rows, kept) of *logs*, whole records, filled, scaled and smoothed, and where each record begins."""
+    counts = np.array([len(log.times) for log in logs], dtype=np.int64)
+    starts, channels = starts_of(counts), logs[0].values.shape[1]
+    rows = np.empty((int(counts.sum()), len(scaling.kept)), dtype=np.float32)
+    last: Past | None = None
+    for piece in _pieces(starts, len(rows)):
+        past = Past.none(len(piece.counts), channels, 0)
+        if last is not None and piece.goes_on:
+            past.values[0], past.since[0] = last.values[-1], last.since[-1]
+        values, conditions = (piece.of([getattr(log, part) for log in logs]) for part in ("values", "conditions"))
+        filled = carry_forward(values, piece.counts, past)
+        rows[piece.begin : piece.end] = scaling.apply(forgotten(filled, carry), conditions)
+        last = after(filled, piece.counts, past, past.mean)
+    smooth(rows, counts, Past.none(len(logs), channels, len(scaling.kept)), over=over)
+    return rows, starts
+
+
+def forgotten(filled: Filled, carry: float) -> Array:
+    """The values, but NaN where they were measured more than *carry* rows ago: nobody knows them any more."""
+    late = filled.since > carry
+    return np.where(late, np.float32(np.nan), filled.values) if late.any() else filled.values
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """Some of all rows: those of the units from *first* on, the first and the last of them perhaps in part."""
+
+    begin: int
+    end: int
+    first: int
+    starts: Counts
+    counts: Counts
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the first unit began in the piece before."""
+        return self.begin > int(self.starts[0])
+
+    def of(self, parts: Sequence[Array]) -> Array:
+        """These rows of *parts*, one array for each of all units."""
+        cuts = [(max(self.begin - int(start), 0), self.end - int(start)) for start in self.starts]
+        return np.concatenate([parts[self.first + number][a:b] for number, (a, b) in enumerate(cuts)])
+
+
+def _pieces(starts: Counts, rows: int) -> Iterator[_Piece]:
+    for begin in range(0, rows, ROWS_AT_ONCE):
+        end = min(begin + ROWS_AT_ONCE, rows)
+        first, beyond = int(np.searchsorted(starts, begin, "right")) - 1, int(np.searchsorted(starts, end, "left"))
+        here = starts[first:beyond]
+        counts = np.diff(np.append(np.maximum(here, begin), end))
+        yield _Piece(begin, end, first, here, counts)
