@@ -70,7 +70,7 @@ def _export(run: Run) -> OnnxCheck:
 
 def _describe(run: Run, summary: Summary) -> Description:
     X, forecast = run.data.train.X, "columns" in run.data.keep
-    pixels = _pixels(run) if X.dtype == np.uint8 and X.ndim == 4 else None
+    pixels = _pixels(run) if X.dtype == np.uint8 and len(X.shape) == 4 else None
     prepared = run.learner.prepare(mx.nd.array(X[:1], dtype=X.dtype))
     return Description(
         kind=FORECAST if forecast else IMAGES if pixels else ARRAYS,
