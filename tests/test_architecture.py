@@ -4,11 +4,12 @@ pyproject.toml (`make check`); here is what it cannot."""
 from __future__ import annotations
 
 import ast
-import re
 import sys
 from functools import cache
 from pathlib import Path
 
+from infra.cli.arguments import Group
+from infra.cli.commands import GROUPS
 from infra.rehearsal.shims.run import HOME_OF
 
 if sys.version_info >= (3, 11):
@@ -74,20 +75,38 @@ def test_the_contracts_name_each_room_that_there_is() -> None:
 
 def test_what_is_found_by_its_name_when_it_is_needed_is_there() -> None:
     """A module named in a text is moved by nobody's editor, and missed by no check of types."""
-    commands = (PROJECT / "infra/cli/commands.py").read_text()
-    named = {
-        *(f"infra.rehearsal.shims.{module}:main" for module in HOME_OF.values()),
-        *(f"infra.cli.{place}" for place in re.findall(r'later\("([^"]+)"\)', commands)),
+    named = {f"infra.rehearsal.shims.{module}:main" for module in HOME_OF.values()}
+
+    assert len(named) > 5
+    assert named - functions_of(modules("infra")) == set()
+
+
+def test_the_command_line_has_one_module_per_group_of_the_help_and_a_function_per_command() -> None:
+    """Also the other way round: a function of theirs that is no command is private."""
+    folder = PROJECT / "infra/cli/commands"
+    functions = functions_of(sorted(folder.glob("[!_]*.py")))
+    commands = {
+        f"infra.cli.commands.{module_of(group)}:{one.run.__name__}"
+        for group in GROUPS
+        for one in group.commands.values()
     }
-    functions = {
+
+    assert [group.title for group in GROUPS if module_of(group) not in group.title] == []
+    assert {name for name in functions if ":_" not in name} == commands
+
+
+def module_of(group: Group) -> str:
+    (module,) = {command.run.__module__.rpartition(".")[2] for command in group.commands.values()}
+    return module
+
+
+def functions_of(paths: list[Path]) -> set[str]:
+    return {
         f"{'.'.join(path.relative_to(PROJECT).with_suffix('').parts)}:{node.name}"
-        for path in modules("infra")
+        for path in paths
         for node in parse(path).body
         if isinstance(node, ast.FunctionDef)
     }
-
-    assert len(named) > 20
-    assert named - functions == set()
 
 
 def test_there_is_no_room_for_odds_and_ends() -> None:

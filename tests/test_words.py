@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from infra import settings
-from infra.cli import render
 from infra.cli.arguments import Command
-from infra.cli.commands import COMMANDS
+from infra.cli.commands import COMMANDS, GROUPS
+from infra.cli.help import render_overview
 
 PROJECT = Path(__file__).resolve().parents[1]
 OURS = re.compile(
@@ -51,7 +51,7 @@ def test_no_page_has_a_word_of_our_own_where_the_field_has_one(page: str) -> Non
 
 
 def test_no_help_has_one() -> None:
-    helps = [render.overview(COMMANDS), settings.example(), *map(shown, COMMANDS.values())]
+    helps = [render_overview(GROUPS), settings.example(), *map(shown, COMMANDS.values())]
 
     assert [found[0] for text in helps for found in OURS.finditer(text)] == []
 

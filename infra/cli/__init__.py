@@ -8,10 +8,9 @@ from collections.abc import MutableMapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from infra.cli import render
 from infra.cli.arguments import Request, parse
 from infra.console import deliver, delivered, open_standard_streams, tell
-from infra.errors import INTERRUPTED, BadSettings, RigError, WorldError
+from infra.errors import INTERRUPTED, BadSettings, NothingToDo, RigError, WorldError
 from infra.secrets import conceal_environment, without_secrets
 from infra.settings import Settings, load
 from infra.text import read_text
@@ -33,13 +32,14 @@ def _leave_out_empty(environ: MutableMapping[str, str]) -> None:
 
 
 def _run(words: list[str]) -> int:
-    from infra.cli.commands import COMMANDS
+    from infra.cli.commands import COMMANDS, GROUPS
+    from infra.cli.help import render_overview
     from infra.cli.hints import theirs
 
     settings = None
     try:
         if not words or words[0] in ("-h", "--help", "help"):
-            deliver(render.overview(COMMANDS))
+            deliver(render_overview(GROUPS))
             return 0
         if words[0] == "--version":
             deliver(f"gluon-rig {version()}")
@@ -48,28 +48,33 @@ def _run(words: list[str]) -> int:
         settings = _settings(request)
         return request.command.run(request.options, settings)
     except RigError as error:
-        tell(theirs(render.error(error), settings))
+        tell(theirs(_phrase(error), settings))
         return error.exit_code
     except KeyboardInterrupt:
         tell("\nInterrupted.")
         return INTERRUPTED
     except OSError as error:  # a folder in a file's place, a full disk, a program that is not there: no fault of ours
-        tell(theirs(render.error(_refused(error, words)), settings))
+        tell(theirs(_phrase(_describe_refusal(error, words)), settings))
         return 1
     except Exception:  # noqa: BLE001 - a fault of ours: a user gets a sentence, and whoever fixes it gets the traceback
-        tell(theirs(render.error(_crashed(words)), settings))
+        tell(theirs(_phrase(_describe_crash(words)), settings))
         return 1
+
+
+def _phrase(failure: RigError) -> str:
+    mark = "" if isinstance(failure, NothingToDo) else "rig: "
+    return f"{mark}{failure}"
 
 
 STILL_RUNNING = "an instance may be running: `rig status` shows it, `rig stop` stops it"
 
 
-def _refused(error: OSError, words: Sequence[str]) -> WorldError:
+def _describe_refusal(error: OSError, words: Sequence[str]) -> WorldError:
     what = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else "This computer"
     return WorldError(f"{what}: {error.strerror or error}", f"the details: {_keep_traceback(words)}\n{STILL_RUNNING}")
 
 
-def _crashed(words: Sequence[str]) -> WorldError:
+def _describe_crash(words: Sequence[str]) -> WorldError:
     import traceback
 
     last = traceback.format_exc().strip().splitlines()[-1]
@@ -93,7 +98,9 @@ def _keep_traceback(words: Sequence[str]) -> str:
 
 
 def _settings(request: Request) -> Settings:
-    found = load(request.settings, environ=os.environ, remembered=remembered(Path("rig.toml")), foreign=request.foreign)
+    found = load(
+        request.settings, environ=os.environ, remembered=read_settings_file(Path("rig.toml")), foreign=request.foreign
+    )
     for path in ("~", found.key, found.data):
         try:
             Path(path).expanduser()
@@ -102,7 +109,7 @@ def _settings(request: Request) -> Settings:
     return found
 
 
-def remembered(path: Path) -> dict[str, Any]:
+def read_settings_file(path: Path) -> dict[str, Any]:
     """What rig.toml says. Raises BadSettings if it is no TOML."""
     if not path.is_file():
         return {}

@@ -27,6 +27,10 @@ class Option:
     choices: tuple[str, ...] | None = None
 
 
+Run = Callable[[argparse.Namespace, Settings], int]
+"""Carries a command out and returns its exit code."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Command:
     """*settings*: those its --help shows; it takes the others too. *arguments*: its positional arguments.
@@ -35,13 +39,50 @@ class Command:
 
     name: str
     help: str
-    run: Callable[..., int]
+    run: Run
     group: str
     options: tuple[Option, ...] = ()
     settings: tuple[str, ...] = ()
     arguments: tuple[Option, ...] = ()
     rest_after: str = ""
     epilog: str = ""
+
+
+class Group:
+    """The commands of one part of `rig --help`; a command is a function with what the help says of it beside it."""
+
+    def __init__(self, title: str) -> None:
+        self.title = title
+        self.commands: dict[str, Command] = {}
+
+    def command(
+        self,
+        *,
+        help: str,
+        options: tuple[Option, ...] = (),
+        settings: tuple[str, ...] = (),
+        arguments: tuple[Option, ...] = (),
+        rest_after: str = "",
+        epilog: str = "",
+    ) -> Callable[[Run], Run]:
+        """Add the decorated function under its own name: `iam_policy` is typed `rig iam-policy`."""
+
+        def add(run: Run) -> Run:
+            name = run.__name__.replace("_", "-")
+            self.commands[name] = Command(
+                name=name,
+                help=help,
+                run=run,
+                group=self.title,
+                options=options,
+                settings=settings,
+                arguments=arguments,
+                rest_after=rest_after,
+                epilog=epilog,
+            )
+            return run
+
+        return add
 
 
 @dataclass(frozen=True)
@@ -60,10 +101,10 @@ def parse(argv: Sequence[str], commands: Mapping[str, Command]) -> Request:
     parser = _parser(command)
     # `make launch HELP=1` arrives as --help=1, and argparse's own --help takes no value.
     own, further = _split_behind(command.rest_after, argv[1:])
-    given, rest = parser.parse_known_args(["--help" if word == "--help=1" else _kept(word) for word in own])
+    given, rest = parser.parse_known_args(["--help" if word == "--help=1" else _protect(word) for word in own])
     given.rest = further
     for name, value in vars(given).items():
-        setattr(given, name, _as_typed(value))
+        setattr(given, name, _unprotect(value))
     settings = {f.name: getattr(given, f"setting_{f.name}") for f in fields(Settings)}
     return Request(
         command=command,
@@ -82,12 +123,12 @@ def _split_behind(word: str, words: Sequence[str]) -> tuple[list[str], list[str]
 _TWO_DASHES = "\ue000--"
 
 
-def _kept(word: str) -> str:
+def _protect(word: str) -> str:
     name, equals, value = word.partition("=")
     return name + equals + _TWO_DASHES if name.startswith("--") and value == "--" else word
 
 
-def _as_typed(value: Any) -> Any:
+def _unprotect(value: Any) -> Any:
     return value.replace(_TWO_DASHES, "--") if isinstance(value, str) else value
 
 
@@ -104,7 +145,7 @@ class _Parser(argparse.ArgumentParser):
         deliver(message.rstrip("\n"))
 
     def error(self, message: str) -> Any:
-        raise UserError(f"{self.prog}: {_as_typed(message)}", f"`{self.prog} --help` shows what it takes")
+        raise UserError(f"{self.prog}: {_unprotect(message)}", f"`{self.prog} --help` shows what it takes")
 
 
 def _parser(command: Command) -> _Parser:
@@ -158,7 +199,7 @@ def _default(value: Any) -> str:
 def _foreign(rest: Sequence[str]) -> dict[str, str]:
     """Unknown options by name; a stray word that belongs to none is reported as it stands."""
     unknown = {}
-    for word in map(_as_typed, rest):
+    for word in map(_unprotect, rest):
         name, _, value = word.partition("=")
         if name.startswith("--"):
             unknown[name[2:].replace("-", "_")] = value

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
-from infra.cli.hints import theirs
+from infra.cli.hints import say
 from infra.console import Tell, tell
+from infra.kit_files import ROOT
 from infra.settings import Settings
 from infra.workflows.context import Rig
 
@@ -35,14 +39,20 @@ def _region(settings: Settings) -> str:
 
 
 def _tell(settings: Settings) -> Tell:
-    return lambda line: tell(theirs(line, settings))
+    return lambda line: say(line, settings)
 
 
-def data_folder(settings: Settings) -> Path:
-    """Where local runs look for data sets."""
-    return (
-        Path(settings.data).expanduser().resolve() if settings.data else Path.home() / ".cache" / "gluon-rig" / "data"
-    )
+@contextmanager
+def open_demo(settings: Settings, engine: str) -> Iterator[tuple[Rig, bool]]:
+    """A rig for the demo, and whether its pretend cloud is the demo's own: then it ends with it."""
+    from infra.rehearsal import client
+
+    ours = client.find(Path.cwd()) is None
+    try:
+        yield open_rig(replace(settings, cloud="rehearsal", name="demo", code=str(ROOT), engine=engine)), ours
+    finally:
+        if ours:
+            client.down(Path.cwd())
 
 
 def _rehearsing(settings: Settings, project: Path) -> Rig:

@@ -15,7 +15,7 @@ from typing import Final
 
 from infra.cli.arguments import Command
 from infra.cli.commands import COMMANDS
-from infra.console import deliver
+from infra.console import deliver, tell
 from infra.settings import ENVIRONMENT_PREFIX, Settings
 
 CALLED_BY: Final = "GLUON_RIG_CALLED_BY"  # the Makefile says "make"
@@ -26,9 +26,14 @@ _MAKE_OPTION: Final = re.compile(r"([A-Z][A-Z_]*)=(.*)", re.DOTALL)
 
 def theirs(text: str, settings: Settings | None) -> str:
     """*text* with every hint in backticks as the user would type it; *settings*: None when they are wrong."""
-    repeated = _repeated(settings) if settings else {}
+    repeated = _find_repeated(settings) if settings else {}
     by_make = os.environ.get(CALLED_BY) == "make"
-    return _HINT.sub(lambda found: _said(found[1], repeated, by_make=by_make) or found[0], text)
+    return _HINT.sub(lambda found: _phrase(found[1], repeated, by_make=by_make) or found[0], text)
+
+
+def say(text: str, settings: Settings) -> None:
+    """Tell what happens."""
+    tell(theirs(text, settings))
 
 
 def show(text: str, settings: Settings) -> None:
@@ -36,7 +41,7 @@ def show(text: str, settings: Settings) -> None:
     deliver(theirs(text, settings))
 
 
-def _repeated(settings: Settings) -> dict[str, str]:
+def _find_repeated(settings: Settings) -> dict[str, str]:
     return {
         f.name: getattr(settings, f.name)
         for f in fields(Settings)
@@ -46,7 +51,7 @@ def _repeated(settings: Settings) -> dict[str, str]:
     }
 
 
-def _said(hint: str, repeated: Mapping[str, str], *, by_make: bool) -> str:
+def _phrase(hint: str, repeated: Mapping[str, str], *, by_make: bool) -> str:
     """Empty for what is no line of ours, such as `make set-up` or `rig COMMAND --help`."""
     try:
         name, *rest = shlex.split(hint)
@@ -55,7 +60,7 @@ def _said(hint: str, repeated: Mapping[str, str], *, by_make: bool) -> str:
     command = COMMANDS.get(name)
     if command is None:
         return ""
-    plain, options = _taken_apart(rest)
+    plain, options = _take_apart(rest)
     if "help" in options:
         return ""
     more = {key: value for key, value in repeated.items() if key in command.settings}
@@ -65,7 +70,7 @@ def _said(hint: str, repeated: Mapping[str, str], *, by_make: bool) -> str:
     return "`" + " ".join(["rig", name, *plain, *(_option(*one) for one in options.items())]) + "`"
 
 
-def _taken_apart(words: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+def _take_apart(words: Sequence[str]) -> tuple[list[str], dict[str, str]]:
     """Plain words, and options by name: --by 2h, --by=2h, BY=2h; a lone --yes means 1."""
     plain, options, open_name = [], {}, ""
     for word in words:

@@ -24,7 +24,7 @@ def percent_of(line: str) -> int | None:
     return min(int(found[1]), 100) if found else None
 
 
-def last_shown(line: str) -> str:
+def read_last(line: str) -> str:
     """What a terminal would show at the end of *line*, each of whose carriage returns begins it anew."""
     return next((part for part in reversed(line.split("\r")) if part.strip()), "")
 
@@ -60,7 +60,7 @@ class LogView:
                 self._progress.stop()
 
     def __call__(self, line: str) -> None:
-        shown = last_shown(line)
+        shown = read_last(line)
         if self._progress is None:
             pass_on(shown)
             return

@@ -12,7 +12,7 @@ def confirm(question: str, *, otherwise: str, beforehand: str) -> None:
     """Return for a yes. Raises UserError, saying *otherwise*, for anything else; for no answer at all (cron, a closed
     pipe) also how to agree *beforehand*."""
     ask(f"\n{question} [y/N]")
-    answer = _typed()
+    answer = _read_answer()
     if not answer:
         tell("")
         raise UserError(f"{otherwise} Nobody was there to answer.", beforehand)
@@ -20,7 +20,7 @@ def confirm(question: str, *, otherwise: str, beforehand: str) -> None:
         raise UserError(otherwise)
 
 
-def _typed() -> str:
+def _read_answer() -> str:
     """A line of standard input; empty when there is none to be had."""
     try:
         return sys.stdin.readline() if sys.stdin else ""

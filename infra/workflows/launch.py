@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 
 from infra import budget
@@ -10,7 +11,7 @@ from infra.aws.account.ensure_access import ensure_access
 from infra.aws.autostop import safeguards
 from infra.aws.client.rollback import Rollback, rollback_on_failure
 from infra.aws.instances.ami import Image
-from infra.aws.instances.instance import Instance
+from infra.aws.instances.instance import Instance, find
 from infra.aws.instances.launch import ensure_running, preflight
 from infra.aws.instances.launch_request import LaunchRequest
 from infra.aws.offers.quota import require as require_quota
@@ -22,10 +23,13 @@ from infra.host.ready import wait_until_ready
 from infra.names import DEADLINE_TAG, IDLE_TAG, STARTED_TAG
 from infra.workflows.context import Rig, open_host
 from infra.workflows.ensure_image import wants_gpu
-from infra.workflows.plan import Choice, Plan
+from infra.workflows.plan import Choice, Plan, make_plan
 from infra.workflows.results import declare_home, fresh_mark, nothing_left
 from infra.workflows.ssh_config import refresh_entry
 from infra.workflows.stop import disarm
+
+Announce = Callable[[Plan], None]
+"""Shows a plan before it is carried out, where nobody is asked."""
 
 
 def launch(rig: Rig, plan: Plan) -> tuple[Instance, Facts]:
@@ -56,6 +60,22 @@ def launch(rig: Rig, plan: Plan) -> tuple[Instance, Facts]:
         declare_home(rig, instance)
     refresh_entry(rig, instance)
     return instance, facts
+
+
+def launch_again(rig: Rig, announce: Announce) -> None:
+    """After AWS took a spot instance back, or a guard stopped it: the same plan, with a new deadline. One that runs
+    stays as it is."""
+    found = find(rig.session, rig.name)
+    if found is None or found.state != "running":
+        plan = make_plan(rig)
+        announce(plan)
+        launch(rig, plan)
+
+
+def require_existing(rig: Rig) -> None:
+    """Raises UserError where there is nothing to start."""
+    if find(rig.session, rig.name) is None:
+        raise UserError(f"There is no instance of the rig {rig.name!r} to start.", "`make launch` rents one")
 
 
 def _resting(instance: Instance | None) -> Instance | None:

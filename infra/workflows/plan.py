@@ -185,8 +185,10 @@ def _instance_changes(instance: Instance | None, best: Choice, disk_gib: int) ->
     return []
 
 
-def in_cheapest_region(rig: Rig) -> Rig:
-    """*rig*, moved to the region where the cheapest machine that fits is offered."""
+def choose_region(rig: Rig) -> Rig:
+    """*rig*; with the setting any_region, moved to where the cheapest machine that fits is offered."""
+    if not rig.settings.any_region:
+        return rig
     best = candidates(rig.session, rig.settings, tell=rig.tell)[0]
     session = rig.session.elsewhere(best.region)
     return replace(

@@ -86,7 +86,7 @@ def test_a_fault_of_ours_leaves_a_traceback_without_them(
     def fall(*_: object, **__: object) -> None:
         raise RuntimeError(f"signed with {CANARY} by {KEY_ID}")
 
-    monkeypatch.setattr("infra.cli.render.settings", fall)
+    monkeypatch.setattr("infra.cli.screens.begin.render_settings", fall)
 
     assert main(["settings"]) == 1
 

@@ -67,7 +67,7 @@ def test_nothing_is_repeated_that_is_the_default(monkeypatch: pytest.MonkeyPatch
 def test_no_hint_is_printed_as_it_was_written() -> None:
     bare = [
         f"{path.name}:{call.lineno}"
-        for path in sorted(CLI.glob("*.py"))
+        for path in sorted(CLI.rglob("*.py"))
         for call in ast.walk(ast.parse(path.read_text()))
         if isinstance(call, ast.Call) and ast.unparse(call.func) in ("tell", "deliver")
         if any(re.match(r"f?['\"].*`(make|rig) ", ast.unparse(word)) for word in call.args)

@@ -11,10 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from infra.cli import demo
 from infra.job.spec import Job
 from infra.rehearsal import processes
-from infra.settings import Settings
+from infra.workflows import demo
 from tests.workflows.user import eventually
 
 RIG = Path(sys.executable).with_name("rig")
@@ -114,12 +113,13 @@ def test_a_record_of_a_job_that_is_none_is_refused() -> None:
 
 
 def test_a_computer_without_mxnet_is_told_before_the_demo_starts_and_sees_the_rest_of_the_story(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    told: list[str] = []
     monkeypatch.setattr(demo, "find_spec", lambda name: None)
 
-    assert demo._job("process", Settings()).name == "cmd"
-    assert "There is no MXNet on this computer" in (said := capsys.readouterr().err)
+    assert demo.choose_job("process", told.append).name == "cmd"
+    assert demo.choose_job("docker", told.append).name == "lenet"
+    (said,) = told
+    assert "There is no MXNet on this computer" in said
     assert "`rig demo --engine docker` trains" in said
-    assert demo._job("docker", Settings()).name == "lenet"
-    assert capsys.readouterr().err == ""

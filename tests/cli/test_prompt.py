@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from infra.cli import instance_commands
+from infra.cli.commands import instance
 from infra.cli.prompt import confirm
 from infra.errors import UserError
 from infra.settings import Settings
@@ -55,17 +55,17 @@ def test_a_launch_with_nobody_at_the_keyboard_spends_nothing(
     done: list[Any] = []
     settings = Settings(cloud=cloud)
     rig = SimpleNamespace(settings=settings, rehearsing=cloud == "rehearsal", tell=lambda line: None)
-    monkeypatch.setattr(instance_commands, "open_rig", lambda settings: rig)
+    monkeypatch.setattr("infra.cli.context.open_rig", lambda settings: rig)
     monkeypatch.setattr("infra.workflows.plan.make_plan", lambda rig: SimpleNamespace(running=running, usd_worst=4.42))
     monkeypatch.setattr("infra.workflows.launch.launch", lambda rig, plan: (done.append(plan), None))
-    monkeypatch.setattr("infra.cli.render.plan", lambda plan: "the plan")
-    monkeypatch.setattr("infra.cli.render.ready", lambda *_, **__: "ready")
+    monkeypatch.setattr("infra.cli.screens.money.render_plan", lambda plan: "the plan")
+    monkeypatch.setattr("infra.cli.screens.instance.render_ready", lambda *_, **__: "ready")
     monkeypatch.setattr("sys.stdin", io.StringIO(""))
     options = Namespace(dry_run=False, yes=yes)
 
     if launched:
-        assert instance_commands.launch(options, settings) == 0
+        assert instance.launch(options, settings) == 0
     else:
         with pytest.raises(UserError, match="Nothing was made"):
-            instance_commands.launch(options, settings)
+            instance.launch(options, settings)
     assert bool(done) == launched

@@ -9,8 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
 from infra.aws.account.cost import run_cost
-from infra.cli import render, run_result
+from infra.cli.screens.money import render_costs
+from infra.cli.screens.runs import render_outcome
 from infra.job import artifacts
+from infra.workflows.cost import Costs
 from infra.workflows.runs import Outcome
 from infra.workflows.watch import row
 from tests.sizes import size, tried
@@ -49,8 +51,8 @@ def test_files_of_any_shape_are_shown_or_left_out(
 
     found, cost = artifacts.as_recorded(tmp_path), run_cost("r", artifacts.ending(tmp_path))
     done = Outcome(run="r", folder=tmp_path, exit_code=0, cost=cost)
-    shown = run_result.outcome(done, artifacts.summary(tmp_path), here=tmp_path)
-    costs = render.costs([], [cost], pretended=False)
+    shown = render_outcome(done, artifacts.summary(tmp_path), here=tmp_path)
+    costs = render_costs(Costs(instances=[], runs=[cost]), pretended=False)
     row(metrics.decode(errors="replace"))
 
     assert found.exit_code is None or isinstance(found.exit_code, int)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from infra.cli import render
+from infra.cli.screens.runs import render_runs
 from infra.host.facts import RunFacts
 from infra.job.run_folders import point_latest, runs_home
 
@@ -53,7 +53,7 @@ def test_runs_lists_each_run_once_and_says_where_it_is(tmp_path: Path) -> None:
         )
     ]  # fmt: skip
 
-    shown = render.runs(there, runs_home(tmp_path)).splitlines()
+    shown = render_runs(there, runs_home(tmp_path)).splitlines()
 
     assert [" ".join(line.split()) for line in shown] == [
         "RUN STATE EXIT STARTED WHERE HOME",

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from infra.aws.account.cost import RunCost
-from infra.cli import run_result
+from infra.cli.screens.runs import render_outcome
 from infra.job import artifacts
 from infra.workflows.runs import Outcome
 from training.compat import mx
@@ -133,7 +133,7 @@ def test_the_lines_on_the_last_screen_load_what_was_learned(
     finished_run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     done = Outcome(run="run", folder=finished_run, exit_code=0, cost=RunCost("run", "", 1.0, None))
-    shown = run_result.outcome(done, artifacts.summary(finished_run), here=finished_run.parent)
+    shown = render_outcome(done, artifacts.summary(finished_run), here=finished_run.parent)
     lines = shown.partition("in Python, in this folder:\n")[2].splitlines()
     monkeypatch.chdir(finished_run.parent)
     names: dict[str, Any] = {}

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import shlex
-from argparse import Namespace
 from pathlib import Path
 
-from infra.cli import render
+from infra.cli.screens.layout import render_rows
 from infra.console import deliver, tell
 from infra.errors import UserError
 from infra.names import REHEARSAL_KEY_ID
@@ -16,11 +15,12 @@ from infra.settings import Settings
 _OF_A_REAL_ACCOUNT = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_REGION", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")
 
 
-def rehearsal(options: Namespace, settings: Settings) -> int:
-    words = [*(_split(options.do) if options.do else [options.what]), *options.rest]
+def look_after(do: str, words: list[str], settings: Settings) -> int:
+    """*do*: all in one text, as make hands it over; without it, *words*."""
+    words = _split(do) if do else words
     doings = {"up": _up, "down": _down, "status": _status, "env": _env, "fault": _fault}
     if not words or words[0] not in doings:
-        raise UserError(f"do = {options.do!r}: one of {', '.join(doings)}", "`rig rehearsal --help` says more")
+        raise UserError(f"do = {do!r}: one of {', '.join(doings)}", "`rig rehearsal --help` says more")
     return doings[words[0]](settings, words[1:])
 
 
@@ -47,7 +47,7 @@ def _status(_: Settings, __: list[str]) -> int:
     if found is None:
         deliver("No rehearsal cloud is running here.")
     else:
-        deliver(render.table([("endpoint", found.endpoint_url), ("process", str(found.pid)), ("log", str(found.log))]))
+        deliver(render_rows([("endpoint", found.endpoint_url), ("process", str(found.pid)), ("log", str(found.log))]))
     return 0
 
 

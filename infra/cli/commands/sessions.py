@@ -1,19 +1,24 @@
-"""The commands of a user at the instance: ssh, ssh-config, port, notebook, board, image, bake."""
+"""The group "sessions": ssh, ssh-config, port, notebook, board."""
 
 from __future__ import annotations
 
-import os
-import sys
 from argparse import Namespace
 from collections.abc import Callable
-from pathlib import Path
+from typing import Final
 
-from infra.cli.hints import theirs
+from infra.cli.arguments import Group, Option
+from infra.cli.options import WHERE_AM_I
 from infra.console import deliver, tell
 from infra.errors import BadSettings, MissingProgram
 from infra.settings import Settings
 
+GROUP: Final = Group("sessions")
 
+
+@GROUP.command(
+    help="a shell on the instance; `rmate FILE` there opens it in the editor here",
+    settings=WHERE_AM_I,
+)
 def ssh(options: Namespace, settings: Settings) -> int:
     """A shell there; its own exit code is ours."""
     from infra.cli.context import open_rig
@@ -29,17 +34,25 @@ def ssh(options: Namespace, settings: Settings) -> int:
             continue
 
 
+@GROUP.command(
+    help="a Host entry for VS Code Remote-SSH, Emacs, vim and plain ssh",
+    options=(Option(name="install", help="put the one Include line at the top of ~/.ssh/config", flag=True),),
+    settings=WHERE_AM_I,
+)
 def ssh_config(options: Namespace, settings: Settings) -> int:
+    from pathlib import Path
+
     from infra.cli.context import open_rig
+    from infra.cli.hints import say
     from infra.host.ssh_config import install_include
     from infra.workflows.ssh_config import write_entry
 
     entry = write_entry(open_rig(settings))
     works = (
-        f"`ssh {entry.alias}` works once this one line stands at the top of ~/.ssh/config; `rig ssh-config --install`"
+        f"`ssh {entry.alias}` works once this one line stands at the top of ~/.ssh/config; `rig ssh-config --install` "
+        "puts it there. VS Code: Remote-SSH: Connect to Host; Emacs: /ssh:HOST:; vim: scp://HOST/."
     )
-    tell(theirs(works, settings))
-    tell("puts it there. VS Code: Remote-SSH: Connect to Host; Emacs: /ssh:HOST:; vim: scp://HOST/.")
+    say(works, settings)
     if options.install:
         new = install_include(Path.home() / ".ssh" / "config", entry.path.parent)
         tell("Done." if new else "It stands there already.")
@@ -47,12 +60,18 @@ def ssh_config(options: Namespace, settings: Settings) -> int:
     return 0
 
 
+@GROUP.command(
+    help="lead a port of the instance to this computer, until Ctrl-C: rig port 8080",
+    arguments=(Option(name="which", help="the port on the instance [8080]"),),
+    options=(Option(name="number", help="the same, for `make port NUMBER=8080`", default="8080"),),
+    settings=WHERE_AM_I,
+)
 def port(options: Namespace, settings: Settings) -> int:
     from infra.cli.context import open_rig
-    from infra.workflows import shell as story
+    from infra.workflows.shell import port as open_port
 
     number = _port_number(options.which or options.number)
-    with story.port(open_rig(settings), number) as tunnel:
+    with open_port(open_rig(settings), number) as tunnel:
         deliver(f"http://127.0.0.1:{tunnel.port}")
         tell(f"leads to port {number} of the instance. Ctrl-C closes it.")
         return _hold(tunnel.hold)
@@ -60,12 +79,13 @@ def port(options: Namespace, settings: Settings) -> int:
 
 def _port_number(text: str) -> int:
     if not text.isdecimal() or len(text) > 5 or not 0 < int(text) < 65536:
-        raise BadSettings(f"{text[:20]!r} is no port: that is a number from 1 to 65535.", "for example: rig port 8080")
+        raise BadSettings(
+            f"{text[:20]!r} is no port: that is a number from 1 to 65535.", "for example: `rig port 8080`"
+        )
     return int(text)
 
 
 def _hold(hold: Callable[[], object]) -> int:
-
     try:
         hold()
     except KeyboardInterrupt:
@@ -73,15 +93,20 @@ def _hold(hold: Callable[[], object]) -> int:
     return 0
 
 
+@GROUP.command(
+    help="Jupyter on the instance, in the training image; `rig notebook here`: on this computer, over lessons/",
+    arguments=(Option(name="where", help="remote, or here", default="remote", choices=("remote", "here")),),
+    settings=(*WHERE_AM_I, "base_image", "registry"),
+)
 def notebook(options: Namespace, settings: Settings) -> int:
     if options.where == "here":
-        from infra.cli.lesson_commands import notebook_here
+        from infra.cli.lesson_programs import open_notebook
 
-        return notebook_here()
-    return _notebook_there(settings)
+        return open_notebook()
+    return _open_there(settings)
 
 
-def _notebook_there(settings: Settings) -> int:
+def _open_there(settings: Settings) -> int:
     from infra.cli.context import open_rig
     from infra.cli.progress import LogView
     from infra.workflows.shell import run_notebook
@@ -91,12 +116,15 @@ def _notebook_there(settings: Settings) -> int:
         tell("Open it in your browser. Ctrl-C ends Jupyter and brings notebooks/ home.")
 
     rig = open_rig(settings)
-    with LogView() as show:
-        return _hold(lambda: run_notebook(rig, ready, show))
+    with LogView() as log:
+        return _hold(lambda: run_notebook(rig, ready, log))
 
 
+@GROUP.command(help="TensorBoard over runs/, on this computer")
 def board(options: Namespace, settings: Settings) -> int:
     """TensorBoard over runs/, here: results come home anyway, and `rig pull` brings those of a run that goes on."""
+    import os
+    import sys
     from importlib.util import find_spec
 
     from infra.host.connection import local_process
@@ -114,32 +142,3 @@ def board(options: Namespace, settings: Settings) -> int:
     finally:
         process.terminate()
         process.wait()
-
-
-def image(options: Namespace, settings: Settings) -> int:
-    from infra.cli.context import open_rig
-    from infra.cli.progress import LogView
-    from infra.workflows.ensure_image import prepare
-
-    rig = open_rig(settings)
-    with LogView() as show:
-        deliver(prepare(rig, show))
-    return 0
-
-
-def bake(options: Namespace, settings: Settings) -> int:
-    from infra import budget
-    from infra.cli.context import open_rig
-    from infra.cli.progress import LogView
-    from infra.workflows.bake import bake as story
-
-    rig = open_rig(settings)
-    with LogView() as show:
-        baked = story(rig, show)
-    said = (
-        f"Its snapshot costs {budget.per_month(baked.usd_per_month)} at most while it exists; `rig sweep` shows it.\n"
-        f'The next launch is ready at boot with: rig launch --ami {baked.id}  (or ami = "{baked.id}" in rig.toml)'
-    )
-    tell(theirs(said, settings))
-    deliver(baked.id)
-    return 0

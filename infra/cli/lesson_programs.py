@@ -1,4 +1,4 @@
-"""The commands of the learner's path: lesson, lesson-check, lesson-solution, cards, quiz, and a notebook here.
+"""The programs of the learner's path: the lessons, and a notebook here.
 
 The lessons are of the other half: `python -m training.lessons` does the work, and its exit code is ours.
 """
@@ -9,48 +9,18 @@ import json
 import os
 import subprocess
 import sys
-from argparse import Namespace
 from importlib.util import find_spec
 from pathlib import Path
 
 from infra.console import tell
-from infra.errors import BadSettings, MissingProgram
+from infra.errors import MissingProgram
 from infra.kit_files import ROOT
-from infra.settings import Settings
 
 FOLDER = Path("lessons")
 _OPEN_SCRIPTS_AS_NOTEBOOKS = {"defaultViewers": {"python": "Jupytext Notebook"}}
 
 
-def lesson(options: Namespace, settings: Settings) -> int:
-    number = options.number or options.n
-    return _lessons("open", f"--number={number}") if number else _lessons("list")
-
-
-def lesson_check(options: Namespace, settings: Settings) -> int:
-    return _lessons("check", _number_word(options))
-
-
-def lesson_solution(options: Namespace, settings: Settings) -> int:
-    return _lessons("solution", _number_word(options), *(["--yes"] if options.yes else []))
-
-
-def cards(options: Namespace, settings: Settings) -> int:
-    return _lessons("cards")
-
-
-def quiz(options: Namespace, settings: Settings) -> int:
-    return _lessons("quiz")
-
-
-def _number_word(options: Namespace) -> str:
-    number: str = options.number or options.n
-    if not number:
-        raise BadSettings("Which lesson?", "for example: make lesson-check N=3; `rig lesson` lists them")
-    return f"--number={number}"
-
-
-def _lessons(*words: str) -> int:
+def run_lessons(*words: str) -> int:
     """Here, where the person is: what it prints names files as one would type them."""
     behind = os.environ.get("PYTHONPATH")
     environment = {**os.environ, "PYTHONPATH": str(ROOT) + (os.pathsep + behind if behind else "")}
@@ -58,7 +28,7 @@ def _lessons(*words: str) -> int:
     return subprocess.run(line, env=environment).returncode
 
 
-def notebook_here() -> int:
+def open_notebook() -> int:
     """JupyterLab on this computer, over lessons/: Jupytext opens the scripts as notebooks and saves them as scripts."""
     if find_spec("jupyterlab") is None or find_spec("jupytext") is None:
         raise MissingProgram(

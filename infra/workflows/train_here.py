@@ -4,39 +4,38 @@ from __future__ import annotations
 
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Final
 
-from infra.cli import run_result
-from infra.cli.context import data_folder
-from infra.cli.hints import theirs
-from infra.cli.progress import LogView
-from infra.console import deliver, tell
-from infra.errors import INTERRUPTED, JobFailed, NothingToDo, UserError
+from infra.aws.account.cost import run_cost
+from infra.errors import JobFailed, NothingToDo, UserError
 from infra.job import artifacts
 from infra.job.local import run_here
+from infra.job.outcome import judge
 from infra.job.run_folders import LATEST, point_latest, runs_home
 from infra.job.spec import Job, existing_folder, new_run_name
 from infra.settings import Settings
+from infra.workflows.ensure_image import Show
+from infra.workflows.runs import Outcome
 
-RUNS = Path("runs")
-
-
-def train_here(settings: Settings, job: Job) -> int:
-    said = f"Training {job.name} on this computer; `make train remote` does it on the instance"
-    tell(theirs(said, settings))
-    return _run(settings, job, new_run_name(job, datetime.now(timezone.utc)))
+RUNS: Final = Path("runs")
 
 
-def resume_here(settings: Settings, name: str) -> int:
-    """Start a run in runs/ again. Whether it goes on from its last checkpoint is the program's doing; our jobs do."""
+def begin_here(job: Job) -> tuple[str, Job]:
+    return new_run_name(job, datetime.now(timezone.utc)), job
+
+
+def find_unfinished(name: str) -> tuple[str, Job]:
+    """A run in runs/ that can be started again, and its job.
+
+    Whether it goes on from its last checkpoint is the program's doing; our jobs do.
+    """
     home = {one.name: one for one in runs_home(RUNS)}
     name = (RUNS / LATEST).resolve().name if name == LATEST else name
     if name not in home:
         raise UserError(f"There is no run {name} in runs/ here.", "`rig runs` shows those that are home")
     if home[name].exit_code == 0 and not home[name].signal:
         raise NothingToDo(f"Run {name} is through: there is nothing to go on with.")
-    job = _job_of(name)
-    tell(f"Going on with {name} on this computer")
-    return _run(settings, job, name)
+    return name, _job_of(name)
 
 
 def _job_of(name: str) -> Job:
@@ -48,32 +47,29 @@ def _job_of(name: str) -> Job:
         ) from None
 
 
-def _run(settings: Settings, job: Job, name: str) -> int:
+def train_here(settings: Settings, job: Job, name: str, show: Show) -> Outcome:
+    """Run *job* in runs/*name*, and judge it. Raises JobFailed; after Ctrl-C, KeyboardInterrupt when it has ended."""
     folder = existing_folder(settings.code, "code")
     try:
-        with LogView() as show:
-            code = run_here(job, name, runs=RUNS, code=folder, data=data_folder(settings), show=show)
-    except KeyboardInterrupt:
-        tell(theirs(f"\nInterrupted. `rig train --resume {name}` goes on from its last checkpoint.", settings))
-        return INTERRUPTED
+        code = run_here(job, name, runs=RUNS, code=folder, data=_data_folder(settings), show=show)
     finally:
         point_latest(RUNS)
-    return _show(RUNS / name, name, code)
+    return _judge(RUNS / name, code)
 
 
-def _show(folder: Path, name: str, code: int) -> int:
-    from infra.aws.account.cost import run_cost
-    from infra.job.outcome import judge
-    from infra.workflows.runs import Outcome
+def _data_folder(settings: Settings) -> Path:
+    if settings.data:
+        return Path(settings.data).expanduser().resolve()
+    return Path.home() / ".cache" / "gluon-rig" / "data"
 
+
+def _judge(folder: Path, code: int) -> Outcome:
     try:
         judge(artifacts.as_recorded(folder), command=artifacts.command_of(folder))
     except JobFailed as error:
         raise type(error)(error.cause, _hint_here(error.hint)) from None
-    cost = run_cost(name, artifacts.ending(folder))
-    done = Outcome(run=name, folder=folder.resolve(), exit_code=code, cost=cost)
-    deliver(run_result.outcome(done, artifacts.summary(folder), here=Path.cwd()))
-    return 0
+    cost = run_cost(folder.name, artifacts.ending(folder))
+    return Outcome(run=folder.name, folder=folder.resolve(), exit_code=code, cost=cost)
 
 
 def _hint_here(hint: str) -> str:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from infra.cli import lesson_commands
+from infra.cli import lesson_programs
+from infra.cli.commands import lessons
 from infra.errors import BadSettings, MissingProgram
 from infra.settings import Settings
 
@@ -19,14 +20,14 @@ def test_a_number_may_be_a_word_or_an_option_and_the_exit_code_is_theirs(
     asked: list[list[str]] = []
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(
-        lesson_commands.subprocess, "run", lambda line, env: asked.append(line) or Namespace(returncode=1)
+        lesson_programs.subprocess, "run", lambda line, env: asked.append(line) or Namespace(returncode=1)
     )
     start = [sys.executable, "-m", "training.lessons", "--folder", str(tmp_path / "lessons")]
 
     codes = [
-        lesson_commands.lesson(Namespace(number="", n=""), Settings()),
-        lesson_commands.lesson_check(Namespace(number="3", n=""), Settings()),
-        lesson_commands.lesson_solution(Namespace(number="", n="4", yes=True), Settings()),
+        lessons.lesson(Namespace(number="", n=""), Settings()),
+        lessons.lesson_check(Namespace(number="3", n=""), Settings()),
+        lessons.lesson_solution(Namespace(number="", n="4", yes=True), Settings()),
     ]
 
     assert codes == [1, 1, 1]
@@ -35,10 +36,10 @@ def test_a_number_may_be_a_word_or_an_option_and_the_exit_code_is_theirs(
 
 def test_what_is_missing_is_said_before_anything_is_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(lesson_commands, "find_spec", lambda name: None)
+    monkeypatch.setattr(lesson_programs, "find_spec", lambda name: None)
 
     with pytest.raises(BadSettings, match="Which lesson"):
-        lesson_commands.lesson_check(Namespace(number="", n=""), Settings())
+        lessons.lesson_check(Namespace(number="", n=""), Settings())
     with pytest.raises(MissingProgram, match="JupyterLab and Jupytext"):
-        lesson_commands.notebook_here()
+        lesson_programs.open_notebook()
     assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,14 @@
+"""Every command, a module per group of `rig --help`: the table that the help, the parser and the Makefile's test read.
+
+Beside each function stands what the help says of it. What a command needs is imported when it runs: `rig --help` loads
+none of it.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from infra.cli.commands import begin, instance, lessons, money, runs, sessions
+
+GROUPS: Final = (begin.GROUP, instance.GROUP, runs.GROUP, sessions.GROUP, money.GROUP, lessons.GROUP)
+COMMANDS: Final = {name: command for group in GROUPS for name, command in group.commands.items()}

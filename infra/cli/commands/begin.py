@@ -1,0 +1,91 @@
+"""The group "begin here": demo, doctor, rehearsal, settings."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from typing import Final
+
+from infra.cli.arguments import Group, Option
+from infra.cli.options import JSON, MACHINE, WHERE_AM_I
+from infra.console import deliver
+from infra.settings import Settings
+
+GROUP: Final = Group("begin here")
+
+
+@GROUP.command(
+    help="the whole story on this computer: no AWS account, no cost, under a minute",
+    settings=("engine", "base_image"),
+)
+def demo(options: Namespace, settings: Settings) -> int:
+    """Launch, train, pull, stop, each as its own command would, then show what came out and what it would have cost."""
+    import time
+    from pathlib import Path
+
+    from infra.cli.context import open_demo
+    from infra.cli.hints import say, show
+    from infra.cli.progress import LogView
+    from infra.cli.screens.begin import render_demo, render_demo_stop
+    from infra.cli.screens.money import render_plan
+    from infra.job import artifacts
+    from infra.workflows.demo import choose_engine, choose_job, run_demo
+
+    began = time.monotonic()
+    engine = choose_engine(settings)
+    job = choose_job(engine, lambda line: say(line, settings))
+    with open_demo(settings, engine) as (rig, ours):
+        with LogView() as log:
+            done, standing = run_demo(rig, job, log, lambda plan: rig.tell(render_plan(plan)))
+        say(render_demo_stop(standing, ours=ours), settings if ours else rig.settings)
+    seconds, summary = time.monotonic() - began, artifacts.summary(done.folder)
+    show(render_demo(done, seconds=seconds, here=Path.cwd(), summary=summary), settings)
+    return 0
+
+
+@GROUP.command(
+    help="what stands in the way of a launch, and how to fix it",
+    options=(JSON,),
+    settings=(*WHERE_AM_I, *MACHINE),
+)
+def doctor(options: Namespace, settings: Settings) -> int:
+    """0 when nothing stands in the way of a launch, else 2: each failing line says how to fix it."""
+    from infra.cli.context import open_rig
+    from infra.cli.hints import show
+    from infra.cli.screens.begin import render_checks
+    from infra.cli.screens.layout import render_json
+    from infra.workflows.doctor import examine_all
+
+    checks = examine_all(open_rig(settings))
+    if options.json:
+        deliver(render_json(checks))
+    else:
+        show(render_checks(checks), settings)
+    return 2 if any(check.ok is False for check in checks) else 0
+
+
+@GROUP.command(
+    help="the pretend cloud of this folder: up, down, status, env, fault",
+    arguments=(
+        Option(name="what", help="what to do", default="status", choices=("up", "down", "status", "env", "fault")),
+    ),
+    options=(Option(name="do", help="the same as the argument, for `make rehearsal DO=down`"),),
+    settings=("engine",),
+    rest_after="fault",
+    epilog="`rig rehearsal fault capacity --zone us-east-1a`, for example; docs/rehearsal.md lists the faults.",
+)
+def rehearsal(options: Namespace, settings: Settings) -> int:
+    from infra.cli.rehearsal import look_after
+
+    return look_after(options.do, [options.what, *options.rest], settings)
+
+
+@GROUP.command(
+    help="every setting, its meaning, and its value here",
+    options=(Option(name="example", help="print rig.toml.example", flag=True),),
+)
+def settings(options: Namespace, given: Settings) -> int:
+    from infra.cli.screens.begin import render_settings
+    from infra.settings import example
+
+    deliver(example().rstrip("\n") if options.example else render_settings(given))
+    return 0

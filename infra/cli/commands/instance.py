@@ -1,0 +1,146 @@
+"""The group "the instance": launch, status, start, stop, terminate, image, bake."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from typing import Final
+
+from infra.cli.arguments import Group, Option
+from infra.cli.options import DRY_RUN, JSON, LIMITS, MACHINE, WHERE_AM_I, YES
+from infra.console import deliver
+from infra.settings import Settings
+
+GROUP: Final = Group("the instance")
+
+
+@GROUP.command(
+    help="rent an instance, or start the stopped one, and make it ready",
+    options=(DRY_RUN, YES),
+    settings=(*WHERE_AM_I, *MACHINE, *LIMITS),
+)
+def launch(options: Namespace, settings: Settings) -> int:
+    from infra import budget
+    from infra.cli.context import open_rig
+    from infra.cli.hints import show
+    from infra.cli.prompt import confirm
+    from infra.cli.screens.instance import render_ready
+    from infra.cli.screens.money import render_plan
+    from infra.workflows.launch import dry_run
+    from infra.workflows.launch import launch as carry_out
+    from infra.workflows.plan import choose_region, make_plan
+
+    rig = choose_region(open_rig(settings))
+    plan = make_plan(rig)
+    rig.tell(render_plan(plan))
+    if options.dry_run:
+        dry_run(rig, plan)
+        deliver("\nAWS would permit it. Nothing was made.")
+        return 0
+    if not (options.yes or rig.rehearsing or plan.running):
+        confirm(
+            f"Go ahead? This launch can cost {budget.usd(plan.usd_worst)} at most.",
+            otherwise="Nothing was made.",
+            beforehand="`rig launch --yes` does not ask",
+        )
+    instance, facts = carry_out(rig, plan)
+    show(render_ready(instance, facts, pretended=rig.rehearsing), settings)
+    return 0
+
+
+@GROUP.command(
+    help="every rig in the region: state, cost so far, and what will stop it",
+    options=(JSON,),
+    settings=WHERE_AM_I,
+)
+def status(options: Namespace, settings: Settings) -> int:
+    import json
+
+    from infra.cli.context import open_rig
+    from infra.cli.hints import show
+    from infra.cli.screens.instance import render_standings, standing_json
+    from infra.workflows.status import standings
+
+    rig = open_rig(settings)
+    found = standings(rig)
+    if options.json:
+        deliver(json.dumps([standing_json(one) for one in found], indent=2))
+    else:
+        show(render_standings(found, region=rig.session.region), settings)
+    return 0
+
+
+@GROUP.command(
+    help="start the stopped instance, with a new deadline",
+    options=(DRY_RUN, YES),
+    settings=(*WHERE_AM_I, *LIMITS),
+)
+def start(options: Namespace, settings: Settings) -> int:
+    """The same road as launch, for what is there already."""
+    from infra.cli.context import open_rig
+    from infra.workflows.launch import require_existing
+
+    require_existing(open_rig(settings))
+    return launch(options, settings)
+
+
+@GROUP.command(
+    help="bring results home, then stop; the disk stays, and what it costs is said",
+    settings=WHERE_AM_I,
+)
+def stop(options: Namespace, settings: Settings) -> int:
+    from infra.cli.context import open_rig
+    from infra.cli.hints import show
+    from infra.cli.screens.instance import render_stop
+    from infra.workflows import stop
+
+    show(render_stop(stop.stopped(open_rig(settings))), settings)
+    return 0
+
+
+@GROUP.command(
+    help="bring results home, then delete the instance, its disk, and what was made for it",
+    options=(Option(name="lose-results", help="delete even what cannot be brought home", flag=True),),
+    settings=WHERE_AM_I,
+)
+def terminate(options: Namespace, settings: Settings) -> int:
+    from infra.cli.context import open_rig
+    from infra.workflows import stop
+
+    for thing in stop.terminate(open_rig(settings), lose_results=options.lose_results):
+        deliver(f"removed: {thing}")
+    return 0
+
+
+@GROUP.command(
+    help="build (or, with registry, pull) the training image on the instance ahead of time",
+    settings=(*WHERE_AM_I, "base_image", "registry"),
+)
+def image(options: Namespace, settings: Settings) -> int:
+    from infra.cli.context import open_rig
+    from infra.cli.progress import LogView
+    from infra.workflows.ensure_image import prepare
+
+    rig = open_rig(settings)
+    with LogView() as log:
+        name = prepare(rig, log)
+    deliver(name)
+    return 0
+
+
+@GROUP.command(
+    help="make an image (AMI) of the prepared instance: the next launch is ready at boot",
+    settings=(*WHERE_AM_I, "base_image", "registry"),
+)
+def bake(options: Namespace, settings: Settings) -> int:
+    from infra.cli.context import open_rig
+    from infra.cli.hints import say
+    from infra.cli.progress import LogView
+    from infra.cli.screens.instance import render_bake
+    from infra.workflows.bake import bake as carry_out
+
+    rig = open_rig(settings)
+    with LogView() as log:
+        baked = carry_out(rig, log)
+    say(render_bake(baked), settings)
+    deliver(baked.id)
+    return 0

@@ -1,0 +1,279 @@
+"""The group "runs": train, logs, watch, pull, runs, compare, cancel."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
+
+from infra.cli.arguments import Group, Option
+from infra.cli.options import JSON, LIMITS, MACHINE, RUN, WHERE_AM_I
+from infra.console import deliver
+from infra.errors import INTERRUPTED, BadSettings, UserError, WorldError
+from infra.settings import Settings
+
+if TYPE_CHECKING:
+    from infra.host.facts import RunFacts
+    from infra.job.spec import Job
+    from infra.workflows.context import Rig
+    from infra.workflows.runs import Outcome
+
+GROUP: Final = Group("runs")
+
+
+@GROUP.command(
+    help="train here on the CPU, or with `remote` on the instance",
+    arguments=(Option(name="where", help="here, or remote", default="here", choices=("here", "remote")),),
+    options=(
+        Option(name="job", help="a job of the kit [lenet]", default="lenet"),
+        Option(name="script", help="a Python program of yours, below the code folder"),
+        Option(name="cmd", help="any line of shell"),
+        Option(name="args", help='more arguments: "num_epochs=3" for a job, "--epochs 3" for a script'),
+        Option(name="resume", help="go on with this run, from its last checkpoint"),
+        Option(name="recover", help="launch again if need be, and go on with the newest unfinished run", flag=True),
+        Option(name="detach", help="start it and return at once", flag=True),
+    ),
+    settings=(*WHERE_AM_I, *MACHINE, *LIMITS, "code", "data", "after", "bucket", "registry", "base_image"),
+)
+def train(options: Namespace, settings: Settings) -> int:
+    if options.where == "remote":
+        return _resume(options, settings) if options.resume or options.recover else _train_there(options, settings)
+    if options.recover or options.detach:
+        raise BadSettings("recover and detach are about the instance.", "rig train remote ..., or leave them out")
+    return _train_here(options, settings)
+
+
+def _job(options: Namespace, settings: Settings) -> Job:
+    from infra.job.spec import command_job, existing_folder, script_job, training_job
+
+    code = existing_folder(settings.code, "code")
+    if options.script and options.cmd:
+        raise BadSettings("script and cmd were both given; a run does one thing.", "leave one out")
+    if options.cmd:
+        return command_job(options.cmd)
+    if options.script:
+        return script_job(options.script, code, options.args)
+    return training_job(options.job, code, options.args)
+
+
+def _train_here(options: Namespace, settings: Settings) -> int:
+    from infra.cli.hints import say
+    from infra.cli.progress import LogView
+    from infra.workflows.train_here import begin_here, find_unfinished, train_here
+
+    if options.resume:
+        name, job = find_unfinished(options.resume)
+        say(f"Going on with {name} on this computer", settings)
+    else:
+        name, job = begin_here(_job(options, settings))
+        say(f"Training {job.name} on this computer; `make train remote` does it on the instance", settings)
+    try:
+        with LogView() as log:
+            done = train_here(settings, job, name, log)
+    except KeyboardInterrupt:
+        say(f"\nInterrupted. `rig train --resume {name}` goes on from its last checkpoint.", settings)
+        return INTERRUPTED
+    _print_outcome(done)
+    return 0
+
+
+def _train_there(options: Namespace, settings: Settings) -> int:
+    from infra.cli.context import open_rig
+    from infra.cli.progress import LogView
+    from infra.workflows.train import start_training
+
+    job = _job(options, settings)
+    rig = open_rig(settings)
+    with LogView() as log:
+        name = start_training(rig, job, log)
+    return _stay(options, rig, name)
+
+
+def _resume(options: Namespace, settings: Settings) -> int:
+    from infra.cli.context import open_rig
+    from infra.cli.progress import LogView
+    from infra.cli.screens.money import render_plan
+    from infra.workflows.launch import launch_again
+    from infra.workflows.resume import resume
+
+    rig = open_rig(settings)
+    if options.recover:
+        launch_again(rig, lambda plan: rig.tell(render_plan(plan)))
+    with LogView() as log:
+        name = resume(rig, options.resume, log)
+    return _stay(options, rig, name)
+
+
+def _stay(options: Namespace, rig: Rig, name: str) -> int:
+    """Follow the run that was just started, or with `detach` leave it to itself."""
+    if options.detach:
+        rig.tell("It goes on without this computer. `rig logs` follows it, `rig pull` brings its results home.")
+        deliver(name)
+        return 0
+    return _follow(rig, name)
+
+
+@GROUP.command(
+    help="follow a run again, then bring it home",
+    options=(RUN,),
+    settings=(*WHERE_AM_I, "after"),
+)
+def logs(options: Namespace, settings: Settings) -> int:
+    from infra.cli.context import open_rig
+    from infra.workflows.runs import newest_run
+
+    rig = open_rig(settings)
+    return _follow(rig, newest_run(rig, options.run))
+
+
+def _follow(rig: Rig, name: str) -> int:
+    from infra.cli.progress import LogView
+    from infra.workflows.stop import afterwards
+    from infra.workflows.train import bring_run_home, follow_run
+
+    try:
+        with LogView() as log:
+            instance = follow_run(rig, name, log)
+    except KeyboardInterrupt:
+        rig.tell(
+            f"\nDetached. Run {name} goes on, and so does the machine; `rig logs` follows the run again, `rig cancel` "
+            "ends it, `rig status` says when the machine goes off."
+        )
+        return INTERRUPTED
+    with afterwards(rig):
+        _print_outcome(bring_run_home(rig, name, instance))
+    return 0
+
+
+def _print_outcome(done: Outcome) -> None:
+    from pathlib import Path
+
+    from infra.cli.screens.runs import render_outcome
+    from infra.job import artifacts
+
+    deliver(render_outcome(done, artifacts.summary(done.folder), here=Path.cwd()))
+
+
+@GROUP.command(
+    help="live view: log, metrics, GPU use, money",
+    options=(RUN, Option(name="once", help="look once and return", flag=True)),
+    settings=WHERE_AM_I,
+)
+def watch(options: Namespace, settings: Settings) -> int:
+    """Until the run ends or Ctrl-C; the run does not notice either."""
+    import time
+
+    from rich.console import Console
+    from rich.live import Live
+    from rich.text import Text
+
+    from infra.cli.context import open_rig
+    from infra.cli.screens.runs import render_glance
+    from infra.console import plain
+    from infra.workflows.watch import Watcher
+
+    watcher = Watcher(open_rig(settings), options.run)
+    try:
+        with Live(console=Console(stderr=True), auto_refresh=False) as live:
+            while True:
+                # Text, not markup: a log line may hold square brackets.
+                live.update(Text(plain(render_glance(watcher.look(), watcher.standing()))), refresh=True)
+                if options.once or watcher.ended():
+                    return 0
+                time.sleep(2)
+    finally:
+        watcher.close()
+
+
+@GROUP.command(
+    help="fetch results, also while the run goes on",
+    options=(RUN,),
+    settings=WHERE_AM_I,
+)
+def pull(options: Namespace, settings: Settings) -> int:
+    from infra.cli.context import open_rig
+    from infra.workflows.runs import pull_runs
+
+    for done in pull_runs(open_rig(settings), options.run):
+        _print_outcome(done)
+    return 0
+
+
+@GROUP.command(
+    help="the runs on the instance and at home",
+    options=(JSON,),
+    settings=WHERE_AM_I,
+)
+def runs(options: Namespace, settings: Settings) -> int:
+    """Those on the instance and those at home; without an instance, or without AWS, those at home."""
+    from pathlib import Path
+
+    from infra.cli.context import open_rig
+    from infra.cli.hints import say
+    from infra.job.run_folders import runs_home
+    from infra.workflows.runs import list_runs
+
+    home = runs_home(Path("runs"))
+    try:
+        there = list_runs(open_rig(settings))
+    except UserError as error:
+        say(error.cause, settings)
+        there = ()
+    except WorldError:
+        _print_runs(options, (), home)
+        raise
+    _print_runs(options, there, home)
+    return 0
+
+
+def _print_runs(options: Namespace, there: Sequence[RunFacts], home: Sequence[RunFacts]) -> None:
+    import dataclasses
+    import json
+
+    from infra.cli.screens.runs import list_runs, render_runs
+
+    if options.json:
+        every = list_runs(there, home)
+        deliver(json.dumps([{**dataclasses.asdict(one), "where": where} for one, where in every], indent=2))
+    else:
+        deliver(render_runs(there, home))
+
+
+@GROUP.command(
+    help="runs side by side: rig compare RUN RUN",
+    arguments=(Option(name="first", help="a run's name"), Option(name="second", help="another run's name")),
+    options=(Option(name="runs", help='the same, for `make compare RUNS="A B"`'),),
+)
+def compare(options: Namespace, settings: Settings) -> int:
+    """What `python -m training compare` shows, by the names of runs that are home."""
+    import subprocess
+    import sys
+    from pathlib import Path
+
+    from infra.kit_files import ROOT
+
+    names = [*filter(None, (options.first, options.second)), *options.runs.split()]
+    folders = [Path("runs") / name for name in names]
+    home = {path.resolve() for path in Path("runs").glob("*")}
+    absent = [name for name, folder in zip(names, folders, strict=True) if folder.resolve() not in home]
+    if absent or len(folders) < 2:
+        raise BadSettings(
+            f"There is no run {absent[0][:80]!r} in runs/." if absent else "Two runs are needed.",
+            "`rig runs` shows those that are home: rig compare RUN RUN",
+        )
+    words = [sys.executable, "-m", "training", "compare", *(str(folder.resolve()) for folder in folders)]
+    code = subprocess.run(words, cwd=ROOT).returncode
+    return code if code in (0, 2) else 1
+
+
+@GROUP.command(
+    help="ask a run to save and end, then bring it home",
+    options=(RUN,),
+    settings=WHERE_AM_I,
+)
+def cancel(options: Namespace, settings: Settings) -> int:
+    from infra.cli.context import open_rig
+    from infra.workflows.runs import cancel_run
+
+    _print_outcome(cancel_run(open_rig(settings), options.run))
+    return 0

@@ -1,0 +1,28 @@
+"""Options and settings that several commands share."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from infra.cli.arguments import Option
+
+RUN: Final = Option(name="run", help="the run's name; without it, the newest")
+JSON: Final = Option(name="json", help="print JSON, for scripts", flag=True)
+YES: Final = Option(name="yes", help="do not ask before money is spent", flag=True)
+DRY_RUN: Final = Option(name="dry-run", help="stop after the plan, and ask AWS whether it would permit it", flag=True)
+
+WHERE_AM_I: Final = ("cloud", "name", "region", "profile", "key")
+MACHINE: Final = (
+    "type",
+    "gpu_mem",
+    "gpus",
+    "any_region",
+    "os",
+    "ami",
+    "disk_gib",
+    "spot",
+    "on_demand_fallback",
+    "wait_minutes",
+    "instance_profile",
+)
+LIMITS: Final = ("hours", "budget", "idle")

@@ -1,0 +1,121 @@
+"""The screens of the group "the instance"."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from infra import budget
+from infra.cli.screens.layout import render_rows
+from infra.guard.status import endings
+
+if TYPE_CHECKING:
+    from infra.aws.account.bake_ami import BakedImage
+    from infra.aws.instances.instance import Instance
+    from infra.guard.safeguard import Safeguard
+    from infra.host.facts import Facts
+    from infra.workflows.status import Standing
+
+
+NO_DEADLINE: Final = "no deadline that can be read! `rig extend --by 1h` writes one"
+UNKNOWN: Final = "unknown, for nobody knows the price of this type"
+
+
+def render_ready(instance: Instance, facts: Facts, *, pretended: bool) -> str:
+    gpu = ", ".join(facts.gpus) or ("none: it is a rehearsal" if pretended else "none")
+    rows = [
+        ("ready", f"{instance.id} ({instance.type}, {instance.zone}) at {instance.address}"),
+        ("GPU", gpu),
+        ("off by", budget.clock(instance.deadline) if instance.deadline else NO_DEADLINE),
+        ("next", "`make train remote JOB=lenet`"),
+    ]
+    last = endings(facts.ended)
+    if last:
+        rows.insert(1, ("last time", str(last[0])))
+    return render_rows(rows)
+
+
+def render_standings(found: Sequence[Standing], *, region: str) -> str:
+    if not found:
+        return f"No rig in {region}: nothing costs money here. (`rig sweep` looks in all regions.)"
+    return "\n\n".join(_render_standing(one) for one in found)
+
+
+def _render_standing(one: Standing) -> str:
+    instance = one.instance
+    rows = [
+        (
+            instance.name,
+            f"{instance.id}  {instance.type}{' (spot)' if instance.spot else ''}  {instance.zone}  {instance.state}",
+        )
+    ]
+    if one.running_s:
+        rows += [
+            ("address", f"{instance.user}@{instance.address}" + ("" if instance.port == 22 else f":{instance.port}")),
+            ("running", budget.duration(one.running_s)),
+            ("cost", render_spent(one)),
+        ]
+        if instance.deadline:
+            rows.append(("at render_most", f"{render_most(one.usd_worst)}, off by {budget.clock(instance.deadline)}"))
+        rows += [("" if number else "safeguards", str(safeguard)) for number, safeguard in enumerate(one.safeguards)]
+    else:
+        rows.append(("cost", f"{budget.per_month(one.usd_disk_per_month)} for its disk while it exists"))
+        why = one.last_words or instance.state_reason
+        if why:
+            rows.append(("why", why))
+    rows += [("unreadable" if not number else "", said) for number, said in enumerate(instance.unreadable)]
+    return render_rows(rows)
+
+
+def render_most(usd_worst: float | None) -> str:
+    return UNKNOWN if usd_worst is None else budget.usd(usd_worst)
+
+
+def render_spent(one: Standing) -> str:
+    if one.usd_spent is None or one.usd_per_hour is None:
+        return UNKNOWN
+    return f"{budget.usd(one.usd_spent)} since this start, at {budget.rate(one.usd_per_hour)}"
+
+
+def render_stop(one: Standing) -> str:
+    return (
+        f"{one.instance.id} is {one.instance.state}. Its disk still costs {budget.per_month(one.usd_disk_per_month)}; "
+        "`make start` brings it back, `make terminate` deletes it."
+    )
+
+
+def render_bake(baked: BakedImage) -> str:
+    return (
+        f"Its snapshot costs {budget.per_month(baked.usd_per_month)} at most while it exists; `rig sweep` shows it.\n"
+        f'The next launch is ready at boot with: `rig launch --ami {baked.id}`  (or ami = "{baked.id}" in rig.toml)'
+    )
+
+
+def standing_json(one: Standing) -> dict[str, Any]:
+    instance = one.instance
+    return {
+        "name": instance.name,
+        "id": instance.id,
+        "type": instance.type,
+        "state": instance.state,
+        "zone": instance.zone,
+        "address": instance.address,
+        "port": instance.port,
+        "spot": instance.spot,
+        "launched_at": instance.launched_at.isoformat(),
+        "deadline": instance.deadline.isoformat() if instance.deadline else None,
+        "running_s": round(one.running_s),
+        "usd_per_hour": one.usd_per_hour,
+        "usd_spent": None if one.usd_spent is None else round(one.usd_spent, 4),
+        "usd_worst": one.usd_worst,
+        "usd_disk_per_month": one.usd_disk_per_month,
+        "last_words": one.last_words,
+        "unreadable": instance.unreadable,
+        "safeguards": [_safeguard_json(safeguard) for safeguard in one.safeguards],
+    }
+
+
+def _safeguard_json(safeguard: Safeguard) -> dict[str, Any]:
+    fires_at = safeguard.fires_at.isoformat() if safeguard.fires_at else None
+    return {**dataclasses.asdict(safeguard), "name": safeguard.name, "fires_at": fires_at}

@@ -1,0 +1,112 @@
+"""The screens of the group "money"."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from infra import budget
+from infra.cli.screens.instance import NO_DEADLINE
+from infra.cli.screens.layout import render_columns, render_rows
+
+if TYPE_CHECKING:
+    from infra.aws.account.sweep import Found
+    from infra.aws.instances.instance import Instance
+    from infra.aws.offers.quota import Quota
+    from infra.workflows.cost import Costs
+    from infra.workflows.plan import Choice, Plan
+
+
+def render_plan(made: Plan) -> str:
+    """The first screen: what would be launched, the most it can cost, and every change to the account."""
+    best = made.best
+    image, there = made.existing.image, made.existing.instance
+    rows = [("image", f"{image.name} ({image.id})")] if image else []
+    rows += [("rig", f"{there.id}, {there.state}")] if there else []
+    rows.append(("region", made.region))
+    for number, choice in enumerate(made.choices):
+        rows.append(("type" if not number else "  or", _render_choice(choice)))
+    rows += [
+        ("zones", ", ".join(best.candidate.zones) + " (AWS chooses; then each in turn)"),
+        *([("quota", _render_quota(best.quota))] if best.quota else []),
+        ("price", f"{budget.rate(best.price.usd_per_hour)} with its disk and address; {best.candidate.price}"),
+    ]
+    if there and made.running:
+        rows += _limits_of(there)
+    else:
+        rows += [
+            ("off by", f"{budget.clock(best.promise.deadline)} (set by {best.promise.limit})"),
+            ("at most", f"{budget.usd(made.usd_worst)}{_why_dearer(made)}: {budget.INCLUDED}"),
+            ("", f"not included: {budget.NOT_INCLUDED}"),
+        ]
+    steps = "\n".join(f"  {number}. {step}" for number, step in enumerate(made.changes, 1))
+    return f"{render_rows(rows)}\n\nChanges to your account:\n{steps or '  none: it runs already'}"
+
+
+def _limits_of(instance: Instance) -> list[tuple[str, str]]:
+    """What was asked for at its start holds; what is asked for now changes nothing of it, and that must be said."""
+    off_by = f"{budget.clock(instance.deadline)}, as it was launched" if instance.deadline else NO_DEADLINE
+    return [
+        ("off by", off_by),
+        ("", "TYPE, HOURS and BUDGET count at a start, not now: `rig extend --by 2h` moves the deadline"),
+    ]
+
+
+def _why_dearer(made: Plan) -> str:
+    """The most is that of the dearest choice at its full price, which the price line may not show."""
+    dearest = made.dearest
+    if dearest.candidate.machine != made.best.candidate.machine:
+        return f" (if it becomes {dearest.candidate.machine.name})"
+    return " (at the full price, which spot cannot pass)" if dearest.spot else ""
+
+
+def _render_quota(quota: Quota) -> str:
+    return f"{quota}{'; TOO SMALL: `rig doctor` says how to ask for more' if quota.enough is False else ''}"
+
+
+def _render_choice(choice: Choice) -> str:
+    return f"{choice.candidate.machine}{', spot' if choice.spot else ''}"
+
+
+def render_costs(found: Costs, *, pretended: bool) -> str:
+    parts = []
+    would = "would be " if pretended else ""
+    if found.instances:
+        rows = [
+            [
+                one.name,
+                one.id,
+                one.type,
+                one.state,
+                f"${one.usd_running:.2f}",
+                f"${one.usd_stopped:.2f}",
+                f"{would}${one.usd:.2f}",
+            ]
+            for one in found.instances
+        ]
+        parts.append(render_columns(["RIG", "INSTANCE", "TYPE", "STATE", "RUNNING", "STOPPED", "SUM"], rows))
+        parts += [f"{one.name}: {one.how}" for one in found.instances]
+    else:
+        parts.append("No instance of the kit in this region.")
+    if found.runs:
+        rows = [
+            [
+                one.run,
+                one.instance_type or "this computer",
+                f"{one.seconds:.0f} s",
+                one.said,
+            ]
+            for one in found.runs
+        ]
+        parts += ["", render_columns(["RUN", "ON", "TIME", "COST"], rows)]
+    return "\n".join([*parts, "", "Computed from list prices and records; AWS's bill is the truth, a day later."])
+
+
+def render_sweep(found: Found) -> str:
+    lines = [f"{region}: nobody could look: {why}" for region, why in found.unseen.items()]
+    if not found.resources:
+        return "\n".join([*lines, "Nothing of the kit in any region that could be looked at: nothing costs money."])
+    rows = [[one.kind, one.id, one.region, one.name, one.note, f"${one.usd_per_month:.2f}"] for one in found.resources]
+    table_ = render_columns(["KIND", "ID", "REGION", "RIG", "NOTE", "PER MONTH"], rows)
+    return "\n".join(
+        [*lines, table_, "", f"together {budget.per_month(found.usd_per_month)}; `rig sweep --delete` removes it"]
+    )

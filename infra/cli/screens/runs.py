@@ -1,0 +1,116 @@
+"""The screens of the group "runs"."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from infra import budget
+from infra.cli.screens.instance import render_spent
+from infra.cli.screens.layout import render_columns, render_rows
+from infra.job.artifacts import as_number, left_nothing
+from infra.job.run_folders import started_at
+from infra.names import BEST_WEIGHTS, CURVES, ONNX, REPORT, SYMBOL, SYMBOL_WEIGHTS
+
+if TYPE_CHECKING:
+    from infra.host.facts import RunFacts
+    from infra.workflows.runs import Outcome
+    from infra.workflows.status import Standing
+    from infra.workflows.watch import Glance
+
+
+HERE = "here"
+
+
+def list_runs(there: Sequence[RunFacts], home: Sequence[RunFacts]) -> list[tuple[RunFacts, str]]:
+    """Each run once, and where it is: the instance knows better than a copy. Oldest first."""
+    known = {one.name: (one, HERE) for one in home}
+    for one in there:
+        known[one.name] = (one, "instance and here" if one.name in known else "instance")
+    return sorted(known.values(), key=lambda found: (started_at(found[0]), found[0].name))
+
+
+def render_runs(there: Sequence[RunFacts], home: Sequence[RunFacts]) -> str:
+    rows = [
+        [
+            one.name,
+            "not ended" if (one.state, where) == ("lost", HERE) else one.state,
+            "" if one.exit_code is None else str(one.exit_code),
+            one.started or "",
+            where,
+            "yes" if one.fetched else "no",
+        ]
+        for one, where in list_runs(there, home)
+    ]
+    return render_columns(["RUN", "STATE", "EXIT", "STARTED", "WHERE", "HOME"], rows) if rows else "No run yet."
+
+
+def render_outcome(done: Outcome, summary: Mapping[str, Any], *, here: Path) -> str:
+    """The last screen of a run: what came out, what it took, what it cost, where it lies."""
+    rows = [("run", done.run), *_score_rows(summary)]
+    rows.append(("time", f"{done.cost.seconds:.0f} s" if done.cost.seconds else "unknown"))
+    if done.cost.usd is not None:
+        rows.append(("cost", f"{done.cost.said} for that time on {done.cost.instance_type}"))
+    if done.exit_code:
+        rows.append(("exit code", str(done.exit_code)))
+    rows.append(("results", _shorten(done.folder, here)))
+    if left_nothing(done.folder):
+        rows.append(("files", _HOW_FILES_COME_HOME if done.cost.instance_type else _HERE_FILES_STAY))
+    rows += [(label, _shorten(done.folder / name, here)) for label, name in _PIECES if (done.folder / name).exists()]
+    return render_rows(rows) + (
+        _in_python(Path(_shorten(done.folder, here))) if (done.folder / SYMBOL).exists() else ""
+    )
+
+
+def _in_python(run: Path) -> str:
+    """The lines that load what a job of the kit has learned."""
+    net = f"{str(run / SYMBOL)!r}, ['data'], {str(run / SYMBOL_WEIGHTS)!r}"
+    return (
+        "\n\nin Python, in this folder:\n"
+        "  import mxnet as mx\n"
+        f"  weights = mx.nd.load({str(run / BEST_WEIGHTS)!r})  # in code that has the net: net.load_parameters(...)\n"
+        f"  net = mx.gluon.SymbolBlock.imports({net})  # net(X): what the run says of a batch X"
+    )
+
+
+_HOW_FILES_COME_HOME = "none: what a run writes beside its script, into ./out or below $RIG_RUN_DIR comes home"
+_HERE_FILES_STAY = "none below $RIG_RUN_DIR: what the run wrote beside its script stays there"
+_PIECES = [
+    ("report", REPORT),
+    ("curves", CURVES),
+    ("weights", BEST_WEIGHTS),
+    ("onnx", ONNX),
+    ("log", "train.log"),
+]
+
+
+def _score_rows(summary: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+    """What can be shown of it: the folder came from another machine."""
+    score, speed = as_number(summary.get("score")), as_number(summary.get("samples_per_s"))
+    if score is not None:
+        metric = str(summary.get("metric", "score"))
+        yield metric, f"{score:.2%}" if "accuracy" in metric else f"{score:.4g}"
+    if speed:
+        yield "speed", f"{speed:,.0f} samples/s on {summary.get('device', 'the CPU')}"
+
+
+def _shorten(path: Path, here: Path) -> str:
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
+
+
+def render_glance(seen: Glance, standing: Standing) -> str:
+    rows = [("run", seen.run.name), ("log", seen.last_line or "nothing yet")]
+    shown = {name: found for name, value in seen.metrics.items() if (found := as_number(value)) is not None}
+    if shown:
+        rows.append(("metrics", "  ".join(f"{name} {value:.4g}" for name, value in shown.items())))
+    rows += [(f"GPU {number}", f"{used} % busy, {mib:,} MiB used") for number, (used, mib) in enumerate(seen.gpus)]
+    if not seen.gpus:
+        rows.append(("GPU", "none"))
+    rows.append(("spent", render_spent(standing)))
+    if standing.usd_worst is not None:
+        rows.append(("at most", budget.usd(standing.usd_worst)))
+    if seen.guard:
+        use = ", ".join(seen.guard.busy) or f"nothing for {budget.duration(seen.guard.idle_s)}"
+        rows.append(("guard", f"off in {budget.duration(seen.guard.off_in_s)}; sees: {use}"))
+    return render_rows(rows)
