@@ -5,7 +5,7 @@
 .DEFAULT_GOAL := help
 
 # The commands of `rig`; what each does stands beside its name further down.
-rig_commands := demo doctor plan launch train logs watch pull runs compare cancel status extend stop start terminate \
+rig_commands := demo doctor completion plan launch train logs watch pull runs compare cancel status extend stop start terminate \
              ssh ssh-config port notebook board image bake cost sweep settings rehearsal iam-policy setup-guard \
              lesson lesson-check lesson-solution cards quiz
 
@@ -36,38 +36,50 @@ $(rig_commands): .venv/.ready
 	@GLUON_RIG_CALLED_BY=make .venv/bin/rig $@
 
 # --- What `make` alone prints ----------------------------------------------------------------------------------------
-help: ## this list
+help:
 	@scripts/list-targets Makefile
 
+##@ begin here
 demo: ## the whole story on this computer, no AWS account needed: launch, train, results home, stop
 doctor: ## what is missing before the first launch, and how to fix it
-plan: ## what `launch` would do and the most it can cost; changes nothing
+rehearsal: ## the pretend cloud of this folder: is it up, and where; DO=down ends it, DO=up begins it
+settings: ## every setting, its meaning and its value here
+completion: ## what your shell completes for `rig`: KIND=bash, zsh or fish
+
+##@ the instance
 launch: ## rent an instance and make it ready: TYPE=g4dn.xlarge HOURS=8 BUDGET=5 SPOT=1
+status: ## every rig in the region: state, cost so far, when each safeguard stops it
+start: ## start a stopped instance
+stop: ## stop the instance; the disk stays, and what it costs is said
+terminate: ## delete the instance and its disk
+image: ## build (or, with REGISTRY=, pull) the training image on the instance ahead of time
+bake: ## make an image (AMI) of the prepared instance: the next launch is ready at boot
+
+##@ runs
 train: ## train JOB=lenet on this CPU; `make train remote JOB=lenet` on the instance; SCRIPT=mine.py ARGS="-n 3"
 logs: ## follow a run again
 watch: ## live view of a run: step, loss, samples per second, GPU use, money
 pull: ## fetch a run's results, also while it trains
 runs: ## the runs on the instance and at home
+compare: ## runs side by side: RUNS="A B"
 cancel: ## end a run: RUN=name
-status: ## every rig in the region: state, cost so far, when each safeguard stops it
-extend: ## move the deadline of every safeguard: BY=2h
-stop: ## stop the instance; the disk stays, and what it costs is said
-start: ## start a stopped instance
-terminate: ## delete the instance and its disk
+
+##@ sessions
 ssh: ## a shell on the instance
 ssh-config: ## a Host entry for VS Code Remote-SSH, Emacs and vim
-compare: ## runs side by side: RUNS="A B"
 port: ## lead a port of the instance to this computer: NUMBER=8080
 notebook: ## Jupyter on the instance, in your browser; `make notebook here`: over lessons/, on this computer
 board: ## TensorBoard over your runs, on this computer
-image: ## build (or, with REGISTRY=, pull) the training image on the instance ahead of time
-bake: ## make an image (AMI) of the prepared instance: the next launch is ready at boot
+
+##@ money
+plan: ## what `launch` would do and the most it can cost; changes nothing
+extend: ## move the deadline of every safeguard: BY=2h
 cost: ## what each run and instance cost
 sweep: ## all regions: everything the kit made and its cost; DELETE=1 removes it after asking
-settings: ## every setting, its meaning and its value here
-rehearsal: ## the pretend cloud of this folder: is it up, and where; DO=down ends it, DO=up begins it
 iam-policy: ## the least permissions the kit needs, as an IAM policy
 setup-guard: ## once per account: let AWS itself stop an instance at its deadline
+
+##@ the lessons
 lesson: ## ten lessons, from the first array to car sensors: N=3 begins one, without N: where you are
 lesson-check: ## what is right in your script, what is missing, and one next step: N=3
 lesson-solution: ## one way to write it, after a first check: N=3
@@ -80,6 +92,8 @@ remote:
 here:
 	@$(if $(filter notebook,$(MAKECMDGOALS)),:,echo '`here` goes together with `notebook`: make notebook here' >&2; exit 2)
 
+##@ set-up and extras
+help: ## this list
 # --- Set-up: done when the stamp is newer than the locks --------------------------------------------------------------
 set-up: .venv/.ready ## install what the kit needs into .venv (every other target does it by itself)
 
@@ -93,6 +107,7 @@ extra-ford: .venv/.ready-extra-ford ## add the FordA and FordB data (77 MB), for
 extra-parquet: .venv/.ready-extra-parquet ## add pyarrow (170 MB), for sensor logs in Parquet
 extra-notebook: .venv/.ready-extra-notebook ## add JupyterLab and Jupytext (100 MB), for `make notebook here`
 
+##@ for those who change the kit
 # --- For those who change the kit ------------------------------------------------------------------------------------
 # Some tests at a time, the longest first: tests/conftest.py says which may run side by side.
 several = --numprocesses auto

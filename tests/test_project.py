@@ -96,12 +96,18 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return packages
 
 
+def test_an_installed_rig_has_a_manual_page(installed: Path) -> None:
+    (page,) = installed.glob("*.data/data/share/man/man1/rig.1")
+
+    assert page.read_bytes() == (PROJECT / "docs" / "rig.1").read_bytes()
+
+
 def test_a_wheel_brings_all_that_the_image_and_the_jobs_are_made_of_and_takes_nobodys_name(installed: Path) -> None:
     root = root_beside(installed)
 
     assert docker_image.tag("cpu", project=root) == docker_image.tag("cpu", project=PROJECT)
     assert jobs_in(root) == jobs_in(PROJECT)
-    tops = {path.name for path in installed.iterdir() if not path.name.endswith(".dist-info")}
+    tops = {path.name for path in installed.iterdir() if not path.name.endswith((".dist-info", ".data"))}
     assert tops == {"infra", "gluon_rig_kit", "gluon_rig_mxnet_hook", "gluon_rig_mxnet_hook.pth"}
 
 

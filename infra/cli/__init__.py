@@ -33,13 +33,14 @@ def _leave_out_empty(environ: MutableMapping[str, str]) -> None:
 
 def _run(words: list[str]) -> int:
     from infra.cli.commands import COMMANDS, GROUPS
-    from infra.cli.help import render_overview
+    from infra.cli.help import find_page
     from infra.cli.hints import theirs
 
     settings = None
     try:
-        if not words or words[0] in ("-h", "--help", "help"):
-            deliver(render_overview(GROUPS))
+        page = find_page(words, GROUPS, COMMANDS)
+        if page is not None:
+            deliver(theirs(page, None))
             return 0
         if words[0] == "--version":
             deliver(f"gluon-rig {version()}")

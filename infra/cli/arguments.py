@@ -11,20 +11,24 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from infra.console import deliver
 from infra.errors import UserError
 from infra.settings import Settings, option_name
 
 
 @dataclass(frozen=True, kw_only=True)
 class Option:
-    """An option of one command alone (a setting belongs to all). A *flag* takes 1 or 0, or nothing, which means 1."""
+    """An option of one command alone (a setting belongs to all). A *flag* takes 1 or 0, or nothing, which means 1.
+
+    *value*: what the help calls its value, "RUN". *many*: as an argument it is any number of words.
+    """
 
     name: str
     help: str
     default: Any = ""
     flag: bool = False
     choices: tuple[str, ...] | None = None
+    value: str = ""
+    many: bool = False
 
 
 Run = Callable[[argparse.Namespace, Settings], int]
@@ -33,9 +37,11 @@ Run = Callable[[argparse.Namespace, Settings], int]
 
 @dataclass(frozen=True, kw_only=True)
 class Command:
-    """*settings*: those its --help shows; it takes the others too. *arguments*: its positional arguments.
+    """*settings*: those its --help names; it takes the others too.
 
-    *rest_after*: the argument behind which everything is for the command itself to read, options too."""
+    *arguments*: options whose values may also stand alone, in this order: `rig extend 2h` is `rig extend --by 2h`.
+    *rest_after*: the argument behind which everything is for the command itself to read, options too.
+    *examples*: lines as `rig` takes them, each with what it does."""
 
     name: str
     help: str
@@ -46,6 +52,7 @@ class Command:
     arguments: tuple[Option, ...] = ()
     rest_after: str = ""
     epilog: str = ""
+    examples: tuple[tuple[str, str], ...] = ()
 
 
 class Group:
@@ -64,6 +71,7 @@ class Group:
         arguments: tuple[Option, ...] = (),
         rest_after: str = "",
         epilog: str = "",
+        examples: tuple[tuple[str, str], ...] = (),
     ) -> Callable[[Run], Run]:
         """Add the decorated function under its own name: `iam_policy` is typed `rig iam-policy`."""
 
@@ -79,6 +87,7 @@ class Group:
                 arguments=arguments,
                 rest_after=rest_after,
                 epilog=epilog,
+                examples=examples,
             )
             return run
 
@@ -96,13 +105,13 @@ class Request:
 
 
 def parse(argv: Sequence[str], commands: Mapping[str, Command]) -> Request:
-    """Raises UserError for an unknown command; prints help and raises SystemExit(0) for --help."""
-    command = _command(argv[0], commands)
-    parser = _parser(command)
-    # `make launch HELP=1` arrives as --help=1, and argparse's own --help takes no value.
+    """Raises UserError for what no command or its options are; `--help` is the help's (infra/cli/help.py)."""
+    command = find_command(argv[0], commands)
     own, further = _split_behind(command.rest_after, argv[1:])
-    given, rest = parser.parse_known_args(["--help" if word == "--help=1" else _protect(word) for word in own])
+    given, rest = make_parser(command).parse_known_args([_protect(word) for word in own])
     given.rest = further
+    for one in command.arguments:
+        _take_argument(one, given)
     for name, value in vars(given).items():
         setattr(given, name, _unprotect(value))
     settings = {f.name: getattr(given, f"setting_{f.name}") for f in fields(Settings)}
@@ -112,6 +121,21 @@ def parse(argv: Sequence[str], commands: Mapping[str, Command]) -> Request:
         settings={name: text for name, text in settings.items() if text is not None},
         foreign=_foreign(rest),
     )
+
+
+def own_words(command: Command, words: Sequence[str]) -> list[str]:
+    """Those that are not for the command itself to read."""
+    return _split_behind(command.rest_after, words)[0]
+
+
+def _take_argument(one: Option, given: argparse.Namespace) -> None:
+    """What stood alone, else what its option says."""
+    alone = getattr(given, _ALONE + one.name)
+    if alone:
+        setattr(given, one.name.replace("-", "_"), " ".join(alone) if one.many else alone)
+
+
+_ALONE = "alone_"
 
 
 def _split_behind(word: str, words: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -132,7 +156,7 @@ def _unprotect(value: Any) -> Any:
     return value.replace(_TWO_DASHES, "--") if isinstance(value, str) else value
 
 
-def _command(name: str, commands: Mapping[str, Command]) -> Command:
+def find_command(name: str, commands: Mapping[str, Command]) -> Command:
     if name in commands:
         return commands[name]
     near = difflib.get_close_matches(name, commands, n=1)
@@ -140,60 +164,45 @@ def _command(name: str, commands: Mapping[str, Command]) -> Command:
     raise UserError(f"There is no command {name!r}.", f"{guess}`rig --help` or `make` alone lists all commands")
 
 
-class _Parser(argparse.ArgumentParser):
-    def _print_message(self, message: str, file: Any = None) -> None:
-        deliver(message.rstrip("\n"))
-
+class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> Any:
         raise UserError(f"{self.prog}: {_unprotect(message)}", f"`{self.prog} --help` shows what it takes")
 
 
-def _parser(command: Command) -> _Parser:
-    parser = _Parser(
-        prog=f"rig {command.name}",
-        description=command.help,
-        epilog=command.epilog,
-        allow_abbrev=False,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    for one in command.arguments:
-        parser.add_argument(one.name, help=one.help, nargs="?", default=one.default, choices=one.choices)
-    for option in command.options:
-        _add_option(parser, option)
-    group = parser.add_argument_group("settings", "also from the environment (RIG_NAME=...) and from rig.toml")
-    for f in fields(Settings):
-        shown = f.name in command.settings
-        flag = f.default is False
-        group.add_argument(
-            option_name(f.name),
-            dest=f"setting_{f.name}",
-            metavar="1|0" if flag else "VALUE",
-            nargs="?" if flag else None,  # --spot alone means --spot 1
-            const="1" if flag else None,
-            help=f"{f.metadata['doc']}{_default(f.default)}".replace("%", "%%") if shown else argparse.SUPPRESS,
-        )
+def make_parser(command: Command) -> Parser:
+    parser = Parser(prog=f"rig {command.name}", allow_abbrev=False, add_help=False)
+    fill_parser(parser, command)
     return parser
 
 
+def fill_parser(parser: argparse.ArgumentParser, command: Command) -> None:
+    for one in command.arguments:
+        parser.add_argument(_ALONE + one.name, nargs="*" if one.many else "?", choices=one.choices, metavar=one.name)
+    for option in (*command.arguments, *command.options):
+        _add_option(parser, option)
+    for f in fields(Settings):
+        flag = f.default is False
+        parser.add_argument(
+            option_name(f.name),
+            dest=f"setting_{f.name}",
+            nargs="?" if flag else None,  # --spot alone means --spot 1
+            const="1" if flag else None,
+            help=f.metadata["doc"].replace("%", "%%"),
+        )
+
+
 def _add_option(parser: argparse.ArgumentParser, option: Option) -> None:
-    name = "--" + option.name
-    text = option.help.replace("%", "%%")
+    name, text = "--" + option.name, option.help.replace("%", "%%")
     if option.flag:
-        parser.add_argument(name, help=text, nargs="?", const=True, default=False, type=_yes_or_no, metavar="1|0")
+        parser.add_argument(name, help=text, nargs="?", const=True, default=False, type=_yes_or_no)
     else:
-        parser.add_argument(name, help=text, default=option.default, choices=option.choices, metavar="VALUE")
+        parser.add_argument(name, help=text, default=option.default, choices=option.choices)
 
 
 def _yes_or_no(text: str) -> bool:
     from infra.settings import yes_or_no
 
     return yes_or_no(text)
-
-
-def _default(value: Any) -> str:
-    if value in ("", False):
-        return ""
-    return f" [{','.join(value) if isinstance(value, tuple) else value}]"
 
 
 def _foreign(rest: Sequence[str]) -> dict[str, str]:

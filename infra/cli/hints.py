@@ -9,26 +9,31 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import fields
 from typing import Final
 
-from infra.cli.arguments import Command
+from infra.cli.arguments import Command, Option, own_words
 from infra.cli.commands import COMMANDS
 from infra.console import deliver, tell
-from infra.settings import ENVIRONMENT_PREFIX, Settings
+from infra.settings import ENVIRONMENT_PREFIX, Settings, option_name
 
 CALLED_BY: Final = "GLUON_RIG_CALLED_BY"  # the Makefile says "make"
 REPEATED: Final = ("cloud", "name")
 _HINT: Final = re.compile(r"`(?:make|rig) ([^`\n]+)`")
+_OPTION: Final = re.compile(r"--[a-z][a-z-]*(=.*)?", re.DOTALL)  # "--epochs 3", in one word, is the value of one
 _MAKE_OPTION: Final = re.compile(r"([A-Z][A-Z_]*)=(.*)", re.DOTALL)
 
 
 def theirs(text: str, settings: Settings | None) -> str:
     """*text* with every hint in backticks as the user would type it; *settings*: None when they are wrong."""
     repeated = _find_repeated(settings) if settings else {}
-    by_make = os.environ.get(CALLED_BY) == "make"
+    by_make = called_by_make()
     return _HINT.sub(lambda found: _phrase(found[1], repeated, by_make=by_make) or found[0], text)
+
+
+def called_by_make() -> bool:
+    return os.environ.get(CALLED_BY) == "make"
 
 
 def say(text: str, settings: Settings) -> None:
@@ -52,22 +57,29 @@ def _find_repeated(settings: Settings) -> dict[str, str]:
 
 
 def _phrase(hint: str, repeated: Mapping[str, str], *, by_make: bool) -> str:
-    """Empty for what is no line of ours, such as `make set-up` or `rig COMMAND --help`."""
+    """Empty for what is no line of ours, such as `make set-up`."""
     try:
         name, *rest = shlex.split(hint)
     except ValueError:
         return ""
+    if by_make and hint == "--help":
+        return "`make`"
+    if name in COMMANDS or name == "COMMAND":
+        return f"`{_phrase_line(name, rest, repeated, by_make=by_make)}`"
+    return ""
+
+
+def _phrase_line(name: str, rest: Sequence[str], repeated: Mapping[str, str], *, by_make: bool) -> str:
     command = COMMANDS.get(name)
-    if command is None:
-        return ""
-    plain, options = _take_apart(rest)
-    if "help" in options:
-        return ""
-    more = {key: value for key, value in repeated.items() if key in command.settings}
-    options = {**options, **{key: value for key, value in more.items() if key not in options}}
-    if by_make and (as_make := _as_make(command, plain, options)):
-        return as_make
-    return "`" + " ".join(["rig", name, *plain, *(_option(*one) for one in options.items())]) + "`"
+    own = own_words(command, rest) if command else rest
+    plain, options = _take_apart(own)
+    if command and "help" not in options:
+        more = {key: value for key, value in repeated.items() if key in command.settings}
+        options = {**options, **{key: value for key, value in more.items() if key not in options}}
+    if by_make:
+        return _as_make(name, command, [*plain, *rest[len(own) :]], options)
+    flags = _flags(command)
+    return " ".join(["rig", name, *plain, *rest[len(own) :], *(_option(*one, flags) for one in options.items())])
 
 
 def _take_apart(words: Sequence[str]) -> tuple[list[str], dict[str, str]]:
@@ -76,7 +88,7 @@ def _take_apart(words: Sequence[str]) -> tuple[list[str], dict[str, str]]:
     for word in words:
         if make := _MAKE_OPTION.fullmatch(word):
             options[make[1].lower().replace("_", "-")] = make[2]
-        elif word.startswith("--"):
+        elif _OPTION.fullmatch(word):
             open_name, equals, value = word[2:].partition("=")
             options[open_name] = value if equals else "1"
             open_name = "" if equals else open_name
@@ -89,13 +101,36 @@ def _take_apart(words: Sequence[str]) -> tuple[list[str], dict[str, str]]:
     return plain, options
 
 
-def _as_make(command: Command, plain: Sequence[str], options: Mapping[str, str]) -> str:
-    """Empty where make has no words for it: a plain word other than `remote`."""
-    if set(plain) - {"remote"}:
-        return ""
-    said = [f"{name.upper().replace('-', '_')}={shlex.quote(value)}" for name, value in options.items()]
-    return "`" + " ".join(["make", command.name, *plain, *said]) + "`"
+# What stands alone beside the command in make's words, too; any other argument is named there.
+_GOALS: Final = {"train": "remote", "notebook": "here"}
 
 
-def _option(name: str, value: str) -> str:
-    return f"--{name}" if value == "1" else f"--{name} {shlex.quote(value)}"
+def _as_make(name: str, command: Command | None, plain: Sequence[str], options: Mapping[str, str]) -> str:
+    goals = [word for word in plain if word == _GOALS.get(name)]
+    named = _name_arguments(command.arguments if command else (), [word for word in plain if word not in goals])
+    said = (f"{variable(key)}={shlex.quote(value)}" for key, value in {**named, **options}.items())
+    return " ".join(["make", name, *goals, *said])
+
+
+def _name_arguments(arguments: Sequence[Option], plain: Sequence[str]) -> dict[str, str]:
+    """The last argument takes all that is left."""
+    if not plain or not arguments:
+        return {}
+    names = [one.name for one in arguments]
+    values = [*plain[: len(names) - 1], " ".join(plain[len(names) - 1 :])]
+    return dict(zip(names, values, strict=False))
+
+
+def variable(option: str) -> str:
+    """How make calls an option: "lose-results" is LOSE_RESULTS."""
+    return option.upper().replace("-", "_")
+
+
+def _flags(command: Command | None) -> set[str]:
+    own = command.options if command else ()
+    settings = (option_name(f.name)[2:] for f in fields(Settings) if f.default is False)
+    return {"help", *(one.name for one in own if one.flag), *settings}
+
+
+def _option(name: str, value: str, flags: Collection[str]) -> str:
+    return f"--{name}" if value == "1" and name in flags else f"--{name} {shlex.quote(value)}"

@@ -15,13 +15,13 @@ from infra.settings import Settings
 _OF_A_REAL_ACCOUNT = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_REGION", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")
 
 
-def look_after(do: str, words: list[str], settings: Settings) -> int:
-    """*do*: all in one text, as make hands it over; without it, *words*."""
-    words = _split(do) if do else words
+def look_after(words: list[str], settings: Settings) -> int:
+    """The first of *words* says what to do; make hands all of them over in one."""
+    do, *further = [*_split(words[0]), *words[1:]] or [""]
     doings = {"up": _up, "down": _down, "status": _status, "env": _env, "fault": _fault}
-    if not words or words[0] not in doings:
+    if do not in doings:
         raise UserError(f"do = {do!r}: one of {', '.join(doings)}", "`rig rehearsal --help` says more")
-    return doings[words[0]](settings, words[1:])
+    return doings[do](settings, further)
 
 
 def _split(text: str) -> list[str]:

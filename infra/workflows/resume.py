@@ -90,5 +90,5 @@ def _job_of(host: Host, facts: Facts, name: str) -> Job:
         return Job.from_json(answer.out)
     except ValueError:
         raise UserError(
-            f"Run {name} left no job.json, so nobody knows what to go on with.", "start it anew: `rig train remote ...`"
+            f"Run {name} left no job.json, so nobody knows what to go on with.", "start it anew: `rig train remote`"
         ) from None

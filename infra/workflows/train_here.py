@@ -75,4 +75,4 @@ def _judge(folder: Path, code: int) -> Outcome:
 def _hint_here(hint: str) -> str:
     """The judge's next steps without those that only an instance has: there is no Docker between us and the job."""
     lines = (line for line in hint.splitlines() if "docker" not in line)
-    return "\n".join(lines).replace("rig train remote", "rig train")
+    return "\n".join(lines).replace("`rig train remote", "`rig train")

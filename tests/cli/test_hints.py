@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import ast
 import re
+import shlex
 from pathlib import Path
 
 import pytest
 
+from infra.cli.arguments import Request, parse
+from infra.cli.commands import COMMANDS
 from infra.cli.hints import CALLED_BY, theirs
 from infra.settings import Settings
 
-CLI = Path(__file__).parents[2] / "infra" / "cli"
+PROJECT = Path(__file__).resolve().parents[2]
 
 TEXT = """nothing ran
   -> `make launch` rents one
   -> `rig train remote --recover --resume 2026-a`, or `rig extend --by 2h`
   -> `rig sweep --delete` removes it, `make compare RUNS="A B"` compares
-  -> `make set-up`, `rig VERB --help`, `rig extend 1h`, `aws configure`"""
+  -> `make set-up`, `rig launch --help all`, `rig extend 1h`, `aws configure`
+  -> `rig lesson 1`, `rig rehearsal fault capacity --zone a`, `rig --help`, `rig COMMAND --help`"""
 
 
 @pytest.mark.parametrize(
@@ -30,7 +34,8 @@ TEXT = """nothing ran
   -> `make train remote RECOVER=1 RESUME=2026-a CLOUD=rehearsal NAME=bob`, or \
 `make extend BY=2h CLOUD=rehearsal NAME=bob`
   -> `make sweep DELETE=1 CLOUD=rehearsal` removes it, `make compare RUNS='A B'` compares
-  -> `make set-up`, `rig VERB --help`, `rig extend 1h --cloud rehearsal --name bob`, `aws configure`""",
+  -> `make set-up`, `make launch HELP=all`, `make extend BY=1h CLOUD=rehearsal NAME=bob`, `aws configure`
+  -> `make lesson N=1`, `make rehearsal DO='fault capacity --zone a'`, `make`, `make COMMAND HELP=1`""",
         ),
         (
             "",
@@ -39,7 +44,8 @@ TEXT = """nothing ran
   -> `rig train remote --recover --resume 2026-a --cloud rehearsal --name bob`, or \
 `rig extend --by 2h --cloud rehearsal --name bob`
   -> `rig sweep --delete --cloud rehearsal` removes it, `rig compare --runs 'A B'` compares
-  -> `make set-up`, `rig VERB --help`, `rig extend 1h --cloud rehearsal --name bob`, `aws configure`""",
+  -> `make set-up`, `rig launch --help all`, `rig extend 1h --cloud rehearsal --name bob`, `aws configure`
+  -> `rig lesson 1`, `rig rehearsal fault capacity --zone a`, `rig --help`, `rig COMMAND --help`""",
         ),
     ],
 )
@@ -64,13 +70,77 @@ def test_nothing_is_repeated_that_is_the_default(monkeypatch: pytest.MonkeyPatch
     assert theirs("`rig start`", Settings(cloud="rehearsal", name="bob")) == "`make start NAME=bob`"
 
 
-def test_no_hint_is_printed_as_it_was_written() -> None:
+SOURCES = sorted((PROJECT / "infra").rglob("*.py"))
+BARE = re.compile(rf"(?<![`\w./\"'-])(make|rig) ({'|'.join(COMMANDS)})\b(?![/.-])")
+
+
+def sentences(source: str) -> list[str]:
+    """Every text of *source* that is no docstring; what an f-string fills in stands as "filled"."""
+    tree = ast.parse(source)
+    quiet = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    parts = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
+    return [
+        "".join(part.value if isinstance(part, ast.Constant) else "filled" for part in node.values)
+        if isinstance(node, ast.JoinedStr)
+        else node.value
+        for node in ast.walk(tree)
+        if id(node) not in quiet | parts and (isinstance(node, ast.JoinedStr) or _is_text(node))
+    ]  # type: ignore[union-attr]
+
+
+def _is_text(node: ast.AST) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)
+
+
+ALL = [(path, text) for path in SOURCES for text in sentences(path.read_text())]
+HINTS = sorted({f"`{hint}`" for _, text in ALL for hint in re.findall(r"`((?:make|rig) [^`\n]+)`", text)})
+EXAMPLES = [f"`{line.partition(' > ')[0]}`" for one in COMMANDS.values() for line, _ in one.examples]
+
+
+def test_every_line_that_a_reader_might_type_stands_in_backticks() -> None:
+    """Only those are said in the words of who typed."""
     bare = [
-        f"{path.name}:{call.lineno}"
-        for path in sorted(CLI.rglob("*.py"))
-        for call in ast.walk(ast.parse(path.read_text()))
-        if isinstance(call, ast.Call) and ast.unparse(call.func) in ("tell", "deliver")
-        if any(re.match(r"f?['\"].*`(make|rig) ", ast.unparse(word)) for word in call.args)
+        f"{path.relative_to(PROJECT)}: {found[0]}"
+        for path, text in ALL
+        if " " in text
+        for found in BARE.finditer(re.sub(r"`[^`\n]*`", "", text))
+        if text not in EXAMPLE_LINES
     ]
 
     assert bare == []
+
+
+EXAMPLE_LINES = {line for one in COMMANDS.values() for line, _ in one.examples}
+
+
+@pytest.mark.parametrize("hint", [*HINTS, *EXAMPLES])
+def test_every_hint_is_a_line_that_rig_and_make_take_alike(monkeypatch: pytest.MonkeyPatch, hint: str) -> None:
+    monkeypatch.setenv(CALLED_BY, "")
+    _, *words = shlex.split(theirs(hint, None).strip("`"))
+    if words[0] not in COMMANDS or "--help" in words:
+        return  # `make set-up`, or a page of the help
+    by_rig = parse(words, COMMANDS)
+    monkeypatch.setenv(CALLED_BY, "make")
+    program, *typed = shlex.split(theirs(hint, None).strip("`"))
+    by_make = parse(as_the_makefile_does(typed), COMMANDS)
+
+    assert program == "make"
+    assert {**by_rig.foreign, **by_make.foreign} == {}
+    assert (flat(by_rig), by_rig.settings) == (flat(by_make), by_make.settings)
+
+
+def as_the_makefile_does(words: list[str]) -> list[str]:
+    named = {word.partition("=")[0]: word.partition("=")[2] for word in words if re.match("[A-Z_]+=", word)}
+    goals = [word for word in words if not re.match("[A-Z_]+=", word)]
+    return [*goals, *(f"--{name.lower().replace('_', '-')}={value}" for name, value in named.items())]
+
+
+def flat(request: Request) -> dict[str, object]:
+    """All that is read behind an argument belongs to it, in one word or in several."""
+    given = vars(request.options)
+    own = {
+        one.name: given[one.name.replace("-", "_")] for one in (*request.command.arguments, *request.command.options)
+    }
+    for one in request.command.arguments[-1:]:
+        own[one.name] = " ".join([own[one.name], *given["rest"]])
+    return own

@@ -25,9 +25,9 @@ def test_a_number_may_be_a_word_or_an_option_and_the_exit_code_is_theirs(
     start = [sys.executable, "-m", "training.lessons", "--folder", str(tmp_path / "lessons")]
 
     codes = [
-        lessons.lesson(Namespace(number="", n=""), Settings()),
-        lessons.lesson_check(Namespace(number="3", n=""), Settings()),
-        lessons.lesson_solution(Namespace(number="", n="4", yes=True), Settings()),
+        lessons.lesson(Namespace(n=""), Settings()),
+        lessons.lesson_check(Namespace(n="3"), Settings()),
+        lessons.lesson_solution(Namespace(n="4", yes=True), Settings()),
     ]
 
     assert codes == [1, 1, 1]
@@ -39,7 +39,7 @@ def test_what_is_missing_is_said_before_anything_is_begun(tmp_path: Path, monkey
     monkeypatch.setattr(lesson_programs, "find_spec", lambda name: None)
 
     with pytest.raises(BadSettings, match="Which lesson"):
-        lessons.lesson_check(Namespace(number="", n=""), Settings())
+        lessons.lesson_check(Namespace(n=""), Settings())
     with pytest.raises(MissingProgram, match="JupyterLab and Jupytext"):
         lesson_programs.open_notebook()
     assert list(tmp_path.iterdir()) == []

@@ -38,7 +38,7 @@ def forms(text: str) -> list[str]:
 def test_every_fault_is_understood_as_the_page_prints_it(words: list[str]) -> None:
     typed = parse(["rehearsal", "fault", *words], COMMANDS).options
 
-    assert [typed.what, *typed.rest] == ["fault", *words]
+    assert [typed.do, *typed.rest] == ["fault", *words]
     Faults().change(typed.rest)
 
 

@@ -16,6 +16,10 @@ GROUP: Final = Group("begin here")
 @GROUP.command(
     help="the whole story on this computer: no AWS account, no cost, under a minute",
     settings=("engine", "base_image"),
+    examples=(
+        ("rig demo", "launch, train, results home, stop: nothing is paid"),
+        ("rig demo --engine docker", "the same, with the training image in Docker"),
+    ),
 )
 def demo(options: Namespace, settings: Settings) -> int:
     """Launch, train, pull, stop, each as its own command would, then show what came out and what it would have cost."""
@@ -46,6 +50,10 @@ def demo(options: Namespace, settings: Settings) -> int:
     help="what stands in the way of a launch, and how to fix it",
     options=(JSON,),
     settings=(*WHERE_AM_I, *MACHINE),
+    examples=(
+        ("rig doctor", "every check, and what to do about those that fail"),
+        ("rig doctor --gpu-mem 16 --json", "for a machine with 16 GiB of GPU memory, for scripts"),
+    ),
 )
 def doctor(options: Namespace, settings: Settings) -> int:
     """0 when nothing stands in the way of a launch, else 2: each failing line says how to fix it."""
@@ -65,27 +73,50 @@ def doctor(options: Namespace, settings: Settings) -> int:
 
 @GROUP.command(
     help="the pretend cloud of this folder: up, down, status, env, fault",
-    arguments=(
-        Option(name="what", help="what to do", default="status", choices=("up", "down", "status", "env", "fault")),
-    ),
-    options=(Option(name="do", help="the same as the argument, for `make rehearsal DO=down`"),),
+    arguments=(Option(name="do", help="what to do with it", default="status", value="up|down|status|env|fault"),),
     settings=("engine",),
     rest_after="fault",
-    epilog="`rig rehearsal fault capacity --zone us-east-1a`, for example; docs/rehearsal.md lists the faults.",
+    examples=(
+        ("rig rehearsal down", "end the pretend cloud, and its instances with it"),
+        (
+            "rig rehearsal fault capacity --zone us-east-1a",
+            "no machine is free there; docs/rehearsal.md has more",
+        ),
+    ),
 )
 def rehearsal(options: Namespace, settings: Settings) -> int:
     from infra.cli.rehearsal import look_after
 
-    return look_after(options.do, [options.what, *options.rest], settings)
+    return look_after([options.do, *options.rest], settings)
 
 
 @GROUP.command(
     help="every setting, its meaning, and its value here",
     options=(Option(name="example", help="print rig.toml.example", flag=True),),
+    examples=(
+        ("rig settings", "each with its value here"),
+        ("rig settings --example", "a rig.toml to begin with"),
+    ),
 )
 def settings(options: Namespace, given: Settings) -> int:
     from infra.cli.screens.begin import render_settings
     from infra.settings import example
 
     deliver(example().rstrip("\n") if options.example else render_settings(given))
+    return 0
+
+
+@GROUP.command(
+    help="what your shell completes when you press Tab: a script for bash, zsh or fish",
+    arguments=(Option(name="kind", help="your shell", default="bash", choices=("bash", "zsh", "fish")),),
+    examples=(
+        ("rig completion bash > ~/.local/share/bash-completion/completions/rig", "from the next shell on"),
+        ("rig completion fish > ~/.config/fish/completions/rig.fish", "for fish; zsh: a file _rig in your fpath"),
+    ),
+)
+def completion(options: Namespace, settings: Settings) -> int:
+    from infra.cli.commands import COMMANDS
+    from infra.cli.completion import render_completion
+
+    deliver(render_completion(options.kind, COMMANDS).rstrip("\n"))
     return 0

@@ -17,6 +17,10 @@ GROUP: Final = Group("the instance")
     help="rent an instance, or start the stopped one, and make it ready",
     options=(DRY_RUN, YES),
     settings=(*WHERE_AM_I, *MACHINE, *LIMITS),
+    examples=(
+        ("rig launch --budget 5", "off before $5 are spent, whatever happens"),
+        ("rig launch --gpu-mem 16 --spot", "the cheapest type with 16 GiB of GPU memory, of spare capacity"),
+    ),
 )
 def launch(options: Namespace, settings: Settings) -> int:
     from infra import budget
@@ -51,6 +55,10 @@ def launch(options: Namespace, settings: Settings) -> int:
     help="every rig in the region: state, cost so far, and what will stop it",
     options=(JSON,),
     settings=WHERE_AM_I,
+    examples=(
+        ("rig status", "every rig of the region"),
+        ("rig status --json", "for scripts"),
+    ),
 )
 def status(options: Namespace, settings: Settings) -> int:
     import json
@@ -73,6 +81,10 @@ def status(options: Namespace, settings: Settings) -> int:
     help="start the stopped instance, with a new deadline",
     options=(DRY_RUN, YES),
     settings=(*WHERE_AM_I, *LIMITS),
+    examples=(
+        ("rig start", "with the disk as it was left"),
+        ("rig start --hours 2", "off again after 2 h"),
+    ),
 )
 def start(options: Namespace, settings: Settings) -> int:
     """The same road as launch, for what is there already."""
@@ -86,6 +98,10 @@ def start(options: Namespace, settings: Settings) -> int:
 @GROUP.command(
     help="bring results home, then stop; the disk stays, and what it costs is said",
     settings=WHERE_AM_I,
+    examples=(
+        ("rig stop", "results first; then only the disk costs"),
+        ("rig stop --name second", "another rig than the usual one"),
+    ),
 )
 def stop(options: Namespace, settings: Settings) -> int:
     from infra.cli.context import open_rig
@@ -101,6 +117,10 @@ def stop(options: Namespace, settings: Settings) -> int:
     help="bring results home, then delete the instance, its disk, and what was made for it",
     options=(Option(name="lose-results", help="delete even what cannot be brought home", flag=True),),
     settings=WHERE_AM_I,
+    examples=(
+        ("rig terminate", "results first; then nothing costs any more"),
+        ("rig terminate --lose-results", "also when something cannot be brought home"),
+    ),
 )
 def terminate(options: Namespace, settings: Settings) -> int:
     from infra.cli.context import open_rig
@@ -114,6 +134,10 @@ def terminate(options: Namespace, settings: Settings) -> int:
 @GROUP.command(
     help="build (or, with registry, pull) the training image on the instance ahead of time",
     settings=(*WHERE_AM_I, "base_image", "registry"),
+    examples=(
+        ("rig image", "so that the first run need not wait for it"),
+        ("rig image --registry 1234.dkr.ecr.us-east-1.amazonaws.com/rig", "pulled, where it was pushed before"),
+    ),
 )
 def image(options: Namespace, settings: Settings) -> int:
     from infra.cli.context import open_rig
@@ -130,6 +154,10 @@ def image(options: Namespace, settings: Settings) -> int:
 @GROUP.command(
     help="make an image (AMI) of the prepared instance: the next launch is ready at boot",
     settings=(*WHERE_AM_I, "base_image", "registry"),
+    examples=(
+        ("rig bake", "takes some minutes; the instance reboots"),
+        ("rig launch --ami ami-0123456789abcdef0", "begin from what was baked"),
+    ),
 )
 def bake(options: Namespace, settings: Settings) -> int:
     from infra.cli.context import open_rig

@@ -21,6 +21,10 @@ GROUP: Final = Group("money")
 @GROUP.command(
     help="what `launch` would do and the most it can cost; changes nothing",
     settings=(*WHERE_AM_I, *MACHINE, *LIMITS),
+    examples=(
+        ("rig plan", "with the settings of rig.toml"),
+        ("rig plan --type g5.xlarge,g6.xlarge --spot --hours 4", "two types in this order, of spare capacity"),
+    ),
 )
 def plan(options: Namespace, settings: Settings) -> int:
     from infra.cli.context import open_rig
@@ -34,9 +38,13 @@ def plan(options: Namespace, settings: Settings) -> int:
 
 @GROUP.command(
     help="move the deadline of every safeguard, after saying what that can cost",
-    arguments=(Option(name="time", help="how much longer: 2h, 90m, 1h30m [1h]"),),
-    options=(Option(name="by", help="the same, for `make extend BY=2h`", default="1h"), YES),
+    arguments=(Option(name="by", help="how much longer: 2h, 90m, 1h30m", default="1h", value="TIME"),),
+    options=(YES,),
     settings=WHERE_AM_I,
+    examples=(
+        ("rig extend 2h", "two hours more"),
+        ("rig extend 30m --yes", "without a question"),
+    ),
 )
 def extend(options: Namespace, settings: Settings) -> int:
     from infra import budget
@@ -47,7 +55,7 @@ def extend(options: Namespace, settings: Settings) -> int:
     from infra.workflows.context import running_instance
     from infra.workflows.status import standing_of
 
-    by_hours = budget.hours_in(options.time or options.by)
+    by_hours = budget.hours_in(options.by)
     rig = open_rig(settings)
     instance = running_instance(rig)
     later = stop.extended(rig, instance, by_hours)
@@ -80,6 +88,10 @@ def _agree(rig: Rig, instance: Instance, later: Instance) -> None:
     help="what each instance and each run has cost",
     options=(JSON,),
     settings=WHERE_AM_I,
+    examples=(
+        ("rig cost", "instances of this region, and runs at home"),
+        ("rig cost --json", "for scripts"),
+    ),
 )
 def cost(options: Namespace, settings: Settings) -> int:
     from infra.cli.context import open_rig
@@ -101,6 +113,10 @@ def cost(options: Namespace, settings: Settings) -> int:
         Option(name="yes", help="do not ask before deleting", flag=True),
     ),
     settings=("cloud", "profile"),
+    examples=(
+        ("rig sweep", "only looks"),
+        ("rig sweep --delete", "removes it all, after asking"),
+    ),
 )
 def sweep(options: Namespace, settings: Settings) -> int:
     from infra.cli.context import open_rig
@@ -140,6 +156,10 @@ def _remove(rig: Rig, found: Found) -> int:
 @GROUP.command(
     help="the least permissions the kit needs, as an IAM policy",
     options=(Option(name="setup", help="the policy for `rig setup-guard` instead", flag=True),),
+    examples=(
+        ("rig iam-policy", "paste it into a policy for whoever uses the kit"),
+        ("rig iam-policy --setup", "what `rig setup-guard` needs, once"),
+    ),
 )
 def iam_policy(options: Namespace, settings: Settings) -> int:
     from infra.aws.account.iam_policy import policy, setup_policy
@@ -153,6 +173,10 @@ def iam_policy(options: Namespace, settings: Settings) -> int:
     help="once per account: make the role that lets AWS itself stop instances at their deadline",
     options=(Option(name="remove", help="remove that role again", flag=True),),
     settings=("cloud", "profile"),
+    examples=(
+        ("rig setup-guard", "once, by whoever may make roles"),
+        ("rig setup-guard --remove", "take the role away again"),
+    ),
 )
 def setup_guard(options: Namespace, settings: Settings) -> int:
     from infra.cli.context import open_rig

@@ -34,12 +34,19 @@ GROUP: Final = Group("runs")
         Option(name="detach", help="start it and return at once", flag=True),
     ),
     settings=(*WHERE_AM_I, *MACHINE, *LIMITS, "code", "data", "after", "bucket", "registry", "base_image"),
+    examples=(
+        ("rig train --job lenet", "on this computer"),
+        (
+            'rig train remote --script mine.py --args "--epochs 3"',
+            "a program of yours, on the instance",
+        ),
+    ),
 )
 def train(options: Namespace, settings: Settings) -> int:
     if options.where == "remote":
         return _resume(options, settings) if options.resume or options.recover else _train_there(options, settings)
     if options.recover or options.detach:
-        raise BadSettings("recover and detach are about the instance.", "rig train remote ..., or leave them out")
+        raise BadSettings("recover and detach are about the instance.", "`rig train remote`, or leave them out")
     return _train_here(options, settings)
 
 
@@ -117,6 +124,10 @@ def _stay(options: Namespace, rig: Rig, name: str) -> int:
     help="follow a run again, then bring it home",
     options=(RUN,),
     settings=(*WHERE_AM_I, "after"),
+    examples=(
+        ("rig logs", "of the newest run, until it ends"),
+        ("rig logs --run 0b93", "of the run whose name has that in it"),
+    ),
 )
 def logs(options: Namespace, settings: Settings) -> int:
     from infra.cli.context import open_rig
@@ -158,6 +169,10 @@ def _print_outcome(done: Outcome) -> None:
     help="live view: log, metrics, GPU use, money",
     options=(RUN, Option(name="once", help="look once and return", flag=True)),
     settings=WHERE_AM_I,
+    examples=(
+        ("rig watch", "until the run ends or Ctrl-C; the run does not notice"),
+        ("rig watch --once", "one look, for scripts"),
+    ),
 )
 def watch(options: Namespace, settings: Settings) -> int:
     """Until the run ends or Ctrl-C; the run does not notice either."""
@@ -189,6 +204,10 @@ def watch(options: Namespace, settings: Settings) -> int:
     help="fetch results, also while the run goes on",
     options=(RUN,),
     settings=WHERE_AM_I,
+    examples=(
+        ("rig pull", "every run that is not home yet"),
+        ("rig pull --run 0b93", "one, also while it goes on"),
+    ),
 )
 def pull(options: Namespace, settings: Settings) -> int:
     from infra.cli.context import open_rig
@@ -203,6 +222,10 @@ def pull(options: Namespace, settings: Settings) -> int:
     help="the runs on the instance and at home",
     options=(JSON,),
     settings=WHERE_AM_I,
+    examples=(
+        ("rig runs", "newest last"),
+        ("rig runs --json", "for scripts"),
+    ),
 )
 def runs(options: Namespace, settings: Settings) -> int:
     """Those on the instance and those at home; without an instance, or without AWS, those at home."""
@@ -240,9 +263,12 @@ def _print_runs(options: Namespace, there: Sequence[RunFacts], home: Sequence[Ru
 
 
 @GROUP.command(
-    help="runs side by side: rig compare RUN RUN",
-    arguments=(Option(name="first", help="a run's name"), Option(name="second", help="another run's name")),
-    options=(Option(name="runs", help='the same, for `make compare RUNS="A B"`'),),
+    help="runs side by side: how each went, and what differs",
+    arguments=(Option(name="runs", help="two or more, by name", value="RUN", many=True),),
+    examples=(
+        ("rig compare 0b93 41ff", "two runs, by a part of their names"),
+        ("rig compare latest lenet", "the newest run, and the newest of lenet"),
+    ),
 )
 def compare(options: Namespace, settings: Settings) -> int:
     """What `python -m training compare` shows, by the names of runs that are home."""
@@ -252,14 +278,14 @@ def compare(options: Namespace, settings: Settings) -> int:
 
     from infra.kit_files import ROOT
 
-    names = [*filter(None, (options.first, options.second)), *options.runs.split()]
+    names = options.runs.split()
     folders = [Path("runs") / name for name in names]
     home = {path.resolve() for path in Path("runs").glob("*")}
     absent = [name for name, folder in zip(names, folders, strict=True) if folder.resolve() not in home]
     if absent or len(folders) < 2:
         raise BadSettings(
             f"There is no run {absent[0][:80]!r} in runs/." if absent else "Two runs are needed.",
-            "`rig runs` shows those that are home: rig compare RUN RUN",
+            "`rig runs` shows those that are home",
         )
     words = [sys.executable, "-m", "training", "compare", *(str(folder.resolve()) for folder in folders)]
     code = subprocess.run(words, cwd=ROOT).returncode
@@ -270,6 +296,10 @@ def compare(options: Namespace, settings: Settings) -> int:
     help="ask a run to save and end, then bring it home",
     options=(RUN,),
     settings=WHERE_AM_I,
+    examples=(
+        ("rig cancel", "the run that goes on"),
+        ("rig cancel --run 0b93", "that one"),
+    ),
 )
 def cancel(options: Namespace, settings: Settings) -> int:
     from infra.cli.context import open_rig

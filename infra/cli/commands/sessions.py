@@ -18,6 +18,10 @@ GROUP: Final = Group("sessions")
 @GROUP.command(
     help="a shell on the instance; `rmate FILE` there opens it in the editor here",
     settings=WHERE_AM_I,
+    examples=(
+        ("rig ssh", "leave it with Ctrl-D; the instance stays"),
+        ("rig ssh --name second", "on another rig than the usual one"),
+    ),
 )
 def ssh(options: Namespace, settings: Settings) -> int:
     """A shell there; its own exit code is ours."""
@@ -38,6 +42,10 @@ def ssh(options: Namespace, settings: Settings) -> int:
     help="a Host entry for VS Code Remote-SSH, Emacs, vim and plain ssh",
     options=(Option(name="install", help="put the one Include line at the top of ~/.ssh/config", flag=True),),
     settings=WHERE_AM_I,
+    examples=(
+        ("rig ssh-config", "the entry, and the one line that takes it in"),
+        ("rig ssh-config --install", "and put that line there"),
+    ),
 )
 def ssh_config(options: Namespace, settings: Settings) -> int:
     from pathlib import Path
@@ -61,16 +69,19 @@ def ssh_config(options: Namespace, settings: Settings) -> int:
 
 
 @GROUP.command(
-    help="lead a port of the instance to this computer, until Ctrl-C: rig port 8080",
-    arguments=(Option(name="which", help="the port on the instance [8080]"),),
-    options=(Option(name="number", help="the same, for `make port NUMBER=8080`", default="8080"),),
+    help="lead a port of the instance to this computer, until Ctrl-C",
+    arguments=(Option(name="number", help="the port on the instance", default="8080"),),
     settings=WHERE_AM_I,
+    examples=(
+        ("rig port 8080", "http://127.0.0.1:8080 here is port 8080 there"),
+        ("rig port 6006", "a TensorBoard that runs there"),
+    ),
 )
 def port(options: Namespace, settings: Settings) -> int:
     from infra.cli.context import open_rig
     from infra.workflows.shell import port as open_port
 
-    number = _port_number(options.which or options.number)
+    number = _port_number(options.number)
     with open_port(open_rig(settings), number) as tunnel:
         deliver(f"http://127.0.0.1:{tunnel.port}")
         tell(f"leads to port {number} of the instance. Ctrl-C closes it.")
@@ -97,6 +108,10 @@ def _hold(hold: Callable[[], object]) -> int:
     help="Jupyter on the instance, in the training image; `rig notebook here`: on this computer, over lessons/",
     arguments=(Option(name="where", help="remote, or here", default="remote", choices=("remote", "here")),),
     settings=(*WHERE_AM_I, "base_image", "registry"),
+    examples=(
+        ("rig notebook", "on the instance; notebooks/ comes home at the end"),
+        ("rig notebook here", "on this computer"),
+    ),
 )
 def notebook(options: Namespace, settings: Settings) -> int:
     if options.where == "here":
@@ -120,7 +135,13 @@ def _open_there(settings: Settings) -> int:
         return _hold(lambda: run_notebook(rig, ready, log))
 
 
-@GROUP.command(help="TensorBoard over runs/, on this computer")
+@GROUP.command(
+    help="TensorBoard over runs/, on this computer",
+    examples=(
+        ("rig board", "over every run in runs/"),
+        ("rig pull", "first: the events of a run that goes on"),
+    ),
+)
 def board(options: Namespace, settings: Settings) -> int:
     """TensorBoard over runs/, here: results come home anyway, and `rig pull` brings those of a run that goes on."""
     import os
