@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 
 from infra import budget
@@ -20,10 +21,10 @@ from infra.guard.user_data import user_data
 from infra.host.connection import require
 from infra.host.facts import Facts
 from infra.host.ready import wait_until_ready
-from infra.names import DEADLINE_TAG, IDLE_TAG, STARTED_TAG
+from infra.names import DEADLINE_TAG, HOME_TAG, IDLE_TAG, STARTED_TAG
 from infra.workflows.context import Rig, open_host
 from infra.workflows.ensure_image import wants_gpu
-from infra.workflows.plan import Choice, Plan, make_plan
+from infra.workflows.plan import Plan, make_plan
 from infra.workflows.results import declare_home, fresh_mark, nothing_left
 from infra.workflows.ssh_config import refresh_entry
 from infra.workflows.stop import disarm
@@ -37,7 +38,7 @@ def launch(rig: Rig, plan: Plan) -> tuple[Instance, Facts]:
 
     Whatever fails on the way, Ctrl-C too: what this launch began is taken back, or named.
     """
-    choices = affordable(plan)
+    plan = affordable(plan)
     require("ssh")
     there = plan.existing.instance
     if there and plan.running:
@@ -46,10 +47,10 @@ def launch(rig: Rig, plan: Plan) -> tuple[Instance, Facts]:
         if there is None:
             # First in, last out: the safeguards go after the machine that they watch.
             rollback.later("its safeguards", lambda: disarm(rig))
-        request = _prepare_request(rig, plan, choices, rollback)
+        request = _prepare_request(rig, plan, rollback)
         resting = _resting(there)
         if resting:  # before it starts: the schedule of its last deadline may be about to fire
-            _arm(rig, resting, choices[0].promise.deadline)
+            _arm(rig, resting, plan.promise.deadline)
         instance = ensure_running(rig.account, request, rollback=rollback, seen=plan.existing.instances)
         if not resting:
             _arm(rig, instance, _require_deadline(instance))
@@ -95,17 +96,18 @@ def _arm(rig: Rig, instance: Instance, deadline: datetime) -> None:
         rig.tell(str(safeguard))
 
 
-def affordable(plan: Plan) -> tuple[Choice, ...]:
-    """The choices that the account's quota allows. Raises QuotaTooSmall of the first when none is left.
+def affordable(plan: Plan) -> Plan:
+    """*plan*, with the offers that the account's quota allows. Raises QuotaTooSmall of the first when none is left.
 
     A rig that exists needs no room: a stopped instance's type is asked of AWS when it starts.
     """
     if plan.existing.instance is not None:
-        return plan.choices
-    allowed = tuple(choice for choice in plan.choices if choice.quota is None or choice.quota.enough is not False)
+        return plan
+    short = {offer for offer, quota in plan.quotas.items() if quota and quota.enough is False}
+    allowed = {offer: promise for offer, promise in plan.promises.items() if offer not in short}
     if not allowed:
-        require_quota(plan.best.quota)
-    return allowed
+        require_quota(plan.quotas[plan.best])
+    return replace(plan, promises=allowed)
 
 
 def dry_run(rig: Rig, plan: Plan) -> None:
@@ -113,40 +115,43 @@ def dry_run(rig: Rig, plan: Plan) -> None:
     group = plan.existing.group
     key_name = local_key(rig.key).pair_name(rig.name) if plan.existing.key_known else ""
     known = group.id if group and key_name else ""
-    preflight(rig.session, _phrase_request(rig, plan, affordable(plan), known, key_name))
+    preflight(rig.session, _phrase_request(rig, affordable(plan), known, key_name))
 
 
-def _prepare_request(rig: Rig, plan: Plan, choices: tuple[Choice, ...], rollback: Rollback) -> LaunchRequest:
+def _prepare_request(rig: Rig, plan: Plan, rollback: Rollback) -> LaunchRequest:
     """Make what the instance needs around it, and phrase the request."""
     access = ensure_access(rig.account, rig.name, local_key(rig.key), plan.existing, rollback)
-    return _phrase_request(rig, plan, choices, access.group_id, access.key_name)
+    return _phrase_request(rig, plan, access.group_id, access.key_name)
 
 
-def _phrase_request(rig: Rig, plan: Plan, choices: tuple[Choice, ...], group_id: str, key_name: str) -> LaunchRequest:
-    settings, best = rig.settings, choices[0]
-    mark = fresh_mark("a start")  # of a machine that rests; a new one's disk is empty, as its offer says
+def _phrase_request(rig: Rig, plan: Plan, group_id: str, key_name: str) -> LaunchRequest:
+    settings, image = rig.settings, plan.existing.image
+    deadlines = {offer: budget.tag(promise.deadline) for offer, promise in plan.promises.items()}
+    new = {STARTED_TAG: "launch", HOME_TAG: "launch"}
+    mark = fresh_mark("a start")  # of a machine that rests; a new one's disk is empty
     return LaunchRequest(
         name=rig.name,
-        image=plan.existing.image,
-        offers=tuple(choice.offer for choice in choices),
+        image=image,
+        offers=plan.offers,
         disk_gib=plan.disk_gib,
         key_name=key_name,
         group_id=group_id,
-        user_data=_phrase_user_data(rig, plan.existing.image, choices) if plan.existing.image else b"",
-        tags={DEADLINE_TAG: budget.tag(best.promise.deadline), IDLE_TAG: str(settings.idle), STARTED_TAG: mark},
+        user_data=_phrase_user_data(rig, image, plan) if image else b"",
+        tags={DEADLINE_TAG: deadlines[plan.best], IDLE_TAG: str(settings.idle), STARTED_TAG: mark},
+        offer_tags={offer: {DEADLINE_TAG: deadline, **new} for offer, deadline in deadlines.items()},
         wait_s=settings.wait_minutes * 60,
         instance_profile=settings.instance_profile,
     )
 
 
-def _phrase_user_data(rig: Rig, image: Image, choices: tuple[Choice, ...]) -> bytes:
-    settings, best = rig.settings, choices[0]
+def _phrase_user_data(rig: Rig, image: Image, plan: Plan) -> bytes:
+    settings = rig.settings
     return user_data(
-        # Nobody knows yet which choice it becomes, and a budget buys the dearest one the fewest hours.
-        hours=min(choice.promise.hours for choice in choices),
+        # Nobody knows yet which offer it becomes, and a budget buys the dearest one the fewest hours.
+        hours=min(promise.hours for promise in plan.promises.values()),
         idle_minutes=settings.idle,
         launched_at=rig.now(),
         login_user=image.user,
-        keep_results=best.spot,
+        keep_results=plan.best.spot,
         bucket=settings.bucket,
     )

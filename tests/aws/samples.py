@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -22,15 +23,26 @@ from infra.aws.client.tags import own_filters
 from infra.aws.instances.ami import Image
 from infra.aws.instances.instance import Instance
 from infra.aws.instances.launch import ensure_running
-from infra.aws.instances.launch_request import LaunchRequest, Offer
+from infra.aws.instances.launch_request import LaunchRequest
+from infra.aws.offers.instance_types import InstanceType
+from infra.aws.offers.offers import Offer
+from infra.aws.offers.prices import Price
 from infra.names import DEADLINE_TAG
 
 ACCOUNT, REGION = "123456789012", "us-east-1"
 NAME = "rig"
 HOME = "203.0.113.7"
 KEY = LocalKey(Path("id_rig"), "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIN0ZJZ2yhJVJhHm/jlB8oZ2S8vuHo1o1k0CkQmQ0w4o1")
-MICRO = Offer(type="t3.micro", zones=("us-east-1a", "us-east-1b"))
 IMAGE = Image("ami-0d1a0000000022040", "Deep Learning AMI", "/dev/sda1", 35, "x86_64")
+
+
+def offer(name: str, *zones: str, spot: bool = False, usd_per_hour: float = 0.5) -> Offer:
+    machine = InstanceType(name, vcpus=4, memory_gib=16, architectures=("x86_64",), zones=zones)
+    price = Price(usd_per_hour, "list", date(2026, 11, 20))
+    return Offer(machine, REGION, price, ceiling=price, spot=spot)
+
+
+MICRO = offer("t3.micro", "us-east-1a", "us-east-1b")
 
 
 def launch_request(**changes: Any) -> LaunchRequest:

@@ -49,7 +49,9 @@ def account(aws: Session, clock, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     assert seen is not None
     moto_instance(seen.id).key_name = "a pair of the user's own"  # a key made elsewhere would end most commands early
     ec2 = aws.client("ec2")
-    (good,) = ec2.run_instances(ImageId=seen.image_id, InstanceType=MICRO.type, MinCount=1, MaxCount=1)["Instances"]
+    (good,) = ec2.run_instances(ImageId=seen.image_id, InstanceType=MICRO.machine.name, MinCount=1, MaxCount=1)[
+        "Instances"
+    ]
     deadline = datetime.now(timezone.utc) + timedelta(hours=2)
     fine = {**own_tags("good"), DEADLINE_TAG: budget.tag(deadline), IDLE_TAG: "20"}
     ec2.create_tags(Resources=[good["InstanceId"]], Tags=as_tags(fine))

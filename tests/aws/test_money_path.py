@@ -17,16 +17,14 @@ from pathlib import Path
 import pytest
 
 from infra import budget
+from infra.aws.account.discovery import Existing
 from infra.aws.instances.instance import find
-from infra.aws.offers.instance_types import InstanceType
-from infra.aws.offers.offers import Candidate
-from infra.aws.offers.prices import Price
-from infra.budget import HourlyCost
 from infra.errors import ArtifactsMissing, HostUnreachable, JobFailed, NothingToDo, RigError, UserError, WorldError
+from infra.names import DEADLINE_TAG
 from infra.settings import Settings
 from infra.workflows import launch, stop
 from infra.workflows.context import Rig
-from infra.workflows.plan import Choice
+from infra.workflows.plan import Plan
 from tests.aws import samples
 from tests.aws.pretend_account import moto_instance
 from tests.aws.samples import NAME, NOTHING, census, whole
@@ -156,16 +154,18 @@ def test_a_stop_that_was_killed_before_it_took_the_guards_off_is_finished_by_the
 def test_the_hours_in_user_data_are_those_of_the_type_that_the_budget_buys_fewest_of(rig):
     """They hold when no tag can be read, and nobody knows yet which type AWS will have."""
     now = datetime(2026, 11, 20, tzinfo=timezone.utc)
-    choices = []
-    for name, usd_per_hour in (("g4dn.xlarge", 0.5), ("g5.48xlarge", 16.0)):
-        listed = Price(usd_per_hour, "list", now.date())
-        machine = InstanceType(name, vcpus=4, memory_gib=16, architectures=("x86_64",))
-        price = HourlyCost(usd_instance_per_hour=usd_per_hour, usd_disk_per_month=0, usd_address_per_hour=0)
-        promise = budget.promise(price, hours=8, usd_budget=8, now=now)
-        candidate = Candidate(machine, "us-east-1", listed, listed)
-        choices.append(Choice(candidate=candidate, price=price, promise=promise, quota=None, spot=False))
+    cheap, dear = samples.offer("g4dn.xlarge"), samples.offer("g5.48xlarge", usd_per_hour=16.0)
+    promises = {one: budget.promise(one.cost(0), hours=8, usd_budget=8, now=now) for one in (cheap, dear)}
+    existing = Existing(source="203.0.113.7/32", group=None, instances=(), key_known=True, image=samples.IMAGE)
+    plan = Plan(
+        region="us-east-1", existing=existing, promises=promises, cost=cheap.cost(0), quotas={}, disk_gib=1, changes=()
+    )
 
-    script = gzip.decompress(launch._phrase_user_data(rig, samples.IMAGE, tuple(choices))).decode()
+    request = launch._phrase_request(rig, plan, "sg-1", "key")
 
+    script = gzip.decompress(request.user_data).decode()
     (config,) = (json.loads(line) for line in script.splitlines() if '"hours":' in line)
-    assert config["hours"] == choices[1].promise.hours < 0.3
+    assert config["hours"] == promises[dear].hours < 0.3 < promises[cheap].hours
+    assert [tags[DEADLINE_TAG] for tags in request.offer_tags.values()] == [
+        budget.tag(promise.deadline) for promise in (promises[cheap], promises[dear])
+    ]

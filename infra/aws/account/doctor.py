@@ -18,7 +18,7 @@ from infra.aws.access.network import default_subnets, reachable_zones
 from infra.aws.client.regions import enabled_regions
 from infra.aws.instances.ami import describe_image, newest_id
 from infra.aws.instances.instance import find
-from infra.aws.offers.offers import Candidate, candidates
+from infra.aws.offers.offers import Offer, find_offers
 from infra.aws.offers.quota import Quota, quota_of
 from infra.errors import AwsFailed, NoCredentials, NotAllowed, RigError
 
@@ -104,7 +104,7 @@ def _network(session: Session) -> Check:
 def _machine(session: Session, settings: Settings, tell: Tell) -> list[Check]:
     """Type, price and quota hang together: without a type that may be launched, the others have no meaning."""
     try:
-        found = candidates(session, settings, tell=tell)
+        found = find_offers(session, settings, tell=tell)
     except RigError as error:
         return [Check("type", False, error.cause, error.hint)]
     best = found[0]
@@ -115,18 +115,18 @@ def _machine(session: Session, settings: Settings, tell: Tell) -> list[Check]:
     ]
 
 
-def _type(best: Candidate) -> Check:
+def _type(best: Offer) -> Check:
     if best.zones:
         return Check("type", True, f"{best.machine}, offered in {', '.join(best.zones)}")
     return Check("type", False, f"{best.machine} is offered in no zone of {best.region}", "take another type or region")
 
 
-def _room(session: Session, settings: Settings, best: Candidate) -> Check:
+def _room(session: Session, settings: Settings, best: Offer) -> Check:
     """Whether the rig may start. One that runs holds its vCPUs already, and would be counted twice."""
     rig = find(session, settings.name)
     if rig and rig.state in ("pending", "running"):
         return Check("quota", True, f"{rig.id} is {rig.state}, so its vCPUs are granted")
-    return _quota(quota_of(session, best.machine, spot=settings.spot, region=best.region))
+    return _quota(quota_of(session, best.machine, spot=best.spot, region=best.region))
 
 
 def _quota(quota: Quota | None) -> Check:

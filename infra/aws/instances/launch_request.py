@@ -10,32 +10,20 @@ from typing import Any, Final
 
 from infra.aws.client.tags import own_tags, specification
 from infra.aws.instances.ami import Image
+from infra.aws.offers.offers import Offer
 from infra.names import KIT
-
-
-@dataclass(frozen=True, kw_only=True)
-class Offer:
-    """One type the launch may take. *zones*: tried after a request that leaves the zone to EC2, in this order.
-
-    *tags* are those that hang on the offer: its price, and the deadline that the budget allows at that price.
-    """
-
-    type: str
-    zones: tuple[str, ...] = ()
-    spot: bool = False
-    tags: Mapping[str, str] = field(default_factory=dict)
-
-    def __str__(self) -> str:
-        return f"{self.type} (spot)" if self.spot else self.type
 
 
 @dataclass(frozen=True, kw_only=True)
 class LaunchRequest:
     """One rig, wanted running. *image*: None only when the rig exists, and nothing new is made.
 
-    *offers*, best first; for spot with a fallback, the on-demand offers come last.
-    *disk_gib* is raised to what the image needs. *tags* go on every new instance, and on a stopped one before it is
-    started: the new deadline above all. *wait_s*: how long to go on asking when no machine is free.
+    *offers*, best first; for spot with a fallback, the on-demand offers come last. The zones of each are tried in their
+    order, after a request that leaves the zone to EC2. *disk_gib* is raised to what the image needs.
+
+    *tags* go on every new instance, and on a stopped one before it is started: the new deadline above all. *offer_tags*
+    go over them on a new instance of that offer: the deadline that the budget allows at its price. *wait_s*: how long
+    to go on asking when no machine is free.
     """
 
     name: str
@@ -46,6 +34,7 @@ class LaunchRequest:
     group_id: str
     user_data: bytes
     tags: Mapping[str, str]
+    offer_tags: Mapping[Offer, Mapping[str, str]] = field(default_factory=dict)
     wait_s: float = 0.0
     instance_profile: str = ""
 
@@ -79,7 +68,7 @@ def client_token(request: LaunchRequest, attempt: Attempt, generation: int) -> s
         KIT,
         request.name,
         request.group_id,
-        attempt.offer.type,
+        attempt.offer.machine.name,
         str(attempt.offer.spot),
         attempt.zone,
         str(generation),
@@ -91,9 +80,10 @@ def run_instances_words(request: LaunchRequest, attempt: Attempt, token: str) ->
     """RunInstances' arguments. Everything that costs or is to be found again is tagged in this same call."""
     assert request.image, "a rig that exists is started, not made"
     kinds = ["instance", "volume", "network-interface", *(["spot-instances-request"] if attempt.offer.spot else [])]
+    tags = {**request.tags, **request.offer_tags.get(attempt.offer, {})}
     return {
         "ImageId": request.image.id,
-        "InstanceType": attempt.offer.type,
+        "InstanceType": attempt.offer.machine.name,
         "MinCount": 1,
         "MaxCount": 1,
         "ClientToken": token,
@@ -102,14 +92,14 @@ def run_instances_words(request: LaunchRequest, attempt: Attempt, token: str) ->
         "UserData": request.user_data,
         "BlockDeviceMappings": [_root_disk(request.image, request.disk_gib)],
         "MetadataOptions": METADATA,
-        "TagSpecifications": specification(kinds, {**own_tags(request.name), **request.tags, **attempt.offer.tags}),
+        "TagSpecifications": specification(kinds, {**own_tags(request.name), **tags}),
         # What a power-off means, and with it what the guard's power-off means. EC2 cannot stop one-time spot.
         "InstanceInitiatedShutdownBehavior": "terminate" if attempt.offer.spot else "stop",
         **({"Placement": {"AvailabilityZone": attempt.zone}} if attempt.zone else {}),
         **({"IamInstanceProfile": {"Name": request.instance_profile}} if request.instance_profile else {}),
         **({"InstanceMarketOptions": ONE_TIME_SPOT} if attempt.offer.spot else {}),
         # t3's own default bills bursts on top of the price; "standard" slows down instead.
-        **({"CreditSpecification": {"CpuCredits": "standard"}} if re.match(r"t\d", attempt.offer.type) else {}),
+        **({"CreditSpecification": {"CpuCredits": "standard"}} if re.match(r"t\d", attempt.offer.machine.name) else {}),
     }
 
 

@@ -34,7 +34,7 @@ class PendingInstance:
                 self.account,
                 f"launch {attempt}",
                 lambda ec2: ec2.run_instances(**words),
-                machine=attempt.offer.type,
+                machine=attempt.offer.machine.name,
                 spot=attempt.offer.spot,
             )
         except RigError as error:

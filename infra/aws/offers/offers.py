@@ -12,7 +12,8 @@ from infra.aws.client.regions import enabled_regions, in_each
 from infra.aws.offers import prices
 from infra.aws.offers.compatibility import Refusal, refusal, refusals, shipped_wheel
 from infra.aws.offers.instance_types import GPU_FAMILIES, InstanceType, machine_types, nearest_names, zones_of
-from infra.aws.offers.prices import Price, SpotPrices, shipped_prices
+from infra.aws.offers.prices import Price, SpotPrices, rates, shipped_prices
+from infra.budget import HourlyCost
 from infra.errors import TypeRefused
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ CHEAPEST = 3
 
 
 @dataclass(frozen=True)
-class Candidate:
+class Offer:
     """A machine that may be launched in *region*.
 
     *price* is what AWS would charge now; *ceiling* is what it can never exceed: on spot, the on-demand price.
@@ -36,22 +37,41 @@ class Candidate:
     region: str
     price: Price
     ceiling: Price
+    spot: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.machine.name} (spot)" if self.spot else self.machine.name
 
     @property
     def zones(self) -> tuple[str, ...]:
         """Where it is offered; on spot, the cheapest zone first."""
         return self.machine.zones
 
+    @property
+    def on_demand(self) -> Offer:
+        """The same machine at the price that spot cannot pass."""
+        return replace(self, price=self.ceiling, spot=False)
 
-def candidates(session: Session, settings: Settings, *, tell: Tell) -> list[Candidate]:
+    def cost(self, disk_gib: int) -> HourlyCost:
+        """What it costs with a disk of *disk_gib* and an address; on spot, what it may rise to as well."""
+        beside = rates(self.region)
+        return HourlyCost(
+            usd_instance_per_hour=self.price.usd_per_hour,
+            usd_instance_most_per_hour=self.ceiling.usd_per_hour,
+            usd_disk_per_month=beside.disk_usd_per_month(disk_gib),
+            usd_address_per_hour=beside.address_usd_per_hour,
+        )
+
+
+def find_offers(session: Session, settings: Settings, *, tell: Tell) -> list[Offer]:
     """The machines to try, in order. Raises TypeRefused, which names every type refused and what to take instead."""
     if not settings.gpu_mem:
-        return _named(session, settings)
+        return _find_named(session, settings)
     regions = enabled_regions(session) if settings.any_region else [session.region]
-    return _cheapest(session, settings, regions, tell=tell)
+    return _find_cheapest(session, settings, regions, tell=tell)
 
 
-def _named(session: Session, settings: Settings) -> list[Candidate]:
+def _find_named(session: Session, settings: Settings) -> list[Offer]:
     names, here = settings.type, session.region
     with ThreadPoolExecutor() as pool:
         machines = pool.submit(machine_types, session, names)
@@ -59,37 +79,37 @@ def _named(session: Session, settings: Settings) -> list[Candidate]:
         listed = pool.submit(prices.on_demand, session, names, [here])
         spot = pool.submit(prices.spot, session, names) if settings.spot else None
     found = [replace(machine, zones=zones.result().get(machine.name, ())) for machine in machines.result()]
-    refused = _refused(session, settings, found, listed.result())
+    refused = _list_refusals(session, settings, found, listed.result())
     if refused:
-        raise type_refused(refused)
-    offers = spot.result() if spot else {}
-    return [_candidate(machine, here, listed.result()[here, machine.name], offers) for machine in found]
+        raise _join_refusals(refused)
+    spot_prices = spot.result() if spot else None
+    return [_offer(machine, here, listed.result()[here, machine.name], spot_prices) for machine in found]
 
 
-def _refused(
+def _list_refusals(
     session: Session, settings: Settings, found: list[InstanceType], listed: Mapping[tuple[str, str], Price]
 ) -> list[Refusal]:
     """Everything that is wrong with the named types, so that it is fixed in one go."""
     here = {machine.name for machine in found}
-    unknown = [_unknown(session, name) for name in settings.type if name not in here]
-    gated = _gated(session, found)
-    held = {refusal.name for refusal in gated}
+    unknown = [_refuse_unknown(session, name) for name in settings.type if name not in here]
+    incompatible = _refuse_incompatible(session, found)
+    held = {refusal.name for refusal in incompatible}
     rest = [machine for machine in found if machine.name not in held]
-    unpriced = [_unpriced(machine.name) for machine in rest if (session.region, machine.name) not in listed]
-    not_spot = [_not_spot(machine.name) for machine in rest if settings.spot and not machine.spot]
-    return unknown + gated + unpriced + not_spot
+    unpriced = [_refuse_unpriced(machine.name) for machine in rest if (session.region, machine.name) not in listed]
+    not_spot = [_refuse_spot(machine.name) for machine in rest if settings.spot and not machine.spot]
+    return unknown + incompatible + unpriced + not_spot
 
 
-def _unpriced(name: str) -> Refusal:
+def _refuse_unpriced(name: str) -> Refusal:
     reason = f"nobody knows the price of {name}: AWS's price list gave no answer, and the table that ships lacks it"
     return Refusal(name, reason, "a type with a price, or the permission pricing:GetProducts")
 
 
-def _not_spot(name: str) -> Refusal:
+def _refuse_spot(name: str) -> Refusal:
     return Refusal(name, f"AWS does not offer {name} as spot", f"{name} on demand (SPOT=0)")
 
 
-def _gated(session: Session, found: list[InstanceType]) -> list[Refusal]:
+def _refuse_incompatible(session: Session, found: list[InstanceType]) -> list[Refusal]:
     wheel = shipped_wheel()
     if not any(refusal(machine, wheel) for machine in found):
         return []
@@ -97,22 +117,22 @@ def _gated(session: Session, found: list[InstanceType]) -> list[Refusal]:
     return refusals(found, machine_types(session, shipped_prices()), usd_by_name())
 
 
-def _unknown(session: Session, name: str) -> Refusal:
+def _refuse_unknown(session: Session, name: str) -> Refusal:
     near = nearest_names(session, name)
     return Refusal(
         name, f"EC2 offers no type {name} in {session.region}", ", ".join(near) or "a type of another family"
     )
 
 
-def type_refused(refused: Sequence[Refusal]) -> TypeRefused:
+def _join_refusals(refused: Sequence[Refusal]) -> TypeRefused:
     return TypeRefused(
         "; ".join(refusal.reason for refusal in refused) + ". Nothing was started.",
         "\n".join(f"instead of {refusal.name}: {refusal.instead}" for refusal in refused),
     )
 
 
-def _cheapest(session: Session, settings: Settings, regions: Sequence[str], *, tell: Tell) -> list[Candidate]:
-    answers = in_each(regions, lambda region: _fitting(session, settings, region))
+def _find_cheapest(session: Session, settings: Settings, regions: Sequence[str], *, tell: Tell) -> list[Offer]:
+    answers = in_each(regions, lambda region: _list_fitting(session, settings, region))
     for region, reason in answers.silent.items():
         tell(f"{region} is left out: {reason}")
     fitting = answers.said
@@ -120,17 +140,19 @@ def _cheapest(session: Session, settings: Settings, regions: Sequence[str], *, t
     if not names:
         raise _nothing_fits(settings, regions)
     listed = prices.on_demand(session, names, list(fitting))
-    offers = _spot_offers(session, names, list(fitting)) if settings.spot else {}
+    spot_prices = _spot_prices(session, names, list(fitting)) if settings.spot else None
     priced = [
-        _candidate(machine, region, listed[region, machine.name], offers.get(region, {}))
+        _offer(
+            machine, region, listed[region, machine.name], None if spot_prices is None else spot_prices.get(region, {})
+        )
         for region, machines in fitting.items()
         for machine in machines
         if (region, machine.name) in listed
     ]
     if not priced:
-        raise type_refused([_unpriced(name) for name in names])
-    best = sorted(priced, key=lambda c: (c.price.usd_per_hour, c.region != session.region, c.region))[:CHEAPEST]
-    return _zoned(session, best)
+        raise _join_refusals([_refuse_unpriced(name) for name in names])
+    best = sorted(priced, key=lambda one: (one.price.usd_per_hour, one.region != session.region, one.region))
+    return _add_zones(session, best[:CHEAPEST])
 
 
 def _shortlist(fitting: Mapping[str, Sequence[InstanceType]]) -> list[str]:
@@ -138,11 +160,11 @@ def _shortlist(fitting: Mapping[str, Sequence[InstanceType]]) -> list[str]:
     return sorted(names, key=_shipped_usd)[:SHORTLIST]
 
 
-def _spot_offers(session: Session, names: Sequence[str], regions: Sequence[str]) -> Mapping[str, SpotPrices]:
+def _spot_prices(session: Session, names: Sequence[str], regions: Sequence[str]) -> Mapping[str, SpotPrices]:
     return in_each(regions, lambda region: prices.spot(session, names, region=region)).said
 
 
-def _fitting(session: Session, settings: Settings, region: str) -> list[InstanceType]:
+def _list_fitting(session: Session, settings: Settings, region: str) -> list[InstanceType]:
     wheel = shipped_wheel()
     return [
         machine
@@ -163,25 +185,26 @@ def _nothing_fits(settings: Settings, regions: Sequence[str]) -> TypeRefused:
     )
 
 
-def _zoned(session: Session, best: list[Candidate]) -> list[Candidate]:
+def _add_zones(session: Session, best: list[Offer]) -> list[Offer]:
     """Add the zones, keeping the order that spot prices have given."""
     with ThreadPoolExecutor() as pool:
-        zones = list(pool.map(lambda c: zones_of(session, [c.machine.name], region=c.region), best))
+        zones = list(pool.map(lambda one: zones_of(session, [one.machine.name], region=one.region), best))
     return [
-        c if c.zones else replace(c, machine=replace(c.machine, zones=places.get(c.machine.name, ())))
-        for c, places in zip(best, zones, strict=True)
+        one if one.zones else replace(one, machine=replace(one.machine, zones=places.get(one.machine.name, ())))
+        for one, places in zip(best, zones, strict=True)
     ]
 
 
-def _candidate(machine: InstanceType, region: str, ceiling: Price, offers: SpotPrices) -> Candidate:
-    spot = offers.get(machine.name)
+def _offer(machine: InstanceType, region: str, listed: Price, spot_prices: SpotPrices | None) -> Offer:
+    """*listed*: on demand. *spot_prices*: None when spot is not asked for."""
+    spot = spot_prices and spot_prices.get(machine.name)
     if not spot:
-        return Candidate(machine, region, price=ceiling, ceiling=ceiling)
+        return Offer(machine, region, price=listed, ceiling=listed, spot=spot_prices is not None)
     # Unpinned, AWS chooses the zone: promise the dearest of them.
     dearest = max(spot.values(), key=lambda price: price.usd_per_hour)
     usd = {zone: price.usd_per_hour for zone, price in spot.items()}
     order = sorted({*machine.zones, *usd}, key=lambda zone: (usd.get(zone, math.inf), zone))
-    return Candidate(replace(machine, zones=tuple(order)), region, price=dearest, ceiling=ceiling)
+    return Offer(replace(machine, zones=tuple(order)), region, price=dearest, ceiling=listed, spot=True)
 
 
 def usd_by_name() -> dict[str, float]:

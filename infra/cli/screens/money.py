@@ -11,30 +11,31 @@ from infra.cli.screens.layout import render_columns, render_rows
 if TYPE_CHECKING:
     from infra.aws.account.sweep import Found
     from infra.aws.instances.instance import Instance
+    from infra.aws.offers.offers import Offer
     from infra.aws.offers.quota import Quota
     from infra.workflows.cost import Costs
-    from infra.workflows.plan import Choice, Plan
+    from infra.workflows.plan import Plan
 
 
 def render_plan(made: Plan) -> str:
     """The first screen: what would be launched, the most it can cost, and every change to the account."""
-    best = made.best
+    best, quota = made.best, made.quotas.get(made.best)
     image, there = made.existing.image, made.existing.instance
     rows = [("image", f"{image.name} ({image.id})")] if image else []
     rows += [("rig", f"{there.id}, {there.state}")] if there else []
     rows.append(("region", made.region))
-    for number, choice in enumerate(made.choices):
-        rows.append(("type" if not number else "  or", _render_choice(choice)))
+    for number, offer in enumerate(made.offers):
+        rows.append(("type" if not number else "  or", _render_offer(offer)))
     rows += [
-        ("zones", ", ".join(best.candidate.zones) + " (AWS chooses; then each in turn)"),
-        *([("quota", _render_quota(best.quota))] if best.quota else []),
-        ("price", f"{budget.rate(best.price.usd_per_hour)} with its disk and address; {best.candidate.price}"),
+        ("zones", ", ".join(best.zones) + " (AWS chooses; then each in turn)"),
+        *([("quota", _render_quota(quota))] if quota else []),
+        ("price", f"{budget.rate(made.cost.usd_per_hour)} with its disk and address; {best.price}"),
     ]
     if there and made.running:
         rows += _limits_of(there)
     else:
         rows += [
-            ("off by", f"{budget.clock(best.promise.deadline)} (set by {best.promise.limit})"),
+            ("off by", f"{budget.clock(made.promise.deadline)} (set by {made.promise.limit})"),
             ("at most", f"{budget.usd(made.usd_worst)}{_why_dearer(made)}: {budget.INCLUDED}"),
             ("", f"not included: {budget.NOT_INCLUDED}"),
         ]
@@ -52,10 +53,10 @@ def _limits_of(instance: Instance) -> list[tuple[str, str]]:
 
 
 def _why_dearer(made: Plan) -> str:
-    """The most is that of the dearest choice at its full price, which the price line may not show."""
+    """The most is that of the dearest offer at its full price, which the price line may not show."""
     dearest = made.dearest
-    if dearest.candidate.machine != made.best.candidate.machine:
-        return f" (if it becomes {dearest.candidate.machine.name})"
+    if dearest.machine != made.best.machine:
+        return f" (if it becomes {dearest.machine.name})"
     return " (at the full price, which spot cannot pass)" if dearest.spot else ""
 
 
@@ -63,8 +64,8 @@ def _render_quota(quota: Quota) -> str:
     return f"{quota}{'; TOO SMALL: `rig doctor` says how to ask for more' if quota.enough is False else ''}"
 
 
-def _render_choice(choice: Choice) -> str:
-    return f"{choice.candidate.machine}{', spot' if choice.spot else ''}"
+def _render_offer(offer: Offer) -> str:
+    return f"{offer.machine}{', spot' if offer.spot else ''}"
 
 
 def render_costs(found: Costs, *, pretended: bool) -> str:

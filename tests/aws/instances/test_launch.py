@@ -11,7 +11,6 @@ from infra.aws.account.teardown import end_rig
 from infra.aws.client.account import Account
 from infra.aws.instances.instance import find
 from infra.aws.instances.launch import preflight
-from infra.aws.instances.launch_request import Offer
 from infra.aws.instances.lifecycle import stop, terminate
 from infra.aws.instances.pending_instance import PendingInstance
 from infra.errors import AwsFailed, NoCapacity, NotAllowed, NothingToDo, QuotaTooSmall
@@ -146,7 +145,7 @@ def test_an_address_that_changed_replaces_the_old_one_also_for_a_running_rig(aws
 
 def test_capacity_is_asked_for_anywhere_then_by_zone_then_by_the_next_type(aws, clock, answer, said, tell):
     answer(aws, "ec2", "RunInstances", code="InsufficientInstanceCapacity", times=4)
-    small = Offer(type="t3.small", zones=("us-east-1c",))
+    small = samples.offer("t3.small", "us-east-1c")
 
     got = samples.launch(aws, clock, offers=(MICRO, small), tell=tell)
 
@@ -201,7 +200,7 @@ def test_a_quota_ends_the_launch_at_once_with_numbers_and_the_request_line(aws, 
     answer(aws, "ec2", "RunInstances", code="VcpuLimitExceeded", message="your current vCPU limit of 0 allows none")
 
     with pytest.raises(QuotaTooSmall) as raised:
-        samples.launch(aws, clock, offers=(Offer(type="g4dn.xlarge", zones=("us-east-1a",)), MICRO))
+        samples.launch(aws, clock, offers=(samples.offer("g4dn.xlarge", "us-east-1a"), MICRO))
 
     assert raised.value.exit_code == 2
     assert str(raised.value) == (

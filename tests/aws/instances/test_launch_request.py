@@ -8,13 +8,14 @@ from botocore.validate import ParamValidator
 from hypothesis import given
 from hypothesis import strategies as some
 
-from infra.aws.instances.launch_request import Attempt, Offer, attempts, client_token, run_instances_words
+from infra.aws.instances.launch_request import Attempt, attempts, client_token, run_instances_words
 from infra.names import DEADLINE_TAG, HOME_TAG
-from tests.aws.samples import IMAGE, launch_request
+from tests.aws.samples import IMAGE, launch_request, offer
 
-T4 = Offer(type="g4dn.xlarge", zones=("us-east-1b", "us-east-1a"), tags={HOME_TAG: "yes"})
-SPOT = replace(T4, spot=True, zones=("us-east-1a",))
-WANTED = launch_request(key_name="gluon-rig-rig-1", offers=(T4, SPOT))
+T4 = offer("g4dn.xlarge", "us-east-1b", "us-east-1a")
+SPOT = offer("g4dn.xlarge", "us-east-1a", spot=True)
+OFFER_TAGS = {one: {HOME_TAG: "yes"} for one in (T4, SPOT)}
+WANTED = launch_request(key_name="gluon-rig-rig-1", offers=(T4, SPOT), offer_tags=OFFER_TAGS)
 TAGS = [
     {"Key": "gluon-rig:owner", "Value": "gluon-rig"},
     {"Key": "gluon-rig:name", "Value": "rig"},
@@ -78,7 +79,7 @@ def test_a_pinned_spot_request_differs_only_where_spot_does():
 
 
 def test_a_burstable_machine_slows_down_instead_of_billing_more():
-    assert run_instances_words(WANTED, Attempt(Offer(type="t3.micro")), "token") == {
+    assert run_instances_words(WANTED, Attempt(offer("t3.micro")), "token") == {
         **ON_DEMAND_WORDS,
         "InstanceType": "t3.micro",
         "TagSpecifications": [
@@ -106,7 +107,7 @@ def test_the_disk_is_the_images_own_device():
 def test_ec2s_own_model_accepts_every_request():
     shape = Botocore().get_service_model("ec2").operation_model("RunInstances").input_shape
 
-    for attempt in attempts(replace(WANTED, offers=(T4, SPOT, Offer(type="t3.micro")))):
+    for attempt in attempts(replace(WANTED, offers=(T4, SPOT, offer("t3.micro")))):
         # botocore turns the user data into text before it looks at the rest.
         words = {**run_instances_words(WANTED, attempt, "token"), "UserData": ""}
         assert ParamValidator().validate(words, shape).generate_report() == ""
@@ -140,7 +141,7 @@ def test_different_questions_have_different_tokens_that_ec2_accepts(one, other):
 
     def token(name, group, kind, zone, spot, generation):
         return client_token(
-            launch_request(name=name, group_id=group), Attempt(Offer(type=kind, spot=spot), zone), generation
+            launch_request(name=name, group_id=group), Attempt(offer(kind, spot=spot), zone), generation
         )
 
     assert (token(*one) == token(*other)) == (one == other)

@@ -76,7 +76,7 @@ def test_an_instance_that_is_stopping_already_is_only_waited_for(aws, clock, rig
 
 
 def test_a_spot_instance_is_not_stopped_but_told_how_to_end(aws, clock, tell, calls):
-    spot = samples.launch(aws, clock, offers=(samples.Offer(type="t3.micro", spot=True),))
+    spot = samples.launch(aws, clock, offers=(samples.offer("t3.micro", spot=True),))
 
     with pytest.raises(UserError) as raised:
         stop(Account(aws, tell, clock), spot)

@@ -1,6 +1,6 @@
 import pytest
 
-from infra.aws.offers.offers import candidates
+from infra.aws.offers.offers import find_offers
 from infra.errors import AwsFailed, TypeRefused
 from infra.settings import Settings
 from tests.aws.responses import price_list, spot_prices
@@ -15,27 +15,27 @@ def summary(found):
 def test_named_types_are_tried_in_the_order_given(aws, tell):
     price_list(aws, {("us-east-1", "g6.xlarge"): 0.81})
 
-    found = candidates(aws, Settings(type=("g6.xlarge", "g4dn.xlarge")), tell=tell)
+    found = find_offers(aws, Settings(type=("g6.xlarge", "g4dn.xlarge")), tell=tell)
 
     assert summary(found) == [("g6.xlarge", "us-east-1", 0.81, EAST), ("g4dn.xlarge", "us-east-1", 0.526, EAST)]
 
 
 def test_the_one_cent_practice_box_passes(aws, tell):
-    (box,) = candidates(aws, Settings(type=("t3.micro",)), tell=tell)
+    (box,) = find_offers(aws, Settings(type=("t3.micro",)), tell=tell)
 
     assert (box.machine.gpu, box.price.usd_per_hour) == (None, 0.0104)
 
 
 def test_one_type_costs_three_calls_side_by_side(aws, tell, calls):
     price_list(aws, {})
-    candidates(aws, Settings(), tell=tell)
+    find_offers(aws, Settings(), tell=tell)
 
     assert sorted(calls) == ["ec2:DescribeInstanceTypeOfferings", "ec2:DescribeInstanceTypes", "pricing:GetProducts"]
 
 
 def test_every_wrong_type_is_reported_in_one_go(aws, tell):
     with pytest.raises(TypeRefused) as raised:
-        candidates(aws, Settings(type=("g4dn.xlrge", "p5.48xlarge", "g4dn.xlarge", "t4g.micro")), tell=tell)
+        find_offers(aws, Settings(type=("g4dn.xlrge", "p5.48xlarge", "g4dn.xlarge", "t4g.micro")), tell=tell)
 
     assert str(raised.value) == (
         "EC2 offers no type g4dn.xlrge in us-east-1; p5.48xlarge comes with GPUs of compute capability 9.0 (H100); "
@@ -52,7 +52,7 @@ def test_every_wrong_type_is_reported_in_one_go(aws, tell):
 def test_a_type_without_a_price_is_not_launched(aws, tell):
     """The most this can cost would be unknown."""
     with pytest.raises(TypeRefused, match=r"nobody knows the price of m5zn\.large"):
-        candidates(aws, Settings(type=("m5zn.large",)), tell=tell)
+        find_offers(aws, Settings(type=("m5zn.large",)), tell=tell)
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_a_type_without_a_price_is_not_launched(aws, tell):
     ],
 )
 def test_the_cheapest_that_fit_are_chosen(aws, tell, gpu_mem, gpus, names):
-    found = candidates(aws, Settings(gpu_mem=gpu_mem, gpus=gpus), tell=tell)
+    found = find_offers(aws, Settings(gpu_mem=gpu_mem, gpus=gpus), tell=tell)
 
     assert [c.machine.name for c in found] == names
     assert all(c.zones for c in found)
@@ -74,7 +74,7 @@ def test_the_cheapest_that_fit_are_chosen(aws, tell, gpu_mem, gpus, names):
 
 def test_a_wish_nothing_fulfils_is_refused_with_a_way_out(aws, tell):
     with pytest.raises(TypeRefused) as raised:
-        candidates(aws, Settings(gpu_mem=100), tell=tell)
+        find_offers(aws, Settings(gpu_mem=100), tell=tell)
 
     assert str(raised.value) == (
         "No type in us-east-1 has 1 GPU(s) of 100 GiB that MXNet can use.\n"
@@ -97,7 +97,7 @@ def three_regions(aws):
 def test_another_region_wins_when_it_is_cheaper(aws, tell):
     price_list(aws, {("us-east-1", "g4dn.xlarge"): 0.526, ("us-east-2", "g4dn.xlarge"): 0.4})
 
-    best, second, *_ = candidates(aws, Settings(gpu_mem=16, any_region=True), tell=tell)
+    best, second, *_ = find_offers(aws, Settings(gpu_mem=16, any_region=True), tell=tell)
 
     assert (best.machine.name, best.region, best.zones) == (
         "g4dn.xlarge",
@@ -109,7 +109,7 @@ def test_another_region_wins_when_it_is_cheaper(aws, tell):
 
 @pytest.mark.usefixtures("three_regions")
 def test_at_the_same_price_home_is_nearer(aws, tell):
-    (best, *_) = candidates(aws, Settings(gpu_mem=16, any_region=True), tell=tell)
+    (best, *_) = find_offers(aws, Settings(gpu_mem=16, any_region=True), tell=tell)
 
     assert best.region == "us-east-1"
 
@@ -118,7 +118,7 @@ def test_at_the_same_price_home_is_nearer(aws, tell):
 def test_a_region_that_is_shut_is_said_and_left_out(aws, tell, said):
     aws.client("ec2", region="us-east-2").meta.events.register("before-call.ec2.DescribeInstanceTypes", shut)
 
-    found = candidates(aws, Settings(gpu_mem=16, any_region=True), tell=tell)
+    found = find_offers(aws, Settings(gpu_mem=16, any_region=True), tell=tell)
 
     assert "us-east-2" not in {c.region for c in found}
     assert said == ["us-east-2 is left out: Cannot read what the instance types hold: AWS answered Shut: no"]
@@ -128,7 +128,7 @@ def test_the_only_region_being_shut_is_an_error(aws, tell):
     aws.client("ec2").meta.events.register("before-call.ec2.DescribeInstanceTypes", shut)
 
     with pytest.raises(AwsFailed):
-        candidates(aws, Settings(gpu_mem=16), tell=tell)
+        find_offers(aws, Settings(gpu_mem=16), tell=tell)
 
 
 def shut(**_):
@@ -140,7 +140,7 @@ def shut(**_):
 def test_on_spot_the_dearest_zone_is_promised_and_the_cheapest_tried_first(aws, tell):
     spot_prices(aws, {("us-east-1a", "g4dn.xlarge"): "0.21", ("us-east-1b", "g4dn.xlarge"): "0.19"})
 
-    (found,) = candidates(aws, Settings(spot=True), tell=tell)
+    (found,) = find_offers(aws, Settings(spot=True), tell=tell)
 
     assert (found.price.usd_per_hour, found.ceiling.usd_per_hour) == (0.21, 0.526)
     assert found.zones == ("us-east-1b", "us-east-1a", "us-east-1c", "us-east-1d", "us-east-1f")
