@@ -11,7 +11,9 @@ NAME_TAG: Final = "gluon-rig:name"  # which rig (setting `name`)
 DEADLINE_TAG: Final = "gluon-rig:deadline"  # ISO 8601, UTC: the one truth about when this instance must be off
 IDLE_TAG: Final = "gluon-rig:idle-minutes"  # 0: never stop for idleness
 STARTED_TAG: Final = "gluon-rig:last-start"  # a value of its own for each beginning of work on this disk
-HOME_TAG: Final = "gluon-rig:results-home"  # the beginning of work after which all was seen home (workflows/results.py)
+# The beginning of work after which all was seen to be fetched (workflows/results.py). Its key stays as it was: the
+# instances of older versions carry it.
+RESULTS_FETCHED_TAG: Final = "gluon-rig:results-home"
 HOST_KEY_TAG: Final = "gluon-rig:host-key"  # "ssh-ed25519 AAAA...", taken from the console output
 SSH_PORT_TAG: Final = "gluon-rig:ssh-port"  # only the rehearsal cloud sets it; absent means 22
 

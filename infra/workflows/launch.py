@@ -21,11 +21,11 @@ from infra.guard.user_data import user_data
 from infra.host.connection import require
 from infra.host.facts import Facts
 from infra.host.ready import wait_until_ready
-from infra.names import DEADLINE_TAG, HOME_TAG, IDLE_TAG, STARTED_TAG
+from infra.names import DEADLINE_TAG, IDLE_TAG, RESULTS_FETCHED_TAG, STARTED_TAG
 from infra.workflows.context import Rig, open_host
 from infra.workflows.ensure_image import wants_gpu
 from infra.workflows.plan import Plan, make_plan
-from infra.workflows.results import declare_home, fresh_mark, nothing_left
+from infra.workflows.results import fresh_mark, nothing_left, tag_results_fetched
 from infra.workflows.ssh_config import refresh_entry
 from infra.workflows.stop import disarm
 
@@ -58,7 +58,7 @@ def launch(rig: Rig, plan: Plan) -> tuple[Instance, Facts]:
             rig.tell(f"Waiting until {instance.address} answers")
             facts = wait_until_ready(host, gpu=wants_gpu(rig, instance), tell=rig.tell)
     if nothing_left(facts):
-        declare_home(rig, instance)
+        tag_results_fetched(rig, instance)
     refresh_entry(rig, instance)
     return instance, facts
 
@@ -127,7 +127,7 @@ def _prepare_request(rig: Rig, plan: Plan, rollback: Rollback) -> LaunchRequest:
 def _phrase_request(rig: Rig, plan: Plan, group_id: str, key_name: str) -> LaunchRequest:
     settings, image = rig.settings, plan.existing.image
     deadlines = {offer: budget.tag(promise.deadline) for offer, promise in plan.promises.items()}
-    new = {STARTED_TAG: "launch", HOME_TAG: "launch"}
+    new = {STARTED_TAG: "launch", RESULTS_FETCHED_TAG: "launch"}
     mark = fresh_mark("a start")  # of a machine that rests; a new one's disk is empty
     return LaunchRequest(
         name=rig.name,

@@ -4,7 +4,8 @@ Two tags, each written by one kind of hand, and no order of hands can lose a res
 
 - Whoever begins work (a run, a notebook, a shell, the machine itself) first lets the host show it, then writes a value
   of its own into STARTED_TAG, and only then begins.
-- Whoever looks reads STARTED_TAG first, then asks the host, and if all is home writes what it had read into HOME_TAG.
+- Whoever looks reads STARTED_TAG first, then asks the host, and if all is home writes what it had read into
+  RESULTS_FETCHED_TAG.
 
 Everything is home where both are equal. A look that did not see some work was made before the host showed it, so before
 that work's own value was written: what the look had read is another value.
@@ -17,7 +18,7 @@ import secrets
 from infra.aws.instances.instance import Instance, write_tags
 from infra.host.connection import Host
 from infra.host.facts import Facts, RunFacts
-from infra.names import HOME_TAG, STARTED_TAG, VISITED_DIR
+from infra.names import RESULTS_FETCHED_TAG, STARTED_TAG, VISITED_DIR
 from infra.workflows.context import Rig
 
 
@@ -38,16 +39,16 @@ def announce_visit(rig: Rig, host: Host, instance: Instance) -> None:
     announce(rig, instance, "a shell")
 
 
-def declare_home(rig: Rig, instance: Instance) -> None:
+def tag_results_fetched(rig: Rig, instance: Instance) -> None:
     """Say that all is home. *instance* was described before the host was asked."""
     if started := instance.tags.get(STARTED_TAG):
-        write_tags(rig.session, instance, {HOME_TAG: started})
+        write_tags(rig.session, instance, {RESULTS_FETCHED_TAG: started})
 
 
 def is_home(instance: Instance) -> bool:
     """Whether nothing lies on its disk alone, as the tags of *instance* say."""
     started = instance.tags.get(STARTED_TAG, "")
-    return bool(started) and instance.tags.get(HOME_TAG) == started
+    return bool(started) and instance.tags.get(RESULTS_FETCHED_TAG) == started
 
 
 def nothing_left(facts: Facts, fetched: RunFacts | None = None) -> bool:

@@ -16,7 +16,7 @@ from infra.job import artifacts, run
 from infra.job.outcome import guard_reason, judge
 from infra.job.run_folders import point_latest
 from infra.workflows.context import Rig, open_host, running_instance
-from infra.workflows.results import declare_home, nothing_left
+from infra.workflows.results import nothing_left, tag_results_fetched
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,7 +148,7 @@ def bring_home(rig: Rig, host: Host, instance: Instance, facts: Facts, one: RunF
 def _tag_what_is_fetched(rig: Rig, instance: Instance) -> None:
     """Without it `terminate` asks once more than it had to, which is the safe side."""
     try:
-        declare_home(rig, instance)
+        tag_results_fetched(rig, instance)
     except AWS_IS_SHUT as error:
         rig.tell(f"The results are home, but AWS does not know it yet: {error.cause}. `rig pull` tells it later")
 

@@ -22,7 +22,7 @@ from infra.settings import MOST_HOURS
 from infra.workflows.context import Rig, open_host
 from infra.workflows.interrupt import CtrlC, tamed_ctrl_c
 from infra.workflows.notebooks import end_notebook
-from infra.workflows.results import declare_home, is_home
+from infra.workflows.results import is_home, tag_results_fetched
 from infra.workflows.runs import fetch_results
 from infra.workflows.ssh_config import remove_entry
 from infra.workflows.status import Standing, standing_of
@@ -241,7 +241,7 @@ def bring_all_home(rig: Rig, instance: Instance) -> list[str]:
     for line in left:
         rig.tell(line)
     if not left:
-        declare_home(rig, instance)
+        tag_results_fetched(rig, instance)
     return left
 
 

@@ -16,13 +16,13 @@ from infra.aws.client.tags import as_tags, own_tags
 from infra.aws.instances.instance import Instance, find
 from infra.errors import HostUnreachable
 from infra.host import retry
-from infra.names import DEADLINE_TAG, HOME_TAG, HOST_KEY_TAG, IDLE_TAG, NAME_TAG, SSH_PORT_TAG, STARTED_TAG
+from infra.names import DEADLINE_TAG, HOST_KEY_TAG, IDLE_TAG, NAME_TAG, RESULTS_FETCHED_TAG, SSH_PORT_TAG, STARTED_TAG
 from infra.workflows import context as way_in
 from tests.aws import samples
 from tests.aws.pretend_account import moto_instance
 from tests.aws.samples import MICRO, NAME
 
-OURS = (DEADLINE_TAG, HOME_TAG, HOST_KEY_TAG, IDLE_TAG, SSH_PORT_TAG, STARTED_TAG)
+OURS = (DEADLINE_TAG, RESULTS_FETCHED_TAG, HOST_KEY_TAG, IDLE_TAG, SSH_PORT_TAG, STARTED_TAG)
 VALUES = (
     "", " ", "0", "-1", "1e999", "nan", "inf", "None", "yes", "²", "٣", "65536", "9" * 20, "a\nb",
     "2026-11-20", "2026-11-20T20:00:00", "20:00", "tomorrow", "9999-12-31T23:59:59Z", "0001-01-01T00:00:00Z", "1e308",
@@ -72,7 +72,9 @@ def retag(aws: Session, instance_id: str, wanted: dict[str, str]) -> None:
 
 @settings(max_examples=2, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(wanted=tags)
-@example(wanted={DEADLINE_TAG: "2026-11-20", IDLE_TAG: "", SSH_PORT_TAG: "²", HOST_KEY_TAG: "x", HOME_TAG: "nan"})
+@example(
+    wanted={DEADLINE_TAG: "2026-11-20", IDLE_TAG: "", SSH_PORT_TAG: "²", HOST_KEY_TAG: "x", RESULTS_FETCHED_TAG: "nan"}
+)
 @example(wanted={DEADLINE_TAG: "9999-12-31T23:59:59Z"})
 @example(wanted={})
 def test_every_command_works_on_any_tags_and_one_bad_rig_hides_no_other(account, capsys, wanted):

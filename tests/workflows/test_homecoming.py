@@ -21,7 +21,7 @@ from infra.workflows import results
 from tests.sizes import tried
 
 NOW = datetime(2026, 11, 20, tzinfo=timezone.utc)
-BOTH = (results.STARTED_TAG, results.HOME_TAG)
+BOTH = (results.STARTED_TAG, results.RESULTS_FETCHED_TAG)
 Steps = Iterator[None]
 Laptop = Callable[["World"], Steps]
 
@@ -98,7 +98,7 @@ def brings_home(world: World) -> Steps:
         world.home[name] = world.disk[name][1]
         yield
         if results.nothing_left(facts, fetched=found[0]):
-            results.declare_home(rig(), instance)
+            results.tag_results_fetched(rig(), instance)
 
 
 def rig() -> Any:
@@ -188,9 +188,15 @@ def test_the_checker_finds_the_fault_of_a_tag_that_says_only_yes(monkeypatch):
     assert any(world.lost for world in every_order(laptops, prepare, monkeypatch))
 
 
-@pytest.mark.parametrize("tags", [{}, dict.fromkeys(BOTH, ""), {results.HOME_TAG: "yes"}])
+@pytest.mark.parametrize("tags", [{}, dict.fromkeys(BOTH, ""), {results.RESULTS_FETCHED_TAG: "yes"}])
 def test_tags_that_somebody_took_away_never_say_that_all_is_home(tags):
     assert not results.is_home(dataclasses.replace(World().instance(), tags=tags))
+
+
+def test_the_tags_of_an_instance_that_an_older_version_launched_are_read():
+    tags = {"gluon-rig:last-start": "run a 9c1e", "gluon-rig:results-home": "run a 9c1e"}
+
+    assert results.is_home(dataclasses.replace(World().instance(), tags=tags))
 
 
 @pytest.mark.parametrize(

@@ -9,19 +9,19 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from infra.aws.instances.launch_request import Attempt, attempts, client_token, run_instances_words
-from infra.names import DEADLINE_TAG, HOME_TAG
+from infra.names import DEADLINE_TAG, RESULTS_FETCHED_TAG
 from tests.aws.samples import IMAGE, launch_request, offer
 
 T4 = offer("g4dn.xlarge", "us-east-1b", "us-east-1a")
 SPOT = offer("g4dn.xlarge", "us-east-1a", spot=True)
-OFFER_TAGS = {one: {HOME_TAG: "yes"} for one in (T4, SPOT)}
+OFFER_TAGS = {one: {RESULTS_FETCHED_TAG: "yes"} for one in (T4, SPOT)}
 WANTED = launch_request(key_name="gluon-rig-rig-1", offers=(T4, SPOT), offer_tags=OFFER_TAGS)
 TAGS = [
     {"Key": "gluon-rig:owner", "Value": "gluon-rig"},
     {"Key": "gluon-rig:name", "Value": "rig"},
     {"Key": "Name", "Value": "gluon-rig-rig"},
     {"Key": DEADLINE_TAG, "Value": "2026-11-20T20:00:00Z"},
-    {"Key": HOME_TAG, "Value": "yes"},
+    {"Key": RESULTS_FETCHED_TAG, "Value": "yes"},
 ]
 ON_DEMAND_WORDS = {
     "ImageId": "ami-0d1a0000000022040",
@@ -83,7 +83,7 @@ def test_a_burstable_machine_slows_down_instead_of_billing_more():
         **ON_DEMAND_WORDS,
         "InstanceType": "t3.micro",
         "TagSpecifications": [
-            {**kind, "Tags": [tag for tag in TAGS if tag["Key"] != HOME_TAG]}
+            {**kind, "Tags": [tag for tag in TAGS if tag["Key"] != RESULTS_FETCHED_TAG]}
             for kind in ON_DEMAND_WORDS["TagSpecifications"]
         ],
         "CreditSpecification": {"CpuCredits": "standard"},
