@@ -1,4 +1,4 @@
-"""AWS as the tests see it: moto in this process, fake credentials, and the few places fixed where moto is not EC2.
+"""AWS as the tests see it: moto in this process, fake credentials, fixed by the rehearsal cloud where it is not EC2.
 
 aws        a Session on an empty pretend account in us-east-1
 calls      every AWS call made through `aws`, in order: "ec2:RunInstances"
@@ -10,11 +10,9 @@ said, tell what was told to the user: a list, and the function that fills it
 from __future__ import annotations
 
 import functools
-import json
 import os
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -22,17 +20,19 @@ from typing import Any
 import botocore.session
 import moto.settings
 import pytest
-from botocore.awsrequest import AWSResponse
-from botocore.compat import HTTPHeaders
 from botocore.exceptions import ClientError
 from moto import mock_aws
-from moto.ec2.models import amis
-from moto.ssm.models import Parameter, ssm_backends
+from moto.ec2.exceptions import EC2ClientError
+from moto.ec2.models import EC2Backend, amis, ec2_backends
+from moto.ssm.models import ssm_backends
 
 import infra
 from infra.aws.client.polling import Clock
 from infra.aws.client.session import Session
-from tests.aws.pretend_account import ACCOUNT, AMIS, MADE, REGION
+from infra.rehearsal.cloud import images
+from infra.rehearsal.cloud.response import Refusal
+from infra.rehearsal.cloud.run_instances import IdempotentLaunch
+from tests.aws.pretend_account import FAMILIES, MADE, REGION
 
 KIT_CODE = str(Path(infra.__file__).parent)
 
@@ -62,13 +62,33 @@ def models_read_once() -> Iterator[None]:
         yield
 
 
+class EC2(IdempotentLaunch, EC2Backend):
+    """moto's, with the rehearsal's patch: the same ClientToken gives the same instance."""
+
+    __module__ = EC2Backend.__module__  # moto finds a backend's URLs by this name
+
+    def refuse_launch(self, wish: Mapping[str, Any]) -> None:  # type: ignore[override]  # a callable there
+        """There is room for every launch."""
+
+    def run_instances(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super().run_instances(*args, **kwargs)
+        except Refusal as refusal:
+            raise EC2ClientError(refusal.code, refusal.message) from None
+
+
 @pytest.fixture
 def strict_moto(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Images, types and keys must exist, as on EC2; the images are ours, not moto's 1,300 of 2017."""
+    """Images, types and keys must exist, as on EC2; images and patches are those of the rehearsal cloud."""
     for name in ("ENABLE_AMI_VALIDATION", "EC2_ENABLE_INSTANCE_TYPE_VALIDATION", "ENABLE_KEYPAIR_VALIDATION"):
         monkeypatch.setattr(moto.settings, name, True)
-    monkeypatch.setenv("MOTO_AMIS_PATH", str(AMIS))
-    monkeypatch.setattr(amis, "AMIS", json.loads(AMIS.read_text()))
+    monkeypatch.setattr(images, "FAMILIES", FAMILIES)
+    monkeypatch.setattr(amis, "AMIS", images.catalogue())
+    monkeypatch.setattr(ec2_backends, "backend", EC2)
+    monkeypatch.setattr(ssm_backends, "backend", ssm_backends.backend)
+    monkeypatch.setattr(amis.Ami, "block_device_mappings", amis.Ami.block_device_mappings)
+    images.mend_parameters()
+    images.mend_root_disks()
 
 
 @pytest.fixture
@@ -79,10 +99,8 @@ def calls() -> list[str]:
 @pytest.fixture
 def aws(strict_moto: None, calls: list[str]) -> Iterator[Session]:
     with mock_aws():
-        seed_images(REGION)
         session = Session(region=REGION)
-        mend_client_tokens(session)
-        # The earliest of botocore's events: later ones end where `answer` and the token's fix answer in AWS's place.
+        # The earliest of botocore's events: later ones end where `answer` answers in AWS's place.
         session.events.register("before-parameter-build", lambda model, **_: calls.append(spelled(model)))
         session.events.register("before-parameter-build", lambda model, **_: note(spelled(model)))
         yield session
@@ -151,52 +169,3 @@ def refuse(
 
     for client in (session.client(service), session.client(service, patient=False)):
         client.meta.events.register(f"before-call.{service}.{operation}", hook)
-
-
-def seed_images(region: str) -> None:
-    """The Deep Learning AMI parameters. moto has none, and its PutParameter refuses names below /aws."""
-    new_parameter: Any = Parameter  # its own types say that it is abstract, and that it wants a datetime
-    for image in json.loads(AMIS.read_text()):
-        for name in image.get("description", "").split():
-            ssm_backends[ACCOUNT][region]._parameters[name].append(
-                new_parameter(
-                    account_id=ACCOUNT,
-                    name=name,
-                    value=image["ami_id"],
-                    parameter_type="String",
-                    description="",
-                    allowed_pattern=None,
-                    keyid=None,
-                    last_modified_date=time.time(),
-                    version=1,
-                    data_type="text",
-                )
-            )
-
-
-def mend_client_tokens(session: Session) -> None:
-    """moto makes a new instance each time a ClientToken comes back; EC2 gives the old one, or says the words differ.
-
-    https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-idempotency.html
-    """
-    known: dict[str, tuple[Any, Any]] = {}
-
-    def before(params: dict[str, Any], context: dict[str, Any], **_: Any) -> Any:
-        body = dict(params["body"])
-        token = body.pop("ClientToken", "")
-        context["request"] = token, body
-        if token not in known:
-            return None
-        asked, parsed = known[token]
-        if asked != body:
-            message = "Arguments on this idempotent request are inconsistent"
-            raise ClientError({"Error": {"Code": "IdempotentParameterMismatch", "Message": message}}, "RunInstances")
-        return AWSResponse("https://ec2", 200, HTTPHeaders(), None), parsed
-
-    def after(parsed: Any, context: dict[str, Any], http_response: Any, **_: Any) -> None:
-        token, body = context["request"]
-        if http_response.status_code < 300:
-            known.setdefault(token, (body, parsed))
-
-    session.events.register("before-call.ec2.RunInstances", before)
-    session.events.register("after-call.ec2.RunInstances", after)

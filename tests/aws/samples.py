@@ -28,12 +28,13 @@ from infra.aws.offers.instance_types import InstanceType
 from infra.aws.offers.offers import Offer
 from infra.aws.offers.prices import Price
 from infra.names import DEADLINE_TAG
+from tests.aws.pretend_account import DLAMI
 
 ACCOUNT, REGION = "123456789012", "us-east-1"
 NAME = "rig"
 HOME = "203.0.113.7"
 KEY = LocalKey(Path("id_rig"), "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIN0ZJZ2yhJVJhHm/jlB8oZ2S8vuHo1o1k0CkQmQ0w4o1")
-IMAGE = Image("ami-0d1a0000000022040", "Deep Learning AMI", "/dev/sda1", 35, "x86_64")
+IMAGE = Image(DLAMI, "Deep Learning AMI", "/dev/sda1", 35, "x86_64")
 
 
 def offer(name: str, *zones: str, spot: bool = False, usd_per_hour: float = 0.5) -> Offer:

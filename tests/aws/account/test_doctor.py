@@ -33,8 +33,7 @@ def test_a_ready_account_passes_every_check(aws, tell):
         Check(
             "image",
             True,
-            "ami-0d1a0000000022040, Deep Learning Base AMI with Single CUDA (Ubuntu 22.04) 20261014, "
-            "at least 15 GiB of disk",
+            f"{DLAMI}, Deep Learning Base AMI with Single CUDA (Ubuntu 22.04) 20261112, at least 35 GiB of disk",
         ),
         Check(
             "network",

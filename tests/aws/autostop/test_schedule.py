@@ -15,6 +15,7 @@ from infra.aws.client.session import Session
 from infra.aws.instances.instance import Instance, find
 from infra.errors import AwsFailed, NotAllowed
 from infra.guard.safeguard import Safeguard
+from tests.aws.pretend_account import DLAMI
 
 DEADLINE = datetime(2026, 11, 20, 18, 0, 0, 999, tzinfo=timezone.utc)
 FIRES = datetime(2026, 11, 20, 18, 10, 0, tzinfo=timezone.utc)
@@ -44,7 +45,7 @@ def rig(aws: Session) -> Instance:
         "gluon-rig:idle-minutes": "20",
     }
     aws.client("ec2").run_instances(
-        ImageId="ami-0d1a0000000022040",
+        ImageId=DLAMI,
         InstanceType="g4dn.xlarge",
         MinCount=1,
         MaxCount=1,

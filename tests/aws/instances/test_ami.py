@@ -4,10 +4,9 @@ import pytest
 
 from infra.aws.instances.ami import SOURCES, Image, describe_image, newest_id
 from infra.errors import UserError
-from tests.aws.pretend_account import DLAMI
+from tests.aws.pretend_account import DLAMI, LARGE_DLAMI, OLD_DLAMI
 
-# moto gives every image a disk of 15 GB.
-NEWEST = Image(DLAMI, "Deep Learning Base AMI with Single CUDA (Ubuntu 22.04) 20261014", "/dev/sda1", 15, "x86_64")
+NEWEST = Image(DLAMI, "Deep Learning Base AMI with Single CUDA (Ubuntu 22.04) 20261112", "/dev/sda1", 35, "x86_64")
 
 
 def test_the_newest_image_is_asked_for_in_one_call(aws, calls):
@@ -19,7 +18,7 @@ def test_the_first_parameter_that_exists_counts(aws):
     """al2023 has only the larger image here."""
     image = describe_image(aws, ami=newest_id(aws, "al2023"), os="al2023")
 
-    assert (image.id, image.root_device, image.user) == ("ami-0d1a0000000020230", "/dev/xvda", "ec2-user")
+    assert (image.id, image.root_device, image.user) == (LARGE_DLAMI, "/dev/xvda", "ec2-user")
 
 
 def test_the_parameters_are_those_that_aws_publishes():
@@ -46,7 +45,7 @@ def test_without_permission_for_parameters_the_name_leads_to_the_same_image(aws,
 
 
 def test_a_fixed_image_is_taken_as_it_is(aws):
-    assert describe_image(aws, ami="ami-0d1a0000000022039", os="al2023").name.endswith("(Ubuntu 22.04) 20260917")
+    assert describe_image(aws, ami=OLD_DLAMI, os="al2023").name.endswith("(Ubuntu 22.04) 20261015")
 
 
 def test_a_region_without_deep_learning_images_is_told_so(aws):
@@ -62,11 +61,11 @@ def test_an_image_of_another_region_is_told_so(aws):
 def test_the_disk_size_is_that_of_the_root_device_alone(aws):
     disks = [
         {"DeviceName": "/dev/sdb", "Ebs": {"VolumeSize": 500}},
-        {"DeviceName": "/dev/sda1", "Ebs": {"VolumeSize": 35}},
+        {"DeviceName": "/dev/sda1", "Ebs": {"VolumeSize": 60}},
         {"DeviceName": "/dev/sdc", "VirtualName": "ephemeral0"},
     ]
     aws.client("ec2").meta.events.register(
         "after-call.ec2.DescribeImages", lambda parsed, **_: parsed["Images"][0].update(BlockDeviceMappings=disks)
     )
 
-    assert describe_image(aws, ami=DLAMI, os="ubuntu-22.04").root_gib == 35
+    assert describe_image(aws, ami=DLAMI, os="ubuntu-22.04").root_gib == 60

@@ -24,7 +24,7 @@ TAGS = [
     {"Key": RESULTS_FETCHED_TAG, "Value": "yes"},
 ]
 ON_DEMAND_WORDS = {
-    "ImageId": "ami-0d1a0000000022040",
+    "ImageId": IMAGE.id,
     "InstanceType": "g4dn.xlarge",
     "MinCount": 1,
     "MaxCount": 1,
