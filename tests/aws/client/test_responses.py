@@ -38,7 +38,7 @@ from infra.aws.instances import lifecycle
 from infra.aws.instances.instance import find, list_instances
 from infra.errors import AwsFailed, RigError
 from infra.settings import Settings
-from tests.aws.conftest import REGION, pretend_clock, seed_images
+from tests.aws.conftest import REGION, pretend_clock
 from tests.aws.responses import quotas
 from tests.aws.samples import NAME, census, launch, whole
 from tests.sizes import size, tried
@@ -62,7 +62,6 @@ class Line:
 
     def __init__(self, session: Session) -> None:
         self._operation, self._spoil, self._left = "", lambda status, body: (status, body), 0
-        self._made: dict[str, Any] = {}
         self.asked: list[str] = []
         session.events.unregister("before-send", botocore_stubber)  # it is asked from here, and else would act twice
         session.events.register("before-send", self._answer)
@@ -73,24 +72,12 @@ class Line:
     def _answer(self, event_name: str, request: Any, **_: Any) -> Any:
         operation = event_name.rpartition(".")[2]
         self.asked.append(operation)
-        answer = self._of_moto(event_name, request)
+        answer = botocore_stubber(event_name, request)
         if operation != self._operation or self._left == 0:
             return answer
         self._left -= 1
         status, body = self._spoil(answer.status_code, answer.content)
         return AWSResponse(request.url, status, answer.headers, MockRawResponse(body))
-
-    def _of_moto(self, event_name: str, request: Any) -> Any:
-        """EC2 answers a ClientToken that comes back as it did before; moto would make one more instance."""
-        body = request.body if isinstance(request.body, bytes) else str(request.body).encode()
-        token = re.search(rb"&ClientToken=(\w+)", body) if event_name.endswith(".RunInstances") else None
-        if token is None:
-            return botocore_stubber(event_name, request)
-        if token[1] not in self._made:
-            answer = botocore_stubber(event_name, request)
-            self._made[token[1]] = answer.status_code, dict(answer.headers), answer.content
-        status, headers, content = self._made[token[1]]
-        return AWSResponse(request.url, status, headers, MockRawResponse(content))
 
 
 @pytest.fixture
@@ -340,7 +327,6 @@ def test_a_verb_ends_in_a_sentence_or_in_what_it_was_asked_for(
 
 
 def pretend_account() -> tuple[Session, Clock, Line]:
-    seed_images(REGION)
     aws = Session(region=REGION)
     quotas(aws, {"L-DB2E81BA": 64, "L-3819A6DF": 64})
     line = Line(aws)
