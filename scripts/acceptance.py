@@ -76,13 +76,13 @@ def main(
 def cleanly(report: Report, rig: str, sleep: Callable[[float], None]) -> list[str]:
     """The story between two cleanings. Answers what failed. Ctrl-C cleans too."""
     failed = run(report, rig, "nothing of an earlier try is left", CLEAN)
-    before = {thing["id"] for thing in asked(rig, "sweep")}
+    before = {thing["id"] for thing in ask_rig(rig, "sweep")}
     try:
         if not failed:
             failed = story(report, rig, sleep)
     finally:
         failed += run(report, rig, "clean up", CLEAN)
-        failed += left_behind(report, rig, before)
+        failed += list_left_behind(report, rig, before)
         report.say("\nVERDICT: " + (f"FAILED: {', '.join(failed)}" if failed else "all went well"))
     return failed
 
@@ -93,15 +93,15 @@ def story(report: Report, rig: str, sleep: Callable[[float], None]) -> list[str]
         failed = run(report, rig, title, command)
         if failed:
             return failed
-    return switched_off(report, rig, sleep)
+    return check_switched_off(report, rig, sleep)
 
 
-def switched_off(report: Report, rig: str, sleep: Callable[[float], None]) -> list[str]:
+def check_switched_off(report: Report, rig: str, sleep: Callable[[float], None]) -> list[str]:
     """Nobody stops the machine now: its safeguards have to."""
     title = "a guard switches it off"
     report.say(f"\n== {title}")
     for waited_s in range(0, SWITCHED_OFF_WITHIN_S, 30):
-        states = [one["state"] for one in asked(rig, "status") if one["name"] == NAME]
+        states = [one["state"] for one in ask_rig(rig, "status") if one["name"] == NAME]
         report.say(f"after {waited_s} s: {', '.join(states) or 'gone'}")
         if not states or states == ["stopped"]:
             return []
@@ -109,17 +109,17 @@ def switched_off(report: Report, rig: str, sleep: Callable[[float], None]) -> li
     return [title]
 
 
-def left_behind(report: Report, rig: str, before: set[str]) -> list[str]:
+def list_left_behind(report: Report, rig: str, before: set[str]) -> list[str]:
     """Ask the sweep, which looks in every region, whether there is anything that was not there before."""
     title = "nothing is left in any region"
     report.say(f"\n== {title}")
-    left = [thing for thing in asked(rig, "sweep") if thing["id"] not in before]
+    left = [thing for thing in ask_rig(rig, "sweep") if thing["id"] not in before]
     for thing in left:
         report.say(f"STILL THERE, and may cost money: {thing['kind']} {thing['id']} in {thing['region']}")
     return [title] if left else []
 
 
-def asked(rig: str, command: str) -> list[dict[str, str]]:
+def ask_rig(rig: str, command: str) -> list[dict[str, str]]:
     """What `rig COMMAND --json` answers."""
     done = subprocess.run([rig, command, "--json"], stdout=subprocess.PIPE, text=True, check=True)
     answer = json.loads(done.stdout)

@@ -25,7 +25,7 @@ TIMEOUT_S = 20.0  # as the guard's
 
 
 def main(arguments: Sequence[str]) -> int:
-    wish = _parsed(arguments)
+    wish = _parse(arguments)
     until = time.monotonic() + wish.seconds
     readable = False
     while True:
@@ -39,7 +39,7 @@ def main(arguments: Sequence[str]) -> int:
         time.sleep(EVERY_S)
 
 
-def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
+def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Print what the guard sees of the GPUs.")
     parser.add_argument("--seconds", type=float, default=60, help="how long; 0: once")
     parser.add_argument("--record", metavar="NAME", default="", help="write the last two answers to NAME.txt")

@@ -123,7 +123,7 @@ class Opened:
         return self._made[wanted]
 
 
-REAL = aws_session._watched
+REAL = aws_session._watch
 OPENED: dict[tuple[Any, ...], Opened] = {}
 
 
@@ -146,7 +146,7 @@ def type_line(words: list[str], world: World, environment: dict[str, str], toml:
         patch("botocore.httpsession.URLLib3Session.send", world.send),
         patch("urllib.request.urlopen", side_effect=urllib.error.URLError("no network")),
         patch("subprocess.Popen", world.start), patch("time.sleep"),
-        patch("infra.aws.client.session._watched", opened),
+        patch("infra.aws.client.session._watch", opened),
     ):  # fmt: skip
         try:
             code = cli.main(words)

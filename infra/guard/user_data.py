@@ -60,36 +60,36 @@ def user_data(
 def boothook(config: dict[str, object], *, login_user: str, bucket: str) -> str:
     """The script as the instance runs it; every file of the guard stands in it as plain text."""
     hours = float(str(config["hours"]))
-    backstop = _filled(_file("backstop.sh"), PROMISED_S=str(int(hours * 3600)), LATE_S=str(BACKSTOP_LATE_S))
+    backstop = _fill(_file("backstop.sh"), PROMISED_S=str(int(hours * 3600)), LATE_S=str(BACKSTOP_LATE_S))
     program = {
         f"guard/{path.name}": path.read_text(encoding="utf-8")
         for path in sorted(files("infra.remote.guard").iterdir(), key=lambda path: path.name)
         if path.name.endswith(".py")
     }
     members = {"start_guard.py": START, "backstop.sh": backstop, **{unit: _file(unit) for unit in UNITS}, **program}
-    parts = [_written(f"$opt/{name}", text) for name, text in members.items()]
-    parts.append(_written("$etc/guard.json", json.dumps(config, sort_keys=True) + "\n"))
-    return _filled(_file("boothook.sh"), LOGIN=login_user, FILES="\n".join([*parts, _hook(bucket)]))
+    parts = [_write(f"$opt/{name}", text) for name, text in members.items()]
+    parts.append(_write("$etc/guard.json", json.dumps(config, sort_keys=True) + "\n"))
+    return _fill(_file("boothook.sh"), LOGIN=login_user, FILES="\n".join([*parts, _hook(bucket)]))
 
 
-def _written(path: str, text: str) -> str:
+def _write(path: str, text: str) -> str:
     """Shell lines that write *text* to *path* as it stands."""
     return f"cat >\"{path}\" <<'{END}'\n{text}{END}"
 
 
 def _hook(bucket: str) -> str:
     """What the guard runs before it switches off: the last copy of the results, if a bucket is known by then."""
-    hook = _filled(
+    hook = _fill(
         _file("before-off.sh"),
         KIT_DIR=KIT_DIR,
         RUNS_DIR=RUNS_DIR,
         NOTHING_TO_COPY=str(NOTHING_TO_COPY),
         BUCKET=shlex.quote(bucket.rstrip("/")),
     )
-    return _written("$etc/before-off", hook) + '\nchmod 755 "$etc/before-off"'
+    return _write("$etc/before-off", hook) + '\nchmod 755 "$etc/before-off"'
 
 
-def _filled(template: str, **values: str) -> str:
+def _fill(template: str, **values: str) -> str:
     for name, value in values.items():
         template = template.replace(f"@{name}@", value)
     return template

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from infra.errors import RigError, WorldError
-from infra.host.connection import DROPPED, Host, lost
+from infra.host.connection import DROPPED, Host, explain_loss
 
 # rsync(1), EXIT VALUES: the ways in which not the files but the connection is at fault.
 CONNECTION_LOST = {10, 12, 20, 30, 35, DROPPED}
 
 
-def failed(host: Host, exit_code: int, said: str) -> RigError:
+def explain_failure(host: Host, exit_code: int, said: str) -> RigError:
     full = "No space left" in said  # rsync's other end then sees no more than a broken stream
     if exit_code in CONNECTION_LOST and not full:
-        return lost(host.target, said or f"exit code {exit_code}")
+        return explain_loss(host.target, said or f"exit code {exit_code}")
     hint = "free some space there, or launch with a larger disk_gib" if full else ""
     return WorldError(f"Copying to or from {host.target} failed (exit code {exit_code}): {said}", hint)

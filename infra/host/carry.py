@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import IO
 
 from infra.host import command_lines
-from infra.host.broken import CONNECTION_LOST, failed
-from infra.host.connection import Host, dropped, local_process
-from infra.host.foreign import shown
+from infra.host.broken import CONNECTION_LOST, explain_failure
+from infra.host.connection import Host, explain_drop, local_process
+from infra.host.foreign import make_printable
 from infra.host.landing import Landing
 from infra.host.listing import File, names
 from infra.host.programs import listening, program
@@ -34,7 +34,7 @@ def by_rsync(host: Host, source: str, files: Sequence[File], landing: Landing, a
     # "./": without it a name that begins with # would be a comment.
     _, said = process.communicate(names(f"./{file.path}" for file in files))
     if process.returncode in CONNECTION_LOST:
-        raise failed(host, process.returncode, said.decode(errors="replace").strip())
+        raise explain_failure(host, process.returncode, said.decode(errors="replace").strip())
     # Whatever else it complains of, it left out: the other way tries that, and says why it cannot.
     for file in files:
         if _is_below(tree, file.path):
@@ -57,10 +57,10 @@ def by_stream(host: Host, source: str, files: Sequence[File], landing: Landing, 
             with tarfile.open(fileobj=out, mode="r|") as tar:
                 _unpack(tar, files, landing, arriving)
         except (tarfile.TarError, EOFError, ValueError, OverflowError) as error:
-            cut = f"the stream was cut: {shown(str(error))}"
+            cut = f"the stream was cut: {make_printable(str(error))}"
             out.read()  # to its end: the exit code says more, if it is one
     if cut:
-        raise dropped(host.target, cut)
+        raise explain_drop(host.target, cut)
 
 
 def _unpack(tar: tarfile.TarFile, files: Sequence[File], landing: Landing, arriving: Path) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 
 from infra.errors import HostUnreachable, KeyRefused, MissingProgram, RigError, WorldError
 from infra.host import command_lines
-from infra.host.known_hosts import changed, pinned_key
+from infra.host.known_hosts import explain_changed_key, pinned_key
 from infra.host.target import Target
 
 # Said by the host before each answer: what comes earlier was printed by its ~/.bashrc, which bash reads even when a
@@ -75,7 +75,7 @@ class Host:
             # invoke may not have noticed yet that it was its own timer that closed the channel.
             if time.monotonic() - began >= timeout_s:
                 raise hung(self.target, command_lines.on_the_wire(*words_lists), timeout_s)
-            raise dropped(self.target, "the host did not say how the command ended")
+            raise explain_drop(self.target, "the host did not say how the command ended")
         return Answer(result.exited, after_greeting(result.stdout), result.stderr)
 
     def run(self, *words_lists: Sequence[str], timeout_s: float = 60) -> str:
@@ -186,19 +186,21 @@ def explained(target: Target) -> Iterator[None]:
     try:
         yield
     except paramiko.BadHostKeyException as error:
-        raise changed(target.identity, target.known_hosts) from error
+        raise explain_changed_key(target.identity, target.known_hosts) from error
     except paramiko.AuthenticationException as error:
         # paramiko says the same of a line that was cut before the host had answered about the key.
-        raise (dropped(target, str(error)) if "transport shut down" in str(error) else denied(target)) from error
+        raise (
+            explain_drop(target, str(error)) if "transport shut down" in str(error) else explain_denial(target)
+        ) from error
     except TimeoutError as error:
-        raise timed_out(target) from error
+        raise explain_timeout(target) from error
     except (paramiko.ssh_exception.NoValidConnectionsError, ConnectionRefusedError) as error:
-        raise refused(target) from error
+        raise explain_refusal(target) from error
     except (paramiko.SSHException, OSError, EOFError) as error:
-        raise dropped(target, str(error) or type(error).__name__) from error
+        raise explain_drop(target, str(error) or type(error).__name__) from error
 
 
-def timed_out(target: Target) -> HostUnreachable:
+def explain_timeout(target: Target) -> HostUnreachable:
     return HostUnreachable(
         f"No answer from {target}: the connection timed out.",
         "your own address may have changed: `rig launch` puts the new one into the firewall rule\n"
@@ -206,14 +208,14 @@ def timed_out(target: Target) -> HostUnreachable:
     )
 
 
-def refused(target: Target) -> HostUnreachable:
+def explain_refusal(target: Target) -> HostUnreachable:
     return HostUnreachable(
         f"{target} refused the connection: no SSH server listens there.",
         "it may still be booting, or it has just been stopped: `rig status` shows which",
     )
 
 
-def denied(target: Target) -> KeyRefused:
+def explain_denial(target: Target) -> KeyRefused:
     return KeyRefused(
         f"{target} did not accept the key {target.key}.",
         "the instance was made with another key: set `key` in rig.toml to that one\n"
@@ -221,20 +223,20 @@ def denied(target: Target) -> KeyRefused:
     )
 
 
-def dropped(target: Target, why: str) -> HostUnreachable:
+def explain_drop(target: Target, why: str) -> HostUnreachable:
     return HostUnreachable(
         f"The connection to {target} broke: {why}", "run the command again; nothing on the host was lost"
     )
 
 
-def lost(target: Target, said: str) -> RigError:
+def explain_loss(target: Target, said: str) -> RigError:
     """What ssh's exit code DROPPED meant, by the words it left on stderr."""
     if "Permission denied" in said:
-        return denied(target)
+        return explain_denial(target)
     if "HOST IDENTIFICATION HAS CHANGED" in said or "Host key verification failed" in said:
-        return changed(target.identity, target.known_hosts)
+        return explain_changed_key(target.identity, target.known_hosts)
     last = said.strip().splitlines()[-1:] or ["ssh gave no reason"]
-    return dropped(target, last[0])
+    return explain_drop(target, last[0])
 
 
 def hung(target: Target, line: str, timeout_s: float) -> WorldError:

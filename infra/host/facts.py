@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from infra.errors import WorldError
 from infra.host import foreign
 from infra.host.connection import Host
-from infra.host.foreign import json_object, shown
+from infra.host.foreign import json_object, make_printable
 from infra.host.programs import SCRIPTS, hear, program
 from infra.names import CODE_DIR, DATA_DIR, FETCHED_DIR, KIT_DIR, RUNS_DIR, STARTING_DIR
 
@@ -107,7 +107,7 @@ def parse(said: Mapping[str, Any]) -> Facts:
         try:
             runs.append(_run(one))
         except ValueError:
-            nameless.append(shown(str(one.get("name"))))
+            nameless.append(make_printable(str(one.get("name"))))
     return Facts(
         home=foreign.home(said.get("home")),
         uid=foreign.count(said.get("uid")),
@@ -138,7 +138,7 @@ def _rows(said: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
 def _docker(said: object) -> tuple[str, ...]:
     """These words begin commands, so only the ways we know."""
     if said not in [list(way) for way in WAYS]:
-        raise ValueError(f"no way to Docker: {shown(str(said))}")
+        raise ValueError(f"no way to Docker: {make_printable(str(said))}")
     return tuple(said)
 
 

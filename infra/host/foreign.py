@@ -27,48 +27,48 @@ def json_object(said: bytes | str) -> Mapping[str, Any]:
 
 def mapping(said: object) -> Mapping[str, Any]:
     if not isinstance(said, dict):
-        raise ValueError(f"no JSON object: {shown(str(said))}")
+        raise ValueError(f"no JSON object: {make_printable(str(said))}")
     return said
 
 
 def words(said: object) -> tuple[str, ...]:
     if not isinstance(said, list) or not all(isinstance(word, str) for word in said):
-        raise ValueError(f"no list of words: {shown(str(said))}")
-    return tuple(shown(word) for word in said)
+        raise ValueError(f"no list of words: {make_printable(str(said))}")
+    return tuple(make_printable(word) for word in said)
 
 
 def count(said: object) -> int:
     if not isinstance(said, int) or isinstance(said, bool) or not 0 <= said < _HUGE:
-        raise ValueError(f"no count: {shown(str(said))}")
+        raise ValueError(f"no count: {make_printable(str(said))}")
     return said
 
 
 def moment_ns(said: object) -> int:
     """Nanoseconds since 1970; before it too, for files may claim any age."""
     if not isinstance(said, int) or isinstance(said, bool) or not -_HUGE < said < _HUGE:
-        raise ValueError(f"no time: {shown(str(said))}")
+        raise ValueError(f"no time: {make_printable(str(said))}")
     return said
 
 
 def amount(said: object) -> float:
     if isinstance(said, bool) or not isinstance(said, (int, float)) or not math.isfinite(float(said)) or said < 0:
-        raise ValueError(f"no amount: {shown(str(said))}")
+        raise ValueError(f"no amount: {make_printable(str(said))}")
     return float(said)
 
 
 def truth(said: object) -> bool:
     if not isinstance(said, bool):
-        raise ValueError(f"neither true nor false: {shown(str(said))}")
+        raise ValueError(f"neither true nor false: {make_printable(str(said))}")
     return said
 
 
 def text(said: object) -> str:
     if not isinstance(said, str):
-        raise ValueError(f"no text: {shown(str(said))}")
-    return shown(said)
+        raise ValueError(f"no text: {make_printable(str(said))}")
+    return make_printable(said)
 
 
-def shown(said: str) -> str:
+def make_printable(said: str) -> str:
     """*said* as a terminal may print it: what is no letter, digit, mark or blank becomes visible."""
     plain = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in said[:_LONGEST_TEXT])
     return plain + ("..." if len(said) > _LONGEST_TEXT else "")
@@ -77,11 +77,11 @@ def shown(said: str) -> str:
 def plain_json(said: object) -> Any:
     """A JSON value whose texts can be printed; numbers that are none become null."""
     if isinstance(said, dict):
-        return {shown(str(name)): plain_json(value) for name, value in said.items()}
+        return {make_printable(str(name)): plain_json(value) for name, value in said.items()}
     if isinstance(said, list):
         return [plain_json(value) for value in said]
     if isinstance(said, str):
-        return shown(said)
+        return make_printable(said)
     return None if isinstance(said, float) and not math.isfinite(said) else said
 
 
@@ -89,7 +89,7 @@ def run_name(said: object) -> str:
     """The name of a run: one folder below runs/, and part of a container's name."""
     name = text(said)
     if name != said or not 0 < len(name.encode()) <= 200 or "/" in name or "\\" in name:
-        raise ValueError(f"no name of a run: {shown(str(said))}")
+        raise ValueError(f"no name of a run: {make_printable(str(said))}")
     if name[0] in ".-" or name in _TAKEN:
         raise ValueError(f"no name of a run: {name}")
     return name
@@ -106,9 +106,9 @@ def home(said: object) -> str:
 def inside(said: object) -> str:
     """A path below a run's folder, as the host's disk has it: any letters, but no way out."""
     if not isinstance(said, str) or "\0" in said or not said or said.startswith("/"):
-        raise ValueError(f"no path below the run: {shown(str(said))}")
+        raise ValueError(f"no path below the run: {make_printable(str(said))}")
     if {"", ".", ".."} & set(said.split("/")) or len(os.fsencode(said)) > 1 << 16:
-        raise ValueError(f"no path below the run: {shown(said)}")
+        raise ValueError(f"no path below the run: {make_printable(said)}")
     return str(PurePosixPath(said))
 
 
@@ -119,6 +119,6 @@ def is_digest(said: str) -> bool:
 def raw(said: object) -> str:
     """Text as the host's disk has it, to be compared or encoded and never printed."""
     if not isinstance(said, str):
-        raise ValueError(f"no text: {shown(str(said))}")
+        raise ValueError(f"no text: {make_printable(str(said))}")
     os.fsencode(said)  # a lone surrogate that stands for no byte: UnicodeEncodeError is a ValueError
     return said

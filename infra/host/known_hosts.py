@@ -25,14 +25,14 @@ def pin(known_hosts: Path, identity: str, public_key: str) -> None:
             file.flush()
             os.fsync(file.fileno())
         elif pinned != wanted:
-            raise changed(identity, known_hosts)
+            raise explain_changed_key(identity, known_hosts)
 
 
 def pinned_key(known_hosts: Path, identity: str) -> str | None:
     return _find(known_hosts.read_text(), identity) if known_hosts.exists() else None
 
 
-def changed(identity: str, known_hosts: Path) -> HostKeyChanged:
+def explain_changed_key(identity: str, known_hosts: Path) -> HostKeyChanged:
     return HostKeyChanged(
         f"The machine that answers for {identity} shows another host key than the one AWS printed at its first boot. "
         "Either the disk was replaced, or somebody stands between you and the instance. Nothing was sent.",

@@ -22,7 +22,7 @@ from typing import IO
 
 from infra.errors import UserError
 from infra.host import manifest
-from infra.host.foreign import shown
+from infra.host.foreign import make_printable
 from infra.host.listing import File, Link
 from infra.host.pulled import Pulled
 
@@ -49,7 +49,7 @@ class Landing:
 
     def __enter__(self) -> Landing:
         self.home.mkdir(parents=True, exist_ok=True)
-        self._own_open = _shared(self._own)
+        self._own_open = _share(self._own)
         self._pulled = Pulled(self._own / "pulled.jsonl")
         return self
 
@@ -184,7 +184,7 @@ class Landing:
     def make_link(self, link: Link) -> None:
         """Only one that stays inside: elsewhere its target means something else here than there."""
         place = self.home / link.path
-        self.notes[link.path] = f"is a link to {shown(link.target)} there, and that is no part of the run"
+        self.notes[link.path] = f"is a link to {make_printable(link.target)} there, and that is no part of the run"
         try:
             self._make_folders(place.parent)
             leads_to = Path(os.path.realpath(place.parent / link.target))
@@ -194,7 +194,7 @@ class Landing:
                 self._link(link, self._free_place(place, link.path, link.target))
             del self.notes[link.path]
         except (OSError, ValueError) as error:  # ValueError: a zero byte
-            self.notes[link.path] = f"is a link to {shown(link.target)} there: {_reason(error)}"
+            self.notes[link.path] = f"is a link to {make_printable(link.target)} there: {_reason(error)}"
 
     def _link(self, link: Link, place: Path) -> None:
         if place.is_symlink() and os.readlink(place) == link.target:
@@ -245,7 +245,7 @@ class Landing:
             time.sleep(0.02)
 
 
-def _shared(folder: Path) -> int:
+def _share(folder: Path) -> int:
     """*folder*, made if need be, and open; who has it so may count on it to stay."""
     while True:
         folder.mkdir(parents=True, exist_ok=True)
@@ -287,7 +287,7 @@ def _dress(file: File, arrived: Path) -> None:
 
 
 def _reason(error: Exception) -> str:
-    return shown((error.strerror if isinstance(error, OSError) else "") or str(error))
+    return make_printable((error.strerror if isinstance(error, OSError) else "") or str(error))
 
 
 def sha256(file: IO[bytes]) -> str:

@@ -103,7 +103,9 @@ def parse(answer: bytes) -> Listing:
             try:
                 found.add(foreign.json_object(line))
             except (ValueError, KeyError) as error:
-                found.pending[foreign.shown(line.decode(errors="replace"))[:80]] = f"the host's words for it: {error}"
+                found.pending[foreign.make_printable(line.decode(errors="replace"))[:80]] = (
+                    f"the host's words for it: {error}"
+                )
     return found.listing()
 
 

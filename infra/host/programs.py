@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from infra.errors import WorldError
-from infra.host.connection import DROPPED, GREETING, Host, lost
-from infra.host.foreign import shown
+from infra.host.connection import DROPPED, GREETING, Host, explain_loss
+from infra.host.foreign import make_printable
 
 SCRIPTS = Path(__file__).resolve().parents[1] / "remote"
 _LONGEST_PREAMBLE = 1 << 20
@@ -83,9 +83,11 @@ def _judge(host: Host, ear: _Ear, complaint: str) -> None:
             "the machine may be out of memory or disk; look with `rig ssh`, or `rig stop`",
         )
     if ear.exit_code == DROPPED:
-        raise lost(host.target, complaint)
+        raise explain_loss(host.target, complaint)
     if ear.exit_code:
-        raise WorldError(f"{host.target} could not answer: {shown(complaint.splitlines()[-1] if complaint else '')}")
+        raise WorldError(
+            f"{host.target} could not answer: {make_printable(complaint.splitlines()[-1] if complaint else '')}"
+        )
 
 
 class _Ear(io.RawIOBase):

@@ -10,7 +10,7 @@ from typing import Final
 from infra.console import Tell
 from infra.errors import HostUnreachable, KeyRefused, WorldError
 from infra.guard.status import STALE_AFTER_S
-from infra.host.connection import Host, refused, timed_out
+from infra.host.connection import Host, explain_refusal, explain_timeout
 from infra.host.facts import Facts, ask_facts
 from infra.host.target import Target
 
@@ -31,11 +31,11 @@ def _greeting_failure(target: Target) -> HostUnreachable | None:
     try:
         with socket.create_connection((target.address, target.port), timeout=5) as connection:
             connection.settimeout(5)
-            return None if connection.recv(4) == b"SSH-" else refused(target)
+            return None if connection.recv(4) == b"SSH-" else explain_refusal(target)
     except TimeoutError:
-        return timed_out(target)
+        return explain_timeout(target)
     except OSError:
-        return refused(target)
+        return explain_refusal(target)
 
 
 # cloud-init writes the key before sshd starts for good; an image's own sshd may greet a little earlier.

@@ -86,7 +86,7 @@ def patterns() -> tuple[str, ...]:
 
 @cache
 def _tables() -> _Tables:
-    each = [one for pattern in patterns() for one in _spelled_out(pattern)]
+    each = [one for pattern in patterns() for one in _spell_out(pattern)]
     names = [pattern for pattern in each if "/" not in pattern]
     plain = frozenset(name for name in names if not _has_wildcard(name))
     return _Tables(
@@ -97,7 +97,7 @@ def _tables() -> _Tables:
     )
 
 
-def _spelled_out(pattern: str) -> list[str]:
+def _spell_out(pattern: str) -> list[str]:
     return [pattern.replace("{data}", ending) for ending in _DATA] if "{data}" in pattern else [pattern]
 
 

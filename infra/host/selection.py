@@ -46,7 +46,7 @@ class Selection:
     def left(self) -> tuple[str, ...]:
         """All that stays, relative to *folder*; of folders that stay whole only the name, with a "/" at its end."""
         sent, entered = frozenset(self.sent), _folders_of(self.sent).union(self.empty)
-        return tuple(_left(self.folder, "", sent, entered))
+        return tuple(_list_left(self.folder, "", sent, entered))
 
     def holds_secret(self, path: str) -> bool:
         """Whether *path*, as it stands in *left*, is a secret or a folder with one in it."""
@@ -147,12 +147,12 @@ def _folders_of(paths: Iterable[str]) -> frozenset[str]:
     return frozenset(found)
 
 
-def _left(folder: Path, at: str, sent: frozenset[str], entered: frozenset[str]) -> Iterator[str]:
+def _list_left(folder: Path, at: str, sent: frozenset[str], entered: frozenset[str]) -> Iterator[str]:
     for path, entry in _entries(folder, at):
         if not entry.is_dir(follow_symlinks=False):
             yield from () if path in sent else (path,)
         elif path in entered:
-            yield from _left(folder, path, sent, entered)
+            yield from _list_left(folder, path, sent, entered)
         else:
             yield path + "/"
 

@@ -17,9 +17,9 @@ def entry(alias: str, target: Target) -> str:
         "HostName": target.address,
         "Port": str(target.port),
         "User": target.user,
-        "IdentityFile": quoted(target.key),
+        "IdentityFile": quote(target.key),
         "IdentitiesOnly": "yes",
-        "UserKnownHostsFile": quoted(target.known_hosts),
+        "UserKnownHostsFile": quote(target.known_hosts),
         "HostKeyAlias": target.identity,
         "HostKeyAlgorithms": "ssh-ed25519",
         "StrictHostKeyChecking": "yes",
@@ -34,7 +34,7 @@ def entry(alias: str, target: Target) -> str:
                       f"Host {alias}", *lines, ""])  # fmt: skip
 
 
-def quoted(path: Path) -> str:
+def quote(path: Path) -> str:
     return '"' + str(path.absolute()).replace("%", "%%") + '"'
 
 
@@ -50,7 +50,7 @@ def write(path: Path, text: str) -> None:
 
 
 def include_line(folder: Path) -> str:
-    return f'Include {quoted(folder)[:-1]}/*"'
+    return f'Include {quote(folder)[:-1]}/*"'
 
 
 def install_include(config: Path, folder: Path) -> bool:

@@ -16,10 +16,10 @@ from pathlib import Path
 from infra.console import Tell
 from infra.errors import WorldError
 from infra.host import command_lines
-from infra.host.broken import failed
+from infra.host.broken import explain_failure
 from infra.host.carry import by_rsync, by_stream
 from infra.host.connection import Host, local_process
-from infra.host.foreign import shown
+from infra.host.foreign import make_printable
 from infra.host.landing import Landing
 from infra.host.listing import File, Listing, list_ended_run, list_run
 from infra.host.selection import Selection
@@ -64,7 +64,7 @@ def push_text(host: Host, text: str, destination: str) -> None:
     process = host.stream(*lines, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     said = process.communicate(text.encode(errors="surrogateescape"))[1].decode(errors="replace").strip()
     if process.returncode:
-        raise failed(host, process.returncode, said)
+        raise explain_failure(host, process.returncode, said)
 
 
 def _as_rsync_rules(chosen: Selection) -> bytes:
@@ -93,14 +93,14 @@ def pull(host: Host, source: str, home: Path, *, rsync_there: bool) -> Arrival:
         if landing.is_whole():
             return Arrival(left={}, notes={})
         listing = list_run(host, source)
-        later = {file.path for file in listing.files if _half_written(file.path)}
+        later = {file.path for file in listing.files if _is_half_written(file.path)}
         _bring(host, source, [file for file in listing.files if file.path not in later], landing, rsync_there)
         _make(listing, landing)
         if landing.is_whole():  # another pull has been quicker
             return Arrival(left={}, notes={})
     left = {path: why for path, why in landing.left.items() if path not in landing.changed}
     notes = {**listing.others, **landing.notes, **dict.fromkeys(later, _LATER)}
-    return Arrival(left=_shown({**listing.pending, **left}), notes=_shown(notes))
+    return Arrival(left=_show_names({**listing.pending, **left}), notes=_show_names(notes))
 
 
 def pull_ended(host: Host, source: str, home: Path, *, rsync_there: bool) -> Arrival:
@@ -111,13 +111,13 @@ def pull_ended(host: Host, source: str, home: Path, *, rsync_there: bool) -> Arr
             landing.retire_manifest(listing.files)
             _bring(host, source, listing.files, landing, rsync_there)
             now = list_run(host, source)
-            for file in _written_since(listing, now):
+            for file in _list_written_since(listing, now):
                 landing.miss(file, "it was written when all had been listed")
             if not landing.changed and _names_all_but_files(listing, now):
                 break
         _make(listing, landing)
     left, notes = {**listing.pending, **landing.left}, {**listing.others, **landing.notes}
-    return Arrival(left=_shown(left), notes=_shown(notes), files=listing.files)
+    return Arrival(left=_show_names(left), notes=_show_names(notes), files=listing.files)
 
 
 def seal(home: Path, arrival: Arrival) -> None:
@@ -144,7 +144,7 @@ def forget(home: Path) -> None:
         landing.forget()
 
 
-def _written_since(listing: Listing, now: Listing) -> list[File]:
+def _list_written_since(listing: Listing, now: Listing) -> list[File]:
     """By size and time alone: what its owner may not read was given other rights for us, which is no writing."""
     known = {file.path: file.version[:2] for file in listing.files}
     return [file for file in now.files if file.path not in listing.pending and known.get(file.path) != file.version[:2]]
@@ -159,13 +159,13 @@ def _names_all_but_files(listing: Listing, now: Listing) -> bool:
     )
 
 
-def _half_written(path: str) -> bool:
+def _is_half_written(path: str) -> bool:
     """By the names that our training loop, and much else, gives to what is written aside and then renamed."""
     return path.endswith(".part") or any(part.startswith((".aside-", ".gluon-rig-")) for part in path.split("/"))
 
 
-def _shown(why: Mapping[str, str]) -> dict[str, str]:
-    return {shown(path): reason for path, reason in why.items()}
+def _show_names(why: Mapping[str, str]) -> dict[str, str]:
+    return {make_printable(path): reason for path, reason in why.items()}
 
 
 def _bring(host: Host, source: str, files: Sequence[File], landing: Landing, rsync_there: bool) -> None:
@@ -194,7 +194,7 @@ def _disk_errors_explained(home: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise WorldError(
-            f"Results cannot be written to {home}: {shown(error.strerror or str(error))}.",
+            f"Results cannot be written to {home}: {make_printable(error.strerror or str(error))}.",
             "fix that, then `rig pull`; nothing on the host was lost",
         ) from error
 
@@ -218,7 +218,7 @@ def _finish(host: Host, line: list[str], *, stdin: bytes | None = None, progress
     )
     _, said = process.communicate(stdin)
     if process.returncode:
-        raise failed(host, process.returncode, said.decode(errors="replace").strip())
+        raise explain_failure(host, process.returncode, said.decode(errors="replace").strip())
 
 
 def _stream_up(host: Host, chosen: Selection, destination: str) -> None:
@@ -239,4 +239,4 @@ def _stream_up(host: Host, chosen: Selection, destination: str) -> None:
         ) from error
     said = process.communicate()[1].decode(errors="replace").strip()
     if process.returncode:
-        raise failed(host, process.returncode, said)
+        raise explain_failure(host, process.returncode, said)

@@ -11,7 +11,7 @@ from ipaddress import ip_address
 
 from infra.errors import HostUnreachable
 from infra.host.command_lines import tunnel
-from infra.host.connection import local_process, lost
+from infra.host.connection import explain_loss, local_process
 from infra.host.target import Target
 
 
@@ -38,7 +38,7 @@ class Tunnel:
 
     def _why(self) -> Exception:
         assert self._process.stderr is not None
-        return lost(self._target, self._process.stderr.read().decode(errors="replace"))
+        return explain_loss(self._target, self._process.stderr.read().decode(errors="replace"))
 
 
 @contextmanager

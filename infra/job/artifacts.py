@@ -45,7 +45,7 @@ def fetch(host: Host, facts: Facts, run: RunFacts, into: Path, *, tell: Tell) ->
     _tell_notes(run, arrival, tell)
     if arrival.left:
         raise ArtifactsMissing(
-            f"{home} is not whole. Missing: {listed(arrival.left)}.", "fix that and run `rig pull` again"
+            f"{home} is not whole. Missing: {list_some(arrival.left)}.", "fix that and run `rig pull` again"
         )
     seal(home, arrival)
     if not run.fetched:
@@ -69,7 +69,7 @@ def _fetch_part(host: Host, facts: Facts, run: RunFacts, there: str, home: Path,
     arrival = persistently(lambda: pull(host, there, home, rsync_there=facts.rsync), tell=tell)
     _tell_notes(run, arrival, tell)
     if arrival.left:
-        tell(f"Not home yet of {run.name}: {listed(arrival.left)}")
+        tell(f"Not home yet of {run.name}: {list_some(arrival.left)}")
     if run.state == "unknown":
         raise silent(f"what {run.name} has written so far is in {home}; whether it goes on cannot be told now")
 
@@ -95,12 +95,12 @@ def _tell_notes(run: RunFacts, arrival: Arrival, tell: Tell) -> None:
         tell(f"{run.name}: the same of {len(arrival.notes) - _SHOWN} more")
 
 
-def listed(left: Mapping[str, str]) -> str:
+def list_some(left: Mapping[str, str]) -> str:
     first = ", ".join(f"{name} ({why})" for name, why in itertools.islice(left.items(), _SHOWN))
     return first + (f", and {len(left) - _SHOWN} more" if len(left) > _SHOWN else "")
 
 
-def left_nothing(folder: Path) -> bool:
+def has_left_nothing(folder: Path) -> bool:
     """Whether the run, which was to leave files, left only the record every run has. That is no failure."""
     end = ending(folder)
     left = (path for path in folder.rglob("*") if path.is_file() and path not in {folder / name for name in _RECORD})
@@ -122,7 +122,7 @@ def ours(found: Mapping[str, Any]) -> Mapping[str, Any]:
     return found if found.get("by") == MARK else {}
 
 
-def as_recorded(folder: Path) -> RunFacts:
+def read_recorded(folder: Path) -> RunFacts:
     """A run as its own record tells it; lost, without an exit code, where there is none."""
     end = ending(folder)
     return RunFacts(
@@ -148,7 +148,7 @@ def ending(folder: Path) -> Mapping[str, Any]:
 
 def as_ending(text: bytes | str) -> Mapping[str, Any]:
     """What is not as the recorder writes it is left out; empty for the record of nobody we know."""
-    found = ours(_parsed(text))
+    found = ours(_parse(text))
     kinds = {name: _KINDS[name] for name in found if name in _KINDS}
     return {name: found[name] for name, fits in kinds.items() if fits(found[name])}
 
@@ -184,12 +184,12 @@ _KINDS: Mapping[str, Callable[[object], bool]] = {
 
 def _json(path: Path) -> Mapping[str, Any]:
     try:
-        return _parsed(path.read_bytes())
+        return _parse(path.read_bytes())
     except OSError:
         return {}
 
 
-def _parsed(text: bytes | str) -> Mapping[str, Any]:
+def _parse(text: bytes | str) -> Mapping[str, Any]:
     """A JSON object; empty for anything else. RecursionError: a thousand brackets."""
     try:
         value = json.loads(text)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from infra.errors import WorldError
-from infra.host.connection import DROPPED, Host, lost
+from infra.host.connection import DROPPED, Host, explain_loss
 from infra.kit_files import ROOT
 from infra.names import IMAGE_LABEL, KIT
 
@@ -115,6 +115,6 @@ def make(
             last = line or last
     code = process.wait()
     if code == DROPPED:
-        raise lost(host.target, last)
+        raise explain_loss(host.target, last)
     if code:
         raise WorldError(f"The training image could not be made: {last}", f"the whole log: {log}")

@@ -106,7 +106,7 @@ def _environment(job: Job, name: str, folder: Path, data: Path) -> dict[str, str
     bin_folder = str(Path(sys.executable).parent)
     return {
         **_mxnet_home(data),
-        **_training_found(job),
+        **_find_training(job),
         "JUPYTER_PREFER_ENV_PATH": "1",  # a notebook's kernel is this Python, not one the user has elsewhere
         "PATH": os.pathsep.join([bin_folder, os.environ.get("PATH", os.defpath)]),  # `python` in a command, likewise
         "PYTHONUNBUFFERED": "1",
@@ -117,7 +117,7 @@ def _environment(job: Job, name: str, folder: Path, data: Path) -> dict[str, str
     }
 
 
-def _training_found(job: Job) -> dict[str, str]:
+def _find_training(job: Job) -> dict[str, str]:
     """`python -m training` works in any folder: one of its own there comes first."""
     paths = [*filter(None, [os.environ.get("PYTHONPATH")]), str(ROOT)]
     return {"PYTHONPATH": os.pathsep.join(paths)} if job.is_of_the_kit else {}

@@ -41,7 +41,7 @@ def judge(one: RunFacts, guard: Mapping[str, Any] | None = None, *, command: Seq
             f"{log}\na smaller batch_size needs less; a larger TYPE has more",
         )
     if one.signal:
-        raise JobFailed(f"Run {one.name} {_asked(one)}", resume)
+        raise JobFailed(f"Run {one.name} {_say_what_was_asked(one)}", resume)
     if one.exit_code == KILLED:
         raise JobFailed(
             f"Run {one.name} was killed from outside (SIGKILL, exit code 137), not for want of memory.",
@@ -52,7 +52,7 @@ def judge(one: RunFacts, guard: Mapping[str, Any] | None = None, *, command: Seq
     raise JobFailed(f"Run {one.name} failed with exit code {one.exit_code}.", log)
 
 
-def _asked(one: RunFacts) -> str:
+def _say_what_was_asked(one: RunFacts) -> str:
     asked = f"was asked to end before it was done ({one.signal}: `rig cancel`, a reboot, or `docker stop`)"
     if one.exit_code == KILLED:
         return f"{asked}, did not within its minute, and was killed."

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from infra.host.facts import RunFacts
-from infra.job.artifacts import as_recorded
+from infra.job.artifacts import read_recorded
 
 _NAME: Final = re.compile(r"(\d{4})(\d{2})(\d{2})-(\d{2})(\d{2})(\d{2})-.+", re.ASCII)  # as job/spec.py makes them
 LATEST: Final = "latest"
@@ -18,7 +18,7 @@ LATEST: Final = "latest"
 def runs_home(runs: Path) -> tuple[RunFacts, ...]:
     """Every run in *runs*, oldest start first. A folder that is none of ours, by name or by record, is left out."""
     folders = [path for path in runs.glob("*") if path.is_dir() and not path.is_symlink()]
-    found = [as_recorded(path) for path in folders]
+    found = [read_recorded(path) for path in folders]
     ours = [one for one in found if one.started or _NAME.fullmatch(one.name)]
     return tuple(sorted(ours, key=lambda one: (started_at(one), one.name)))
 

@@ -48,7 +48,7 @@ def main(images: list[str]) -> int:
         here = side_by_side.submit(images_here, images)
         docker, states = engine()
         runs = run_folders(home / "rig" / "runs")
-        containers = described(docker, states, runs) if states is not None else None
+        containers = describe_containers(docker, states, runs) if states is not None else None
         facts = {
             "home": str(home),
             "uid": os.getuid(),
@@ -101,7 +101,7 @@ def images_here(asked: list[str]) -> list[str]:
     return []
 
 
-def described(docker: list[str], states: dict[str, str], runs: list[Path]) -> dict[str, dict[str, object]]:
+def describe_containers(docker: list[str], states: dict[str, str], runs: list[Path]) -> dict[str, dict[str, object]]:
     """Docker's State of each run's container. Asked in full only where the run's own record does not say it all."""
     found: dict[str, dict[str, object]] = {
         run: {"Running": state in ("running", "paused", "restarting")} for run, state in states.items()
@@ -150,7 +150,7 @@ def run_facts(folder: Path, containers: dict[str, dict[str, object]] | None) -> 
         "started": word(recorded, "started") or word(container, "StartedAt"),
         "ended": word(recorded, "ended") or (word(container, "FinishedAt") if state == "ended" else None),
         "sealed": (folder / "MANIFEST.sha256").is_file(),
-        "fetched": state != "running" and fetched(folder),
+        "fetched": state != "running" and is_fetched(folder),
         "part": part_of(folder),
     }
 
@@ -165,7 +165,7 @@ def part_of(folder: Path) -> str:
     return hashlib.sha256(record + f" {size}".encode()).hexdigest()[:32]
 
 
-def fetched(folder: Path) -> bool:
+def is_fetched(folder: Path) -> bool:
     return (folder.parent.parent / "fetched" / folder.name / part_of(folder)).is_dir()
 
 
@@ -190,7 +190,7 @@ def strays(home: Path) -> list[str]:
 
 def just_beginning(folder: Path, containers: dict[str, dict[str, object]] | None) -> bool:
     """Somebody has made the folder a moment ago, or goes on with an old one, and is about to start the container."""
-    if containers is None or folder.name in containers or fetched(folder):
+    if containers is None or folder.name in containers or is_fetched(folder):
         return False
     if (age_s(folder.parent.parent / "starting" / folder.name) or BEGINNING_S) < BEGINNING_S:
         return True

@@ -193,12 +193,12 @@ def copy(output: IO[bytes], log: IO[bytes]) -> None:
     shown = Shown()
     log_takes = screen_takes = True
     while chunk := output.read1(65536):  # type: ignore[attr-defined]
-        log_takes = log_takes and taken(log, chunk)
-        screen_takes = screen_takes and taken(sys.stdout.buffer, shown.of(chunk, time.monotonic()))
-    taken(sys.stdout.buffer, shown.rest())
+        log_takes = log_takes and try_write(log, chunk)
+        screen_takes = screen_takes and try_write(sys.stdout.buffer, shown.of(chunk, time.monotonic()))
+    try_write(sys.stdout.buffer, shown.rest())
 
 
-def taken(taker: IO[bytes], some: bytes) -> bool:
+def try_write(taker: IO[bytes], some: bytes) -> bool:
     try:
         taker.write(some)
         taker.flush()
@@ -220,12 +220,12 @@ class Shown:
 
     def of(self, chunk: bytes, now: float) -> bytes:
         *whole, self._open = (self._open + chunk).replace(b"\r\n", b"\n").split(b"\n")
-        return b"".join(newest(line) + b"\n" for line in whole) + self._begun(now)
+        return b"".join(newest(line) + b"\n" for line in whole) + self._begin(now)
 
     def rest(self) -> bytes:
         return newest(self._open)
 
-    def _begun(self, now: float) -> bytes:
+    def _begin(self, now: float) -> bytes:
         state = self._open.rstrip(b"\r")  # the last one may belong to the newline to come
         if b"\r" not in state:
             if len(state) < LONGEST_LINE:

@@ -73,7 +73,7 @@ def copy_all(bucket: str) -> int:
 
 
 def copy(folder: Path, bucket: str) -> int:
-    seal = sealed(folder)  # looked at before: what is sealed by then is copied whole
+    seal = read_seal(folder)  # looked at before: what is sealed by then is copied whole
     mark = RIG / "copied" / folder.name
     if seal and mark.exists() and mark.read_text() == f"{bucket} {seal}":
         return 0
@@ -85,7 +85,7 @@ def copy(folder: Path, bucket: str) -> int:
     return code
 
 
-def sealed(folder: Path) -> str:
+def read_seal(folder: Path) -> str:
     """What tells this ending of a run from that of a later, resumed part; empty while it goes on."""
     try:
         found = (folder / "MANIFEST.sha256").stat()

@@ -41,9 +41,9 @@ def main(words: list[str], names: IO[bytes], out: IO[bytes]) -> int:
         print(f"there is no folder {words[1]}", file=sys.stderr)
         return 1
     if verb == "send":
-        send(root, asked(names), out)
+        send(root, read_names(names), out)
     elif verb == "hash":
-        for line in with_pulse(out, hashes(root, asked(names))):
+        for line in with_pulse(out, hashes(root, read_names(names))):
             out.write(line)
     else:
         for thing in things(root, over=verb == "list-all"):
@@ -52,7 +52,7 @@ def main(words: list[str], names: IO[bytes], out: IO[bytes]) -> int:
     return 0
 
 
-def asked(names: IO[bytes]) -> list[bytes]:
+def read_names(names: IO[bytes]) -> list[bytes]:
     return [name for name in names.read().split(b"\0") if name]
 
 

@@ -29,7 +29,7 @@ def resume(rig: Rig, name: str, show: Show) -> str:
     instance = running_instance(rig)
     with open_host(rig, instance) as host, host.target.one_at_a_time(rig.tell):
         facts = facts_of(rig, host)
-        name = name or _newest_unfinished(rig, host, facts)
+        name = name or _find_newest_unfinished(rig, host, facts)
         _ensure_there(rig, host, facts, name)
         job = _job_of(host, facts, name)
         rig.tell(f"Going on with {name}")
@@ -37,11 +37,11 @@ def resume(rig: Rig, name: str, show: Show) -> str:
         return begin(rig, host, instance, job, name, choose(rig, job), show)
 
 
-def _newest_unfinished(rig: Rig, host: Host, facts: Facts) -> str:
+def _find_newest_unfinished(rig: Rig, host: Host, facts: Facts) -> str:
     folders = [path for path in rig.runs.glob("[!.]*") if path.is_dir() and not path.is_symlink()]
-    here = [artifacts.as_recorded(path) for path in folders]
+    here = [artifacts.read_recorded(path) for path in folders]
     known = {one.name: one for one in [*here, *facts.runs]}  # the instance knows better than a copy
-    left = sorted(one.name for one in known.values() if _unfinished(one))
+    left = sorted(one.name for one in known.values() if _is_unfinished(one))
     bucket = s3_backup.newest(host, facts, rig.settings.bucket.rstrip("/")) if rig.settings.bucket else ""
     if bucket and bucket not in known:
         left.append(bucket)
@@ -50,7 +50,7 @@ def _newest_unfinished(rig: Rig, host: Host, facts: Facts) -> str:
     return max(left)
 
 
-def _unfinished(one: RunFacts) -> bool:
+def _is_unfinished(one: RunFacts) -> bool:
     return one.state in ("lost", "ended") and (one.exit_code != 0 or bool(one.signal))
 
 

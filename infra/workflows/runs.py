@@ -63,7 +63,7 @@ def pull_runs(rig: Rig, name: str) -> list[Outcome]:
     instance = running_instance(rig)
     with open_host(rig, instance) as host:
         facts = facts_of(rig, host)
-        wanted = _wanted(facts, name)
+        wanted = _choose_runs(facts, name)
         outcomes, failures = [], []
         for one in wanted:
             try:
@@ -78,7 +78,7 @@ def pull_runs(rig: Rig, name: str) -> list[Outcome]:
     return outcomes
 
 
-def _wanted(facts: Facts, name: str) -> tuple[RunFacts, ...]:
+def _choose_runs(facts: Facts, name: str) -> tuple[RunFacts, ...]:
     if name:
         return (find_run(facts.runs, name),)
     if not facts.nameless:

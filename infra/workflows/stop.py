@@ -35,7 +35,9 @@ def stop(rig: Rig) -> Instance:
     """
     done, trouble = _stop(rig, _existing(rig))
     if trouble:
-        raise _left_behind(rig, trouble, f"{done.id} is {done.state}, but not everything is home.", _FETCH) from trouble
+        raise _say_what_stays(
+            rig, trouble, f"{done.id} is {done.state}, but not everything is home.", _FETCH
+        ) from trouble
     return done
 
 
@@ -69,7 +71,7 @@ def _try(rig: Rig, bring_home: Callable[[], object], ctrl_c: CtrlC) -> BaseExcep
 _FETCH: Final = "it stays on the disk: `rig start`, then `rig pull`"
 
 
-def _left_behind(rig: Rig, trouble: BaseException, now: str, hint: str) -> BaseException:
+def _say_what_stays(rig: Rig, trouble: BaseException, now: str, hint: str) -> BaseException:
     """What to raise when *trouble* kept results from coming home. *now*: how things stand."""
     if isinstance(trouble, KeyboardInterrupt):
         rig.tell(now)
@@ -95,12 +97,12 @@ def disarm(rig: Rig) -> None:
         rig.tell(f"A guard could not be taken off, which does no harm: {reason}")
 
 
-def stopped(rig: Rig) -> Standing:
+def stop_and_report(rig: Rig) -> Standing:
     """Stop, and say what stays and what it costs."""
     return standing_of(rig, stop(rig))
 
 
-def extended(rig: Rig, instance: Instance, by_hours: float) -> Instance:
+def plan_extension(rig: Rig, instance: Instance, by_hours: float) -> Instance:
     """*instance* as it would be with a later deadline; changes nothing. One that has passed, or that cannot be read,
     counts from now. Raises UserError for one further away than anything is promised for."""
     now = rig.now()
@@ -115,7 +117,7 @@ def extended(rig: Rig, instance: Instance, by_hours: float) -> Instance:
 
 def extend(rig: Rig, instance: Instance, by_hours: float) -> Instance:
     """Move every armed deadline of the running *instance*, and return it with its new one."""
-    later = extended(rig, instance, by_hours)
+    later = plan_extension(rig, instance, by_hours)
     assert later.deadline is not None
     for safeguard in safeguards.extend(rig.session, instance, later.deadline):
         rig.tell(str(safeguard))
@@ -171,11 +173,11 @@ def _bring_home_or_stop(rig: Rig, instance: Instance) -> None:
             lifecycle.order_stop(rig.account, instance)
         except UserError as error:  # one-time spot
             now = f"Nothing was deleted, and {instance.id} runs on until its safeguards end it: {error.cause}."
-            raise _left_behind(rig, trouble, now, f"{error.hint}\n{_GIVE_UP}") from trouble
+            raise _say_what_stays(rig, trouble, now, f"{error.hint}\n{_GIVE_UP}") from trouble
     lifecycle.wait(rig.account, instance, until="stopped")
     disarm(rig)
     now = f"Nothing was deleted; {instance.id} is stopped, and only its disk costs money."
-    raise _left_behind(rig, trouble, now, f"{_FETCH}\n{_GIVE_UP}") from trouble
+    raise _say_what_stays(rig, trouble, now, f"{_FETCH}\n{_GIVE_UP}") from trouble
 
 
 def _bring_everything_home(rig: Rig, instance: Instance) -> None:
@@ -237,7 +239,7 @@ def bring_all_home(rig: Rig, instance: Instance) -> list[str]:
             troubles += end_notebook(rig, host, facts)
     if troubles:
         raise troubles[-1]
-    left = _left_over(facts)
+    left = _list_left_over(facts)
     for line in left:
         rig.tell(line)
     if not left:
@@ -245,7 +247,7 @@ def bring_all_home(rig: Rig, instance: Instance) -> list[str]:
     return left
 
 
-def _left_over(facts: Facts) -> list[str]:
+def _list_left_over(facts: Facts) -> list[str]:
     begun = [f"Somebody is starting run {name} at this moment." for name in facts.beginning]
     if not facts.strays:
         return begun

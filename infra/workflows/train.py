@@ -71,11 +71,11 @@ def choose(rig: Rig, job: Job) -> Chosen:
         rig.tell(f"The command itself seems to hold a secret ({found}); it stands in the run's record and in its log.")
     for path in job.needs:
         if path not in code.sent:
-            raise _would_be_missed(path, code)
+            raise _refuse_to_miss(path, code)
     return code, data
 
 
-def _would_be_missed(path: str, code: Selection) -> BadSettings:
+def _refuse_to_miss(path: str, code: Selection) -> BadSettings:
     why = (
         f"it seems to hold a secret ({code.secrets[path]})" if path in code.secrets else "git or .rigignore ignores it"
     )

@@ -65,7 +65,7 @@ def _data_folder(settings: Settings) -> Path:
 
 def _judge(folder: Path, code: int) -> Outcome:
     try:
-        judge(artifacts.as_recorded(folder), command=artifacts.command_of(folder))
+        judge(artifacts.read_recorded(folder), command=artifacts.command_of(folder))
     except JobFailed as error:
         raise type(error)(error.cause, _hint_here(error.hint)) from None
     cost = run_cost(folder.name, artifacts.ending(folder))

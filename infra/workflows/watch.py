@@ -45,10 +45,10 @@ class Watcher:
 
     def look(self) -> Glance:
         log, metrics, gpus, guard = (
-            self._said("tail", "-n", "1", f"{self._folder}/{LOG}"),
-            self._said("tail", "-n", "1", f"{self._folder}/{METRICS}"),
-            self._said("nvidia-smi", "--query-gpu=utilization.gpu,memory.used", "--format=csv,noheader,nounits"),
-            self._said("cat", STATUS_FILE),
+            self._ask("tail", "-n", "1", f"{self._folder}/{LOG}"),
+            self._ask("tail", "-n", "1", f"{self._folder}/{METRICS}"),
+            self._ask("nvidia-smi", "--query-gpu=utilization.gpu,memory.used", "--format=csv,noheader,nounits"),
+            self._ask("cat", STATUS_FILE),
         )
         return Glance(
             run=self._run,
@@ -58,13 +58,13 @@ class Watcher:
             guard=watch(guard),
         )
 
-    def ended(self) -> bool:
-        return bool(as_ending(self._said("cat", f"{self._folder}/{EXIT}")))
+    def has_ended(self) -> bool:
+        return bool(as_ending(self._ask("cat", f"{self._folder}/{EXIT}")))
 
     def close(self) -> None:
         self._host.close()
 
-    def _said(self, *words: str) -> str:
+    def _ask(self, *words: str) -> str:
         answer = self._host.ask(words)
         return answer.out if answer.ok else ""
 

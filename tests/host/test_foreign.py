@@ -19,7 +19,7 @@ from infra.errors import RigError
 from infra.host import carry, listing
 from infra.host.connection import Host
 from infra.host.facts import Facts, RunFacts, parse
-from infra.host.foreign import run_name, shown
+from infra.host.foreign import make_printable, run_name
 from infra.host.target import Target
 from infra.job import artifacts
 from infra.job.run_folders import point_latest
@@ -61,7 +61,7 @@ def test_facts_are_harmless_or_refused(said: dict[str, Any], runs: list[Any]) ->
     except ValueError as error:
         refusal = str(error)
 
-    assert shown(refusal) == refusal
+    assert make_printable(refusal) == refusal
     if facts is None:
         return
     assert facts.docker in ((), ("docker",), ("sudo", "-n", "docker"))
@@ -150,7 +150,7 @@ def test_a_record_that_a_job_wrote_over_is_read_for_what_is_of_its_kind(said: An
     with tempfile.TemporaryDirectory() as name:
         (Path(name) / "exit.json").write_text(json.dumps({"exit_code": said, "seconds": said, "ended": said}))
 
-        one, end = artifacts.as_recorded(Path(name)), artifacts.ending(Path(name))
+        one, end = artifacts.read_recorded(Path(name)), artifacts.ending(Path(name))
 
     assert one.exit_code is None or isinstance(one.exit_code, int)
     assert float(end.get("seconds", 0.0)) >= 0

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from infra.errors import RigError
 from infra.host import manifest, sync
 from infra.host.connection import Host
-from infra.host.foreign import shown
+from infra.host.foreign import make_printable
 from infra.host.landing import BESIDE
 from infra.host.sync import Arrival, pull, pull_ended, rsync_here, seal
 from infra.remote import recorder
@@ -183,7 +183,7 @@ def stays_away(there: dict[bytes, bytes], home: Path, arrival: Arrival) -> list[
         (name, what, here.get(name), arrival)
         for name, what in there.items()
         if here.get(name) != what
-        and not (shown(os.fsdecode(name)) in named and (not what.startswith(b"file") or what in bytes_here))
+        and not (make_printable(os.fsdecode(name)) in named and (not what.startswith(b"file") or what in bytes_here))
     ]
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from infra.errors import JobFailed
 from infra.host.facts import RunFacts
-from infra.job.artifacts import left_nothing
+from infra.job.artifacts import has_left_nothing
 from infra.job.outcome import judge
 
 GUARD = {"reason": "deadline", "detail": "the deadline has come", "at": "2026-11-20T16:00:00Z", "history": []}
@@ -70,4 +70,4 @@ def test_a_file_in_a_folder_is_a_result_whatever_its_name(tmp_path: Path, left: 
         (tmp_path / name).write_text("1")
     (tmp_path / "exit.json").write_text('{"by": "gluon-rig", "exit_code": 0}')
 
-    assert left_nothing(tmp_path) == nothing
+    assert has_left_nothing(tmp_path) == nothing

@@ -49,7 +49,7 @@ def test_files_of_any_shape_are_shown_or_left_out(
     (tmp_path / "summary.json").write_bytes(summary)
     (tmp_path / "exit.json").write_bytes(ending)
 
-    found, cost = artifacts.as_recorded(tmp_path), run_cost("r", artifacts.ending(tmp_path))
+    found, cost = artifacts.read_recorded(tmp_path), run_cost("r", artifacts.ending(tmp_path))
     done = Outcome(run="r", folder=tmp_path, exit_code=0, cost=cost)
     shown = render_outcome(done, artifacts.summary(tmp_path), here=tmp_path)
     costs = render_costs(Costs(instances=[], runs=[cost]), pretended=False)

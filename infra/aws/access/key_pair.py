@@ -92,7 +92,7 @@ def public_half(path: Path, secret: bytes) -> str:
     """ "ssh-ed25519 AAAA..." of the private key *secret*, read from *path*."""
     if secret.startswith((b"ssh-", b"ecdsa-", b"sk-")):
         raise UserError(f"{path} is the public half of a key", f"name the private one: KEY={path.with_suffix('')}")
-    found = _open_half(secret) or _unlocked_half(secret) or _line_beside(path)
+    found = _open_half(secret) or _unlock_public_half(secret) or _line_beside(path)
     if not found:
         raise UserError(
             f"Cannot read the key {path}: it is no private key that ssh knows, or it has a passphrase and no "
@@ -112,15 +112,15 @@ def _open_half(secret: bytes) -> str:
         raw = base64.b64decode(b"".join(found[1].split()), validate=True) if found else b""
         if not raw.startswith(_MAGIC):
             return ""
-        _cipher, _kdf, _options, rest = _taken(raw[len(_MAGIC) :], 3)
-        blob, _ = _taken(rest[4:], 1)
-        kind, _ = _taken(blob, 1)
+        _cipher, _kdf, _options, rest = _take(raw[len(_MAGIC) :], 3)
+        blob, _ = _take(rest[4:], 1)
+        kind, _ = _take(blob, 1)
         return f"{kind.decode('ascii')} {base64.b64encode(blob).decode()}"
     except (ValueError, struct.error):
         return ""
 
 
-def _taken(raw: bytes, count: int) -> tuple[bytes, ...]:
+def _take(raw: bytes, count: int) -> tuple[bytes, ...]:
     """*count* strings, each behind its length, and what is left. Raises ValueError when they are cut."""
     parts = []
     for _ in range(count):
@@ -132,7 +132,7 @@ def _taken(raw: bytes, count: int) -> tuple[bytes, ...]:
     return (*parts, raw)
 
 
-def _unlocked_half(secret: bytes) -> str:
+def _unlock_public_half(secret: bytes) -> str:
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives import serialization
 

@@ -54,7 +54,7 @@ def group_name(name: str) -> str:
 def find_group(session: Session, name: str) -> Group | None:
     with session.translated(f"look up the security group of {name}"):
         found = session.client("ec2").describe_security_groups(Filters=own_filters(name))["SecurityGroups"]
-    return _parsed(found[0]) if found else None
+    return _parse(found[0]) if found else None
 
 
 def ensure_group(account: Account, name: str, seen: Group | None, rollback: Rollback) -> Group:
@@ -119,7 +119,7 @@ def _adopt(account: Account, title: str) -> Group:
             found = session.client("ec2").describe_security_groups(Filters=filters({"group-name": title}))
         for group in found["SecurityGroups"]:
             if from_tags(group.get("Tags", [])).get(OWNER_TAG) == KIT:
-                return _parsed(group)
+                return _parse(group)
             raise UserError(
                 f"The security group {title} ({group['GroupId']}) in {session.region} was not made by this kit",
                 "use another NAME, or remove that group",
@@ -143,7 +143,7 @@ def _permission(rule: tuple[str, int, int, str]) -> dict[str, Any]:
     return {"IpProtocol": protocol, **ports, **where}
 
 
-def _parsed(found: Mapping[str, Any]) -> Group:
+def _parse(found: Mapping[str, Any]) -> Group:
     rules = [
         (one["IpProtocol"], one.get("FromPort", -1), one.get("ToPort", -1), source)
         for one in found.get("IpPermissions", [])

@@ -40,18 +40,18 @@ class Check:
 
 def examine(session: Session, settings: Settings, *, tell: Tell) -> list[Check]:
     """Every check of the AWS half, side by side. Without credentials there is nothing else to look at."""
-    who = checked("credentials", lambda: _identity(session))
+    who = run_check("credentials", lambda: _identity(session))
     if not who.ok:
         return [who]
     with ThreadPoolExecutor() as pool:
-        region = pool.submit(checked, "region", lambda: _region(session))
-        image = pool.submit(checked, "image", lambda: _image(session, settings))
-        network = pool.submit(checked, "network", lambda: _network(session))
+        region = pool.submit(run_check, "region", lambda: _region(session))
+        image = pool.submit(run_check, "image", lambda: _image(session, settings))
+        network = pool.submit(run_check, "network", lambda: _network(session))
         machine = pool.submit(_machine, session, settings, tell)
     return [who, region.result(), *machine.result(), image.result(), network.result()]
 
 
-def checked(name: str, look: Callable[[], Check]) -> Check:
+def run_check(name: str, look: Callable[[], Check]) -> Check:
     """*look*, or what stood in its way."""
     try:
         return look()
@@ -111,7 +111,7 @@ def _machine(session: Session, settings: Settings, tell: Tell) -> list[Check]:
     return [
         _type(best),
         Check("price", True, str(best.price)),
-        checked("quota", lambda: _room(session, settings, best)),
+        run_check("quota", lambda: _room(session, settings, best)),
     ]
 
 

@@ -108,10 +108,10 @@ def read_safeguard(session: Session, instance: Instance) -> Safeguard:
             found = session.client("cloudwatch").describe_alarms(AlarmNames=list(names(instance.id)))["MetricAlarms"]
     except (NotAllowed, AwsFailed) as error:
         return Safeguard(ALARMS, armed=False, note=error.cause)
-    return _judged({alarm["AlarmName"]: alarm for alarm in found}, instance)
+    return _judge({alarm["AlarmName"]: alarm for alarm in found}, instance)
 
 
-def _judged(found: Mapping[str, Mapping[str, Any]], instance: Instance) -> Safeguard:
+def _judge(found: Mapping[str, Mapping[str, Any]], instance: Instance) -> Safeguard:
     absent = [name for name in names(instance.id) if name not in found]
     if absent:
         return Safeguard(ALARMS, armed=False, note="absent: " + ", ".join(absent))

@@ -96,11 +96,11 @@ def arm(session: Session, instance: Instance, deadline: datetime) -> Safeguard:
             return Safeguard(SCHEDULE, armed=False, note=NO_ROLE)
         _write(session, definition(instance, deadline, role_arn=role_arn, partition=role_arn.split(":")[1]))
     except (NotAllowed, AwsFailed) as error:
-        return _not_moved(read_safeguard(session, instance), error.cause)
+        return _say_why_it_stays(read_safeguard(session, instance), error.cause)
     return Safeguard(SCHEDULE, armed=True, fires_at=fires_at(deadline))
 
 
-def _not_moved(now: Safeguard, cause: str) -> Safeguard:
+def _say_why_it_stays(now: Safeguard, cause: str) -> Safeguard:
     """An earlier schedule that could not be moved still fires: that must be said above all."""
     if now.armed and now.fires_at:
         return Safeguard(SCHEDULE, armed=True, fires_at=now.fires_at, note=f"still stands at its EARLIER time: {cause}")

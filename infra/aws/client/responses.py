@@ -123,7 +123,7 @@ def require(operation: str, shape: Any, parsed: dict[str, Any]) -> None:
     if shape is not None:
         _conform(parsed, shape, operation)
     for path in READ.get(operation, ()):
-        for value in _found(parsed, path.split(".")):
+        for value in _find(parsed, path.split(".")):
             if value in (None, ""):
                 raise NoAnswer(f"{operation} without {path}")
 
@@ -145,7 +145,7 @@ def _conform(value: Any, shape: Any, place: str) -> None:
             _conform(one, shape.member, f"{place}[]")
 
 
-def _found(value: Any, path: list[str]) -> Iterator[Any]:
+def _find(value: Any, path: list[str]) -> Iterator[Any]:
     """Each value at *path* ("Reservations[]", "Instances[]", "State", "Name"); None where it should be and is not."""
     if not path:
         yield value
@@ -158,4 +158,4 @@ def _found(value: Any, path: list[str]) -> Iterator[Any]:
     if path[0].endswith("[+]") and not members:
         yield None
     for one in members:
-        yield from _found(one, path[1:])
+        yield from _find(one, path[1:])

@@ -72,7 +72,7 @@ class Session:
     def events(self) -> Any:
         """botocore's hooks. What is registered here sees every call of the clients made afterwards."""
         with self._lock:
-            return self._opened().events
+            return self._open().events
 
     @contextmanager
     def translated(self, action: str, *, region: str = "") -> Iterator[None]:
@@ -128,15 +128,15 @@ class Session:
         )
         with self.translated("speak to AWS", region=region):
             # Any: the stubs know clients by literal name only, and this is the place for every name.
-            opened: Any = self._opened()
+            opened: Any = self._open()
             return opened.client(service, region_name=region, endpoint_url=self.endpoint_url or None, config=config)
 
-    def _opened(self) -> boto3.Session:
+    def _open(self) -> boto3.Session:
         if self._boto is None:
             with self.translated("speak to AWS"):
                 inner = _rehearsing(self._secret) if self.endpoint_url else _real(self.profile)
                 self._keys = Keys(inner)
-                self._boto = _watched(inner, self.region, self._keys)
+                self._boto = _watch(inner, self.region, self._keys)
         return self._boto
 
 
@@ -168,7 +168,7 @@ def _rehearsing(secret: str) -> Botocore:
     return inner
 
 
-def _watched(inner: Botocore, region: str, keys: Keys) -> boto3.Session:
+def _watch(inner: Botocore, region: str, keys: Keys) -> boto3.Session:
     """A session whose keys are looked at before each request is signed, and whose answers before anybody reads them."""
     import boto3
 

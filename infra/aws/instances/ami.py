@@ -90,7 +90,7 @@ def _by_name(session: Session, os: str) -> Image:
             "another region has one (REGION=us-east-1), or name an image of your own: AMI=ami-...",
         )
     slim = names[0].partition("(")[0]
-    return _parsed(max(found, key=lambda one: (one.get("Name", "").startswith(slim), one.get("CreationDate", ""))))
+    return _parse(max(found, key=lambda one: (one.get("Name", "").startswith(slim), one.get("CreationDate", ""))))
 
 
 def describe_image(session: Session, *, ami: str, os: str) -> Image:
@@ -109,10 +109,10 @@ def _by_id(session: Session, ami: str) -> Image:
         raise UserError(
             f"{session.region} has no image {ami}", "image ids belong to one region; leave AMI empty for the newest"
         ) from None
-    return _parsed(found)
+    return _parse(found)
 
 
-def _parsed(found: Mapping[str, Any]) -> Image:
+def _parse(found: Mapping[str, Any]) -> Image:
     root = found.get("RootDeviceName", "")
     sizes = [
         disk["Ebs"]["VolumeSize"]

@@ -95,7 +95,7 @@ def _port(text: str) -> int | None:
 
 def list_instances(session: Session, name: str) -> tuple[Instance, ...]:
     """Every instance of the rig *name* that EC2 still shows, terminated ones too, oldest first: one filtered call."""
-    return _described(session, own_filters(name), f"look for the instance of {name}")
+    return _describe(session, own_filters(name), f"look for the instance of {name}")
 
 
 def oldest_alive(seen: Iterable[Instance]) -> Instance | None:
@@ -114,7 +114,7 @@ def find(session: Session, name: str) -> Instance | None:
 def find_all(session: Session, *, region: str = "") -> list[Instance]:
     """Every rig of the region that has not ended, by name."""
     with_tag = filters({f"tag:{OWNER_TAG}": KIT})
-    alive = (one for one in _described(session, with_tag, "look for rigs", region=region) if not one.ended)
+    alive = (one for one in _describe(session, with_tag, "look for rigs", region=region) if not one.ended)
     return sorted(alive, key=lambda one: (one.name, *_age(one)))
 
 
@@ -123,9 +123,7 @@ def write_tags(session: Session, instance: Instance, tags: Mapping[str, str]) ->
         session.client("ec2").create_tags(Resources=[instance.id], Tags=as_tags(tags))
 
 
-def _described(
-    session: Session, wanted: list[dict[str, Any]], action: str, *, region: str = ""
-) -> tuple[Instance, ...]:
+def _describe(session: Session, wanted: list[dict[str, Any]], action: str, *, region: str = "") -> tuple[Instance, ...]:
     """Filters instead of ids: an instance that EC2 does not show yet is an empty answer, not an error.
 
     The paginator makes one call unless AWS itself splits the answer.
@@ -135,14 +133,14 @@ def _described(
             session.client("ec2", region=region or None).get_paginator("describe_instances").paginate(Filters=wanted)
         )
         found = [one for page in pages for reservation in page["Reservations"] for one in reservation["Instances"]]
-    return tuple(sorted((parsed(one) for one in found), key=_age))
+    return tuple(sorted((parse_instance(one) for one in found), key=_age))
 
 
 def _age(instance: Instance) -> tuple[datetime, str]:
     return instance.launched_at, instance.id
 
 
-def parsed(found: Mapping[str, Any]) -> Instance:
+def parse_instance(found: Mapping[str, Any]) -> Instance:
     """An Instance from what DescribeInstances and RunInstances answer."""
     disks = [disk["Ebs"]["VolumeId"] for disk in found.get("BlockDeviceMappings", []) if "Ebs" in disk]
     reason = found.get("StateReason", {})

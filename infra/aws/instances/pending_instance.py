@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from infra.aws.client.account import Account
-from infra.aws.instances.instance import Instance, list_instances, oldest_alive, parsed
+from infra.aws.instances.instance import Instance, list_instances, oldest_alive, parse_instance
 from infra.aws.instances.launch_request import Attempt
 from infra.aws.instances.lifecycle import terminate
 from infra.aws.instances.retry import passes, retry
@@ -41,7 +41,7 @@ class PendingInstance:
             if not passes(error):  # EC2 answered: it made nothing
                 self.token = ""
             raise
-        self.instance, self.token = parsed(answer["Instances"][0]), ""
+        self.instance, self.token = parse_instance(answer["Instances"][0]), ""
         return self.instance
 
     def wait_for_earlier(self) -> Instance | None:

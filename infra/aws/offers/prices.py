@@ -102,7 +102,7 @@ def live_prices(session: Session, machine_type: str, *, region: str | None) -> d
 def _by_region(products: Iterable[Mapping[str, Any]]) -> dict[str, Price]:
     dearest: dict[str, Price] = {}
     for product in products:
-        attributes, price = product["product"]["attributes"], _listed(product)
+        attributes, price = product["product"]["attributes"], _parse_product(product)
         # Local Zones stand in the list beside the region they belong to, at prices of their own.
         if price is None or attributes.get("locationType", "AWS Region") != "AWS Region":
             continue
@@ -117,7 +117,7 @@ def price_list_region(region: str) -> str:
     return near.get(region.split("-")[0], PRICE_LIST_REGIONS[0])
 
 
-def _listed(product: Mapping[str, Any]) -> Price | None:
+def _parse_product(product: Mapping[str, Any]) -> Price | None:
     dimensions = [
         dimension
         for term in product.get("terms", {}).get("OnDemand", {}).values()

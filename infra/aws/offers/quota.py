@@ -102,7 +102,7 @@ def quota_of(session: Session, machine: InstanceType, *, spot: bool, region: str
         return None
     code, name = family.spot if spot else family.on_demand
     with ThreadPoolExecutor() as pool:
-        granted = pool.submit(_granted, session, code, region)
+        granted = pool.submit(_ask_granted, session, code, region)
         in_use = pool.submit(_in_use, session, family, region, spot=spot)
     return Quota(
         code=code,
@@ -125,7 +125,7 @@ def require(quota: Quota | None) -> None:
         )
 
 
-def _granted(session: Session, code: str, region: str) -> float | None:
+def _ask_granted(session: Session, code: str, region: str) -> float | None:
     quotas = session.client("service-quotas", region=region)
     # An account that never asked for more has no quota of its own, only AWS's default.
     for ask in (quotas.get_service_quota, quotas.get_aws_default_service_quota):
@@ -150,12 +150,12 @@ def _in_use(session: Session, family: Family, region: str, *, spot: bool) -> int
                 for reservation in page["Reservations"]
                 for instance in reservation["Instances"]
             ]
-        return _vcpus(session, _counted(instances, family, spot=spot), region)
+        return _vcpus(session, _count_vcpus(instances, family, spot=spot), region)
     except RigError:
         return None
 
 
-def _counted(instances: list[Mapping[str, Any]], family: Family, *, spot: bool) -> Counter[str]:
+def _count_vcpus(instances: list[Mapping[str, Any]], family: Family, *, spot: bool) -> Counter[str]:
     return Counter(
         instance["InstanceType"]
         for instance in instances

@@ -109,7 +109,7 @@ def stop(options: Namespace, settings: Settings) -> int:
     from infra.cli.screens.instance import render_stop
     from infra.workflows import stop
 
-    show(render_stop(stop.stopped(open_rig(settings))), settings)
+    show(render_stop(stop.stop_and_report(open_rig(settings))), settings)
     return 0
 
 

@@ -58,7 +58,7 @@ def extend(options: Namespace, settings: Settings) -> int:
     by_hours = budget.hours_in(options.by)
     rig = open_rig(settings)
     instance = running_instance(rig)
-    later = stop.extended(rig, instance, by_hours)
+    later = stop.plan_extension(rig, instance, by_hours)
     if not (options.yes or rig.rehearsing):
         _agree(rig, instance, later)
     standing = standing_of(rig, stop.extend(rig, instance, by_hours))

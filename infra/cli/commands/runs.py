@@ -193,7 +193,7 @@ def watch(options: Namespace, settings: Settings) -> int:
             while True:
                 # Text, not markup: a log line may hold square brackets.
                 live.update(Text(plain(render_glance(watcher.look(), watcher.standing()))), refresh=True)
-                if options.once or watcher.ended():
+                if options.once or watcher.has_ended():
                     return 0
                 time.sleep(2)
     finally:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from infra import budget
 from infra.cli.screens.instance import render_spent
 from infra.cli.screens.layout import render_columns, render_rows
-from infra.job.artifacts import as_number, left_nothing
+from infra.job.artifacts import as_number, has_left_nothing
 from infra.job.run_folders import started_at
 from infra.names import BEST_WEIGHTS, CURVES, ONNX, REPORT, SYMBOL, SYMBOL_WEIGHTS
 
@@ -55,7 +55,7 @@ def render_outcome(done: Outcome, summary: Mapping[str, Any], *, here: Path) -> 
     if done.exit_code:
         rows.append(("exit code", str(done.exit_code)))
     rows.append(("results", _shorten(done.folder, here)))
-    if left_nothing(done.folder):
+    if has_left_nothing(done.folder):
         rows.append(("files", _HOW_FILES_COME_HOME if done.cost.instance_type else _HERE_FILES_STAY))
     rows += [(label, _shorten(done.folder / name, here)) for label, name in _PIECES if (done.folder / name).exists()]
     return render_rows(rows) + (

@@ -38,7 +38,7 @@ def _connections(table: str) -> int | None:
     return sum(len(row) > 3 and row[1].endswith(port) and row[3] == ESTABLISHED for row in rows)
 
 
-def unfetched(home: str) -> tuple[str, ...]:
+def list_unfetched(home: str) -> tuple[str, ...]:
     """Runs whose results are not home yet. Asked only where powering off destroys the disk (one-time spot)."""
     fetched = set(_folder(os.path.join(home, "rig", "fetched")))
     waiting = [name for name in _folder(os.path.join(home, "rig", "runs")) if name not in fetched]

@@ -88,14 +88,14 @@ class Guard:
             activity.containers(self.docker.answer)
             + activity.ssh(self.root + "/proc", self.logins.answer)
             + gpu.signs(self.gpu_use.answer, self.gpu_processes.answer)
-            + (activity.unfetched(self.home) if self.keep_results else ())
+            + (activity.list_unfetched(self.home) if self.keep_results else ())
         )
 
     def _tag(self, name: str) -> str | None:
         answer = self.imds.get(TAGS + name)
         if answer is None:
             return None
-        self.clock.told(answer.date)
+        self.clock.take_date(answer.date)
         return answer.text if answer.status == 200 else None
 
     def _spot_notice(self) -> str:

@@ -32,7 +32,7 @@ class Clock:
     def up_s(self) -> float:
         return (boot_clock() - self._started) * self.speed
 
-    def told(self, date: float | None) -> None:
+    def take_date(self, date: float | None) -> None:
         if date is not None:
             self._told, self._told_at = date, self.up_s()
 

@@ -4,7 +4,15 @@ from datetime import datetime, timezone
 
 from infra.aws.client.account import Account
 from infra.aws.client.tags import own_tags
-from infra.aws.instances.instance import Instance, find, find_all, list_instances, oldest_alive, parsed, write_tags
+from infra.aws.instances.instance import (
+    Instance,
+    find,
+    find_all,
+    list_instances,
+    oldest_alive,
+    parse_instance,
+    write_tags,
+)
 from infra.aws.instances.lifecycle import terminate
 from infra.names import DEADLINE_TAG, HOST_KEY_TAG, SSH_PORT_TAG
 from tests.aws import samples
@@ -39,7 +47,7 @@ def test_an_instance_is_what_ec2_says_in_our_words():
         "Tags": [{"Key": "gluon-rig:name", "Value": "rig"}],
     }
 
-    assert parsed(answer) == Instance(
+    assert parse_instance(answer) == Instance(
         id="i-1",
         state="running",
         type="g4dn.xlarge",

@@ -92,9 +92,9 @@ def test_runs_that_are_not_home_are_a_sign_where_power_off_destroys_the_disk(tmp
         (tmp_path / folder).mkdir(parents=True)
     (tmp_path / "rig/fetched/a").touch()
 
-    assert activity.unfetched(str(tmp_path)) == ("results of b are not home yet",)
+    assert activity.list_unfetched(str(tmp_path)) == ("results of b are not home yet",)
     (tmp_path / "rig/fetched/b").touch()
-    assert activity.unfetched(str(tmp_path)) == ()
+    assert activity.list_unfetched(str(tmp_path)) == ()
 
 
 @pytest.mark.parametrize(
