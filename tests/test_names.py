@@ -10,7 +10,16 @@ from pathlib import Path
 import pytest
 
 PROJECT = Path(__file__).resolve().parents[1]
-ROOMS = ("infra/aws", "infra/guard", "infra/host", "infra/job", "infra/remote", "infra/workflows", "scripts")
+ROOMS = (
+    "infra/aws",
+    "infra/cli",
+    "infra/guard",
+    "infra/host",
+    "infra/job",
+    "infra/remote",
+    "infra/workflows",
+    "scripts",
+)
 IRREGULAR = (
     "begun|brought|built|done|drawn|driven|found|given|gone|held|kept|known|left|lost|made|met|paid|said|seen|sent|shown|"
     "sold|spent|spoken|taken|thought|thrown|told|written"
