@@ -1,7 +1,8 @@
 # The training image. `docker build .` makes the GPU image, `docker build --target cpu .` the one without CUDA.
 # It holds Python, MXNet and what programs import, never the program: each run brings a copy of its code.
-# Layers stand in the order of how seldom they change: Debian, then MXNet and CUDA, then the Python packages, and what
-# makes MXNet's downloads find the pictures that are here.
+# Layers stand in the order of how seldom they change: Debian, then MXNet and CUDA, then the Python packages, Horovod, and
+# what makes MXNet's downloads find the pictures that are here. Horovod must fit the MXNet beside it, so it is compiled in
+# a stage of its own, of which only the result goes on.
 ARG BASE=debian:bookworm-slim
 
 # MXNet 1.9.1 runs on x86_64 only: its wheel for ARM asks for Arm's own libraries, which no package brings. A Mac with
@@ -22,17 +23,27 @@ ENV PATH=/opt/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     MPLCONFIGDIR=/tmp/matplotlib
 
-FROM python AS cpu
+FROM python AS cpu-packages
 COPY requirements/image-cpu.txt /opt/requirements/
 RUN pip install --no-cache-dir --no-compile --no-deps --require-hashes -r /opt/requirements/image-cpu.txt
 COPY requirements/image-python.txt /opt/requirements/
 RUN pip install --no-cache-dir --no-compile --no-deps --require-hashes -r /opt/requirements/image-python.txt
+
+FROM cpu-packages AS cpu-horovod
+RUN apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends cmake g++ make
+COPY requirements/image-horovod.txt /opt/build/requirements/
+COPY scripts/horovod /opt/build/scripts/horovod
+RUN sh /opt/build/scripts/horovod/build cpu python3 /opt/build \
+    && python3 -m zipfile --extract /opt/build/horovod-*.whl /opt/horovod
+
+FROM cpu-packages AS cpu
+COPY --from=cpu-horovod /opt/horovod/ /opt/venv/lib/python3.11/site-packages/
 COPY training/mxnet_hook /opt/venv/lib/python3.11/site-packages/gluon_rig_mxnet_hook
 COPY training/mxnet_hook/gluon_rig_mxnet_hook.pth /opt/venv/lib/python3.11/site-packages/
 USER trainer
 CMD ["python"]
 
-FROM python AS gpu
+FROM python AS gpu-packages
 COPY requirements/image-gpu.txt /opt/requirements/
 # CUDA comes as wheels, each library in a folder of its own: tell the loader about all of them.
 # libcusolverMg solves over several GPUs at once; MXNet never calls it, and it weighs 136 MB.
@@ -42,6 +53,16 @@ RUN pip install --no-cache-dir --no-compile --no-deps --require-hashes -r /opt/r
     && ldconfig
 COPY requirements/image-python.txt /opt/requirements/
 RUN pip install --no-cache-dir --no-compile --no-deps --require-hashes -r /opt/requirements/image-python.txt
+
+FROM gpu-packages AS gpu-horovod
+RUN apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends cmake g++ make
+COPY requirements/image-horovod.txt /opt/build/requirements/
+COPY scripts/horovod /opt/build/scripts/horovod
+RUN sh /opt/build/scripts/horovod/build gpu python3 /opt/build \
+    && python3 -m zipfile --extract /opt/build/horovod-*.whl /opt/horovod
+
+FROM gpu-packages AS gpu
+COPY --from=gpu-horovod /opt/horovod/ /opt/venv/lib/python3.11/site-packages/
 COPY training/mxnet_hook /opt/venv/lib/python3.11/site-packages/gluon_rig_mxnet_hook
 COPY training/mxnet_hook/gluon_rig_mxnet_hook.pth /opt/venv/lib/python3.11/site-packages/
 # What NVIDIA's container toolkit brings in from the host: the driver (compute) and nvidia-smi (utility).

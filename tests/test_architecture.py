@@ -19,10 +19,11 @@ else:
 
 PROJECT = Path(__file__).resolve().parents[1]
 
-DOORS = {
+DOORS: dict[str, str | tuple[str, ...]] = {
     "boto3": "infra/aws/client/session.py",
     "fabric": "infra/host/connection.py",
     "mxnet": "training/",
+    "horovod": ("training/trainer/group.py", "infra/remote/meeting.py"),
     "moto": "infra/rehearsal/",
     "asyncssh": "infra/rehearsal/",
     "kingfisher_sdk": "infra/host/secret_scan.py",

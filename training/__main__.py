@@ -30,7 +30,8 @@ WHERE_INSTEAD = (
 def main(words: Sequence[str]) -> int:
     stop = StopRequest().listen()  # before MXNet's import, which takes a second or two
     from training.console import plain
-    from training.errors import TrainingError
+    from training.errors import LostOthers, TrainingError
+    from training.trainer.group import end_at_once
 
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # LANG=C: a name with an accent must not end a run
@@ -41,6 +42,8 @@ def main(words: Sequence[str]) -> int:
         return code
     except TrainingError as error:
         print(plain(str(error)), file=sys.stderr)
+        if isinstance(error, LostOthers):
+            end_at_once(error.exit_code)
         return error.exit_code
     except ModuleNotFoundError as error:
         if error.name != "mxnet":

@@ -57,7 +57,8 @@ def _container_limit() -> int:
 def tune(environ: MutableMapping[str, str]) -> str:
     """Set what MXNet and OpenMP read at load time, where the user has not; return a sentence that says it."""
     wanted = {
-        "OMP_NUM_THREADS": str(physical_cores()),
+        # Several workers share the cores of a machine (infra/remote/workers.py starts them).
+        "OMP_NUM_THREADS": str(max(1, physical_cores() // int(environ.get("HOROVOD_LOCAL_SIZE", "1")))),
         # GOMP_SPINCOUNT overrides OMP_WAIT_POLICY, so do not set both.
         **({} if "OMP_WAIT_POLICY" in environ else {"GOMP_SPINCOUNT": SPIN_COUNT}),
         "MXNET_CPU_PARALLEL_SIZE": PARALLEL_SIZE,

@@ -5,7 +5,9 @@ TrainingError           exit 1   the world failed: disk full, loss not finite
 │   ├── BadData
 │   └── BadCheckpoint            damaged, foreign, or of another configuration
 ├── NonFiniteLoss
-└── DiskFull
+├── DiskFull
+├── WorkersDiffer                the weights of a run's workers are not the same any more
+└── LostOthers          exit 75  another worker of the run has gone; the launcher knows whose fault it was
 """
 
 from __future__ import annotations
@@ -48,6 +50,14 @@ class NonFiniteLoss(TrainingError):
 
 class DiskFull(TrainingError):
     pass
+
+
+class WorkersDiffer(TrainingError):
+    pass
+
+
+class LostOthers(TrainingError):
+    exit_code = 75  # infra/remote/workers.py takes it for no failure of this worker's own
 
 
 @contextmanager

@@ -7,6 +7,7 @@ of an unbroken one.
 
 from __future__ import annotations
 
+import io
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from training.environment import RunEnvironment
 from training.errors import BadCheckpoint, BadInput, TrainingError
 from training.finalize import finalize
 from training.trainer import devices
+from training.trainer.group import here
 from training.trainer.recipe import Recipe
 from training.trainer.run import Run
 from training.trainer.schedule import batch_size
@@ -42,11 +44,23 @@ def train_and_evaluate(
 
     A folder with a checkpoint is gone on with. Raises TrainingError; what was there before stays as it was.
     """
-    console, stop = console or Console(), stop or StopRequest()
+    stop = stop or StopRequest()
+    with here().watched():
+        return _train(recipe, config, workdir, console or _console(), stop)
+
+
+def _console() -> Console:
+    """Of several workers the first one speaks."""
+    return Console() if here().leads else Console(io.StringIO())
+
+
+def _train(recipe: Recipe, config: JobConfig, workdir: Path, console: Console, stop: StopRequest) -> Summary:
     timer = Timer("reading data")
     _check_workdir(workdir, recipe, config)
     console.say(tuned)
     data = recipe.data(config).limit(config.limit)
+    here().require_same_data(data.identity())
+    here().share(batch_size(config, len(data.train)))
     timer.switch("starting up")
     environment = RunEnvironment.read()
     chosen = _choose(recipe, config, data, gpu_required=environment.gpu_required)
@@ -64,23 +78,31 @@ def train_and_evaluate(
     )
     training = Training(run, console)
     training.resume()
-    workdir.mkdir(parents=True, exist_ok=True)
-    write_settings(workdir, recipe.name, config)
+    if here().writes:
+        workdir.mkdir(parents=True, exist_ok=True)
+        write_settings(workdir, recipe.name, config)
     return _to_the_end(run, training, console, stop)
 
 
 def _to_the_end(run: Run, training: Training, console: Console, stop: StopRequest) -> Summary:
     try:
         if training.fit(stop):
-            return finalize(run, summarize(run, training.position, DONE), console)
+            here().leave()
+            done = summarize(run, training.position, DONE)
+            return finalize(run, done, console) if here().leads else done
     except TrainingError as error:
         with suppress(TrainingError):  # a full disk takes this file too, and the first reason is the one to hear
-            summarize(run, training.position, FAILED, error.cause).write(run.workdir)
+            _write(summarize(run, training.position, FAILED, error.cause), run)
         raise
     summary = summarize(run, training.position, INTERRUPTED, stop.signal_name)
-    summary.write(run.workdir)
+    _write(summary, run)
     console.say(f"stopped by {stop.signal_name} after step {summary.steps}; the same work folder goes on from there")
     return summary
+
+
+def _write(summary: Summary, run: Run) -> None:
+    if here().leads:
+        summary.write(run.workdir)
 
 
 def _check_workdir(workdir: Path, recipe: Recipe, config: JobConfig) -> None:
@@ -104,9 +126,15 @@ def _check_workdir(workdir: Path, recipe: Recipe, config: JobConfig) -> None:
 def _choose(recipe: Recipe, config: JobConfig, data: Data, *, gpu_required: bool) -> devices.DeviceChoice:
     def seconds_per_step(on: tuple[Any, ...]) -> float:
         learner = recipe.learner(config, data, on)
-        X = mx.nd.array(data.train.X[: config.batch_size], dtype=data.train.X.dtype, ctx=learner.home)
-        y = mx.nd.array(data.train.y[: config.batch_size], dtype=data.train.y.dtype, ctx=learner.home)
+        examples = here().share(batch_size(config, len(data.train)))
+        X = mx.nd.array(data.train.X[:examples], dtype=data.train.X.dtype, ctx=learner.home)
+        y = mx.nd.array(data.train.y[:examples], dtype=data.train.y.dtype, ctx=learner.home)
         return devices.time_steps(lambda: learner.step(X, y, config.lr))
 
     batch = batch_size(config, len(data.train))
-    return devices.choose(config, batch=batch, gpu_required=gpu_required, seconds_per_step=seconds_per_step)
+    group = here()
+    if group.size == 1:
+        return devices.choose(config, batch=batch, gpu_required=gpu_required, seconds_per_step=seconds_per_step)
+    return devices.choose_for_worker(
+        config, group, batch=group.share(batch), gpu_required=gpu_required, seconds_per_step=seconds_per_step
+    )

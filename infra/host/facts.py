@@ -16,7 +16,7 @@ from infra.host.foreign import json_object, make_printable
 from infra.host.programs import SCRIPTS, hear, program
 from infra.names import CODE_DIR, DATA_DIR, FETCHED_DIR, KIT_DIR, RUNS_DIR, STARTING_DIR
 
-PROGRAMS = ("recorder.py", "workspace.py", "advice.py", "host_facts.py", "s3_backup.py")
+PROGRAMS = ("recorder.py", "workspace.py", "advice.py", "host_facts.py", "s3_backup.py", "workers.py", "meeting.py")
 WAYS = ((), ("docker",), ("sudo", "-n", "docker"))
 STATES = ("running", "ended", "lost", "unknown")
 T = TypeVar("T")

@@ -19,7 +19,8 @@ from infra.names import IMAGE_LABEL, KIT
 def ingredients(project: Path = ROOT) -> list[Path]:
     """The files that decide the image: a run brings its code along, so a change of code builds nothing."""
     hook = sorted(path for path in (project / "training" / "mxnet_hook").glob("*.p*") if path.is_file())
-    return [project / "Dockerfile", *sorted((project / "requirements").glob("image-*.txt")), *hook]
+    horovod = sorted(path for path in (project / "scripts" / "horovod").rglob("*") if path.is_file())
+    return [project / "Dockerfile", *sorted((project / "requirements").glob("image-*.txt")), *hook, *horovod]
 
 
 def tag(flavour: str, base_image: str = "", project: Path = ROOT) -> str:

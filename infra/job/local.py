@@ -13,11 +13,12 @@ from pathlib import Path
 
 from infra.errors import UserError
 from infra.job.spec import Job
+from infra.job.workers import PROGRAM, in_workers, require_horovod
 from infra.kit_files import ROOT
 from infra.remote.recorder import JOB
 from infra.remote.workspace import write_whole
 
-_RECORD = Path(__file__).resolve().parents[1] / "remote" / "recorder.py"
+_REMOTE = Path(__file__).resolve().parents[1] / "remote"
 
 
 def run_here(job: Job, name: str, *, runs: Path, code: Path, data: Path, show: Callable[[str], None]) -> int:
@@ -25,6 +26,7 @@ def run_here(job: Job, name: str, *, runs: Path, code: Path, data: Path, show: C
 
     Ctrl-C asks the job to save a checkpoint and end, and is then raised again.
     """
+    require_horovod(job.workers)
     folder = (runs / name).resolve()
     folder.mkdir(parents=True, exist_ok=True)
     with _alone_in(folder) as lock, _out_folder(code):
@@ -64,9 +66,10 @@ def _out_folder(code: Path) -> Iterator[None]:
 
 
 def _run(job: Job, name: str, folder: Path, code: Path, data: Path, show: Callable[[str], None], lock: int) -> int:
-    command = [sys.executable if word == "python3" else word for word in job.command_in(str(folder), str(data))]
+    line = in_workers(job.command_in(str(folder), str(data)), str(_REMOTE / PROGRAM), job.workers)
+    command = [sys.executable if word == "python3" else word for word in line]
     process = subprocess.Popen(
-        [sys.executable, str(_RECORD), str(folder), "--", *command],
+        [sys.executable, str(_REMOTE / "recorder.py"), str(folder), "--", *command],
         cwd=code,
         env={**os.environ, **_environment(job, name, folder, data)},
         stdin=subprocess.DEVNULL,

@@ -10,6 +10,7 @@ from typing import Any
 from infra.errors import JobFailed, JobRefused
 from infra.guard.status import endings
 from infra.host.facts import RunFacts
+from infra.job.workers import without_launcher
 
 # From the guard's note to the last container gone: its own bounds (infra/remote/guard/shutdown.py) and some.
 _GUARD_TAKES = timedelta(minutes=10)
@@ -47,7 +48,7 @@ def judge(one: RunFacts, guard: Mapping[str, Any] | None = None, *, command: Seq
             f"Run {one.name} was killed from outside (SIGKILL, exit code 137), not for want of memory.",
             f"somebody ran `docker kill`, or the Docker daemon was restarted\n{resume}",
         )
-    if one.exit_code == BAD_INPUT and list(command[1:3]) == ["-m", "training"]:
+    if one.exit_code == BAD_INPUT and without_launcher(command)[1:3] == ["-m", "training"]:
         raise JobRefused(f"Run {one.name} did not start, for the reason above.", log)
     raise JobFailed(f"Run {one.name} failed with exit code {one.exit_code}.", log)
 

@@ -23,13 +23,15 @@ from infra.text import read_text
 class Job:
     """*command* is complete but for the folders, which stand in it as RUN_DIR and DATA_OPTION. *results*: whether it is
     to leave files; of a command, what it prints is the result. *requirements*: the text of the script's own
-    requirements.txt. *needs*: the files below the code folder without which it cannot run."""
+    requirements.txt. *needs*: the files below the code folder without which it cannot run. *workers*: how many
+    processes do it together, as job/workers.py reads it; empty for one."""
 
     name: str
     command: tuple[str, ...]
     results: bool = True
     requirements: str = ""
     needs: tuple[str, ...] = ()
+    workers: str = ""
 
     @property
     def is_of_the_kit(self) -> bool:
@@ -46,7 +48,7 @@ class Job:
             said = json.loads(text)
             lists = {"command": tuple(said["command"]), "needs": tuple(said.get("needs", ()))}
             job = Job(**{**said, **lists})
-            if not all(isinstance(word, str) for word in (job.name, *job.command, *job.needs)):
+            if not all(isinstance(word, str) for word in (job.name, job.workers, *job.command, *job.needs)):
                 raise TypeError("a word of it is no text")
             return job
         except (KeyError, TypeError, AttributeError, RecursionError) as error:

@@ -17,7 +17,8 @@ from infra.host.sync import push_code, push_data, push_text
 from infra.job import run, s3_backup
 from infra.job.container import Container, container_name
 from infra.job.spec import Job, code_sent_for, existing_folder, new_run_name
-from infra.names import CODE_DIR, DATA_DIR, JOBS_DIR
+from infra.job.workers import ONE_PER_GPU, PROGRAM, in_workers
+from infra.names import CODE_DIR, DATA_DIR, JOBS_DIR, KIT_DIR
 from infra.workflows.context import Rig, open_host, running_instance
 from infra.workflows.ensure_image import Show, ensure_images, images_for, wants_gpu
 from infra.workflows.results import announce
@@ -117,7 +118,10 @@ def container_for(rig: Rig, instance: Instance, facts: Facts, job: Job, name: st
             "RIG_USD_PER_HOUR": f"{price.usd_per_hour:.5f}" if price else "0",
         },
     )
-    return dataclasses.replace(container, command=job.command_in(container.run_dir, container.data_dir))
+    command = job.command_in(container.run_dir, container.data_dir)
+    workers = job.workers or (ONE_PER_GPU if container.gpu and job.is_of_the_kit and "gpus=all" in command else "")
+    program = container.folder(f"{KIT_DIR}/{PROGRAM}")
+    return dataclasses.replace(container, command=in_workers(command, program, workers))
 
 
 def follow_run(rig: Rig, name: str, show: Show) -> Instance:

@@ -34,13 +34,15 @@ print(len(vision.MNIST(train=False)), len(vision.FashionMNIST(train=False)))
 """
 
 
-def test_only_the_locks_and_the_import_hook_go_into_the_image() -> None:
+def test_only_the_locks_the_import_hook_and_what_builds_horovod_go_into_the_image() -> None:
     """A run brings its code: were code copied, every change of it would build the image again."""
-    copied = set(re.findall(r"^(?:COPY|ADD) (\S+) ", DOCKERFILE, re.MULTILINE))
+    copied = set(re.findall(r"^(?:COPY|ADD) (?!--from)(\S+) ", DOCKERFILE, re.MULTILINE))
     named = {path.relative_to(PROJECT).as_posix() for path in docker_image.ingredients()}
     hook = {path for path in named if path.startswith("training/mxnet_hook/")}
 
-    assert named - hook == {"Dockerfile", *copied} - {"training/mxnet_hook"} - hook
+    horovod = {path for path in named if path.startswith("scripts/horovod/")}
+
+    assert named - hook - horovod == {"Dockerfile", *copied} - {"training/mxnet_hook", "scripts/horovod"} - hook
     assert {path.removeprefix("training/mxnet_hook/") for path in hook} >= {"__init__.py", "gluon_rig_mxnet_hook.pth"}
 
 
@@ -69,9 +71,10 @@ def test_every_package_in_the_image_is_pinned_by_checksum() -> None:
 
 
 def test_the_image_starts_as_no_root_and_without_health_checks() -> None:
-    stages = DOCKERFILE.split("\nFROM ")[2:]
+    stages = re.split(r"\nFROM \S+ AS ", DOCKERFILE)[1:]
+    said = {stage.split()[0]: re.findall(r"^(?:USER|HEALTHCHECK) .*", stage, re.MULTILINE) for stage in stages}
 
-    assert [re.findall(r"^(?:USER|HEALTHCHECK) .*", stage, re.MULTILINE) for stage in stages] == [["USER trainer"]] * 2
+    assert {name: said[name] for name in ("cpu", "gpu")} == {"cpu": ["USER trainer"], "gpu": ["USER trainer"]}
 
 
 @pytest.mark.docker
@@ -90,6 +93,19 @@ def test_scripts_find_the_python_of_the_image_by_each_of_its_names(docker: Docke
     found = docker("run", "--rm", "--network", "none", cpu_image, "which", "python", "python3", "pip")
 
     assert found.split() == ["/opt/venv/bin/python", "/opt/venv/bin/python3", "/opt/venv/bin/pip"]
+
+
+@pytest.mark.docker
+def test_horovod_is_in_the_image_and_weighs_less_than_ten_megabytes(docker: Docker, cpu_image: str) -> None:
+    look = "du -sk --total /opt/venv/lib/python3.11/site-packages/horovod* | tail -1 | cut -f1; which c++ cmake make"
+    built = "import horovod.mxnet as hvd; print(hvd.gloo_built(), hvd.mpi_built(), hvd.nccl_built())"
+
+    weighs = docker("run", "--rm", "--network", "none", cpu_image, "sh", "-c", f"{look}; true").split()
+    said = docker("run", "--rm", "--network", "none", cpu_image, "python", "-c", built)
+
+    assert int(weighs[0]) < 10_000
+    assert weighs[1:] == []  # what compiled it stayed behind
+    assert said.split() == ["True", "False", "0"]
 
 
 @pytest.mark.docker

@@ -81,6 +81,12 @@ def replace_arrays(path: Path, arrays: Mapping[str, NDArray]) -> None:
         save_arrays(aside, arrays)
 
 
+def step_of(path: Path | None) -> int:
+    """The step at which *path* was written; -1 for none."""
+    named = _NAME.fullmatch(path.name) if path else None
+    return int(named[1]) if named else -1
+
+
 def newest(folder: Path) -> Path | None:
     found = _all(folder)
     return found[-1] if found else None

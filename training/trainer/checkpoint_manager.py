@@ -13,6 +13,7 @@ from training.compat import NDArray, mx
 from training.config import differences
 from training.errors import BadCheckpoint, NonFiniteLoss
 from training.trainer import checkpoint
+from training.trainer.group import here
 from training.trainer.losses import NOT_FINITE_HINT
 from training.trainer.position import Position
 from training.trainer.run import Run
@@ -30,22 +31,29 @@ class CheckpointManager:
         self._folder = run.workdir / CHECKPOINTS
         self._data = run.data.identity()
         self._saved_at = time.monotonic()
-
-    def newest(self) -> Path | None:
-        return checkpoint.newest(self._folder)
+        self._group = here()
 
     def clear_half_written(self) -> None:
-        for folder in (self._run.workdir, self._folder):
+        for folder in (self._run.workdir, self._folder) if self._group.writes else ():
             clear_aside(folder)
 
     def is_due(self) -> bool:
         return time.monotonic() - self._saved_at >= self._run.config.checkpoint_every_s
 
     def save(self, position: Position, best: Mapping[str, NDArray]) -> None:
-        """*best*: the best epoch's weights, in their shapes. Raises NonFiniteLoss, and saves nothing then; DiskFull."""
+        """*best*: the best epoch's weights, in their shapes. Raises NonFiniteLoss and
+        WorkersDiffer, and saves nothing then; DiskFull."""
         learner = self._run.learner
+        self._group.spread(learner.statistics())
         weights = learner.weights()
         _require_finite(weights, position.step)
+        self._group.require_equal(weights, position.step)
+        if self._group.writes:
+            self._write(position, weights, best)
+        self._saved_at = time.monotonic()
+
+    def _write(self, position: Position, weights: Mapping[str, NDArray], best: Mapping[str, NDArray]) -> None:
+        learner = self._run.learner
         state = {
             "position": position.to_json(),
             "optimizer": learner.counts(),
@@ -57,11 +65,21 @@ class CheckpointManager:
         arrays |= {f"state/{name}": array for name, array in learner.state().items()}
         arrays |= {f"best/{name}": array for name, array in best.items()}
         checkpoint.save(self._folder, position.step, arrays, state, keep=self._run.config.keep)
-        self._saved_at = time.monotonic()
 
-    def restore(self, path: Path) -> tuple[Position, Arrays]:
-        """Put the learner and the timer back; return position and best weights (any shape). Raises BadCheckpoint."""
-        arrays, state = checkpoint.load(path)
+    def restore(self) -> tuple[str, Position, Arrays] | None:
+        """Put the learner and the timer back to the newest checkpoint that any worker has.
+
+        Return its name, the position and the best weights (any shape); None where there is none. Raises BadCheckpoint.
+        """
+        ours = checkpoint.newest(self._folder)
+        rank = self._group.newest(checkpoint.step_of(ours))
+        path = Path(self._group.from_one(rank, {}, str(ours or ""))[1])
+        if not path.name:
+            return None
+        read = checkpoint.load(path) if self._group.rank == rank else ({}, {})
+        return path.name, *self._restore(path, *self._group.from_one(rank, *read))
+
+    def _restore(self, path: Path, arrays: Arrays, state: Mapping[str, Any]) -> tuple[Position, Arrays]:
         self._require_same_run(path, state)
         try:
             self._run.learner.load_weights(_select_kind(arrays, "weight"))

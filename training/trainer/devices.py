@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from training.compat import mx
 from training.config import JobConfig
 from training.errors import BadInput
+from training.trainer.group import Alone
 
 MEASURED_STEPS = 10
 WARM_UP_STEPS = 3  # the first steps compile the graph and let cuDNN choose its algorithms
@@ -52,6 +53,41 @@ def choose(
         )
     asked_for = tuple(map(kind, range(count)))
     return _faster(asked_for, seconds_per_step) if config.device == "auto" else DeviceChoice(asked_for, "asked for")
+
+
+def choose_for_worker(
+    config: JobConfig,
+    group: Alone,
+    *,
+    batch: int,
+    gpu_required: bool,
+    seconds_per_step: Callable[[tuple[Any, ...]], float],
+) -> DeviceChoice:
+    """`choose` for one of several workers: one device each, the GPU of its number on its machine, and all of them a GPU
+    or none, as the first one measured. Raises BadInput as `choose` does, and where a machine has too few GPUs."""
+    if config.device.startswith("cpu:"):
+        raise BadInput(f"device={config.device}: each of several workers has one device.", "say device=cpu")
+    share = replace(config, gpus="1") if config.gpus == "all" else config
+    if share.gpus != "1":
+        raise BadInput(
+            f"gpus={config.gpus}: each of several workers has one GPU.", "leave it out: WORKERS= says how many"
+        )
+
+    def on_own(devices: tuple[Any, ...]) -> float:
+        return seconds_per_step(tuple(_own(device, group) for device in devices))
+
+    chosen = choose(share, batch=batch, gpu_required=gpu_required, seconds_per_step=on_own)
+    kind, why = group.from_first((chosen.devices[0].device_type, chosen.why))
+    if kind == "gpu" and group.local_rank >= mx.context.num_gpus():
+        raise BadInput(
+            f"Worker {group.rank} needs a GPU of its own, and MXNet sees {mx.context.num_gpus()}.",
+            "start fewer workers on a machine, or take device=cpu",
+        )
+    return DeviceChoice((_own(mx.Context(kind), group),), f"{why}; {group.size} workers, one device each")
+
+
+def _own(device: Any, group: Alone) -> Any:
+    return mx.gpu(group.local_rank) if device.device_type == "gpu" else device
 
 
 def _gpu_count(config: JobConfig, visible: int) -> int:

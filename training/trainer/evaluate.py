@@ -6,6 +6,7 @@ import numpy as np
 
 from training.compat import mx
 from training.data.splits import Split
+from training.trainer.group import Alone
 from training.trainer.learner import Learner
 from training.trainer.recipe import Array, Predictions
 
@@ -28,6 +29,15 @@ def predict(learner: Learner, split: Split, batch_size: int) -> Predictions:
             outputs[-IN_FLIGHT].wait_to_read()
     together = mx.nd.concat(*outputs, dim=0).asnumpy()[: len(split)]
     return Predictions(together.astype(np.float32, copy=False), split.y)
+
+
+def predict_together(learner: Learner, split: Split, batch_size: int, group: Alone) -> Predictions:
+    """The same, each worker of *group* doing its part of *split*."""
+    if len(split) < group.size * LEAST_BATCH or group.size == 1:
+        return predict(learner, split, batch_size)
+    bounds = [len(split) * rank // group.size for rank in (group.rank, group.rank + 1)]
+    part = predict(learner, split[slice(*bounds)], batch_size).outputs
+    return Predictions(group.concatenate(mx.nd.array(part, dtype=part.dtype)).asnumpy(), split.y)
 
 
 def _fill_up(X: Array, size: int) -> Array:

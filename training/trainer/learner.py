@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from training.compat import NDArray, mx
 from training.config import JobConfig
+from training.trainer.group import here
 from training.trainer.optim import TrainerUpdate, Update
 
 Transform = Callable[[NDArray], NDArray]
@@ -50,6 +51,9 @@ class Learner(Protocol):
 
     def load_state(self, state: Mapping[str, NDArray], counts: Mapping[str, Any]) -> None:
         """Take back what `state` and `counts` gave."""
+
+    def statistics(self) -> dict[str, NDArray]:
+        """Of `weights` those that no gradient moves: running means, which each worker has of its own examples."""
 
     def block(self) -> mx.gluon.HybridBlock:
         """The net with the present weights, for export."""
@@ -92,7 +96,8 @@ class GluonLearner:
     def step(self, X: NDArray, y: NDArray, lr: float) -> NDArray:
         """One step: the batch, shared among the devices; the loss recorded; its gradients; the weights moved.
 
-        X (n, ...) and y (n,) or (n, k) lie at `home`; returns the sum of the n losses, shape (1,), not yet computed.
+        X (n, ...) and y (n,) or (n, k) lie at `home`; returns the sum of the n losses, those of other workers
+        added, shape (1,), not yet computed.
         """
         losses = []
         for X_share, y_share in zip(self._split(X), self._split(y), strict=True):
@@ -103,7 +108,7 @@ class GluonLearner:
                     mx.autograd.backward(scaled)
             losses.append(loss)
         self.update.apply(len(X), lr)  # the gradients are sums over the shares, so the batch's size divides them
-        return _add(losses)
+        return here().total(_add(losses))
 
     def _split(self, batch: NDArray) -> list[NDArray]:
         if len(self.devices) == 1:
@@ -130,6 +135,10 @@ class GluonLearner:
 
     def load_state(self, state: Mapping[str, NDArray], counts: Mapping[str, Any]) -> None:
         self.update.load(state, counts)
+
+    def statistics(self) -> dict[str, NDArray]:
+        parameters = self._parameters().items()
+        return {name: p.data(self.devices[0]) for name, p in parameters if p.grad_req == "null"}
 
     def block(self) -> mx.gluon.HybridBlock:
         return self.net

@@ -79,6 +79,11 @@ class InFlightWindow:
     def begin(self) -> None:
         self._steps, self._since = 0, self._now()
 
+    @property
+    def has_just_begun(self) -> bool:
+        """Whether no step was taken since the last reading."""
+        return self._steps == 0
+
     def is_due(self) -> bool:
         """Once per step: whether the steps of the stride before this one are to be waited for now."""
         self._steps += 1

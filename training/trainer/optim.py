@@ -11,6 +11,7 @@ from typing import Any, Protocol, cast
 from training.compat import NDArray, mx
 from training.config import JobConfig, nearest
 from training.errors import BadInput
+from training.trainer.group import here
 
 
 class Update(Protocol):
@@ -34,17 +35,13 @@ class Update(Protocol):
 
 
 class TrainerUpdate:
-    """gluon.Trainer. Several devices: gradients are summed among them (kvstore "device"), each updates its copy."""
+    """gluon.Trainer. Gradients are summed among several devices (kvstore "device"), or among several workers; each
+    updates its copy."""
 
     def __init__(self, parameters: Sequence[Any], config: JobConfig, devices: Sequence[Any]) -> None:
         self.devices = devices
-        self.trainer = mx.gluon.Trainer(
-            list(parameters),
-            config.optimizer,
-            _optimizer_options(config),
-            kvstore="device" if len(devices) > 1 else None,
-            update_on_kvstore=False,
-        )
+        kvstore = "device" if len(devices) > 1 else None
+        self.trainer = here().trainer(list(parameters), config.optimizer, _optimizer_options(config), kvstore)
 
     def apply(self, batch_size: int, lr: float) -> None:
         self.trainer.set_learning_rate(lr)
@@ -114,9 +111,10 @@ class ManualUpdate:
     """Stochastic gradient descent written out: v = momentum v - lr (gradient / batch + wd w); w = w + v."""
 
     def __init__(self, parameters: Sequence[Any], config: JobConfig, devices: Sequence[Any]) -> None:
-        if config.optimizer != "sgd" or config.clip or len(devices) > 1:
+        if config.optimizer != "sgd" or config.clip or len(devices) > 1 or here().size > 1:
             raise BadInput(
-                "update=manual is written for optimizer=sgd without clip on one device.", "take update=trainer"
+                "update=manual is written for optimizer=sgd without clip on one device, by one worker.",
+                "take update=trainer",
             )
         self.config = config
         self.weights = [p for p in parameters if p.grad_req != "null"]

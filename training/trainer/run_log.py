@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from training.console import Console, duration, number
+from training.trainer.group import here
 from training.trainer.losses import Losses
 from training.trainer.position import Position
 from training.trainer.recipe import Scores
@@ -17,12 +18,14 @@ from training.workdir.tensorboard import EventLog
 
 class RunLog:
     def __init__(self, run: Run, console: Console) -> None:
-        self._run, self._console = run, console
+        self._run, self._console, self._leads = run, console, here().leads
         self._metrics = MetricsFile(run.workdir / METRICS)
         self._events = EventLog(run.workdir / TENSORBOARD)
 
     def begin(self, position: Position) -> None:
         """Drop what an interrupted run wrote after *position*: it comes again."""
+        if not self._leads:
+            return
         self._metrics.cut_back(position.step)
         self._events.begin(self._metrics.rows())
 
@@ -52,7 +55,8 @@ class RunLog:
         self._console.progress(position.step / self._run.steps, text, always=True)
 
     def close(self) -> None:
-        self._events.close()
+        if self._leads:
+            self._events.close()
 
     def _write_losses(self, step: int, values: Sequence[float], position: Position) -> float:
         """Row of *step*; *values*: sums over a batch, one of each step since the row before. Returns their mean."""
@@ -63,6 +67,8 @@ class RunLog:
         return loss
 
     def _write(self, row: Row) -> None:
+        if not self._leads:
+            return
         row = {**row, "seconds": round(self._run.timer.total(), 3)}
         self._metrics.append(row)
         self._events.add(row)

@@ -12,6 +12,7 @@ from typing import Any
 from training.compat import NDArray, mx
 from training.config import JobConfig
 from training.errors import BadInput
+from training.trainer.group import here
 from training.trainer.learner import Transform, as_float
 
 Weights = dict[str, NDArray]
@@ -42,6 +43,8 @@ class ScratchLearner:
         """*twin* makes the Gluon net with the same names and shapes of weights; it is what gets exported."""
         self._weights, self.net, self.loss, self.update = weights, net, loss, update
         self.twin, self.prepare, self.draws, self.home = twin, prepare, draws, mx.cpu()
+        if here().size > 1:
+            raise BadInput("A scratch job is written out for one worker.", "its Gluon twin takes WORKERS=")
         for weight in weights.values():
             weight.attach_grad()
 
@@ -70,6 +73,9 @@ class ScratchLearner:
 
     def load_state(self, state: Mapping[str, NDArray], counts: Mapping[str, Any]) -> None:
         """Plain gradient descent remembers nothing."""
+
+    def statistics(self) -> dict[str, NDArray]:
+        return {}
 
     def block(self) -> mx.gluon.HybridBlock:
         twin = self.twin()

@@ -8,7 +8,8 @@ from training.compat import NDArray, mx
 from training.console import Console
 from training.trainer.batches import on_device
 from training.trainer.checkpoint_manager import CheckpointManager
-from training.trainer.evaluate import predict
+from training.trainer.evaluate import predict_together
+from training.trainer.group import Wishes, here
 from training.trainer.losses import InFlightWindow, Losses
 from training.trainer.position import Position
 from training.trainer.recipe import Scores
@@ -28,6 +29,7 @@ class Training:
         self._losses, self._window = Losses([]), InFlightWindow()
         self._best: dict[str, NDArray] = {}
         self._X, self._y = (on_device(part, run.learner.home) for part in (run.data.train.X, run.data.train.y))
+        self._group = here()
 
     def fit(self, stop: StopRequest) -> bool:
         """Train to the end (True), or save a checkpoint and leave off when *stop* is set (False)."""
@@ -44,20 +46,30 @@ class Training:
         run = self.run
         run.timer.switch("training")
         order = epoch_order(len(run.data.train), run.config.seed, self.position.epoch)
-        batches = run.recipe.minibatches(self._X, self._y, run.batch_size, order)
+        mine, share = self._group.cut(order, run.batch_size), self._group.share(run.batch_size)
+        batches = run.recipe.minibatches(self._X, self._y, share, mine)
         for X, y in islice(batches, self.position.batch, None):
-            # At the last batch the end of the epoch is the better place to stop and to save.
-            if stop.is_set():
+            # Not after the last batch: the end of the epoch is the better place to stop and to save.
+            wishes = self._agree(stop)
+            if wishes.stop:
                 return False
-            self._step(X, y)
-            if self.position.batch < run.steps_per_epoch and self._checkpoints.is_due():
+            if wishes.save and self.position.batch:
                 self._save()
+            self._step(X, y)
         return True
+
+    def _agree(self, stop: StopRequest) -> Wishes:
+        """What all workers do before this step; each has a clock and signals of its own."""
+        mine = Wishes(stop.is_set(), stop.signal_name, self._checkpoints.is_due(), self._window.stride)
+        agreed = self._group.agree(mine, settled=self._window.has_just_begun)
+        self._window.stride = agreed.stride
+        stop.signal_name = stop.signal_name or agreed.signal_name  # a signal may have come while we asked
+        return agreed
 
     def _step(self, X: NDArray, y: NDArray) -> None:
         """One step: rate and random numbers of its number, forward, backward, update; the loss is read later."""
         if self.run.learner.draws:
-            reseed(self.run.config.seed, self.position.step)
+            reseed(self.run.config.seed + self._group.rank, self.position.step)
         lr = learning_rate(self.run.config, self.position.step, self.run.steps)
         self._losses.add(self.run.learner.step(X, y, lr))
         self.position.end_step()
@@ -83,8 +95,10 @@ class Training:
         self._save()
 
     def _evaluate(self) -> Scores:
-        found = predict(self.run.learner, self.run.data.valid, self.run.batch_size)
-        return self.run.recipe.metrics(found.outputs, found.y)
+        self._group.spread(self.run.learner.statistics())
+        found = predict_together(self.run.learner, self.run.data.valid, self.run.batch_size, self._group)
+        scores: Scores = self._group.from_first(self.run.recipe.metrics(found.outputs, found.y))
+        return scores
 
     def _keep_best(self, score: float) -> bool:
         if not self.run.recipe.better(score, self.position.best_score):
@@ -92,7 +106,8 @@ class Training:
         self.position.best_score, self.position.best_epoch = score, self.position.epoch + 1
         self.run.timer.switch("saving")
         self._best = {name: array.copyto(mx.cpu()) for name, array in self.run.learner.weights().items()}
-        self.run.save_best(self._best)
+        if self._group.leads:
+            self.run.save_best(self._best)
         return True
 
     def _save(self) -> None:
@@ -106,12 +121,11 @@ class Training:
 
     def resume(self) -> None:
         """Go to the newest checkpoint, if there is one. Raises BadCheckpoint."""
-        path = self._checkpoints.newest()
-        if path is not None:
-            self.position, self._best = self._checkpoints.restore(path)
-            if self._best:
+        if (found := self._checkpoints.restore()) is not None:
+            name, self.position, self._best = found
+            if self._best and self._group.leads:
                 self.run.save_best(self._best)
             self._losses = Losses(self.position.pending)
-            self.console.say(f"going on from {path.name}: epoch {self.position.epoch + 1}, batch {self.position.batch}")
+            self.console.say(f"going on from {name}: epoch {self.position.epoch + 1}, batch {self.position.batch}")
         self._checkpoints.clear_half_written()
         self._log.begin(self.position)

@@ -29,6 +29,7 @@ GROUP: Final = Group("runs")
         Option(name="script", help="a Python program of yours, below the code folder"),
         Option(name="cmd", help="any line of shell"),
         Option(name="args", help='more arguments: "num_epochs=3" for a job, "--epochs 3" for a script'),
+        Option(name="workers", help="processes that train together: a number, or gpus for one on each GPU"),
         Option(name="resume", help="go on with this run, from its last checkpoint"),
         Option(name="recover", help="launch again if need be, and go on with the newest unfinished run", flag=True),
         Option(name="detach", help="start it and return at once", flag=True),
@@ -51,6 +52,14 @@ def train(options: Namespace, settings: Settings) -> int:
 
 
 def _job(options: Namespace, settings: Settings) -> Job:
+    from dataclasses import replace
+
+    from infra.job.workers import read_workers
+
+    return replace(_what(options, settings), workers=read_workers(options.workers))
+
+
+def _what(options: Namespace, settings: Settings) -> Job:
     from infra.job.spec import command_job, existing_folder, script_job, training_job
 
     code = existing_folder(settings.code, "code")

@@ -1,0 +1,60 @@
+"""The line that starts several workers of one run, on one machine or on several (infra/remote/workers.py)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+
+from infra.errors import BadSettings, UserError
+
+PROGRAM = "workers.py"
+ONE_PER_GPU = "gpus"
+MOST = 256  # on one machine; the largest has 896 cores
+
+
+@dataclass(frozen=True)
+class Place:
+    """One node among others. *first*: "ADDRESS:PORT" of node 0."""
+
+    nodes: int = 1
+    node: int = 0
+    first: str = ""
+
+
+def read_workers(text: str) -> str:
+    """What `workers` says: a number, or "gpus" for one on each GPU; empty for none. Raises BadSettings."""
+    if text in ("", ONE_PER_GPU) or (text.isascii() and text.isdecimal() and 1 <= int(text) <= MOST):
+        return text
+    raise BadSettings(
+        f"workers = {text!r}: not a number from 1 to {MOST}, nor gpus.",
+        "WORKERS=2, or WORKERS=gpus for one on each GPU",
+    )
+
+
+def in_workers(command: Sequence[str], program: str, workers: str, place: Place | None = None) -> list[str]:
+    """*command* as the launcher at *program* runs it; unchanged for one worker on one machine.
+
+    *workers*: how many on this machine, as `read_workers` has it.
+    """
+    place = place or Place()
+    if not workers and place.nodes == 1:
+        return list(command)
+    group = ["--nodes", str(place.nodes), "--node", str(place.node), "--first", place.first] if place.nodes > 1 else []
+    return ["python3", program, "--workers", workers or "1", *group, "--", *command]
+
+
+def without_launcher(command: Sequence[str]) -> list[str]:
+    """What each worker ran, of a command as the recorder wrote it down."""
+    launched = len(command) > 1 and command[1].rpartition("/")[2] == PROGRAM and "--" in command
+    return list(command[command.index("--") + 1 :]) if launched else list(command)
+
+
+def require_horovod(workers: str) -> None:
+    """Raises UserError where several workers are wanted on this computer, and nothing that starts them is here."""
+    if workers and find_spec("horovod") is None:
+        raise UserError(
+            "Several workers need Horovod, and it is not built on this computer.",
+            "`make extra-horovod` builds it, once (two minutes on two cores, and a C++ compiler)\n"
+            "the training image has it: `rig train remote` needs nothing",
+        )

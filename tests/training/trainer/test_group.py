@@ -1,0 +1,145 @@
+"""Several workers on one net: the numbers of one worker, the same numbers each time, and one run for all that stop."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+
+pytest.importorskip("training.compat", reason="MXNet is not installed")
+
+from training.errors import BadInput
+from training.trainer.group import Alone, Together
+
+PROJECT = Path(__file__).resolve().parents[3]
+LAUNCHER = PROJECT / "infra/remote/workers.py"
+SMALL_JOB = (str(PROJECT / "tests/training/small_job.py"),)
+NO_NOISE = ("dropout=0", "num_epochs=1", "log_interval=1")
+
+
+class OneOf(Together):
+    """A worker's arithmetic, without the others."""
+
+    def __init__(self, rank: int, size: int) -> None:
+        self.rank, self.size = rank, size
+
+
+def test_the_batches_of_many_workers_are_those_of_one() -> None:
+    order, batch = np.random.RandomState(1).permutation(103), 12
+    whole = Alone().cut(order, batch)[: 103 // batch * batch].reshape(-1, batch)
+
+    for size in (1, 2, 3, 4):
+        parts = [OneOf(rank, size).cut(order, batch).reshape(len(whole), -1) for rank in range(size)]
+        assert np.array_equal(np.concatenate(parts, axis=1), whole)
+
+
+def test_a_batch_that_cannot_be_shared_equally_is_refused_with_one_that_can() -> None:
+    with pytest.raises(BadInput, match="A batch of 64 cannot be shared equally among 3 workers") as refused:
+        OneOf(0, 3).share(64)
+    assert "batch_size=63 or batch_size=66 can" in refused.value.hint
+
+
+@pytest.fixture
+def _horovod() -> None:
+    pytest.importorskip("horovod", reason="Horovod is not built here; make extra-horovod builds it")
+
+
+def start(workers: int, program: tuple[str, ...], *words: str) -> subprocess.Popen[str]:
+    paths = [str(PROJECT), str(PROJECT / "tests/training")]
+    environ = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"}
+    launched = [str(LAUNCHER), "--workers", str(workers), "--", sys.executable] if workers > 1 else []
+    line = [sys.executable, *launched, *program, *words]
+    return subprocess.Popen(line, env=environ, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+
+def finish(process: subprocess.Popen[str]) -> str:
+    said, _ = process.communicate(timeout=300)
+    assert process.returncode == 0, said
+    return said
+
+
+def rows(workdir: Path) -> list[dict[str, float]]:
+    """Of metrics.jsonl, without the clock."""
+    lines = (workdir / "metrics.jsonl").read_text().splitlines()
+    return [{key: value for key, value in json.loads(line).items() if key != "seconds"} for line in lines]
+
+
+def losses(workdir: Path) -> list[float]:
+    return [row["loss"] for row in rows(workdir) if "loss" in row]
+
+
+def by_size(folder: Path, program: tuple[str, ...], *words: str, sizes: tuple[int, ...]) -> dict[int, list[float]]:
+    for size in sizes:
+        finish(start(size, program, str(folder / str(size)), *words))
+    return {size: losses(folder / str(size)) for size in sizes}
+
+
+@pytest.mark.usefixtures("_horovod")
+def test_two_workers_have_the_losses_of_one_at_each_step(tmp_path: Path) -> None:
+    found = by_size(tmp_path, SMALL_JOB, *NO_NOISE, sizes=(1, 2))
+
+    assert len(found[1]) == 40
+    np.testing.assert_allclose(found[2], found[1], rtol=1e-5)
+
+
+@pytest.mark.usefixtures("_horovod")
+@pytest.mark.exhaustive
+def test_one_two_and_four_workers_have_the_same_losses_on_turbofan(tmp_path: Path) -> None:
+    folder = Path(os.environ.get("RIG_DATA") or PROJECT.parent / "shared/data")
+    if not (folder / "cmapss").is_dir():
+        pytest.skip("Get C-MAPSS from NASA, see training/prognostics/cmapss.py")
+    words = ("dropout=0", "jitter=0", "num_epochs=2", "log_interval=1", "device=cpu", f"data={folder}")
+    found = by_size(tmp_path, ("-m", "training", "turbofan", "--workdir"), *words, sizes=(1, 2, 4))
+
+    assert len(found[1]) > 400
+    for size in (2, 4):
+        np.testing.assert_allclose(found[size], found[1], rtol=1e-5)
+
+
+@pytest.mark.usefixtures("_horovod")
+@pytest.mark.parametrize("workers", [2, pytest.param(4, marks=pytest.mark.exhaustive)])
+def test_a_group_repeats_itself_and_goes_on_to_the_bit_after_one_of_it_was_asked_to_stop(
+    tmp_path: Path, workers: int
+) -> None:
+    """With noise in every step. SIGTERM reaches the last worker alone, as from a machine that is taken back."""
+    words = ("num_epochs=4", "examples=1200", "batch_size=16", "checkpoint_every_s=0.2")
+    finish(start(workers, SMALL_JOB, str(tmp_path / "unbroken"), *words))
+
+    broken = start(workers, SMALL_JOB, str(tmp_path / "broken"), *words)
+    while not (tmp_path / "broken/checkpoints").is_dir() or not list((tmp_path / "broken/checkpoints").glob("*.ckpt")):
+        assert broken.poll() is None, broken.communicate()
+        time.sleep(0.01)
+    last = max(psutil.Process(broken.pid).children(), key=lambda one: int(one.environ()["HOROVOD_RANK"]))
+    last.send_signal(signal.SIGTERM)
+    finish(broken)
+    said = json.loads((tmp_path / "broken/summary.json").read_text())
+    resumed = finish(start(workers, SMALL_JOB, str(tmp_path / "broken"), *words))
+
+    assert (said["reason"], said["message"]) == ("interrupted", "SIGTERM")
+    assert "going on from step-" in resumed
+    assert rows(tmp_path / "broken") == rows(tmp_path / "unbroken")
+    assert (tmp_path / "broken/best.params").read_bytes() == (tmp_path / "unbroken/best.params").read_bytes()
+
+
+@pytest.mark.usefixtures("_horovod")
+@pytest.mark.exhaustive
+def test_a_worker_with_other_data_is_named_before_the_first_step(tmp_path: Path) -> None:
+    program = (
+        "import os, sys; sys.argv = ['small_job.py', *sys.argv[1:]]; import small_job; from pathlib import Path\n"
+        "from training.errors import TrainingError\n"
+        "try:\n small_job.run(Path(sys.argv[1]), 'examples=' + str(640 + int(os.environ['HOROVOD_RANK'])))\n"
+        "except TrainingError as error: print(error, flush=True); sys.exit(error.exit_code)\n"
+    )
+    process = start(2, ("-c", program), str(tmp_path / "run"))
+    said, _ = process.communicate(timeout=120)
+
+    assert process.returncode == 2
+    assert "worker 1 (node 0) has other data than the first worker" in said
