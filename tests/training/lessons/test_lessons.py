@@ -133,6 +133,17 @@ def test_hints_are_short_and_each_has_a_key_of_its_own(lesson: Lesson) -> None:
     assert [hint for hint in hints if max(map(len, (hint.missing, hint.why, hint.next))) > 125] == []
 
 
+@EVERY_LESSON
+def test_a_hint_gives_one_step_to_go_on_with(lesson: Lesson) -> None:
+    assert [hint.key for hint in hints_of(lesson) if hint.next.count("?") > 1] == []
+
+
+def test_what_several_lessons_say_is_written_once() -> None:
+    every = {id(hint): hint for lesson in LESSONS for hint in hints_of(lesson)}.values()
+
+    assert len({(hint.missing, hint.why, hint.next) for hint in every}) == len(every)
+
+
 def hints_of(lesson: Lesson) -> list[Hint]:
     return [value for value in vars(lesson._check_module()).values() if isinstance(value, Hint)]
 

@@ -12,7 +12,7 @@ from training.lessons.script import Script
 AXIS = Hint(
     "axis",
     "`column_means` gives one number for each row, not for each column.",
-    "In every data set a row is an example and a column a feature; averaged the wrong way, cars are mixed with speeds.",
+    "In a data set a row is an example and a column a feature; the wrong way, speeds are mixed with temperatures.",
     "Which axis of a (rows, columns) matrix must disappear so that (columns,) is left?",
 )
 ONE_MEAN = Hint(
@@ -55,13 +55,13 @@ GRADIENT = Hint(
     "gradient",
     "`gradient_of` does not agree with the slope measured by small steps.",
     "A small step to each side of x measures the slope without any theory; both must agree.",
-    "Try f(x) = x * x at x = 3: you know that slope. Is f the only thing between `record` and `backward`?",
+    "Try f(x) = x * x at x = 3, where you know the slope, and compare.",
 )
 SUMMED = Hint(
     "summed-up",
     "The second gradient at the same x is not the same as the first: old gradients are added to new ones.",
     "With grad_req='add' each backward adds to x.grad; that is for special cases, and then somebody must empty it.",
-    "How did you attach the gradient? Is it emptied before the next use?",
+    "Look at how the gradient of x is attached: what does it do with the old one?",
 )
 UPHILL = Hint(
     "uphill",
@@ -73,13 +73,13 @@ STANDS_STILL = Hint(
     "stands-still",
     "`descend` ends where it began.",
     "A new value that is not kept in x, or a gradient that is never renewed, leaves everything as it was.",
-    "Print x in each step. Does your update change it, and does the function give the changed one back?",
+    "Print x in each step, and what the function returns at the end.",
 )
 NOT_AT_THE_BOTTOM = Hint(
     "not-at-the-bottom",
     "`descend` goes down, but does not end where it must after so many steps.",
     "One step moves x by lr times the gradient at the present x; after 50 steps of 0.1 on (x - 3)^2, x is near 3.",
-    "Is the gradient computed anew in every step, is lr used, and are there as many steps as were asked for?",
+    "Print x and its gradient in each step, and count the steps.",
 )
 ERRORS = (
     KnownError("not in a computational graph", NOT_ATTACHED, lacks="attach_grad"),

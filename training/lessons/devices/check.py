@@ -20,12 +20,12 @@ NOT_A_DEVICE = Hint(
     "not-a-device",
     "`best_device` does not give a device (a Context).",
     "as_in_context and initialize want a Context, not a text or a number.",
-    "What do cpu() and gpu(0) of MXNet give?",
+    "Print the type of what your function returns, and look up how MXNet names a device.",
 )
 ALWAYS_CPU = Hint(
     "always-cpu",
     "`best_device` gives the CPU also where there is a GPU.",
-    "The rented GPU would cost money and idle.",
+    "The rented GPU would cost money and do nothing.",
     "How does one ask MXNet how many GPUs there are?",
 )
 ALWAYS_GPU = Hint(
@@ -44,7 +44,7 @@ RANGE = Hint(
     "range",
     "`prepare` does not give float32 values from 0 to 1.",
     "Pixels are whole numbers from 0 to 255; inputs that large make the first steps jump.",
-    "Which dtype has your result, and what is its largest value?",
+    "Print the dtype of your result, and its largest value.",
 )
 SCRAMBLED = Hint(
     "scrambled",
@@ -56,7 +56,7 @@ WRONG_DEVICE = Hint(
     "wrong-device",
     "What `prepare` gives does not lie on the device that was asked for.",
     "A net on the GPU and a batch on the CPU do not meet: MXNet refuses to compute with both.",
-    "Which method of an array gives it on another device? It returns the array; is that what you return?",
+    "Print the context of what you return. A move gives a new array; the old one stays where it was.",
 )
 TO_TENSOR = Hint(
     "to-tensor",
@@ -73,7 +73,7 @@ NET_DEVICE = Hint(
 WIDTH = Hint(
     "width",
     "`make_net` does not have a hidden layer of the width that was asked for, and ten scores.",
-    "The measurement is about small and large nets.",
+    "The lesson measures small and large nets; with one fixed width there is nothing to compare.",
     "Where does the argument `width` go?",
 )
 NOT_WAITED = Hint(
@@ -92,7 +92,7 @@ AVERAGE = Hint(
     "average",
     "`seconds_of` does not give the seconds of one call.",
     "Numbers can be compared only when they are about the same thing: one call.",
-    "How often is `work` called between the two looks at the clock, and by what do you divide?",
+    "Count the calls of `work` between the two looks at the clock.",
 )
 REPEATS = Hint(
     "repeats",

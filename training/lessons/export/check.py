@@ -10,6 +10,7 @@ from unittest.mock import patch
 import numpy as np
 
 from training.compat import mx
+from training.lessons.gluon_hints import NO_VALUES
 from training.lessons.hint import Check, Hint, KnownError, Lacks, expect, wrong_kind
 from training.lessons.probes import Array, array
 from training.lessons.script import Script
@@ -18,7 +19,7 @@ NOT_HYBRID = Hint(
     "not-hybrid",
     "`make_net` does not give a net that can be hybridized.",
     "Only hybrid Blocks can be turned into a graph; a plain Sequential stays Python.",
-    "Which class is the hybrid brother of Sequential?",
+    "Look in gluon.nn for the class that is like Sequential and can become a graph.",
 )
 NET = Hint(
     "net",
@@ -36,25 +37,25 @@ NO_FILES = Hint(
     "no-files",
     "`export` does not leave model-symbol.json and model-0000.params in the folder.",
     "These two are all that another program needs: the graph and the numbers.",
-    "Which method writes both? `save_parameters` keeps the numbers alone. Look at the path that you give it, too.",
+    "`save_parameters` keeps the numbers alone. Look for the method that writes both.",
 )
 NOT_LOADED = Hint(
     "not-loaded",
     "`load` does not give a net that can be called.",
     "The point is to have the net again without the code that made it.",
-    "Which Block is made from a symbol? Does your function return it?",
+    "Look for the Block that is made from a symbol, and at what your function returns.",
 )
 RANDOM_AGAIN = Hint(
     "random-again",
     "The loaded net says something else than the net that was exported.",
     "The graph without its numbers is an untrained net.",
-    "Are the parameters loaded too, and not initialized anew afterwards?",
+    "Follow the file with the numbers: where does your function read it?",
 )
 NO_ONNX = Hint(
     "no-onnx",
     "`to_onnx` does not leave model.onnx in the folder.",
     "One file is what other programs take.",
-    "What does the export of MXNet's onnx module want: two files, shapes, types, and where to put the result?",
+    "Look up what MXNet's ONNX export wants to be given, and compare it with what you hand over.",
 )
 NOT_NUMPY = Hint(
     "not-numpy",
@@ -71,8 +72,8 @@ WITH_MXNET = Hint(
 OTHER_ANSWERS = Hint(
     "other-answers",
     "ONNX says something else than the net.",
-    "Before a model leaves the house, one compares both on the same rows.",
-    "Is it the file of this net, and does X arrive unchanged?",
+    "Before a model is used elsewhere, both must give the same on the same rows.",
+    "Send one row through both, and print what goes in and what comes out.",
 )
 DOUBLE = Hint(
     "double",
@@ -80,16 +81,10 @@ DOUBLE = Hint(
     "NumPy computes in 64 bits by itself, nets in 32.",
     "What must be done to X before it is handed over?",
 )
-NOT_INITIALIZED = Hint(
-    "not-initialized",
-    "The net's parameters have no values yet.",
-    "A layer only says which parameters there will be; somebody must ask for the first numbers.",
-    "Which method of the net does that, and is it called in `make_net`?",
-)
 ERRORS = (
     KnownError("first call block.hybridize()", NOT_HYBRIDIZED),
     KnownError("forward with this block at least once", NOT_HYBRIDIZED),
-    KnownError("has not been initialized", NOT_INITIALIZED),
+    NO_VALUES,
     KnownError("Unexpected input data type", DOUBLE),
 )
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from training.compat import NDArray, mx
+from training.lessons.gluon_hints import NO_GRAPH, OLD_GRADIENT
 from training.lessons.hint import Check, Hint, KnownError, expect
 from training.lessons.probes import Array, array, digits
 from training.lessons.script import Script
@@ -29,7 +30,7 @@ NOT_REGISTERED = Hint(
     "not-registered",
     "The net does not know (all of) its layers: parameters are missing among `collect_params()`.",
     "A Block finds layers that are its attributes. In a plain Python list it does not see them; nobody trains them.",
-    "Where do you keep the layers? Print net.collect_params().",
+    "Print net.collect_params(), and see which layer is missing.",
 )
 NAME_SCOPE = Hint(
     "name-scope",
@@ -46,7 +47,7 @@ WEIGHTS_HINT = Hint(
 HARD_CODED = Hint(
     "hard-coded",
     "The net takes pictures of 28x28 alone: the size of some layer's input is written down.",
-    "Gluon finds it at the first forward pass. Written down, every other camera means another program.",
+    "Gluon finds it at the first forward pass. Written down, another camera needs another program.",
     "Which layers name in_channels or in_units, or flatten by numbers?",
 )
 SCORES = Hint(
@@ -58,8 +59,8 @@ SCORES = Hint(
 STRAIGHT = Hint(
     "straight",
     "Without relu the net is a straight function of the picture (but for the pooling).",
-    "The bends are what make many layers more than one.",
-    "Which of your layers have an activation? All but the last should.",
+    "Without bends between them, many layers can do no more than one.",
+    "Go through your layers: all but the last should have an activation.",
 )
 NOT_CHANGED = Hint(
     "not-changed",
@@ -71,13 +72,13 @@ UPDATE = Hint(
     "update",
     "`update_by_hand` does not do what Trainer does with the same gradients.",
     "The Trainer moves each parameter by lr times its gradient, divided by the size of the batch.",
-    "Compare one number before and after with your pencil: sign, lr, batch_size?",
+    "Work out one number with a pencil and compare: sign and length of the step.",
 )
 NOT_LEARNED = Hint(
     "not-learned",
     "After `train`, fewer than 70 % of new digits are right.",
     "900 digits and a few passes are enough for more than that.",
-    "Print the loss in each pass: does it fall? Are backward and step there for each batch, with the batch's size?",
+    "Print the loss in each pass. If it does not fall, go through the lines for one batch: is one missing?",
 )
 NOT_INITIALIZED = Hint(
     "deferred",
@@ -85,22 +86,10 @@ NOT_INITIALIZED = Hint(
     "With deferred initialization, shapes (and so values) come with the first forward pass.",
     "Is the parameter read before any picture went through the net?",
 )
-NOT_RECORDED = Hint(
-    "not-recorded",
-    "The loss was computed while autograd was not recording.",
-    "Without the recording there is no way back from the loss to the weights.",
-    "Which block must be open around the lines that call the net and the loss?",
-)
-STALE = Hint(
-    "stale",
-    "The Trainer found gradients that are older than its last step.",
-    "A step needs new gradients: each step belongs to one backward.",
-    "Is `backward` called for each batch, before `step`, and on the loss?",
-)
 ERRORS = (
-    KnownError("not in a computational graph", NOT_RECORDED),
+    NO_GRAPH,
     KnownError("has not been initialized yet because", NOT_INITIALIZED),
-    KnownError("has not been updated by backward", STALE),
+    OLD_GRADIENT,
     KnownError("has no attribute '_children'", NO_SUPER),
     KnownError("has no attribute '_scope'", NO_SUPER),
     KnownError("has no attribute '_reg_params'", NO_SUPER),

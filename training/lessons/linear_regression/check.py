@@ -31,7 +31,7 @@ BROADCAST = Hint(
     "broadcast",
     "`squared_loss` of n predictions (n, 1) and n targets (n,) gives n times n numbers.",
     "A column minus a row is a whole table: every prediction against every target. Training then learns only the mean.",
-    "Print both shapes just before you subtract. What must be done to one of them?",
+    "Print both shapes just before you subtract: they must be equal.",
 )
 LOSS_SHAPE = Hint(
     "loss-shape",
@@ -66,20 +66,20 @@ BATCH_SIZE = Hint(
 STEP = Hint(
     "step",
     "`sgd` does not move each parameter by lr times its gradient, divided by the size of the batch.",
-    "That is the whole of gradient descent; everything later is a variation of it.",
+    "This is all of gradient descent; every later method changes only a part of it.",
     "Try it with one parameter of value 1, gradient 6, lr 0.5 and batch size 3: it must become 0.",
 )
 DIVERGED = Hint(
     "diverged",
     "`train` ends with numbers that are no numbers (nan), or far off.",
     "A step that is too long jumps over the bottom of the valley, higher each time.",
-    "Print the loss after each pass. Is lr too large? Does your call of `sgd` tell the true size of the batch?",
+    "Print the loss after each pass, and the batch size that your call of `sgd` tells.",
 )
 NOT_LEARNED = Hint(
     "not-learned",
     "`train` does not come near the true weights (2, -3.4) and the bias 4.2.",
     "The loss must fall to the noise, here about 0.00005, and then w and b are right to two digits.",
-    "Print the loss after each pass: does it fall at all, does it stop too early, and are w and b both in the list?",
+    "Print the loss, w and b after each pass: which of them does not move as it should?",
 )
 PAIR = Hint(
     "pair",
@@ -97,7 +97,7 @@ NOT_ATTACHED = Hint(
     "not-attached",
     "A parameter has no place for its gradient.",
     "An array has no gradient by itself; and an array that was made anew (`w = w - ...`) has lost it again.",
-    "What must be asked of w and b once, before the loop? And do they stay the same arrays in it?",
+    "Before the loop, something must be asked of w and b once; in it they must stay the same arrays.",
 )
 ERRORS = (
     KnownError("not in a computational graph", NOT_ATTACHED, lacks="attach_grad"),

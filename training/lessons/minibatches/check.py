@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from training.compat import NDArray, mx
+from training.lessons.gluon_hints import NO_GRAPH, NO_VALUES, NOT_A_BLOCK, OLD_GRADIENT
 from training.lessons.hint import Check, Hint, KnownError, Lacks, expect, wrong_kind
 from training.lessons.probes import Array, array, equally_far, line_data
 from training.lessons.script import Script
@@ -48,7 +49,7 @@ SAME_ORDER = Hint(
     "same-order",
     "The examples come in the order in which they lie.",
     "Logs are sorted (by time, by class): a batch of equals pulls the net to one side, and the next one back.",
-    "Where is the order mixed, and does that happen before it is cut into batches?",
+    "Find the line that mixes the order: it must come before the cut into batches.",
 )
 FROZEN_ORDER = Hint(
     "frozen-order",
@@ -60,54 +61,30 @@ NOT_A_LOADER = Hint(
     "not-a-loader",
     "`loader` gives something that is not Gluon's DataLoader.",
     "This part is about knowing the tool by name: later it also reads files with several workers.",
-    "Two classes of gluon.data are needed: one that pairs up arrays, one that hands out batches of it.",
-)
-NOT_A_BLOCK = Hint(
-    "not-a-block",
-    "`make_net` does not give a Gluon net.",
-    "A Block knows its parameters and its layers; a Trainer can work with it.",
-    "Which class holds layers one after the other? Does your function return it?",
-)
-NOT_INITIALIZED = Hint(
-    "not-initialized",
-    "The net's parameters have no values yet.",
-    "A layer only says which parameters there will be; somebody must ask for the first numbers.",
-    "Which method of the net does that, and is it called before the net is used?",
+    "Look through gluon.data: one class pairs up arrays, and another hands out batches of it.",
 )
 OUTPUTS = Hint(
     "outputs",
     "The net does not give one number for each example.",
-    "The target is one number, so there is one output; without an activation, since y may be any number.",
-    "What is the first argument of Dense?",
+    "The target is one number, and it may be any number: one output, and nothing that bends it.",
+    "Print the shape of net(X) for three rows, then look at the last layer.",
 )
 BATCH_SIZE = Hint(
     "batch-size",
     "With batches of another size the steps have another length: the training runs away, or hardly moves.",
     "`step` divides the summed gradients by the number that it is given; L2Loss gives one loss for each example.",
-    "Which number does your `trainer.step(...)` get? Is the loss averaged somewhere as well?",
+    "Print the number that `step` gets, for batches of two sizes.",
 )
 NOT_LEARNED = Hint(
     "not-learned",
     "After training, the net's weights are not near (2, -3.4) and 4.2.",
     "On this data the loss must fall to the noise in a few passes.",
-    "Print the loss after each pass: does it fall? Are there backward and step for every batch, and all passes?",
-)
-NOT_RECORDED = Hint(
-    "not-recorded",
-    "The loss was computed while autograd was not recording.",
-    "Without the recording there is no way back from the loss to the weights.",
-    "Which block must be open around the lines that call the net and the loss?",
-)
-STALE = Hint(
-    "stale",
-    "The Trainer found gradients that are older than its last step.",
-    "A step needs new gradients: each step belongs to one backward.",
-    "Is `backward` called for each batch, before `step`, and on the loss?",
+    "Print the loss after each pass. If it does not fall, go through the lines for one batch: is one missing?",
 )
 ERRORS = (
-    KnownError("not in a computational graph", NOT_RECORDED),
-    KnownError("has not been initialized", NOT_INITIALIZED),
-    KnownError("has not been updated by backward", STALE),
+    NO_GRAPH,
+    NO_VALUES,
+    OLD_GRADIENT,
     KnownError("not enough values to unpack", NO_PAIRS),
 )
 

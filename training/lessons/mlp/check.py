@@ -7,32 +7,27 @@ from typing import Any
 import numpy as np
 
 from training.compat import mx
-from training.lessons.hint import Check, Hint, KnownError, expect
+from training.lessons.gluon_hints import NO_GRAPH, NO_VALUES, NOT_A_BLOCK, OLD_GRADIENT
+from training.lessons.hint import Check, Hint, expect
 from training.lessons.probes import Array, array, equally_far, flat_digits, number
 from training.lessons.script import Script
 
-NOT_A_BLOCK = Hint(
-    "not-a-block",
-    "`make_net` does not give a Gluon net.",
-    "A Block knows its layers and its parameters; a Trainer can work with it.",
-    "Which class holds layers one after the other? Does your function return it?",
-)
 SCORES = Hint(
     "scores",
     "The net does not give ten numbers for each picture.",
     "There are ten classes, and each wants a score of its own.",
-    "Look at the last layer.",
+    "Look at the last layer: how many numbers does it give?",
 )
 STRAIGHT = Hint(
     "straight",
     "The net is a straight function: two layers with nothing between them are one layer.",
     "Only a bend between the layers (an activation) lets it tell apart what no straight line can.",
-    "Which argument of Dense, or which layer, makes the bend? It must be the one that `make_net` was given.",
+    "Look between the two layers: what there makes the bend that `make_net` was asked for?",
 )
 HIDDEN = Hint(
     "hidden",
     "The hidden layer does not have as many units as was asked for.",
-    "A number written down inside makes every experiment the same.",
+    "With a number of your own inside, every experiment gives the same net.",
     "Where does the argument `hidden` go?",
 )
 PROBABILITIES = Hint(
@@ -47,12 +42,6 @@ CUT_OFF = Hint(
     "An activation on the last layer (relu, sigmoid) takes from the scores what the loss needs to see.",
     "Which layer is the activation meant for?",
 )
-NOT_INITIALIZED = Hint(
-    "not-initialized",
-    "The net's parameters have no values yet.",
-    "A layer only says which parameters there will be; somebody must ask for the first numbers.",
-    "Which method of the net does that, and is it called in `make_net`?",
-)
 ACTIVATION = Hint(
     "activation",
     "The activation is the same whatever `make_net` is asked for.",
@@ -62,12 +51,12 @@ ACTIVATION = Hint(
 EVALUATE = Hint(
     "evaluate",
     "`evaluate` does not give the share of right answers, from 0 to 1.",
-    "Common slips: argmax over the wrong axis, or float32 classes compared with int32 labels.",
-    "Take a net of which you know the answers, or print what you compare, with shape and dtype.",
+    "This number tells you which net is better. Often the axis is wrong, or float32 is compared with int32.",
+    "Print what you compare, with shape and dtype.",
 )
 BATCH_SIZE = Hint(
     "batch-size",
-    "With larger batches the training runs away.",
+    "With larger batches the steps grow, and the training runs away.",
     "`step` divides the summed gradients by the number it is given; the loss gives one number for each picture.",
     "Which number does your `trainer.step(...)` get?",
 )
@@ -75,7 +64,7 @@ NOT_LEARNED = Hint(
     "not-learned",
     "After training, fewer than 75 % of new digits are right.",
     "1,500 digits and six passes are enough for more than 80 %.",
-    "Print the loss in each pass. Are there backward and step for each batch? Is lr the one that was given?",
+    "Print the loss in each pass. If it does not fall, go through the lines for one batch: is one missing?",
 )
 NO_PASSES = Hint(
     "passes",
@@ -83,22 +72,10 @@ NO_PASSES = Hint(
     "Whoever asks for a number of passes wants just so many.",
     "Where is num_epochs used?",
 )
-NOT_RECORDED = Hint(
-    "not-recorded",
-    "The loss was computed while autograd was not recording.",
-    "Without the recording there is no way back from the loss to the weights.",
-    "Which block must be open around the lines that call the net and the loss?",
-)
-STALE = Hint(
-    "stale",
-    "The Trainer found gradients that are older than its last step.",
-    "A step needs new gradients: each step belongs to one backward.",
-    "Is `backward` called for each batch, before `step`, and on the loss?",
-)
 ERRORS = (
-    KnownError("not in a computational graph", NOT_RECORDED),
-    KnownError("has not been initialized", NOT_INITIALIZED),
-    KnownError("has not been updated by backward", STALE),
+    NO_GRAPH,
+    NO_VALUES,
+    OLD_GRADIENT,
 )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from training.compat import mx
+from training.lessons.gluon_hints import NO_VALUES
 from training.lessons.hint import Check, Hint, KnownError, expect
 from training.lessons.probes import Array, array, number
 from training.lessons.script import Script
@@ -24,14 +25,14 @@ HALF = Hint(
 PREDICTING = Hint(
     "predicting",
     "`dropout` changes X also when nothing is being trained.",
-    "When the net is used, all units work; with chance in it, the same car gets another answer every time.",
+    "When the net is used, all units work; otherwise the same car would get another answer every time.",
     "autograd knows whether it is training. How does one ask it?",
 )
 NEVER = Hint(
     "never",
     "`dropout` silences nothing while training.",
     "No unit learns to do without its neighbours, and the net learns the training set by heart.",
-    "What is true inside `autograd.record()`? Is your condition the right way round?",
+    "Print your condition inside `autograd.record()`: is it true there?",
 )
 SHARE = Hint(
     "share",
@@ -49,7 +50,7 @@ BLOCKS = Hint(
     "blocks",
     "`dropout` silences whole rows or columns, or draws the same mask again and again.",
     "Each unit of each example is to be silenced by its own chance, anew in each step.",
-    "Which shape do your random numbers have, and when are they drawn?",
+    "Print your random numbers in two calls: their shape, and whether they differ.",
 )
 ENDS = Hint(
     "ends",
@@ -60,8 +61,8 @@ ENDS = Hint(
 NO_DROPOUT = Hint(
     "no-dropout",
     "The net gives the same answer twice while training: it drops nothing.",
-    "Gluon has a layer for it, which knows by itself whether the net is trained or used.",
-    "Which layer is missing, and does it get the rate?",
+    "Without it, a large net learns few examples by heart. Gluon has a layer that knows when it is training.",
+    "Print the net: which layer is missing?",
 )
 OUTPUT_DROPPED = Hint(
     "output-dropped",
@@ -79,7 +80,7 @@ NO_DECAY = Hint(
     "no-decay",
     "The trainer of `make_trainer` does not pull the weights towards zero.",
     "With weight decay every step takes the share lr * wd from each weight, also where the loss is flat.",
-    "Which entry of the Trainer's third argument is it? How is it called?",
+    "Look up the options of the optimizer 'sgd': which of them is the decay?",
 )
 DECAY = Hint(
     "decay",
@@ -87,13 +88,7 @@ DECAY = Hint(
     "lr and wd are two things: how far a step goes, and how strong the pull is.",
     "Look at the names in the Trainer's third argument. A plain 'sgd' without momentum is asked for.",
 )
-NOT_INITIALIZED = Hint(
-    "not-initialized",
-    "The net's parameters have no values yet.",
-    "A layer only says which parameters there will be; somebody must ask for the first numbers.",
-    "Which method of the net does that, and is it called in `make_net`?",
-)
-ERRORS = (KnownError("has not been initialized", NOT_INITIALIZED), KnownError("division by zero", ENDS))
+ERRORS = (NO_VALUES, KnownError("division by zero", ENDS))
 
 
 def _penalty(script: Script) -> None:

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from training.compat import mx
-from training.lessons.hint import Check, Hint, KnownError, Lacks, expect, wrong_kind
+from training.lessons.gluon_hints import NO_GRAPH, NO_VALUES
+from training.lessons.hint import Check, Hint, Lacks, expect, wrong_kind
 from training.lessons.probes import Array, array, number
 from training.lessons.script import Script
 
@@ -39,18 +40,18 @@ OFF_BY_ONE = Hint(
     "off-by-one",
     "`fails_within` has one 1 too many or too few.",
     "The last row is one row away from the failure; with a horizon of 3 just three rows are labelled 1.",
-    "Is it `<` or `<=`, and does your count begin at 0 or at 1?",
+    "Write down the labels of the last five rows for a horizon of 3, and compare them with yours.",
 )
 LABELS = Hint(
     "labels",
     "`fails_within` gives other labels than 0 and 1 in the right places.",
-    "A wrong answer in the data is learned as well as a right one.",
+    "A net learns wrong labels as well as right ones, and nobody notices.",
     "Try 5 rows and a horizon of 2, then a horizon larger than the log.",
 )
 LEAK = Hint(
     "leak",
     "The same car is in the training and in the test set.",
-    "Its windows overlap, so the test only asks what the net has seen: the score is a lie that the road uncovers.",
+    "Its windows overlap, so the test asks what the net has seen: the score looks good, and on the road it is worse.",
     "Choose among the cars first; then see which windows belong to them.",
 )
 SHARE = Hint(
@@ -62,31 +63,31 @@ SHARE = Hint(
 ALWAYS_THE_SAME = Hint(
     "always-the-same",
     "`split_cars` depends on how often a car comes, not on the cars.",
-    "Cars with long logs count once, like all others.",
+    "Cars with long logs count once, like all others; otherwise a few long logs decide the whole test.",
     "Over what do you take the share: over windows or over different cars?",
 )
 SCALE = Hint(
     "scale",
     "The training windows do not have mean 0 and spread 1 in each channel.",
-    "A temperature of 90 and a vibration of 0.1 would otherwise weigh 900 to 1.",
-    "Over which axes is the mean taken? One number for each channel must be left.",
+    "Otherwise a temperature of 90 counts 900 times as much as a vibration of 0.1.",
+    "Print the shape of your mean: one number for each channel must be left.",
 )
 PEEKED = Hint(
     "peeked",
     "`scale` measures the test windows too.",
-    "In the car tomorrow's values are not known; who uses them in the test promises too much.",
-    "From which of the two arrays may mean and spread be taken? Both are then scaled with the same numbers.",
+    "Tomorrow's values are not known in the car; a test that uses them promises too much.",
+    "Find the line that takes mean and spread: which of the two arrays may it look at?",
 )
 NET = Hint(
     "net",
     "`make_net` does not give a Gluon net with one number for each window.",
     "One question, yes or no, wants one score.",
-    "Look at the last layer.",
+    "Print the shape of net(X) for five windows.",
 )
 RAW = Hint(
     "raw",
     "The net ends with a sigmoid (or a relu): its scores are not raw.",
-    "The loss for raw scores applies the sigmoid itself; twice, and no probability leaves the middle.",
+    "The loss for raw scores applies the sigmoid itself. Applied twice, every probability stays near the middle.",
     "Leave the last layer without an activation; `probability` is the place for it.",
 )
 RANGE = Hint(
@@ -104,36 +105,24 @@ PROBABILITY_SHAPE = Hint(
 PROBABILITY = Hint(
     "probability",
     "`probability` gives other numbers than the sigmoid of the net's raw score.",
-    "It must fit the loss that the net was trained with.",
-    "A score of 0 is a probability of 0.5. Is a softmax, or a second sigmoid, in between?",
+    "The net was trained with a loss that applies a sigmoid; another function makes another probability.",
+    "A score of 0 is a probability of 0.5, and a score of 2 is 0.88. What are yours?",
 )
 BRIER = Hint(
     "brier",
     "`brier` gives a wrong number.",
-    "It is the mean of the squared differences: 0 for a prophet, 0.25 for always saying one half.",
+    "It is the mean of the squared differences: 0 if always sure and right, 0.25 if it always says one half.",
     "For p = (1, 0.5) and y = (1, 0) it is 0.125. What is yours?",
 )
 NOT_LEARNED = Hint(
     "not-learned",
     "After `train` the probabilities are hardly better than always saying how often failures come.",
     "On these made-up cars the wear can be seen plainly; the Brier score falls to less than half.",
-    "Print the loss in each pass: does it fall? Is the loss one for yes or no, from raw scores?",
-)
-NOT_INITIALIZED = Hint(
-    "not-initialized",
-    "The net's parameters have no values yet.",
-    "A layer only says which parameters there will be; somebody must ask for the first numbers.",
-    "Which method of the net does that, and is it called in `make_net`?",
-)
-NOT_RECORDED = Hint(
-    "not-recorded",
-    "The loss was computed while autograd was not recording.",
-    "Without the recording there is no way back from the loss to the weights.",
-    "Which block must be open around the lines that call the net and the loss?",
+    "Print the loss in each pass. If it does not fall, look at which loss it is: this is a yes or no.",
 )
 ERRORS = (
-    KnownError("has not been initialized", NOT_INITIALIZED),
-    KnownError("not in a computational graph", NOT_RECORDED),
+    NO_VALUES,
+    NO_GRAPH,
 )
 
 

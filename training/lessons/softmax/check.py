@@ -15,13 +15,13 @@ BY_HAND = Hint(
     "by-hand",
     "Your script uses a softmax, a loss or a net that is written already.",
     "Here you write softmax and cross-entropy yourself; Gluon may bring the pictures, and no more.",
-    "exp, sum, log and pick of nd are enough.",
+    "Simple functions of nd are enough: to raise e to a power, to add up, to take a logarithm, to choose elements.",
 )
 ROWS = Hint(
     "rows",
     "The rows of `softmax` do not add up to 1.",
     "Each row is one picture, and its ten probabilities belong to that picture alone.",
-    "Over which axis do you add up? Does the sum keep its place, so that each row is divided by its own sum?",
+    "Print the shape of the sum by which you divide: does each row meet its own sum?",
 )
 OVERFLOW = Hint(
     "overflow",
@@ -62,14 +62,14 @@ CE_INFINITE = Hint(
 ACCURACY = Hint(
     "accuracy",
     "`accuracy` does not count the right rows.",
-    "A common slip: the largest along the wrong axis, or class numbers of different dtypes that never count as equal.",
+    "This is the number by which you will compare nets. Often the axis is wrong, or two dtypes never count as equal.",
     "Three rows, of which two are right: 0.667. Print what you compare, with its dtype.",
 )
 DIVERGED = Hint(
     "diverged",
     "`train` ends with weights that are nan.",
     "Either one step was far too long, or a logarithm met a zero.",
-    "Print the loss after each batch: in which one does it turn to nan? Is the gradient divided by the batch's size?",
+    "Print the loss after each batch, and find the one in which it turns to nan.",
 )
 SHAPES = Hint(
     "shapes",
@@ -80,8 +80,8 @@ SHAPES = Hint(
 NOT_LEARNED = Hint(
     "not-learned",
     "After `train`, fewer than 80 % of new digits are right.",
-    "One layer reaches nearly 90 % with 2,000 digits; a coin with ten sides reaches 10 %.",
-    "Print loss and accuracy after each pass. Does the loss fall? Slowly: go on longer. Not at all: look at the step.",
+    "One layer reaches nearly 90 % with 2,000 digits; guessing reaches 10 %.",
+    "Print the loss after each pass. If it falls slowly, go on longer; if it does not fall, look at the step.",
 )
 NOT_RECORDED = Hint(
     "not-recorded",
@@ -93,7 +93,7 @@ NOT_ATTACHED = Hint(
     "not-attached",
     "W or b has no place for its gradient.",
     "It is asked for once before the loop; an array made anew in the loop has lost it.",
-    "What must be asked of W and b, and do they stay the same arrays?",
+    "Before the loop, something must be asked of W and b once; in it they must stay the same arrays.",
 )
 ERRORS = (
     KnownError("not in a computational graph", NOT_ATTACHED, lacks="attach_grad"),
