@@ -21,6 +21,7 @@ PROJECT = Path(__file__).resolve().parents[1]
 
 ROWS: dict[str, tuple[str, ...]] = {
     "killed at every AWS call, then again": ("tests/aws/instances/test_killed.py", "tests/aws/account/test_sweep.py"),
+    "a whole command killed anywhere, then again": ("tests/workflows/test_killed_commands.py",),
     "pull killed at every write and command": ("tests/host/test_killed_pull.py",),
     "every part of a rented machine dies": ("tests/workflows/test_deaths.py", "tests/workflows/test_dying_alone.py"),
     "training killed, goes on to the bit": ("tests/training/trainer/test_resume.py",),

@@ -8,27 +8,28 @@ shared library is loaded: so everybody here imports `mx` from this module, never
 from __future__ import annotations
 
 import ctypes
+import functools
 import importlib
 import os
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from training.mxnet_hook.numpy_names import mend_distutils, mend_numpy
+from training.spare_cores import cores_are_spare
 
 # MXNet's own element-wise loops start an OpenMP team for each small array and fight with oneDNN's team for the cores.
 # An array must be bigger than this before they do; measured: up to twice the samples per second.
 # https://mxnet.apache.org/versions/1.9.1/api/faq/env_var
 PARALLEL_SIZE = "2000000000"
-# How many turns a waiting thread spins before it sleeps: about 10 microseconds. Asleep at once, small nets lose to the
-# wake-ups; libgomp's own 300,000 turns take the cores from whoever we wait for as soon as another program runs too.
-# Measured on two cores, LeNet images/s at 0 / 1,000 / 30,000 turns: alone 10,600 / 32,700 / 32,700, beside one busy
-# program 16,400 / 8,500 / 2,100; LSTM alone 11,300 / 26,700 / 27,700.
+# How many turns a waiting thread spins before it sleeps. Where the cores are spare, about 10 microseconds: asleep at
+# once, small nets lose to the wake-ups. Where another program wants them too, none: whoever spins keeps a core from
+# whom it waits for. docs/decisions/0006-waiting.md has the figures.
 # https://gcc.gnu.org/onlinedocs/libgomp/GOMP_005fSPINCOUNT.html
-SPIN_COUNT = "1000"
+SPIN_COUNT, NO_SPIN = "1000", "0"
 
 
 def physical_cores() -> int:
@@ -54,13 +55,13 @@ def _container_limit() -> int:
     return sys.maxsize if quota == "max" else max(1, round(int(quota) / int(period)))
 
 
-def tune(environ: MutableMapping[str, str]) -> str:
+def tune(environ: MutableMapping[str, str], are_spare: Callable[[int], bool] = cores_are_spare) -> str:
     """Set what MXNet and OpenMP read at load time, where the user has not; return a sentence that says it."""
+    # Several workers share the cores of a machine (infra/remote/workers.py starts them).
+    threads = max(1, physical_cores() // int(environ.get("HOROVOD_LOCAL_SIZE", "1")))
     wanted = {
-        # Several workers share the cores of a machine (infra/remote/workers.py starts them).
-        "OMP_NUM_THREADS": str(max(1, physical_cores() // int(environ.get("HOROVOD_LOCAL_SIZE", "1")))),
-        # GOMP_SPINCOUNT overrides OMP_WAIT_POLICY, so do not set both.
-        **({} if "OMP_WAIT_POLICY" in environ else {"GOMP_SPINCOUNT": SPIN_COUNT}),
+        "OMP_NUM_THREADS": str(threads),
+        **_how_threads_wait(environ, lambda: are_spare(threads)),
         "MXNET_CPU_PARALLEL_SIZE": PARALLEL_SIZE,
     }
     said = []
@@ -69,6 +70,14 @@ def tune(environ: MutableMapping[str, str]) -> str:
         said.append(f"{name}={kept}" + ("" if kept == value else " (yours)"))
     environ.setdefault("MXNET_SUBGRAPH_VERBOSE", "0")  # silences a line per hybridized net
     return "process tuned: " + " ".join(said)
+
+
+def _how_threads_wait(environ: Mapping[str, str], are_spare: Callable[[], bool]) -> dict[str, str]:
+    """The number of threads stays the same on a busy machine: with another one oneDNN adds in another order, and a run
+    would not repeat itself to the bit."""
+    if "OMP_WAIT_POLICY" in environ:
+        return {}  # GOMP_SPINCOUNT would override it
+    return {"GOMP_SPINCOUNT": SPIN_COUNT if "GOMP_SPINCOUNT" in environ or are_spare() else NO_SPIN}
 
 
 def _keep_openmp_to_the_engine() -> None:
@@ -94,6 +103,7 @@ class Mxnet:
 
 def import_mxnet() -> ModuleType:
     if "mxnet" not in sys.modules:
+        tuned()
         mend_numpy()
         mend_distutils()
         importlib.import_module("mxnet")
@@ -101,7 +111,14 @@ def import_mxnet() -> ModuleType:
     return sys.modules["mxnet"]
 
 
-tuned = "process not tuned: MXNet was imported before training.compat" if "mxnet" in sys.modules else tune(os.environ)
+@functools.cache
+def tuned() -> str:
+    """How this process is tuned, in a sentence. The first call does it, and MXNet is not loaded before."""
+    if "mxnet" in sys.modules:
+        return "process not tuned: MXNet was imported before training.compat"
+    return tune(os.environ)
+
+
 mx: Any = Mxnet()
 NDArray = Any  # mx.nd.NDArray, for readers
 

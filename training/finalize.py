@@ -131,7 +131,7 @@ def _origin(run: Run, summary: Summary) -> dict[str, str]:
         "Run": run.environment.run,
         "Instance": run.environment.instance_type,
         "Device": f"{run.device} ({run.device.why})",
-        "Process": tuned.removeprefix("process tuned: "),
+        "Process": tuned().removeprefix("process tuned: "),
         "ONNX": "not written" if onnx is None else f"largest relative difference {onnx:.1e} in onnxruntime",
     }
 

@@ -57,7 +57,7 @@ def _console() -> Console:
 def _train(recipe: Recipe, config: JobConfig, workdir: Path, console: Console, stop: StopRequest) -> Summary:
     timer = Timer("reading data")
     _check_workdir(workdir, recipe, config)
-    console.say(tuned)
+    console.say(tuned())
     data = recipe.data(config).limit(config.limit)
     here().require_same_data(data.identity())
     here().share(batch_size(config, len(data.train)))

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from training.compat import PARALLEL_SIZE, SPIN_COUNT, mend_numpy, physical_cores, tune
+from training.compat import NO_SPIN, PARALLEL_SIZE, SPIN_COUNT, mend_numpy, physical_cores, tune
 from training.config import JobConfig
 from training.console import Console, duration, number
 from training.environment import RunEnvironment
@@ -31,14 +31,39 @@ def test_the_process_is_tuned_and_what_the_person_set_is_kept() -> None:
     assert tune({}).startswith(f"process tuned: OMP_NUM_THREADS={physical_cores()} ")
 
 
-def test_waiting_threads_spin_for_a_moment_unless_the_person_chose_how_they_wait() -> None:
-    free: dict[str, str] = {}
-    chosen = {"OMP_WAIT_POLICY": "PASSIVE"}
-    tune(free)
-    tune(chosen)
+def test_waiting_threads_spin_for_a_moment_where_cores_are_spare_unless_the_person_chose_how_they_wait() -> None:
+    spare: dict[str, str] = {}
+    wanted_by_others: dict[str, str] = {}
+    tune(spare, lambda cores: True)
+    tune(wanted_by_others, lambda cores: False)
 
-    assert free["GOMP_SPINCOUNT"] == SPIN_COUNT
-    assert "GOMP_SPINCOUNT" not in chosen
+    assert (spare["GOMP_SPINCOUNT"], wanted_by_others["GOMP_SPINCOUNT"]) == (SPIN_COUNT, NO_SPIN)
+    assert spare["OMP_NUM_THREADS"] == wanted_by_others["OMP_NUM_THREADS"], (
+        "or a run would not repeat itself to the bit"
+    )
+    for chosen in ({"OMP_WAIT_POLICY": "PASSIVE"}, {"GOMP_SPINCOUNT": "7"}):
+        environ = dict(chosen)
+        tune(environ, unasked)
+        assert environ.items() >= chosen.items()
+        assert len(environ.keys() & {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"}) == 1
+
+
+def unasked(cores: int) -> bool:
+    raise AssertionError("nothing is to be chosen")
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="a program cannot be kept to one core here")
+def test_a_core_that_must_be_shared_is_not_spare() -> None:
+    """Two threads on one core get no more done than one: as beside a program that takes the other core."""
+    script = """if True:
+        import os, statistics
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+        from training.spare_cores import cores_are_spare
+        print(cores_are_spare(2), cores_are_spare(1))
+    """
+    said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+
+    assert said.stdout == "False True\n"
 
 
 @pytest.mark.skipif(not THREADS.is_dir(), reason=f"no {THREADS}: Python sees only its own threads, not the engine's")
