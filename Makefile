@@ -9,7 +9,7 @@ rig_commands := demo doctor completion plan launch train logs watch pull runs co
              ssh ssh-config port notebook board image bake cost sweep settings rehearsal iam-policy setup-guard \
              lesson lesson-check lesson-solution cards quiz
 
-.PHONY: help set-up extra-ford extra-parquet extra-notebook extra-horovod test test-all trust check lint acceptance lock clean remote here \
+.PHONY: help set-up extra-ford extra-notebook extra-horovod test test-all trust check lint acceptance lock clean remote here \
         $(rig_commands)
 
 # --- How TYPE=g5.xlarge becomes --type='g5.xlarge' -------------------------------------------------------------------
@@ -106,7 +106,6 @@ set-up: .venv/.ready ## install what the kit needs into .venv (every other targe
 	@scripts/set-up $*
 
 extra-ford: .venv/.ready-extra-ford ## add the FordA and FordB data (77 MB), for the job `ford`
-extra-parquet: .venv/.ready-extra-parquet ## add pyarrow (170 MB), for sensor logs in Parquet
 extra-horovod: .venv/.ready-extra-horovod ## build Horovod for this computer, once (two minutes), for WORKERS=2
 extra-notebook: .venv/.ready-extra-notebook ## add JupyterLab and Jupytext (100 MB), for `make notebook here`
 

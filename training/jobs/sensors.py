@@ -20,13 +20,13 @@ from training.config import option
 from training.console import Console
 from training.data.splits import Data
 from training.errors import BadData
+from training.prognostics.dialect import count_roughly
 from training.prognostics.forecast import ForecastConfig, forecast_data, forecast_learner, forecast_scores
 from training.prognostics.log_schema import Columns, Description, read_description
 from training.prognostics.memory import fits_roughly, usable_bytes
+from training.prognostics.read_log import read_log
 from training.prognostics.scaling import fit_scaling, silent_channels
 from training.prognostics.suspects import refuse_other_unit, suspect_values
-from training.prognostics.table import count_roughly, header_of
-from training.prognostics.unit_logs import Faults, read_units
 from training.prognostics.windows import UnitLog, split_units
 from training.report.forecasts import balance_section, life_section, reliability_section
 from training.trainer.recipe import Recipe
@@ -44,21 +44,22 @@ def data(config: Config) -> Data:
         raise BadData("table is not set", "table=FILE.toml describes your log; docs/sensors.md shows how")
     description = read_description(Path(config.table))
     _estimate_first(config, description)
-    train, test = _read(description)
-    refuse_other_unit([*train, *test], description.columns)
-    for line in suspect_values([*train, *test], description.columns.channels):
+    log = read_log(description)
+    refuse_other_unit([*log.train, *log.test], log.columns)
+    for line in [*log.said, *suspect_values([*log.train, *log.test], log.columns.features)]:
         Console().say(line)
-    _apart(train, test)
-    _some_failed(train, config.table)
-    _can_be_cut(config, train, description.columns)
-    return forecast_data(
+    _apart(log.train, log.test)
+    _some_failed(log.train, config.table)
+    _can_be_cut(config, log.train, log.columns)
+    data = forecast_data(
         config,
-        train,
-        test,
-        columns=replace(description.columns, order=_order(description)),
-        source=f"{config.table} ({len(description.files)} files, {len(train)} units{'' if test else NO_TEST})",
+        log.train,
+        log.test,
+        columns=log.columns,
+        source=f"{config.table} ({len(description.files)} files, {len(log.train)} units{'' if log.test else NO_TEST})",
         checksum=checksum(description),
     )
+    return replace(data, keep={**data.keep, "taken": log.said})
 
 
 def _estimate_first(config: Config, description: Description) -> None:
@@ -67,25 +68,8 @@ def _estimate_first(config: Config, description: Description) -> None:
     fits_roughly(config, rows, judging, channels=len(description.columns.channels), most_bytes=usable_bytes())
 
 
-def _read(description: Description) -> tuple[list[UnitLog], list[UnitLog]]:
-    """The units of the training files and of the test files. Raises BadData, which names every bad file."""
-    faults, read = Faults(), []
-    for files in (description.files, description.test):
-        with faults.gathered():
-            read.append(read_units(description, files))
-    faults.refuse()
-    train, test = read
-    return train, test
-
-
-def _order(description: Description) -> tuple[str, ...]:
-    """How the columns stand in the training files; unknown where these differ."""
-    headers = {header_of(file, description.columns.separator) for file in description.files}
-    return headers.pop() if len(headers) == 1 else ()
-
-
 def _apart(train: Sequence[UnitLog], test: Sequence[UnitLog]) -> None:
-    both = sorted({log.unit for log in train} & {log.unit for log in test})
+    both = sorted({log.machine or log.unit for log in train} & {log.machine or log.unit for log in test})
     if both:
         raise BadData(
             f"unit '{both[0]}' is in the training files and in the test files",
@@ -109,7 +93,7 @@ def _can_be_cut(config: Config, train: Sequence[UnitLog], columns: Columns) -> N
     if not scaling.kept:
         raise BadData(
             f"{config.table}: no channel tells anything about the {len(fitted)} training units:\n"
-            + "\n".join(f"  - {one}" for one in silent_channels(fitted, columns.channels)),
+            + "\n".join(f"  - {one}" for one in silent_channels(fitted, columns.features)),
             "List columns under channels that change while a unit wears.",
         )
 

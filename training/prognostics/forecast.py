@@ -113,7 +113,7 @@ def forecast_data(
     )
     balances = _balances(config, {"training": fitted, "validation": held, "test": test or held}, source)
     rows, judging = (sum(len(log.times) for log in logs) for logs in (fitted, [*held, *test]))
-    fits_memory(config, rows, judging, channels=len(columns.channels), most_bytes=usable_bytes())
+    fits_memory(config, rows, judging, channels=len(columns.features), most_bytes=usable_bytes())
     prepared = Preparation(
         columns,
         scaling,
@@ -123,7 +123,7 @@ def forecast_data(
         cap=config.cap,
         carry=config.carry,
     )
-    _tell_gaps(fitted, [columns.channels[place] for place in scaling.kept], scaling.kept, config.carry)
+    _tell_gaps(fitted, [columns.features[place] for place in scaling.kept], scaling.kept, config.carry)
     valid = cut(held, scaling, config)
     return Data(
         train=cut(_at_other_paces(fitted, config, columns), scaling, config, stride=config.stride, thin=config.thin),
@@ -164,7 +164,7 @@ def _shares_unknown(logs: Sequence[UnitLog], places: Sequence[int], carry: int) 
 
 def _at_other_paces(logs: Sequence[UnitLog], config: ForecastConfig, columns: Columns) -> list[UnitLog]:
     factors = [] if config.stretch == 1 else [1 / config.stretch, config.stretch]
-    clock = columns.channels.index(columns.time) if columns.time in columns.channels else None
+    clock = columns.features.index(columns.time) if columns.time in columns.channels else None
     more_than_a_point = [log for log in logs if len(log.times) > 1]
     copies = [stretched(log, factor, seed=config.seed, clock=clock) for factor in factors for log in more_than_a_point]
     return [*logs, *copies]

@@ -1,20 +1,28 @@
 """A sensor log in a few lines of TOML: where the files are, and which column means what.
 
-    files = ["logs/*.csv"]      # CSV or Parquet, relative to this file; patterns allowed
+    files = ["logs/*.csv"]      # CSV, Parquet, ..., relative to this file; patterns and folders allowed
     test = ["later/*.csv"]      # optional: units only for judging the finished net
     unit = "machine"            # column that names the unit; leave out where each file is one unit
-    time = "hour"               # column: a number, or an ISO 8601 date and time
+    time = "hour"               # column: a number, or a date and time; ["date", "time"]: in two columns
     time_unit = "hours"         # what one step of time is called; for dates: seconds, minutes, hours or days
     channels = ["vibration"]    # columns the net sees
     conditions = ["gear"]       # optional: how the unit is run; channels are scaled within each condition
-    separator = ";"             # optional; a comma otherwise
     missing = [-999, "off"]     # optional: cells that mean "not measured", besides empty ones
 
-and exactly one line that says when a unit failed:
+and exactly one way to say when a unit failed:
 
     fails_at = "failed_at"      # column: time of the failure, empty where the unit has not failed
     label = "failed"            # or: column of 0 and 1, the first 1 is the failure
+    failed = ["E17", "E18"]     # with label: the words or codes that mean a failure
     runs_to_failure = true      # or: the last row of every unit is its failure
+    [failures]                  # or: a table of failures: files, unit, time, and part with parts = ["bearing"]
+
+optional, where a log can be read in two ways; found by itself where it is sure:
+
+    separator = ";"    decimal = ","    thousands = "."    dates = "day first"    zone = "Europe/Berlin"
+    categories = ["mode"]       # text columns whose few words the net sees
+    sort = true                 # put each unit's rows in the order of time, one row of each time
+    repaired = true             # a unit that failed goes on as a new one
 """
 
 from __future__ import annotations
@@ -25,8 +33,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from training.config import nearest
 from training.errors import BadData
+from training.prognostics.log_keys import expand, find_problems
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -34,7 +42,6 @@ else:
     import tomli as tomllib
 
 SECONDS: Final = {"seconds": 1.0, "minutes": 60.0, "hours": 3600.0, "days": 86400.0}
-WAYS_TO_FAIL: Final = ("fails_at", "label", "runs_to_failure")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,8 +59,33 @@ class Columns:
     """Names of the columns where the log has no header line."""
     order: tuple[str, ...] = ()
     """Names of the columns as the training files had them, for a log that arrives without its header."""
+    clock: str = ""
+    """The column that holds the time of day, where `time` holds the date alone."""
+    decimal: str = "."
+    thousands: str = ""
+    """What stands between the thousands of a number, where anything does."""
+    dates: str = ""
+    """How dates are written that can be read in two ways: one of DATES in log_keys.py."""
+    zone: str = ""
+    """Whose clocks times without a zone were read from; UTC where it is empty."""
+    epoch: float = 0.0
+    """Numbers in the time column count so many to a second since 1970; 0: they are in `time_unit`."""
+    kinds: tuple[tuple[str, str], ...] = ()
+    """(column, kind) of those that are no plain numbers: TRUTH, TEXT, or the unit behind each number."""
+    categories: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """(column, its words) of text columns: what training met."""
     missing: tuple[str, ...] = ()
     """Cells that mean "not measured" besides empty ones; where they are numbers, however they are written."""
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """What the net sees: the channels, a text channel as one of 0 and 1 for each of its words."""
+        words = dict(self.categories)
+        return tuple(
+            feature
+            for name in self.channels
+            for feature in ([f"{name}={word}" for word in words[name]] if name in words else [name])
+        )
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -62,7 +94,22 @@ class Columns:
     def from_json(cls, data: Mapping[str, Any]) -> Columns:
         names = ("channels", "conditions", "header", "order", "missing")
         tuples = {name: tuple(data[name]) for name in names if name in data}  # older runs have not all of them
-        return cls(**{**data, **tuples})
+        kinds = tuple((name, kind) for name, kind in data.get("kinds", ()))
+        categories = tuple((name, tuple(words)) for name, words in data.get("categories", ()))
+        return cls(**{**data, **tuples, "kinds": kinds, "categories": categories})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failures:
+    """A table of failures, apart from the log: maintenance records."""
+
+    files: tuple[Path, ...]
+    unit: str
+    time: str
+    part: str = ""
+    """Column that says what failed."""
+    parts: tuple[str, ...] = ()
+    """Which of them count; all where empty."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +121,13 @@ class Description:
     test: tuple[Path, ...] = ()
     fails_at: str = ""
     label: str = ""
+    failed: tuple[str, ...] = ()
     runs_to_failure: bool = False
+    failures: Failures | None = None
+    sort: bool = False
+    repaired: bool = False
+    given: frozenset[str] = frozenset()
+    """The keys that the TOML says: the others may be found out."""
 
 
 def read_description(path: Path) -> Description:
@@ -85,104 +138,73 @@ def read_description(path: Path) -> Description:
         raise BadData(f"{path} cannot be read: {error.strerror}", "table=FILE.toml describes your log") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BadData(f"{path} is not TOML: {error}", "docs/sensors.md shows a whole description") from error
-    problems = _problems(given)
-    files = {key: _expand(path.parent, _list(given, key), problems) for key in ("files", "test")}
+    problems = find_problems(given)
+    files = {key: expand(path.parent, _list(given, key), problems) for key in ("files", "test")}
+    table = given.get("failures")
+    apart = expand(path.parent, _list(table, "files"), problems) if isinstance(table, dict) else ()
     if problems:
         raise BadData(
             f"{path} does not describe a log:\n" + "\n".join(f"  - {problem}" for problem in problems),
             "docs/sensors.md shows a whole description",
         )
-    ways = {key: given[key] for key in WAYS_TO_FAIL if key in given}
-    return Description(columns=_columns(given), files=files["files"], test=files["test"], **ways)
+    return _described(given, files["files"], files["test"], apart)
+
+
+def _described(
+    given: Mapping[str, Any], files: tuple[Path, ...], test: tuple[Path, ...], apart: tuple[Path, ...]
+) -> Description:
+    said = {key: given[key] for key in ("fails_at", "label", "runs_to_failure", "sort", "repaired") if key in given}
+    return Description(
+        columns=_columns(given),
+        files=files,
+        test=test,
+        failed=_cells(given, "failed"),
+        failures=_failures(given, apart),
+        given=frozenset(given),
+        **said,
+    )
 
 
 def _columns(given: Mapping[str, Any]) -> Columns:
-    words = {key: given[key] for key in ("time", "unit", "time_unit", "separator") if key in given}
+    keys = ("unit", "time_unit", "separator", "decimal", "thousands", "dates", "zone")
+    words = {key: given[key] for key in keys if key in given}
     channels, conditions = (tuple(_list(given, key)) for key in ("channels", "conditions"))
-    missing = tuple(str(cell) for cell in given.get("missing", ()))
-    return Columns(**words, channels=channels, conditions=conditions, missing=missing)
+    time, *clock = given["time"] if isinstance(given["time"], list) else [given["time"]]
+    return Columns(
+        **words,
+        time=time,
+        clock="".join(clock),
+        channels=channels,
+        conditions=conditions,
+        kinds=tuple((name, "text") for name in _list(given, "categories")),
+        missing=_cells(given, "missing"),
+    )
+
+
+def _failures(given: Mapping[str, Any], files: tuple[Path, ...]) -> Failures | None:
+    table = given.get("failures")
+    if table is None:
+        return None
+    return Failures(
+        files=files,
+        unit=table.get("unit", given.get("unit", "")),
+        time=table["time"],
+        part=table.get("part", ""),
+        parts=_cells(table, "parts"),
+    )
+
+
+def _cells(given: Mapping[str, Any], key: str) -> tuple[str, ...]:
+    return tuple(str(cell) for cell in given.get(key, ()))
 
 
 def _list(given: Mapping[str, Any], key: str) -> list[str]:
     """The list under *key*; empty where it is absent, or wrong (which is reported by itself)."""
     value = given.get(key, [])
-    return value if _is(value, list) else []
-
-
-_KINDS: Final[dict[str, type]] = {
-    **dict.fromkeys(("files", "test", "channels", "conditions"), list),
-    **dict.fromkeys(("time", "unit", "time_unit", "separator", "fails_at", "label"), str),
-    "runs_to_failure": bool,
-}
-_SAID: Final[dict[type, str]] = {list: 'a list like ["a", "b"]', str: "text", bool: "true or false"}
-_NEEDED: Final = ("files", "time", "channels")
-
-
-def _problems(given: Mapping[str, Any]) -> list[str]:
-    found = [
-        f"{key}: there is no such key{nearest(key, [*_KINDS, 'missing'])}"
-        for key in given
-        if key not in (*_KINDS, "missing")
-    ]
-    found += [f"{key}: is missing" for key in _NEEDED if not given.get(key)]
-    for key, kind in _KINDS.items():
-        if key in given and not _is(given[key], kind):
-            found.append(f"{key}: must be {_SAID[kind]}")
-    ways = [key for key in WAYS_TO_FAIL if given.get(key)]
-    if len(ways) != 1:
-        found.append(f"say exactly one of {', '.join(WAYS_TO_FAIL)}" + (f", not {' and '.join(ways)}" if ways else ""))
-    if isinstance(given.get("separator"), str) and len(given["separator"]) != 1:
-        found.append("separator: must be one character")
-    if "missing" in given and not _are_cells(given["missing"]):
-        found.append('missing: must be a list of numbers and texts like [-999, "off"]')
-    return found + _wrong_columns(given)
-
-
-def _are_cells(value: Any) -> bool:
-    kinds = (str, int, float)
-    return isinstance(value, list) and all(isinstance(part, kinds) and not isinstance(part, bool) for part in value)
-
-
-def _wrong_columns(given: Mapping[str, Any]) -> list[str]:
-    """Columns that must not be seen by the net, and columns that are named twice or not at all."""
-    # The time may be a channel: where it counts from new, age is a sign of wear.
-    hidden = {given[key]: key for key in ("unit", "fails_at", "label") if isinstance(given.get(key), str)}
-    found = []
-    for key in ("channels", "conditions"):
-        names = _list(given, key)
-        found += [f"{key}: a name is empty" for name in dict.fromkeys(names) if not name.strip()]
-        found += [f"{key}: '{name}' is listed twice" for name in dict.fromkeys(names) if names.count(name) > 1]
-        found += [
-            f"{key}: '{name}' is the {hidden[name]} column, which the net must not see"
-            for name in dict.fromkeys(names)
-            if name.strip() and name in hidden
-        ]
-    return found
-
-
-def _is(value: Any, kind: type) -> bool:
-    return isinstance(value, kind) and (not isinstance(value, list) or all(isinstance(part, str) for part in value))
-
-
-def _expand(folder: Path, patterns: list[str], problems: list[str]) -> tuple[Path, ...]:
-    """Files in the order of their names. A pattern that finds nothing is a problem, not an empty list."""
-    found: list[Path] = []
-    for pattern in patterns:
-        files = _matches(folder, pattern)
-        if not files:
-            problems.append(f"{pattern or '(empty)'}: there is no such file in {folder.resolve()}")
-        found += files
-    return tuple(dict.fromkeys(found))
-
-
-def _matches(folder: Path, pattern: str) -> list[Path]:
-    try:
-        matches = [Path(pattern)] if Path(pattern).is_absolute() else sorted(folder.glob(pattern))
-        return [match for match in matches if match.is_file()]
-    except (ValueError, IndexError):  # how pathlib refuses "", "**a.csv" and "."
-        return []
+    return value if isinstance(value, list) and all(isinstance(part, str) for part in value) else []
 
 
 def names_in(table: Columns) -> list[str]:
     """The columns a log must have for a forecast."""
-    return [name for name in (table.unit, table.time, *table.channels, *table.conditions) if name]
+    named = (table.unit, table.time, table.clock, *table.channels, *table.conditions)
+    return list(dict.fromkeys(name for name in named if name))

@@ -26,8 +26,8 @@ class Preparation:
 
     @property
     def channels(self) -> int:
-        """How many a row of the log has."""
-        return len(self.columns.channels)
+        """How many features a row has."""
+        return len(self.columns.features)
 
     def as_json(self) -> dict[str, Any]:
         return {

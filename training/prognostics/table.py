@@ -1,324 +1,330 @@
-"""Sensor logs as CSV or Parquet: from cells to numbers, and every wrong cell named by file and line.
+"""Sensor logs as columns: one file, read by Arrow, its cells made numbers column by column.
 
-`Layout` turns rows of cells into numbers; training reads whole files through it, `predict` feeds it lines as they come.
+Text is cut into cells and the cells are converted by Arrow's own code; only a cell that is no plain number is looked at
+by itself, once for all rows that hold the same (cells.py). Where something is wrong, file, line and column are found
+after the fact.
 """
 
 from __future__ import annotations
 
-import csv
-import re
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timezone
-from itertools import islice
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from training.config import nearest
 from training.errors import BadData
-from training.prognostics.log_schema import SECONDS, Columns, names_in
-
-MISSING: Final = frozenset({"", "na", "n/a", "nan", "null", "none", "-"})
-ROWS_AT_ONCE: Final = 50_000
-FIX: Final = "Fix these rows or take them out; an empty cell means: not measured."
-SAME_KIND: Final = (
-    "Write all times in one way: numbers, or dates that all name their zone (2024-05-31T12:00:00+02:00), or none does."
+from training.prognostics.arrow_batches import read_batches
+from training.prognostics.arrow_cells import Floats, as_floats, as_stamps, as_text, encoded, microseconds, word_in
+from training.prognostics.cells import NAIVE, NUMBER, TEXT, ZONED, Cells, is_number, kind_of_time, unit_of_file
+from training.prognostics.dialect import Dialect
+from training.prognostics.log_keys import DIGITS, TIME_OF_DAY
+from training.prognostics.log_schema import SECONDS, Columns
+from training.prognostics.wrong_cells import (
+    FLOAT32_MOST,
+    SAME_KIND,
+    Clock,
+    Wrong,
+    cell_of,
+    line_of,
+    refuse,
+    require_names,
 )
-FLOAT32_MOST: Final = float(np.finfo(np.float32).max)
-SAMPLE_BYTES: Final = 1 << 16
-SHOWN: Final = 5
-"""How many wrong cells one message lists."""
-_ZONED: Final = re.compile(r"[Zz]$|[T ]\d\d:?\d\d.*[+-]\d\d(:?\d\d){0,2}$")
 
 
 @dataclass(frozen=True)
-class Rows:
-    """Some rows of a log, of one or many units, in the order of the file."""
+class Table:
+    """The wanted columns of one file."""
 
-    units: list[str]
-    times: NDArray[np.float64]
-    values: NDArray[np.float32]
-    """(rows, channels), NaN where missing"""
-    conditions: NDArray[np.float32]
-    """(rows, condition columns)"""
-    lines: NDArray[np.int64]
-    """Where each row stands in its file, from 1."""
+    file: Path
+    dialect: Dialect
+    columns: Columns
+    names: list[str]
+    """Of the units, in the order in which they appear."""
+    units: NDArray[np.int32]
+    """(rows,) which of the names."""
+    times: Floats
+    values: Mapping[str, NDArray[np.float32]]
+    """(rows,) for each channel and condition; NaN where missing. Of a text column: which of its `texts`, or -1."""
+    texts: Mapping[str, list[str]]
+    marks: NDArray[Any]
+    """(rows,) what tells of the failure: a time or 0 and 1; NaN where it says nothing, or all where nothing tells."""
+
+    def __len__(self) -> int:
+        return len(self.times)
+
+    def line(self, row: int) -> int:
+        """The number of the line in which *row* stands."""
+        return line_of(self.file, self.dialect, row)
+
+    def cell(self, row: int, column: str) -> str:
+        """What the file itself says there: numbers made of dates say nothing to who wrote them."""
+        return cell_of(self.file, self.dialect, row, column)
 
 
-class Layout:
-    """Where each wanted column stands in the rows of one file."""
+class TableReader:
+    """Reads one file. Raises BadData, which names each wrong cell by file, line and column."""
 
-    def __init__(
-        self,
-        columns: Columns,
-        header: Sequence[str],
-        *,
-        file: str,
-        extra: Sequence[str] = (),
-        clock: Clock | None = None,
-    ) -> None:
-        """Logs that are read together share a *clock*.
+    def __init__(self, file: Path, dialect: Dialect, columns: Columns, clock: Clock) -> None:
+        self.file, self.dialect, self.columns, self._clock = file, dialect, columns, clock
+        self._cells = Cells(columns)
+        self._wrong: list[Wrong] = []
+        self._row = 0
 
-        Raises BadData where a wanted column (or one of *extra*) is not in *header*."""
-        self.columns, self.file, self.width = columns, file, len(header)
-        self._place = _places(header, [*names_in(columns), *extra], file)
-        self._clock = Clock() if clock is None else clock
-        self._absent = MISSING | {word.strip().lower() for word in columns.missing}
-        self._stand_ins = _numbers_among(columns.missing)
+    def batches(self, wanted: Sequence[str]) -> Iterator[Any]:
+        require_names(self.dialect.header, wanted, self.file, self.dialect.above + 1)
+        yield from read_batches(self.file, self.dialect, wanted, self._cells)
 
-    def read(self, rows: Sequence[Sequence[str]], lines: Sequence[int]) -> Rows:
-        """Turn cells into numbers. Raises BadData, which names each wrong cell by file, line and column."""
-        self._same_width(rows, lines)
-        columns = self.columns
-        numbers = {name: self.numbers(rows, lines, name) for name in (*columns.channels, *columns.conditions)}
-        return Rows(
-            units=self.units(rows, lines),
-            times=self.moments(rows, lines, columns.time),
-            values=_stacked([numbers[name] for name in columns.channels], len(rows)),
-            conditions=_stacked([numbers[name] for name in columns.conditions], len(rows)),
-            lines=np.asarray(lines, dtype=np.int64),
-        )
+    def refuse_wrong(self) -> None:
+        if self._wrong:
+            refuse(self.file, self.dialect, self._wrong)
 
-    def units(self, rows: Sequence[Sequence[str]], lines: Sequence[int]) -> list[str]:
-        if not self.columns.unit:
-            return [Path(self.file).stem] * len(rows)
-        named = self.words(rows, self.columns.unit)
-        nameless = [
-            (line, self.columns.unit, "names no unit") for unit, line in zip(named, lines, strict=True) if not unit
-        ]
-        if nameless:
-            # As one unit named "" the rows of different machines would be taken for one machine's.
-            self._refuse(nameless, "Name the unit in every row; leave out `unit` where each file is one unit.")
-        return named
+    def advance(self, rows: int) -> None:
+        self._row += rows
 
-    def words(self, rows: Sequence[Sequence[str]], name: str) -> list[str]:
-        place = self._place[name]
-        return [row[place].strip() for row in rows]
+    # -- columns of one batch -------------------------------------------------------------------------------------
 
-    def numbers(self, rows: Sequence[Sequence[str]], lines: Sequence[int], name: str) -> NDArray[np.float64]:
-        found = self._converted(self.words(rows, name), lines, name, _number)
-        found[np.isin(found, self._stand_ins)] = np.nan
-        beyond = np.flatnonzero(np.abs(found) > FLOAT32_MOST)
-        if len(beyond):
-            self._refuse([(lines[i], name, f"{found[i]:g} is larger than a sensor's value can be") for i in beyond])
+    def numbers(self, column: Any, name: str) -> Floats:
+        """(rows,) what *column* (an Arrow array) says; NaN where it says nothing."""
+        found = as_floats(column, self._cells, self._cells.kinds.get(name, ""))
+        if found is None:
+            found = self._by_word(column, name, lambda word: self._cells.number(word, name))
+        return self._measurable(found, column, name)
+
+    def _measurable(self, found: Floats, column: Any, name: str) -> Floats:
+        stand_ins = [float(word) for word in self.columns.missing if is_number(word)]
+        if stand_ins:
+            found[np.isin(found, stand_ins)] = np.nan
+        beyond = np.abs(found) > FLOAT32_MOST
+        if beyond.any():
+            for row in np.flatnonzero(beyond):
+                word = word_in(column, int(row))
+                infinite = np.isinf(found[row])
+                why = (
+                    f"'{word}' is not finite" if infinite else f"{found[row]:g} is larger than a sensor's value can be"
+                )
+                self._wrong.append(Wrong(self._row + int(row), name, why))
+            found[beyond] = np.nan
         return found
 
-    def moments(self, rows: Sequence[Sequence[str]], lines: Sequence[int], name: str) -> NDArray[np.float64]:
-        """Times of the column *name*; NaN where the cell is empty."""
-        words = self.words(rows, name)
-        found = self._converted(words, lines, name, lambda word: _moment(word, self.columns.time_unit))
-        self._of_one_kind(words, lines, name)
-        return found
-
-    def _of_one_kind(self, words: list[str], lines: Sequence[int], name: str) -> None:
-        """Local times beside times with a zone are hours apart, and nothing shows it but how they are written."""
-        known = [(word, line) for word, line in zip(words, lines, strict=True) if word.lower() not in self._absent]
-        wrong = []
-        for word, line in known:
-            other = self._clock.differs(word, f"{self.file} line {line}")
-            if other:
-                wrong.append((line, name, f"'{word}' is {other}"))
-        if wrong:
-            self._refuse(wrong, SAME_KIND)
-
-    def _converted(
-        self, words: list[str], lines: Sequence[int], name: str, convert: Callable[[str], float]
-    ) -> NDArray[np.float64]:
-        try:
-            # All at once where every cell is a plain number: ten times as fast as one by one.
-            found = np.array(words, dtype=np.float64)
-        except ValueError:
-            found = self._one_by_one(words, lines, name, convert)
-        if np.isinf(found).any():
-            self._refuse([(lines[i], name, f"'{words[i]}' is not finite") for i in np.flatnonzero(np.isinf(found))])
-        return found
-
-    def _one_by_one(
-        self, words: list[str], lines: Sequence[int], name: str, convert: Callable[[str], float]
-    ) -> NDArray[np.float64]:
-        found, wrong = [], []
-        for word, line in zip(words, lines, strict=True):
+    def _by_word(self, column: Any, name: str, convert: Callable[[str], float]) -> Floats:
+        """Each different word of *column* converted once."""
+        codes, words = encoded(column)
+        table, why = np.full(len(words) + 1, np.nan), {}
+        for place, word in enumerate(words):
             try:
-                found.append(np.nan if word.lower() in self._absent else convert(word))
+                table[place] = convert(word)
             except ValueError as error:
-                wrong.append((line, name, str(error)))
-        if wrong:
-            self._refuse(wrong)
-        return np.array(found, dtype=np.float64)
+                why[place] = str(error)
+        if why:
+            for row in np.flatnonzero(np.isin(codes, list(why))):
+                self._wrong.append(Wrong(self._row + int(row), name, why[int(codes[row])]))
+        return table[codes]
 
-    def _same_width(self, rows: Sequence[Sequence[str]], lines: Sequence[int]) -> None:
-        wrong = [(line, len(row)) for row, line in zip(rows, lines, strict=True) if len(row) != self.width]
-        if wrong:
-            self._refuse([(line, "", f"{width} cells, but the log has {self.width} columns") for line, width in wrong])
+    def moments(self, column: Any, name: str) -> Floats:
+        """(rows,) times in the log's own unit; NaN where the cell is empty."""
+        found = self._moments(column, name)
+        infinite = np.isinf(found)
+        for row in np.flatnonzero(infinite):
+            self._wrong.append(Wrong(self._row + int(row), name, f"'{word_in(column, int(row))}' is not finite"))
+        return found
 
-    def _refuse(self, wrong: Sequence[tuple[int, str, str]], hint: str = FIX) -> None:
-        shown = [f"{self.file} line {line}: {name + ': ' if name else ''}{what}" for line, name, what in wrong[:SHOWN]]
-        more = [f"... and {len(wrong) - SHOWN} more"] if len(wrong) > SHOWN else []
-        raise BadData("\n".join(shown + more), hint)
+    def _moments(self, column: Any, name: str) -> Floats:
+        import pyarrow as pa
+
+        if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
+            return self._of_stamps(column, name)
+        if self.columns.dates not in (DIGITS, TIME_OF_DAY):
+            numbers = as_floats(column, self._cells, "")
+            if numbers is not None:
+                self._one_kind(column, name, lambda: NUMBER, numbers)
+                return self._of_epoch(numbers)
+            stamps = as_stamps(column)
+            if stamps is not None and not self.columns.zone:
+                return self._of_stamps(stamps, name, words=column)
+        found = self._by_word(column, name, self._cells.moment)
+        self._kinds_by_word(column, name)
+        return found
+
+    def _of_epoch(self, numbers: Floats) -> Floats:
+        epoch = self.columns.epoch
+        return numbers / epoch / SECONDS[self.columns.time_unit] if epoch else numbers
+
+    def _of_stamps(self, stamps: Any, name: str, words: Any = None) -> Floats:
+        """Microseconds since 1970 to steps of the log's unit, exactly as Python's datetime does it."""
+        import pyarrow as pa
+
+        zoned = pa.types.is_timestamp(stamps.type) and stamps.type.tz is not None
+        found = microseconds(stamps)
+        known = ~np.isnan(found)
+        if known.any() and self.columns.time_unit not in SECONDS:
+            row = int(np.flatnonzero(known)[0])
+            why = f"'{word_in(stamps if words is None else words, row)}' is a date: say time_unit = one of "
+            self._wrong.append(Wrong(self._row + row, name, why + ", ".join(SECONDS)))
+            return found
+        self._one_kind(stamps if words is None else words, name, lambda: ZONED if zoned else NAIVE, found)
+        return found / 1e6 / SECONDS.get(self.columns.time_unit, 1.0)
+
+    def _one_kind(self, column: Any, name: str, kind: Callable[[], str], found: Floats) -> None:
+        """All words of *column* are of one kind: the first stands for them."""
+        rows = np.flatnonzero(~np.isnan(found))
+        if len(rows):
+            self._same_kind(kind(), int(rows[0]), word_in(column, int(rows[0])), name)
+
+    def _kinds_by_word(self, column: Any, name: str) -> None:
+        codes, words = encoded(column)
+        kinds = [None if self._cells.is_absent(word) else kind_of_time(word.strip()) for word in words]
+        if len({kind for kind in kinds if kind}) == 1:
+            row = int(np.flatnonzero(np.isin(codes, [n for n, kind in enumerate(kinds) if kind]))[0])
+            self._same_kind(kind_of_time(words[codes[row]].strip()), row, words[codes[row]], name)
+            return
+        for row, code in enumerate(codes.tolist()):
+            if code >= 0 and code < len(words) and kinds[code]:
+                self._same_kind(str(kinds[code]), row, words[code], name)
+
+    def _same_kind(self, kind: str, row: int, word: str, name: str) -> None:
+        kind = ZONED if self.columns.zone and kind == NAIVE else kind
+        at = self._row + row
+        other = self._clock.differs(kind, lambda: f"'{word}' ({self.file} line {line_of(self.file, self.dialect, at)})")
+        if other:
+            self._wrong.append(Wrong(at, name, f"'{word}' is {other}", SAME_KIND))
+
+    def words(self, column: Any) -> tuple[NDArray[np.int32], list[str]]:
+        """(rows,) which of the words (stripped; "" where missing) each row holds."""
+        codes, words = encoded(column)
+        bare = [word.strip() for word in words] + [""]
+        return codes, bare
+
+    def wrong(self, rows: NDArray[np.intp], column: str, why: str, hint: str) -> None:
+        self._wrong += [Wrong(self._row + int(row), column, why, hint) for row in rows]
 
 
-class Clock:
-    """How the times of a log are written: as the first of them was."""
+@dataclass
+class _Column:
+    """A column in pieces, until the file is read."""
+
+    pieces: list[NDArray[Any]] = field(default_factory=list)
+
+    def whole(self, dtype: Any) -> NDArray[Any]:
+        joined = np.concatenate(self.pieces) if self.pieces else np.empty(0, dtype=dtype)
+        self.pieces.clear()
+        return joined
+
+
+class _Words:
+    """Numbers words in the order in which they appear, over all batches."""
 
     def __init__(self) -> None:
-        self._first: tuple[str, str] | None = None
+        self.known: dict[str, int] = {}
 
-    def differs(self, word: str, place: str) -> str:
-        """Why *word* does not go with the first time that was seen; empty where it does."""
-        kind = _kind_of_time(word)
-        if self._first is None:
-            self._first = (kind, f"'{word}' ({place})")
-        first, example = self._first
-        return "" if kind == first else f"{kind}, unlike {example}"
-
-
-def _kind_of_time(word: str) -> str:
-    if _ZONED.search(word):
-        return "a time with its zone"
-    return "a number" if is_number(word) else "a time without a zone"
+    def codes(self, codes: NDArray[np.int32], words: Sequence[str]) -> NDArray[np.int32]:
+        """As *codes* number *words*: only words that occur are taken in, in the order of the rows."""
+        present, first = np.unique(codes, return_index=True)
+        table = np.zeros(len(words), dtype=np.int32)
+        for code in present[np.argsort(first)]:
+            table[code] = self.known.setdefault(words[code], len(self.known))
+        return table[codes]
 
 
-def is_number(word: str) -> bool:
-    try:
-        float(word)
-    except ValueError:
-        return False
-    return True
+def read_table(
+    file: Path,
+    dialect: Dialect,
+    columns: Columns,
+    clock: Clock,
+    *,
+    mark: str = "",
+    mark_is_time: bool = False,
+    failed: Sequence[str] = (),
+) -> Table:
+    """The columns of *file*. *mark* tells of the failure: a time, or one of the words *failed*, or 0 and 1.
+
+    Raises BadData where a column is missing or a cell is wrong, naming it by file and line.
+    """
+    reader = TableReader(file, dialect, columns, clock)
+    names = list(dict.fromkeys((*columns.channels, *columns.conditions)))
+    wanted = list(dict.fromkeys([n for n in (columns.unit, columns.time, columns.clock, *names, mark) if n]))
+    units, times, marks = _Column(), _Column(), _Column()
+    values, texts = (
+        {name: _Column() for name in names},
+        {n: _Words() for n in names if reader._cells.kinds.get(n) == TEXT},
+    )
+    known = _Words()
+    for batch in reader.batches(wanted):
+        rows = len(batch[wanted[0]])
+        units.pieces.append(_units(reader, batch, known, columns, rows))
+        moments = _joined(batch[columns.time], batch[columns.clock]) if columns.clock else batch[columns.time]
+        times.pieces.append(reader.moments(moments, columns.time))
+        for name in names:
+            if name in texts:
+                values[name].pieces.append(_categories(reader, batch[name], texts[name]))
+            elif name == columns.time:  # age as a sign of wear: the time itself, in its unit
+                values[name].pieces.append(times.pieces[-1].astype(np.float32))
+            else:
+                values[name].pieces.append(reader.numbers(batch[name], name).astype(np.float32))
+        marks.pieces.append(_marks(reader, batch, mark, mark_is_time, failed, rows))
+        reader.advance(rows)
+    reader.refuse_wrong()
+    if not times.pieces:
+        raise BadData(f"{file} has no rows", "Take it out of the description, or wait until there are some.")
+    return Table(
+        file=file,
+        dialect=dialect,
+        columns=columns,
+        names=list(known.known) or [unit_of_file(file)],
+        units=units.whole(np.int32),
+        times=times.whole(np.float64),
+        values={name: column.whole(np.float32) for name, column in values.items()},
+        texts={name: list(words.known) for name, words in texts.items()},
+        marks=marks.whole(np.float64),
+    )
 
 
-def header_of(path: Path, separator: str) -> tuple[str, ...]:
-    """The names of the columns as *path* has them in order; none where it has no row."""
-    return next((tuple(header) for header, _, _ in read_cells(path, separator)), ())
+def _units(reader: TableReader, batch: Any, known: _Words, columns: Columns, rows: int) -> NDArray[np.int32]:
+    if not columns.unit:
+        return np.zeros(rows, dtype=np.int32)
+    codes, words = reader.words(batch[columns.unit])
+    nameless = np.flatnonzero(np.isin(codes, [n for n, word in enumerate(words) if not word]))
+    if len(nameless):
+        # As one unit named "" the rows of different machines would be taken for one machine's.
+        hint = "Name the unit in every row; leave out `unit` where each file is one unit."
+        reader.wrong(nameless, columns.unit, "names no unit", hint)
+    return known.codes(codes, words)
 
 
-def _numbers_among(words: Sequence[str]) -> NDArray[np.float64]:
-    return np.array([float(word) for word in words if is_number(word)], dtype=np.float64)
+def _categories(reader: TableReader, column: Any, known: _Words) -> NDArray[np.float32]:
+    """Which of the known words each row holds; NaN where it holds none."""
+    codes, words = reader.words(column)
+    absent = [number for number, word in enumerate(words) if reader._cells.is_absent(word)]
+    found = np.full(len(codes), np.nan, dtype=np.float32)
+    here = ~np.isin(codes, absent)
+    found[here] = known.codes(codes[here], words)
+    return found
 
 
-def cell_at(path: Path, columns: Columns, name: str, line: int) -> str:
-    """What *path* itself says there: numbers made of dates say nothing to who wrote them."""
-    for header, rows, lines in read_cells(path, columns.separator):
-        if line in lines:
-            return rows[lines.index(line)][header.index(name)].strip()
-    return ""
+def _marks(reader: TableReader, batch: Any, mark: str, mark_is_time: bool, failed: Sequence[str], rows: int) -> Floats:
+    if not mark:
+        return np.full(rows, np.nan)
+    if mark_is_time:
+        return reader.moments(batch[mark], mark)
+    if not failed:
+        return reader.numbers(batch[mark], mark)
+    meant = {word.strip().lower() for word in failed}
+    return reader._by_word(
+        batch[mark], mark, lambda word: np.nan if reader._cells.is_absent(word) else float(_same(word, meant))
+    )
 
 
-def read_cells(path: Path, separator: str) -> Iterator[tuple[list[str], list[list[str]], list[int]]]:
-    """Yield (header, rows, line numbers) in pieces, so that a long log does not have to fit into memory as text."""
-    if path.suffix == ".parquet":
-        yield from _parquet_cells(path)
-        return
-    # utf-8-sig: spreadsheets write a byte-order mark that would become part of the first column's name.
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        numbered = _numbered(path, csv.reader(file, delimiter=separator))
-        header = [name.strip() for name in next(numbered, ([], 0))[0]]
-        if not header:
-            raise BadData(f"{path} is empty", "The first line must name the columns.")
-        while piece := list(islice(numbered, ROWS_AT_ONCE)):
-            yield header, [row for row, _ in piece], [line for _, line in piece]
+def _same(word: str, meant: set[str]) -> bool:
+    """Whether *word* is one of *meant*; 7 and 7.0 are one number."""
+    word = word.strip().lower()
+    return word in meant or (is_number(word) and any(is_number(one) and float(one) == float(word) for one in meant))
 
 
-def count_roughly(path: Path) -> int:
-    """About how many rows *path* has, from its size and its first lines; of Parquet, exactly. 0: nobody knows."""
-    if path.suffix == ".parquet":
-        return int(_parquet_file(path).metadata.num_rows)
-    with path.open("rb") as file:
-        lines = file.read(SAMPLE_BYTES).splitlines(keepends=True)[1:]
-    return int(path.stat().st_size * len(lines) / sum(map(len, lines))) if lines else 0
+def _joined(dates: Any, clocks: Any) -> Any:
+    """Date and time of day of two columns as one word; nothing where one of them is missing."""
+    import pyarrow.compute as compute
 
-
-def _numbered(path: Path, reader: Any) -> Iterator[tuple[list[str], int]]:
-    """Each row of *reader*, blank lines left out, and the number of its line."""
-    try:
-        for row in reader:
-            if row or reader.line_num == 1:
-                yield row, reader.line_num
-    except UnicodeDecodeError as error:
-        raise BadData(f"{path} line {_not_utf8(path)} is not UTF-8 text", "Save it as CSV UTF-8.") from error
-    except csv.Error as error:
-        raise BadData(
-            f"{path} line {reader.line_num}: {error}",
-            "Is a quotation mark left open there? Fix it, and save it as CSV UTF-8.",
-        ) from error
-
-
-def _not_utf8(path: Path) -> int:
-    """Number of the first line that is not UTF-8: the decoder reads ahead, so its own place is not the reader's."""
-    with path.open("rb") as file:
-        return next(number for number, line in enumerate(file, start=1) if not _is_utf8(line))
-
-
-def _is_utf8(line: bytes) -> bool:
-    try:
-        line.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _parquet_file(path: Path) -> Any:
-    try:
-        from pyarrow import parquet  # type: ignore[import-untyped]
-    except ModuleNotFoundError as error:
-        raise BadData(f"{path} is Parquet, and pyarrow is not installed", "pip install pyarrow, or use CSV") from error
-    try:
-        return parquet.ParquetFile(path)
-    except (OSError, ValueError) as error:
-        raise BadData(f"{path} is not a Parquet file: {error}", "Was it copied whole?") from error
-
-
-def _parquet_cells(path: Path) -> Iterator[tuple[list[str], list[list[str]], list[int]]]:
-    start = 1
-    for batch in _parquet_file(path).iter_batches(batch_size=ROWS_AT_ONCE):
-        cells = [[_as_text(value) for value in column.to_pylist()] for column in batch.columns]
-        yield (
-            batch.schema.names,
-            [list(row) for row in zip(*cells, strict=True)],
-            list(range(start, start + len(batch))),
-        )
-        start += len(batch)
-
-
-def _as_text(value: Any) -> str:
-    if isinstance(value, bool):
-        return str(int(value))
-    return "" if value is None else str(value)
-
-
-def _places(header: Sequence[str], wanted: Sequence[str], file: str) -> dict[str, int]:
-    place = {name: number for number, name in reversed(list(enumerate(header)))}
-    absent = [f"column '{name}' is not there{nearest(name, place)}" for name in wanted if name not in place]
-    twice = [f"column '{name}' is there twice" for name in wanted if list(header).count(name) > 1]
-    if absent or twice:
-        raise BadData(f"{file} line 1: {'; '.join(absent + twice)}", f"The columns are: {', '.join(header)}")
-    return {name: place[name] for name in wanted}
-
-
-def _stacked(columns: list[NDArray[np.float64]], rows: int) -> NDArray[np.float32]:
-    return np.stack(columns, axis=1).astype(np.float32) if columns else np.zeros((rows, 0), dtype=np.float32)
-
-
-def _number(word: str) -> float:
-    try:
-        return float(word)
-    except ValueError:
-        raise ValueError(f"'{word}' is not a number") from None
-
-
-def _moment(word: str, time_unit: str) -> float:
-    """A number as it is; a date and time in steps of *time_unit* since 1970, taken for UTC where it names no zone."""
-    try:
-        return float(word)
-    except ValueError:
-        pass
-    try:
-        # Python 3.10's fromisoformat does not know "Z".
-        moment = datetime.fromisoformat(word.removesuffix("Z") + ("+00:00" if word.endswith("Z") else ""))
-    except ValueError:
-        raise ValueError(f"'{word}' is neither a number nor a date like 2024-05-31T12:00:00") from None
-    if time_unit not in SECONDS:
-        raise ValueError(f"'{word}' is a date: say time_unit = one of {', '.join(SECONDS)}")
-    return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp() / SECONDS[time_unit]
+    strip = compute.utf8_trim_whitespace
+    return compute.binary_join_element_wise(strip(as_text(dates)), strip(as_text(clocks)), " ")

@@ -29,6 +29,8 @@ class UnitLog:
     """(rows, condition columns) float32: how the unit was being run; may have no column."""
     fails_at: float = np.nan
     """When it failed, in the unit of `times`; NaN: it had not failed when the record ends."""
+    machine: str = ""
+    """Which machine it is, where one has several lives; empty: the unit itself."""
 
     @property
     def remaining(self) -> Array:
@@ -71,15 +73,23 @@ def split_units(logs: Sequence[UnitLog], *, held_out: float, seed: int) -> tuple
     """Return (training, validation) units. A unit is in one of them, whole: neighbouring windows of one unit are nearly
     equal, so rows split at random would let a net recognise in validation what it has seen in training.
 
-    Units that failed and units that did not are split each in that share; two of a kind go one to either side.
+    Units that failed and units that did not are split each in that share; two of a kind go one to either side. The
+    lives of one machine stay together.
     """
     random = np.random.RandomState(seed)
-    failed = np.isfinite([log.fails_at for log in logs])
-    chosen = {number for group in (failed, ~failed) for number in _drawn(np.flatnonzero(group), held_out, random)}
+    machines: dict[str, bool] = {}
+    for log in logs:
+        machines[_machine(log)] = machines.get(_machine(log), False) or bool(np.isfinite(log.fails_at))
+    failed, names = np.array(list(machines.values()), dtype=np.bool_), list(machines)
+    chosen = {names[n] for group in (failed, ~failed) for n in _drawn(np.flatnonzero(group), held_out, random)}
     return (
-        [log for number, log in enumerate(logs) if number not in chosen],
-        [log for number, log in enumerate(logs) if number in chosen],
+        [log for log in logs if _machine(log) not in chosen],
+        [log for log in logs if _machine(log) in chosen],
     )
+
+
+def _machine(log: UnitLog) -> str:
+    return log.machine or log.unit
 
 
 def _drawn(group: NDArray[np.intp], share: float, random: np.random.RandomState) -> list[int]:

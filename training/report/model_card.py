@@ -79,13 +79,13 @@ def _forecast_limits(prepared: Preparation) -> Iterable[str]:
             f"A missing value is the last known one for {prepared.carry:g} rows, then the mean; without any channel "
             "there is no forecast."
         )
-    left_out = [name for place, name in enumerate(columns.channels) if place not in scaling.kept]
+    left_out = [name for place, name in enumerate(columns.features) if place not in scaling.kept]
     if left_out:
         yield "Channels that told nothing in training and are not looked at: " + ", ".join(left_out)
     if len(scaling.centres) > 1:
         yield f"It saw {len(scaling.centres)} operating conditions, by {', '.join(columns.conditions)}."
     if scaling.low.ndim:
-        seen = [f"{columns.channels[place]} {low} to {high}" for place, low, high in _ranges(prepared)]
+        seen = [f"{columns.features[place]} {low} to {high}" for place, low, high in _ranges(prepared)]
         yield "What training units showed (beyond it, `outside` counts the channel): " + "; ".join(seen)
 
 

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from training.data.windows import Windows
 from training.prognostics.history import Counts, Past, after, carry_forward, forgotten, smooth, starts_of
+from training.prognostics.layout import Rows
 from training.prognostics.metrics import probability
 from training.prognostics.preparation import Preparation
-from training.prognostics.table import Rows
 
 Array = NDArray[np.floating]
 Net = Callable[[Array], Array]
@@ -127,7 +127,7 @@ class Forecaster:
     def _measured(self) -> list[int]:
         """The channels the net sees, the time not among them: an age alone says nothing of a machine."""
         columns, kept = self.prepared.columns, self.prepared.scaling.kept
-        return [place for place in kept if columns.channels[place] != columns.time] or list(kept)
+        return [place for place in kept if columns.features[place] != columns.time] or list(kept)
 
 
 def _pieces(seen: Windows) -> Iterator[Windows]:

@@ -29,11 +29,11 @@ from typing import TextIO
 from training.console import plain
 from training.errors import BadInput
 from training.prognostics.preparation import Preparation
-from training.prognostics.table import read_cells
 from training.serve.backends import ENGINES, open_net
 from training.serve.forecaster import Forecast, Forecaster
 from training.serve.rows import Arrived, cells_of, read_arriving
 from training.serve.tail import Piece, follow, read_whole
+from training.serve.whole_file import read_whole_file, unusual_dialect
 from training.workdir.model_folder import find_model, open_model
 from training.workdir.names import DATA_CARD
 
@@ -128,8 +128,9 @@ def _is_parquet(file: str) -> bool:
 
 def _arriving(asked: argparse.Namespace, prepared: Preparation) -> Iterator[Arrived]:
     columns, name = prepared.columns, "standard input" if asked.file == STDIN else asked.file
-    if _is_parquet(asked.file):
-        cells = read_cells(Path(asked.file), columns.separator)
+    dialect = None if asked.follow or asked.file == STDIN else unusual_dialect(Path(asked.file), columns)
+    if dialect is not None:
+        cells = read_whole_file(Path(asked.file), dialect, columns)
     else:
         cells = cells_of(_lines(asked.file, follow_it=asked.follow), columns, file=name, say=_say)
     return read_arriving(cells, columns, file=name, say=_say)

@@ -12,13 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.errors import BadData
-from training.prognostics.log_schema import Columns, names_in
-from training.prognostics.table import MISSING, Layout, Rows, is_number
+from training.prognostics.cells import Cells, second_readings
+from training.prognostics.layout import Layout, Rows
+from training.prognostics.log_keys import TIME_OF_DAY
+from training.prognostics.log_schema import SECONDS, Columns, names_in
 from training.serve.tail import Piece, Say
 
 ROWS_AT_ONCE = 4096
-Cells = tuple[list[str], list[list[str]], list[int]]
-"""(header, rows, line numbers), as training.prognostics.table.read_cells yields them."""
+Table = tuple[list[str], list[list[str]], list[int]]
+"""(header, rows, line numbers)"""
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class Arrived:
     times: list[str]
 
 
-def cells_of(pieces: Iterable[Piece], columns: Columns, *, file: str, say: Say) -> Iterator[Cells]:
+def cells_of(pieces: Iterable[Piece], columns: Columns, *, file: str, say: Say) -> Iterator[Table]:
     """Split lines into cells. Where *columns* names no header, line 1 is the header, also of a file begun anew; if it
     is plainly a row (`tail -f` begins anywhere), the columns stand in the order of the training log.
 
@@ -62,10 +64,18 @@ def _is_row(first: Sequence[str], columns: Columns) -> bool:
     """Whether *first* is a row of the training log's form: every channel a number or missing, and no column's name."""
     if len(first) != len(columns.order) or set(first) & set(names_in(columns)):
         return False
-    cells = [first[columns.order.index(name)] for name in columns.channels]
-    missing = MISSING | {word.lower() for word in columns.missing}
-    known = [cell for cell in cells if cell.lower() not in missing]
-    return bool(known) and all(is_number(cell) for cell in known)
+    cells = Cells(columns)
+    known = {name: cell for name, cell in zip(columns.order, first, strict=True) if not cells.is_absent(cell)}
+    numeric = [name for name in columns.channels if name in known and name not in dict(columns.categories)]
+    return bool(numeric) and all(_is_number(cells, known[name], name) for name in numeric)
+
+
+def _is_number(cells: Cells, word: str, name: str) -> bool:
+    try:
+        cells.moment(word) if name == cells.columns.time else cells.number(word, name)
+    except ValueError:
+        return False
+    return True
 
 
 def _readable(
@@ -103,14 +113,14 @@ def _split(lines: Sequence[str], columns: Columns) -> list[list[str]]:
     return rows[:-1]
 
 
-def read_arriving(cells: Iterable[Cells], columns: Columns, *, file: str, say: Say) -> Iterator[Arrived]:
+def read_arriving(cells: Iterable[Table], columns: Columns, *, file: str, say: Say) -> Iterator[Arrived]:
     """Raises BadData where a column is missing: then no row of the log can be read."""
     layout, known = None, None
     order = _Order(columns, file, say)
     try:
         for header, rows, lines in cells:
             if layout is None or header != known:
-                layout, known = Layout(columns, header, file=file), header
+                layout, known = Layout(columns, header, file=file, say=say), header
             for arrived in _arrived(layout, rows, lines, say):
                 yield from order.kept(arrived)
     finally:
@@ -119,7 +129,7 @@ def read_arriving(cells: Iterable[Cells], columns: Columns, *, file: str, say: S
 
 def _arrived(layout: Layout, rows: Sequence[Sequence[str]], lines: Sequence[int], say: Say) -> Iterator[Arrived]:
     try:
-        yield Arrived(layout.read(rows, lines), layout.words(rows, layout.columns.time))
+        yield Arrived(layout.read(rows, lines), layout.written_times(rows))
     except BadData as error:
         if len(rows) == 1:
             say(f"{error.cause}: left out")
@@ -150,7 +160,7 @@ class _Order:
     """
 
     def __init__(self, columns: Columns, file: str, say: Say) -> None:
-        self._time, self._file, self._say = columns.time, file, say
+        self._columns, self._time, self._file, self._say = columns, columns.time, file, say
         self._last: dict[str, _Moment] = {}
         self._late: dict[str, int] = {}
 
@@ -165,6 +175,8 @@ class _Order:
 
     def _takes(self, unit: str, moment: _Moment) -> bool:
         last = self._last.get(unit, _BEFORE_ALL)
+        if self._columns.dates == TIME_OF_DAY or self._columns.zone:
+            moment = self._going_on(moment, last)
         # False also where the time is missing: NaN compares with nothing.
         rises = moment.time > last.time
         if rises:
@@ -172,6 +184,15 @@ class _Order:
         else:
             self._leave_out(unit, moment, last)
         return rises
+
+    def _going_on(self, moment: _Moment, last: _Moment) -> _Moment:
+        """The time as training takes it: over midnight, and over an hour that local clocks show twice."""
+        if self._columns.dates == TIME_OF_DAY and math.isfinite(last.time):
+            day = 86400.0 / SECONDS[self._columns.time_unit]
+            days = last.time // day
+            return moment._replace(time=moment.time + day * (days + (moment.time + day * days < last.time)))
+        again = second_readings(np.array([moment.time]), self._columns) if moment.time <= last.time else []
+        return moment._replace(time=again[0][1]) if again else moment
 
     def _leave_out(self, unit: str, moment: _Moment, last: _Moment) -> None:
         where = f"{self._file} line {moment.line}: {self._time}"

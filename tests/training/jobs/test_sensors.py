@@ -21,11 +21,11 @@ from training.data.splits import Data
 from training.errors import BadData, BadInput
 from training.jobs import sensors, turbofan
 from training.prognostics.balance import count_balance
+from training.prognostics.dialect import count_roughly
 from training.prognostics.forecast import ForecastConfig, forecast_data
 from training.prognostics.log_schema import Columns, read_description
 from training.prognostics.memory import fits_memory
 from training.prognostics.scaling import fit_scaling
-from training.prognostics.table import count_roughly
 from training.prognostics.windows import UnitLog, split_units, targets
 from training.report.forecasts import balance_section, life_section, reliability_section
 from training.trainer.recipe import Predictions, Result
@@ -205,7 +205,7 @@ def test_what_is_advised_against_too_many_rows_is_enough(fitted, judged, channel
 
 def test_a_log_far_too_long_is_refused_before_a_row_of_it_is_read(tmp_path, monkeypatch):
     monkeypatch.setattr(sensors, "usable_bytes", lambda: 1_000)
-    monkeypatch.setattr(sensors, "read_units", lambda *_: pytest.fail("it was read"))
+    monkeypatch.setattr(sensors, "read_log", lambda *_: pytest.fail("it was read"))
 
     with pytest.raises(BadData, match=r"of memory, and 0\.0 GiB is 50%"):
         data_of(tmp_path, some_rows())

@@ -4,14 +4,16 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pyarrow
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pyarrow import parquet
 
 from training.errors import BadData
+from training.prognostics.layout import Layout
 from training.prognostics.log_schema import Columns, read_description
-from training.prognostics.table import Layout
-from training.prognostics.unit_logs import read_units
+from training.prognostics.read_log import read_log
 
 DESCRIPTION = """
 files = ["*.csv"]
@@ -28,7 +30,7 @@ def units(folder: Path, description: str = DESCRIPTION, **files: str):
         (folder / f"{name}.csv").write_text(text)
     (folder / "log.toml").write_text(description)
     described = read_description(folder / "log.toml")
-    return read_units(described, described.files)
+    return read_log(described).train
 
 
 def refusal(folder: Path, *rows: str, description: str = DESCRIPTION) -> str:
@@ -81,9 +83,6 @@ def test_a_spreadsheets_byte_order_mark_and_semicolons_are_no_trouble(tmp_path):
 
 
 def test_parquet_holds_the_same_log_as_csv(tmp_path):
-    parquet = pytest.importorskip("pyarrow.parquet", reason="optional: pip install pyarrow")
-    import pyarrow
-
     columns = {"machine": ["a", "a"], "hour": [1, 2], "heat": [1.5, None], "noise": [1, 2], "failed_at": [3.0, 3.0]}
     parquet.write_table(pyarrow.table(columns), tmp_path / "log.parquet")
 
@@ -115,17 +114,6 @@ def test_a_wrong_row_is_named_by_file_line_and_column(tmp_path, rows, said):
     assert refusal(tmp_path, *rows).startswith(said)
 
 
-@pytest.mark.parametrize(("encoding", "line"), [("latin-1", 3), ("utf-16", 1)])
-def test_a_file_that_is_not_utf8_is_named_with_its_line_and_how_to_save_it(tmp_path, encoding, line):
-    (tmp_path / "log.csv").write_bytes(f"{HEADER}\na,1,1,1,\nMühle,2,1,1,\n".encode(encoding))
-
-    with pytest.raises(BadData) as caught:
-        units(tmp_path)
-
-    assert caught.value.cause == f"{tmp_path / 'log.csv'} line {line} is not UTF-8 text"
-    assert caught.value.hint == "Save it as CSV UTF-8."
-
-
 def test_many_wrong_cells_are_one_message_with_the_first_five(tmp_path):
     said = refusal(tmp_path, *(f"a,{hour},x,1," for hour in range(8))).splitlines()
 
@@ -138,13 +126,6 @@ def test_a_column_that_is_not_there_is_named_with_the_nearest_that_is(tmp_path):
     assert said == "log.csv line 1: column 'haet' is not there; did you mean heat?"
 
 
-def test_one_unit_in_two_files_is_refused(tmp_path):
-    text = f"{HEADER}\na,1,1,1,\n"
-
-    with pytest.raises(BadData, match=r"unit 'a' is in .*one\.csv and in .*two\.csv"):
-        units(tmp_path, one=text, two=text)
-
-
 def test_everything_wrong_with_a_description_is_said_at_once(tmp_path):
     (tmp_path / "log.toml").write_text('files = ["no-*.csv"]\nchanels = ["a"]\ntime = 3\nlabel = "x"\nfails_at = "y"\n')
 
@@ -155,8 +136,8 @@ def test_everything_wrong_with_a_description_is_said_at_once(tmp_path):
     assert problems == [
         "chanels: there is no such key; did you mean channels?",
         "channels: is missing",
-        "time: must be text",
-        "say exactly one of fails_at, label, runs_to_failure, not fails_at and label",
+        'time: must be text, or two columns like ["date", "time"]',
+        "say exactly one of fails_at, label, runs_to_failure, failures, not fails_at and label",
         f"no-*.csv: there is no such file in {tmp_path}",
     ]
 

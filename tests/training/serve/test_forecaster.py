@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from training.data.windows import Windows
 from training.prognostics.history import prepare
+from training.prognostics.layout import Rows
 from training.prognostics.log_schema import Columns
 from training.prognostics.preparation import Preparation
 from training.prognostics.scaling import fit_scaling
-from training.prognostics.table import Rows
 from training.prognostics.windows import UnitLog
 from training.serve.forecaster import Forecaster
 from training.serve.predict import serve

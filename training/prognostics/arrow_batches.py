@@ -1,0 +1,122 @@
+"""A file in pieces of Arrow columns, whatever it is written as: text by Arrow's reader, Parquet by its own types.
+
+What Arrow cannot cut into cells is read once more by Python's reader, which names the line, or manages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final
+
+from training.errors import BadData
+from training.prognostics import dialect as dialects
+from training.prognostics.cells import Cells
+from training.prognostics.dialect import Dialect, cells_by_hand
+from training.prognostics.wrong_cells import FIX, some_of
+
+BLOCK_BYTES: Final = 1 << 22
+ROWS_AT_ONCE: Final = 1 << 16
+
+
+def read_batches(file: Path, dialect: Dialect, wanted: Sequence[str], cells: Cells) -> Iterator[Mapping[str, Any]]:
+    """Pieces of *file*: for each wanted column an Arrow array, of text as it stands there or of Parquet's own type."""
+    if dialect.form == dialects.PARQUET:
+        for batch in dialects.parquet_file(file).iter_batches(batch_size=ROWS_AT_ONCE, columns=list(wanted)):
+            yield {name: _plain(batch.column(batch.schema.get_field_index(name))) for name in wanted}
+        return
+    if dialect.form == dialects.WORKBOOK:
+        yield from _batches_by_hand(file, dialect, wanted, skip=0)
+        return
+    done = 0
+    try:
+        for piece in _csv_batches(file, dialect, wanted, cells):
+            yield piece
+            done += len(piece[wanted[0]])
+    except _Uneven:
+        # Rows of unequal width, an open quotation mark, another encoding further on: said by line, or read after all.
+        yield from _batches_by_hand(file, dialect, wanted, skip=done)
+
+
+class _Uneven(Exception):
+    """Arrow cannot cut this text into cells."""
+
+
+def _csv_batches(file: Path, dialect: Dialect, wanted: Sequence[str], cells: Cells) -> Iterator[Mapping[str, Any]]:
+    import pyarrow as pa
+    from pyarrow import csv
+
+    places = [str(place) for place in range(len(dialect.header))]
+    chosen = [str(dialect.header.index(name)) for name in wanted]
+    encoding = "utf8" if dialect.encoding in ("utf-8", "utf-8-sig") else dialect.encoding
+    content = dialects.open_bytes(file, dialect)
+    try:
+        reader = csv.open_csv(
+            content,
+            csv.ReadOptions(
+                block_size=BLOCK_BYTES,
+                use_threads=False,
+                skip_rows=dialect.first_row,
+                column_names=places,
+                encoding=encoding,
+            ),
+            csv.ParseOptions(delimiter=dialect.separator, newlines_in_values=True),
+            csv.ConvertOptions(
+                column_types=dict.fromkeys(chosen, pa.string()),
+                include_columns=chosen,
+                null_values=_spellings(cells.absent),
+                strings_can_be_null=True,
+            ),
+        )
+        for batch in reader:
+            if len(batch):
+                yield dict(zip(wanted, batch.columns, strict=True))
+    except pa.ArrowInvalid as error:
+        if "Empty CSV file" not in str(error):
+            raise _Uneven from error
+    except UnicodeError as error:
+        raise _Uneven from error
+    finally:
+        content.close()
+
+
+def _batches_by_hand(file: Path, dialect: Dialect, wanted: Sequence[str], *, skip: int) -> Iterator[Mapping[str, Any]]:
+    """As Arrow would, by Python's own reader, from row *skip* on. Raises BadData, naming the line, where that fails."""
+    import pyarrow as pa
+
+    width, places = len(dialect.header), [dialect.header.index(name) for name in wanted]
+    all_rows = ((row, line) for row, line in cells_by_hand(file, dialect) if line > dialect.first_row)
+    rows = islice(all_rows, skip, None)
+    while piece := list(islice(rows, ROWS_AT_ONCE)):
+        uneven = [(len(row), line) for row, line in piece if len(row) != width and not _ends_empty(row, width)]
+        if uneven:
+            _refuse_uneven(file, uneven, width)
+        cells = [[row[place] if place < len(row) else "" for row, _ in piece] for place in places]
+        yield {name: pa.array(column, type=pa.string()) for name, column in zip(wanted, cells, strict=True)}
+
+
+def _ends_empty(row: Sequence[str], width: int) -> bool:
+    """Whether what *row* has too much is empty, as behind a last comma."""
+    return len(row) > width and not any(cell.strip() for cell in row[width:])
+
+
+def _refuse_uneven(file: Path, uneven: Sequence[tuple[int, int]], width: int) -> None:
+    shown = [f"{file} line {line}: {count} cells, but the log has {width} columns" for count, line in uneven]
+    raise BadData(some_of(shown), FIX)
+
+
+def _spellings(absent: frozenset[str]) -> list[str]:
+    """As Arrow wants them, letter for letter; another way to write them is looked at by itself."""
+    return sorted({form for word in absent for form in (word, word.upper(), word.title(), word.capitalize(), "NaN")})
+
+
+def _plain(column: Any) -> Any:
+    """Parquet's dictionaries and large strings as plain text."""
+    import pyarrow as pa
+
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    if pa.types.is_large_string(column.type):
+        column = column.cast(pa.string())
+    return column

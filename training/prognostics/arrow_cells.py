@@ -1,0 +1,97 @@
+"""Arrow columns to numbers, all rows at once; None where a cell must be looked at by itself (cells.py)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.prognostics.cells import TRUTH, Cells
+from training.prognostics.log_schema import Columns
+
+Floats = NDArray[np.float64]
+
+
+def as_text(column: Any) -> Any:
+    import pyarrow as pa
+
+    return column if pa.types.is_string(column.type) else column.cast(pa.string())
+
+
+def encoded(column: Any) -> tuple[NDArray[np.int32], list[str]]:
+    """(rows,) which of the words each row holds, and the words; a missing cell holds the one behind the last."""
+    encoded = as_text(column).dictionary_encode()
+    words = encoded.dictionary.to_pylist()
+    codes = encoded.indices.fill_null(len(words)).to_numpy(zero_copy_only=False).astype(np.int32)
+    return codes, words
+
+
+def word_in(column: Any, row: int) -> str:
+    return str(column[row].as_py())
+
+
+def as_floats(column: Any, cells: Cells, kind: str) -> Floats | None:
+    """The numbers of *column*, NaN where null; None where one of its cells is no plain number."""
+    import pyarrow as pa
+    import pyarrow.compute as compute
+
+    if pa.types.is_string(column.type):
+        if kind == TRUTH:
+            return None
+        if kind:
+            column = compute.utf8_rtrim_whitespace(compute.replace_substring_regex(column, f"{_quoted(kind)}\\s*$", ""))
+        column = _with_points(column, cells.columns)
+        if column is None:
+            return None
+    elif pa.types.is_boolean(column.type):
+        column = column.cast(pa.int8())
+    elif not (
+        pa.types.is_integer(column.type) or pa.types.is_floating(column.type) or pa.types.is_decimal(column.type)
+    ):
+        return None if not pa.types.is_null(column.type) else np.full(len(column), np.nan)
+    try:
+        found: Floats = column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+    except pa.ArrowInvalid:
+        return None
+    return found if found.flags.writeable else found.copy()
+
+
+def _quoted(unit: str) -> str:
+    return "".join(f"\\x{{{ord(letter):x}}}" for letter in unit)
+
+
+def _with_points(column: Any, columns: Columns) -> Any:
+    """Text with decimal points and no thousands; None where that is not plain to see."""
+    import pyarrow.compute as compute
+
+    if columns.thousands:
+        return None
+    if columns.decimal == ".":
+        return column
+    if compute.any(compute.match_substring(column, ".")).as_py():
+        return None
+    return compute.replace_substring(column, columns.decimal, ".")
+
+
+def as_stamps(column: Any) -> Any | None:
+    """Dates as Arrow reads them: all with their zone, or none; None where it cannot."""
+    import pyarrow as pa
+
+    if not pa.types.is_string(column.type):
+        return None
+    for kind in (pa.timestamp("us"), pa.timestamp("us", "UTC")):
+        try:
+            return column.cast(kind)
+        except pa.ArrowInvalid:
+            continue
+    return None
+
+
+def microseconds(stamps: Any) -> Floats:
+    import pyarrow as pa
+
+    zone = stamps.type.tz if pa.types.is_timestamp(stamps.type) else None
+    whole = stamps.cast(pa.timestamp("us", zone), safe=False).cast(pa.int64())
+    found: Floats = whole.to_numpy(zero_copy_only=False).astype(np.float64)
+    return found

@@ -1,0 +1,37 @@
+"""Failures in a table of their own: maintenance records, each with a unit, a time, and perhaps the part that failed."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.prognostics.log_schema import Columns, Description, Failures
+from training.prognostics.survey import survey
+from training.prognostics.table import Table
+from training.prognostics.unit_logs import read_tables
+
+
+def read_failures(description: Description, failures: Failures) -> dict[str, NDArray[np.float64]]:
+    """When each unit failed, rising. Raises BadData, naming file and line."""
+    log = description.columns
+    columns = Columns(
+        unit=failures.unit, time=failures.time, channels=(), time_unit=log.time_unit, zone=log.zone, dates=log.dates
+    )
+    told = Description(
+        columns=columns,
+        files=failures.files,
+        label=failures.part if failures.parts else "",
+        failed=failures.parts,
+        given=description.given & {"dates", "zone"},
+    )
+    seen = survey(told)
+    found: dict[str, list[float]] = {}
+    for table in read_tables(told, seen.dialects, seen.by_file, failures.files):
+        for name, time in _events(table, of_parts=bool(failures.parts)):
+            found.setdefault(name, []).append(time)
+    return {name: np.unique(times) for name, times in found.items()}
+
+
+def _events(table: Table, *, of_parts: bool) -> list[tuple[str, float]]:
+    counted = ~np.isnan(table.times) & ((table.marks == 1.0) if of_parts else True)
+    return [(table.names[table.units[row]], float(table.times[row])) for row in np.flatnonzero(counted)]

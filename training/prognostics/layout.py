@@ -1,0 +1,193 @@
+"""Rows of a log as they arrive, a few at a time: from cells of text to numbers, as the whole file is read in training.
+
+It needs NumPy alone, so that a forecast can be made on a small computer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.errors import BadData
+from training.prognostics.cells import ZONED, Cells, is_number, kind_of_time, unit_of_file
+from training.prognostics.log_keys import DIGITS, TIME_OF_DAY
+from training.prognostics.log_schema import Columns, names_in
+from training.prognostics.wrong_cells import FIX, FLOAT32_MOST, SAME_KIND, Clock, require_names, some_of
+
+Say = Callable[[str], None]
+Wrong = list[tuple[int, str, str]]
+"""(line, column, why)"""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Some rows of a log, of one or many units, in the order of the file."""
+
+    units: list[str]
+    times: NDArray[np.float64]
+    values: NDArray[np.float32]
+    """(rows, features), NaN where missing"""
+    conditions: NDArray[np.float32]
+    """(rows, condition columns)"""
+    lines: NDArray[np.int64]
+    """Where each row stands in its file, from 1."""
+
+
+class Layout:
+    """Where each wanted column stands in the rows of one file."""
+
+    def __init__(
+        self, columns: Columns, header: Sequence[str], *, file: str, clock: Clock | None = None, say: Say | None = None
+    ) -> None:
+        """*say* is told of a word that training never met. Raises BadData where a wanted column is not in *header*."""
+        self.columns, self.file, self.width = columns, file, len(header)
+        wanted = names_in(columns)
+        require_names(header, wanted, file, 1)
+        self._place = {name: list(header).index(name) for name in wanted}
+        self._clock = Clock() if clock is None else clock
+        self._cells, self._categories = Cells(columns), dict(columns.categories)
+        self._stand_ins = np.array([float(word) for word in columns.missing if is_number(word)])
+        self._say, self._strange = say or (lambda _: None), set[tuple[str, str]]()
+
+    def read(self, rows: Sequence[Sequence[str]], lines: Sequence[int]) -> Rows:
+        """Turn cells into numbers. Raises BadData, which names each wrong cell by file, line and column."""
+        self._same_width(rows, lines)
+        columns, times = self.columns, self._moments(rows, lines)
+        return Rows(
+            units=self._units(rows, lines),
+            times=times,
+            values=_side_by_side([self._feature(rows, lines, name, times) for name in columns.channels], len(rows)),
+            conditions=_side_by_side([self._condition(rows, lines, name) for name in columns.conditions], len(rows)),
+            lines=np.asarray(lines, dtype=np.int64),
+        )
+
+    def written_times(self, rows: Sequence[Sequence[str]]) -> list[str]:
+        """The time of each row as the log has it."""
+        parts = [self._words(rows, name) for name in (self.columns.time, self.columns.clock) if name]
+        return parts[0] if len(parts) == 1 else [f"{day} {clock}".strip() for day, clock in zip(*parts, strict=True)]
+
+    def _words(self, rows: Sequence[Sequence[str]], name: str) -> list[str]:
+        place = self._place[name]
+        return [row[place].strip() for row in rows]
+
+    def _units(self, rows: Sequence[Sequence[str]], lines: Sequence[int]) -> list[str]:
+        if not self.columns.unit:
+            return [unit_of_file(self.file)] * len(rows)
+        named = self._words(rows, self.columns.unit)
+        wrong = [
+            (line, self.columns.unit, "names no unit") for unit, line in zip(named, lines, strict=True) if not unit
+        ]
+        if wrong:
+            # As one unit named "" the rows of different machines would be taken for one machine's.
+            self._refuse(wrong, "Name the unit in every row; leave out `unit` where each file is one unit.")
+        return named
+
+    def _feature(
+        self, rows: Sequence[Sequence[str]], lines: Sequence[int], name: str, times: NDArray[np.float64]
+    ) -> NDArray[np.float32]:
+        """(rows, 1), or (rows, words) of a text channel."""
+        if name == self.columns.time:
+            return times.astype(np.float32)[:, None]
+        if name not in self._categories:
+            return self._numbers(rows, lines, name).astype(np.float32)[:, None]
+        codes = self._codes(rows, lines, name)
+        features = codes[:, None] == np.arange(len(self._categories[name]))
+        return np.where(np.isnan(codes)[:, None], np.float32(np.nan), features.astype(np.float32))
+
+    def _condition(self, rows: Sequence[Sequence[str]], lines: Sequence[int], name: str) -> NDArray[np.float32]:
+        codes = self._codes if name in self._categories else self._numbers
+        return codes(rows, lines, name).astype(np.float32)[:, None]
+
+    def _codes(self, rows: Sequence[Sequence[str]], lines: Sequence[int], name: str) -> NDArray[np.float64]:
+        """Which of the words of training each row holds; NaN where it holds none of them."""
+        known = {word: float(place) for place, word in enumerate(self._categories[name])}
+        words = self._words(rows, name)
+        for word, line in zip(words, lines, strict=True):
+            if word not in known and not self._cells.is_absent(word) and (name, word) not in self._strange:
+                self._strange.add((name, word))
+                self._say(f"{self.file} line {line}: {name}: training never met '{word}': taken for not measured")
+        return np.array([known.get(word, np.nan) for word in words])
+
+    def _numbers(self, rows: Sequence[Sequence[str]], lines: Sequence[int], name: str) -> NDArray[np.float64]:
+        plain = self.columns.decimal == "." and not self.columns.thousands and name not in self._cells.kinds
+        found = self._converted(
+            self._words(rows, name), lines, name, lambda word: self._cells.number(word, name), plain=plain
+        )
+        if len(self._stand_ins):
+            found[np.isin(found, self._stand_ins)] = np.nan
+        beyond = np.flatnonzero(np.abs(found) > FLOAT32_MOST)
+        if len(beyond):
+            self._refuse([(lines[i], name, f"{found[i]:g} is larger than a sensor's value can be") for i in beyond])
+        return found
+
+    def _moments(self, rows: Sequence[Sequence[str]], lines: Sequence[int]) -> NDArray[np.float64]:
+        """Times in the log's own unit; NaN where the cell is empty."""
+        columns, name = self.columns, self.columns.time
+        words = self.written_times(rows)
+        plain = not columns.epoch and columns.dates not in (DIGITS, TIME_OF_DAY) and columns.decimal == "."
+        found = self._converted(words, lines, name, self._cells.moment, plain=plain)
+        self._of_one_kind(words, lines, name)
+        return found
+
+    def _of_one_kind(self, words: list[str], lines: Sequence[int], name: str) -> None:
+        wrong: Wrong = []
+        for word, line in zip(words, lines, strict=True):
+            if not self._cells.is_absent(word):
+                kind = ZONED if self.columns.zone else kind_of_time(word)
+                other = self._clock.differs(kind, lambda word=word, line=line: f"'{word}' ({self.file} line {line})")  # type: ignore[misc]
+                wrong += [(line, name, f"'{word}' is {other}")] if other else []
+        if wrong:
+            self._refuse(wrong, SAME_KIND)
+
+    def _converted(
+        self, words: list[str], lines: Sequence[int], name: str, convert: Callable[[str], float], *, plain: bool
+    ) -> NDArray[np.float64]:
+        found = _all_at_once(words) if plain else None
+        if found is None:
+            found = self._one_by_one(words, lines, name, convert)
+        if np.isinf(found).any():
+            self._refuse([(lines[i], name, f"'{words[i]}' is not finite") for i in np.flatnonzero(np.isinf(found))])
+        return found
+
+    def _one_by_one(
+        self, words: list[str], lines: Sequence[int], name: str, convert: Callable[[str], float]
+    ) -> NDArray[np.float64]:
+        found, wrong = [], []
+        for word, line in zip(words, lines, strict=True):
+            try:
+                found.append(convert(word))
+            except ValueError as error:
+                wrong.append((line, name, str(error)))
+        if wrong:
+            self._refuse(wrong)
+        return np.array(found, dtype=np.float64)
+
+    def _same_width(self, rows: Sequence[Sequence[str]], lines: Sequence[int]) -> None:
+        wrong = [
+            (line, "", f"{len(row)} cells, but the log has {self.width} columns")
+            for row, line in zip(rows, lines, strict=True)
+            if len(row) < self.width or any(cell.strip() for cell in row[self.width :])
+        ]
+        if wrong:
+            self._refuse(wrong)
+
+    def _refuse(self, wrong: Wrong, hint: str = FIX) -> None:
+        raise BadData(
+            some_of([f"{self.file} line {line}: {name + ': ' if name else ''}{what}" for line, name, what in wrong]),
+            hint,
+        )
+
+
+def _all_at_once(words: list[str]) -> NDArray[np.float64] | None:
+    """Ten times as fast as one by one; None where a cell is no plain number."""
+    try:
+        return np.array(words, dtype=np.float64)
+    except ValueError:
+        return None
+
+
+def _side_by_side(columns: list[NDArray[np.float32]], rows: int) -> NDArray[np.float32]:
+    return np.concatenate(columns, axis=1) if columns else np.zeros((rows, 0), dtype=np.float32)

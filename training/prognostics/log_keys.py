@@ -1,0 +1,149 @@
+"""The keys of a description: what is wrong with them, all at once, and which files its patterns mean."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from training.config import nearest
+
+DAY_FIRST, MONTH_FIRST, DIGITS, TIME_OF_DAY = "day first", "month first", "digits", "time of day"
+DATES: Final = (DAY_FIRST, MONTH_FIRST, DIGITS, TIME_OF_DAY)
+"""How dates may be written that can be read in two ways."""
+
+WAYS_TO_FAIL: Final = ("fails_at", "label", "runs_to_failure", "failures")
+SUFFIXES: Final = (".csv", ".tsv", ".txt", ".parquet", ".xlsx", ".xlsm")
+PACKED: Final = ("", ".gz", ".zst", ".bz2", ".zip")
+
+_TEXTS: Final = ("unit", "time_unit", "separator", "decimal", "thousands", "dates", "zone", "fails_at", "label")
+_KINDS: Final[dict[str, type]] = {
+    **dict.fromkeys(("files", "test", "channels", "conditions", "categories"), list),
+    **dict.fromkeys(_TEXTS, str),
+    **dict.fromkeys(("runs_to_failure", "sort", "repaired"), bool),
+    "failures": dict,
+}
+_SAID: Final[dict[type, str]] = {
+    list: 'a list like ["a", "b"]',
+    str: "text",
+    bool: "true or false",
+    dict: "a table: [failures], then files, unit and time",
+}
+_CELLS: Final = ("missing", "failed")
+_KEYS: Final = (*_KINDS, "time", *_CELLS)
+_IN_FAILURES: Final = ("files", "unit", "time", "part", "parts")
+_NEEDED: Final = ("files", "time", "channels")
+
+
+def find_problems(given: Mapping[str, Any]) -> list[str]:
+    found = [f"{key}: there is no such key{nearest(key, _KEYS)}" for key in given if key not in _KEYS]
+    found += [f"{key}: is missing" for key in _NEEDED if not given.get(key)]
+    found += [
+        f"{key}: must be {_SAID[kind]}" for key, kind in _KINDS.items() if key in given and not _is(given[key], kind)
+    ]
+    found += _time_problems(given.get("time", ""))
+    ways = [key for key in WAYS_TO_FAIL if given.get(key)]
+    if len(ways) != 1:
+        found.append(f"say exactly one of {', '.join(WAYS_TO_FAIL)}" + (f", not {' and '.join(ways)}" if ways else ""))
+    found += _letter_problems(given)
+    found += [
+        f'{key}: must be a list of numbers and texts like [-999, "off"]'
+        for key in _CELLS
+        if key in given and not _are_cells(given[key])
+    ]
+    return found + _failures_problems(given.get("failures")) + _wrong_columns(given)
+
+
+def _time_problems(time: Any) -> list[str]:
+    two = isinstance(time, list) and len(time) == 2 and all(isinstance(name, str) and name for name in time)
+    return [] if isinstance(time, str) or two else ['time: must be text, or two columns like ["date", "time"]']
+
+
+def _letter_problems(given: Mapping[str, Any]) -> list[str]:
+    found = [
+        f"{key}: must be one character"
+        for key in ("separator", "decimal", "thousands")
+        if isinstance(given.get(key), str) and len(given[key]) != 1
+    ]
+    if given.get("decimal", ".") == given.get("thousands"):
+        found.append("decimal and thousands: must differ")
+    if isinstance(given.get("dates"), str) and given["dates"] not in DATES:
+        found.append(f"dates: must be one of {', '.join(DATES)}")
+    if given.get("failed") and not given.get("label"):
+        found.append("failed: says which words of the column under label mean a failure, and there is no label")
+    return found
+
+
+def _failures_problems(table: Any) -> list[str]:
+    if not isinstance(table, dict):
+        return []
+    found = [f"failures: there is no key {key}{nearest(key, _IN_FAILURES)}" for key in table if key not in _IN_FAILURES]
+    found += [f"failures: {key} is missing" for key in ("files", "time") if not table.get(key)]
+    if table.get("parts") and not table.get("part"):
+        found.append("failures: parts says which words of the column under part count, and there is no part")
+    return found
+
+
+def _are_cells(value: Any) -> bool:
+    kinds = (str, int, float)
+    return isinstance(value, list) and all(isinstance(part, kinds) and not isinstance(part, bool) for part in value)
+
+
+def _wrong_columns(given: Mapping[str, Any]) -> list[str]:
+    """Columns that must not be seen by the net, and columns that are named twice or not at all."""
+    # The time may be a channel: where it counts from new, age is a sign of wear.
+    hidden = {given[key]: key for key in ("unit", "fails_at", "label") if isinstance(given.get(key), str)}
+    found = []
+    for key in ("channels", "conditions"):
+        names = _names(given, key)
+        found += [f"{key}: a name is empty" for name in dict.fromkeys(names) if not name.strip()]
+        found += [f"{key}: '{name}' is listed twice" for name in dict.fromkeys(names) if names.count(name) > 1]
+        found += [
+            f"{key}: '{name}' is the {hidden[name]} column, which the net must not see"
+            for name in dict.fromkeys(names)
+            if name.strip() and name in hidden
+        ]
+    listed = [*_names(given, "channels"), *_names(given, "conditions")]
+    texts = _names(given, "categories")
+    return found + [f"categories: '{name}' is no channel and no condition" for name in texts if name not in listed]
+
+
+def _names(given: Mapping[str, Any], key: str) -> list[str]:
+    value = given.get(key)
+    return value if _is(value, list) and value is not None else []
+
+
+def _is(value: Any, kind: type) -> bool:
+    return isinstance(value, kind) and (not isinstance(value, list) or all(isinstance(part, str) for part in value))
+
+
+def expand(folder: Path, patterns: list[str], problems: list[str]) -> tuple[Path, ...]:
+    """Files in the order of their names. A pattern that finds nothing is a problem, not an empty list."""
+    found: list[Path] = []
+    for pattern in patterns:
+        files = _matches(folder, pattern)
+        if not files:
+            problems.append(f"{pattern or '(empty)'}: there is no such file in {folder.resolve()}")
+        found += files
+    return tuple(dict.fromkeys(found))
+
+
+def _matches(folder: Path, pattern: str) -> list[Path]:
+    if not pattern.strip() or pattern in (".", ".."):
+        return []
+    try:
+        whole = folder / Path(pattern).expanduser()
+        matches = [whole] if whole.exists() else [Path(one) for one in glob.glob(str(whole), recursive=True)]
+    except (ValueError, OSError, RuntimeError):  # a name no file can have; "~nobody"
+        return []
+    return sorted(file for match in matches for file in _files_in(match))
+
+
+def _files_in(match: Path) -> list[Path]:
+    """*match* itself, or of a folder all that may be a log, its own folders too."""
+    if not match.is_dir():
+        return [match] if match.is_file() else []
+    endings = tuple(suffix + packed for suffix in SUFFIXES for packed in PACKED)
+    files = (path for path in match.rglob("*") if path.is_file() and not path.name.startswith((".", "~$")))
+    return [path for path in files if path.name.lower().endswith(endings)]

@@ -1,0 +1,54 @@
+"""How the numbers of a log are written: which mark stands before the decimals, and which between the thousands."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+
+from training.errors import BadData
+
+APART: Final = (" ", "'", "\u00a0", "\u202f", "\u2009")
+"""Marks that stand between thousands only."""
+
+_COMMA_THEN_POINT: Final = re.compile(r"[-+]?\d{1,3}(,\d{3})+\.\d+$")
+_POINT_THEN_COMMA: Final = re.compile(r"[-+]?\d{1,3}(\.\d{3})+,\d+$")
+_MANY_COMMAS: Final = re.compile(r"[-+]?\d{1,3}(,\d{3}){2,}$")
+_MANY_POINTS: Final = re.compile(r"[-+]?\d{1,3}(\.\d{3}){2,}$")
+_ONE_COMMA: Final = re.compile(r"[-+]?\d*,\d+(?:[eE][-+]?\d+)?$")
+_COMMA_BEFORE_THREE: Final = re.compile(r"[-+]?\d{1,3},\d{3}$")
+_APART: Final = re.compile(rf"[-+]?\d{{1,3}}([{''.join(APART)}])\d{{3}}(?:\1\d{{3}})*(?:([.,])\d+)?$")
+
+
+class Style(NamedTuple):
+    decimal: str = "."
+    thousands: str = ""
+
+    def said(self) -> list[str]:
+        found = [f"'{self.decimal}' before the decimals"] if self.decimal != "." else []
+        return found + ([f"'{self.thousands}' between the thousands"] if self.thousands else [])
+
+
+def style_of(words: Iterable[str], *, separator: str, where: str) -> Style:
+    """The style of *words*, cells of columns that hold numbers.
+
+    Raises BadData where "1,073" could be either: *where* names the file.
+    """
+    words = [word for word in words if "," in word or "." in word or any(mark in word for mark in APART)]
+    apart = [found for word in words if (found := _APART.match(word))]
+    if apart:
+        decimal = next((found[2] for found in apart if found[2]), "")
+        return Style(decimal or ("," if any(_ONE_COMMA.match(word) for word in words) else "."), apart[0][1])
+    if any(_POINT_THEN_COMMA.match(word) for word in words):
+        return Style(",", ".")
+    if any(_COMMA_THEN_POINT.match(word) or _MANY_COMMAS.match(word) for word in words):
+        return Style(".", ",")
+    commas = [word for word in words if _ONE_COMMA.match(word)]
+    if not commas:
+        return Style(",", ".") if any(_MANY_POINTS.match(word) for word in words) else Style()
+    if separator == "," and all(_COMMA_BEFORE_THREE.match(word) for word in commas):
+        raise BadData(
+            f'{where}: "{commas[0]}" is {commas[0].replace(",", ".")} or {commas[0].replace(",", "")}',
+            'Add to the TOML: decimal = "," or thousands = ",".',
+        )
+    return Style(",")

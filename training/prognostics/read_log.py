@@ -1,0 +1,126 @@
+"""A described log, from its files to one log per life of a unit: the whole way in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.errors import BadData
+from training.prognostics.failures import read_failures
+from training.prognostics.log_schema import Columns, Description
+from training.prognostics.survey import Survey, survey
+from training.prognostics.table import Table
+from training.prognostics.unit_logs import Faults, Units, logs_of, read_tables
+from training.prognostics.windows import UnitLog
+
+MOST_WORDS = 50
+"""A text channel with more different words is no channel: each becomes one of the net's inputs."""
+
+
+@dataclass(frozen=True)
+class Log:
+    """The units to train on and those under test, what a row of them holds, and what was taken for what."""
+
+    train: list[UnitLog]
+    test: list[UnitLog]
+    columns: Columns
+    said: list[str]
+
+
+def read_log(description: Description) -> Log:
+    """Raises BadData, which names every bad file, and of each the wrong cells by line and column."""
+    seen = survey(description)
+    failed = read_failures(description, description.failures) if description.failures else None
+    described = replace(description, columns=seen.columns)
+    tables = _read(described, seen)
+    columns = _with_categories(seen.columns, tables[0])
+    train, test = _ordered(tables, described, columns, failed)
+    said = [
+        *seen.said,
+        *train.said,
+        *test.said,
+        *alike(tables),
+        *_failures_said(failed, tables),
+        *_strange(tables, columns),
+    ]
+    return Log(train.logs, test.logs, replace(columns, order=_order(seen, description)), said)
+
+
+def _read(description: Description, seen: Survey) -> tuple[list[Table], list[Table]]:
+    faults, read = Faults(), []
+    for files in (description.files, description.test):
+        with faults.gathered():
+            read.append(read_tables(description, seen.dialects, seen.by_file, files))
+    faults.refuse()
+    train, test = read
+    return train, test
+
+
+def _ordered(
+    tables: tuple[list[Table], list[Table]],
+    description: Description,
+    columns: Columns,
+    failed: Mapping[str, NDArray[np.float64]] | None,
+) -> tuple[Units, Units]:
+    faults, found = Faults(), []
+    for some in tables:
+        with faults.gathered():
+            found.append(logs_of(some, description, columns, failed) if some else Units([], columns, []))
+    faults.refuse()
+    train, test = found
+    return train, test
+
+
+def _with_categories(columns: Columns, tables: Sequence[Table]) -> Columns:
+    """The words of each text column, as the training files have them."""
+    named = tables[0].texts
+    words = {name: sorted({word for table in tables for word in table.texts[name]}) for name in named}
+    for name, some in words.items():
+        if len(some) > MOST_WORDS:
+            raise BadData(
+                f"{name}: {len(some):,} different texts, such as '{some[0]}' and '{some[-1]}'",
+                f"A text channel may have {MOST_WORDS} words. Leave the column out, or write it as a number.",
+            )
+    return replace(columns, categories=tuple((name, tuple(some)) for name, some in words.items()))
+
+
+def _strange(tables: tuple[list[Table], list[Table]], columns: Columns) -> list[str]:
+    """Words of text columns in the test files that training never met."""
+    known = {name: set(words) for name, words in columns.categories}
+    new = {(name, word) for table in tables[1] for name, words in table.texts.items() for word in words} - {
+        (name, word) for name, words in known.items() for word in words
+    }
+    return [f"{name}: '{word}' is in the test files alone: taken for none of the others" for name, word in sorted(new)]
+
+
+def alike(tables: tuple[list[Table], list[Table]]) -> list[str]:
+    """Units whose names differ by case, blanks or leading zeros alone."""
+    known: dict[str, list[str]] = {}
+    for name in dict.fromkeys(name for some in tables for table in some for name in table.names):
+        known.setdefault(name.strip().lower().lstrip("0") or "0", []).append(name)
+    pairs = [names for names in known.values() if len(names) > 1]
+    more = f" and {len(pairs) - 1} more such" if len(pairs) > 1 else ""
+    return [f"units {' and '.join(map(repr, pairs[0]))}{more}: taken for different ones"] if pairs else []
+
+
+def _failures_said(
+    failed: Mapping[str, NDArray[np.float64]] | None, tables: tuple[list[Table], list[Table]]
+) -> list[str]:
+    if failed is None:
+        return []
+    units = {name for some in tables for table in some for name in table.names}
+    known = sum(len(times) for name, times in failed.items() if name in units)
+    other = len(set(failed) - units)
+    return [
+        f"failures: {known:,} of {len(set(failed) & units):,} units of the log"
+        + (f"; {other:,} units that are not in it left out" if other else "")
+    ]
+
+
+def _order(seen: Survey, description: Description) -> tuple[str, ...]:
+    """How the columns stand in the training files; unknown where these differ."""
+    headers = {seen.dialects[file].header for file in description.files}
+    return headers.pop() if len(headers) == 1 else ()

@@ -1,0 +1,222 @@
+"""What the first rows of all files show of how a log is written, before it is read: what is sure is taken so and said,
+what is not sure is refused with the key that settles it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from training.errors import BadData
+from training.prognostics import dialect as dialects
+from training.prognostics.arrow_batches import read_batches
+from training.prognostics.arrow_cells import as_text, encoded
+from training.prognostics.cells import TEXT, TRUTH, TRUTHS, Cells, bare, day_and_month, plain_number, unit_behind
+from training.prognostics.dialect import Dialect, find_dialect, sample_rows
+from training.prognostics.log_keys import DAY_FIRST, DIGITS, MONTH_FIRST, TIME_OF_DAY
+from training.prognostics.log_schema import SECONDS, Columns, Description, names_in
+from training.prognostics.number_style import Style, style_of
+from training.prognostics.time_style import epoch_of, in_digits, is_time_of_day
+from training.prognostics.unit_logs import Faults
+
+MOST_WORDS: Final = 20
+"""A text column with more different words in the first rows is no list of categories."""
+
+Words = Mapping[str, list[str]]
+"""Column -> what its first rows hold, missing cells left out."""
+
+
+@dataclass(frozen=True)
+class Survey:
+    dialects: Mapping[Path, Dialect]
+    columns: Columns
+    by_file: Mapping[Path, Columns]
+    """The same, with the numbers of each file as they are written there."""
+    said: list[str]
+    """What was taken for what."""
+
+
+def survey(description: Description) -> Survey:
+    """Raises BadData where a file is no log of this kind, all of them named, or something can be read in two ways."""
+    files = [*description.files, *description.test]
+    found, faults, samples, styles = {}, Faults(), {}, {}
+    for file in files:
+        with faults.gathered():
+            wanted = _wanted(description)
+            found[file] = find_dialect(file, description.columns, wanted, given=description.given)
+            samples[file] = _sample(file, found[file], wanted, description.columns)
+            styles[file] = _style(file, samples[file], description, found[file])
+    faults.refuse()
+    columns = _with_style(description.columns, next(iter(styles.values())), next(iter(found.values())))
+    words = _together(samples.values(), _wanted(description))
+    columns, said = _kinds(columns, words, description)
+    columns, times_said = _times(columns, words, description, found)
+    by_file = {
+        file: replace(columns, decimal=style.decimal, thousands=style.thousands) for file, style in styles.items()
+    }
+    return Survey(found, columns, by_file, [*_dialects_said(found, styles), *said, *times_said])
+
+
+def _wanted(description: Description) -> list[str]:
+    mark = description.fails_at or description.label
+    return list(dict.fromkeys([*names_in(description.columns), *([mark] if mark else [])]))
+
+
+def _sample(file: Path, dialect: Dialect, wanted: Sequence[str], columns: Columns) -> dict[str, list[str]]:
+    cells = Cells(columns)
+    if dialect.form == dialects.PARQUET:
+        present = [name for name in wanted if name in dialect.header]
+        batch = next(iter(read_batches(file, dialect, present, cells)), {}) if present else {}
+        named = {name: [w for w in as_text(batch[name][:1000]).to_pylist() if w is not None] for name in batch}
+    else:
+        rows, places = sample_rows(file, dialect), {name: n for n, name in reversed(list(enumerate(dialect.header)))}
+        named = {
+            name: [row[places[name]].strip() for row in rows if places[name] < len(row)]
+            for name in wanted
+            if name in places
+        }
+    return {name: [word for word in words if not cells.is_absent(word)] for name, words in named.items()}
+
+
+def _together(samples: Iterable[Words], wanted: Sequence[str]) -> Words:
+    samples = list(samples)
+    return {name: [word for sample in samples for word in sample.get(name, [])] for name in wanted}
+
+
+def _numeric(columns: Columns) -> list[str]:
+    return [name for name in (*columns.channels, *columns.conditions) if name != columns.time]
+
+
+def _style(file: Path, sample: Words, description: Description, dialect: Dialect) -> Style:
+    columns, given = description.columns, description.given
+    if dialect.form == dialects.PARQUET:
+        return Style()
+    if "decimal" in given or "thousands" in given:
+        decimal = columns.decimal if "decimal" in given else ("," if columns.thousands == "." else ".")
+        return Style(decimal, columns.thousands)
+    words = [bare(word, unit_behind(word)) for name in _numeric(columns) for word in sample.get(name, [])]
+    return style_of(words, separator=dialect.separator, where=str(file))
+
+
+def _with_style(columns: Columns, style: Style, dialect: Dialect) -> Columns:
+    separator = dialect.separator if dialect.form == dialects.TEXT_FILE else columns.separator
+    return replace(columns, decimal=style.decimal, thousands=style.thousands, separator=separator)
+
+
+def _dialects_said(found: Mapping[Path, Dialect], styles: Mapping[Path, Style]) -> list[str]:
+    """Files written alike in one line."""
+    alike: dict[str, list[str]] = {}
+    for file, dialect in found.items():
+        unusual = ", ".join([*dialect.said(), *styles[file].said()])
+        if unusual:
+            alike.setdefault(unusual, []).append(file.name)
+    return [
+        f"{files[0]}{f' and {len(files) - 1} more files' if len(files) > 1 else ''}: taken for {unusual}"
+        for unusual, files in alike.items()
+    ]
+
+
+def _kinds(columns: Columns, words: Words, description: Description) -> tuple[Columns, list[str]]:
+    """What the columns hold besides plain numbers."""
+    kinds, said = dict(columns.kinds), []
+    label = [description.label] if description.label and not description.failed else []
+    for name in [*_numeric(columns), *label]:
+        if name in kinds:
+            continue
+        kind = _kind(words[name], columns, name)
+        if kind == TEXT and name in label:
+            raise _which_mean_failure(name, words[name])
+        if kind:
+            kinds[name] = kind
+            said.append(f"{name}: taken for {_kind_said(kind, words[name])}")
+    return replace(columns, kinds=tuple(kinds.items())), said
+
+
+def _which_mean_failure(name: str, words: Sequence[str]) -> BadData:
+    different = list(dict.fromkeys(words))
+    shown = ", ".join(f"'{word}'" for word in different[:8]) + (", ..." if len(different) > 8 else "")
+    return BadData(
+        f"{name}: the label says {shown}: which of them mean a failure?",
+        f'Add to the TOML: failed = ["{different[-1]}"]',
+    )
+
+
+def _kind(words: Sequence[str], columns: Columns, name: str) -> str:
+    different = set(words)
+    if not different or any(plain_number(word, columns.decimal, columns.thousands) is not None for word in different):
+        return ""
+    if all(word.lower() in TRUTHS for word in different):
+        return TRUTH
+    units = {unit_behind(word) for word in different}
+    if "" not in units:
+        if len(units) > 1:
+            raise BadData(
+                f"{name}: its numbers are in {' and in '.join(sorted(units)[:4])}",
+                "Write the column in one unit of measurement.",
+            )
+        return units.pop()
+    return TEXT if 2 <= len(different) <= MOST_WORDS and units == {""} else ""
+
+
+def _kind_said(kind: str, words: Sequence[str]) -> str:
+    if kind == TRUTH:
+        return "true and false (1 and 0)"
+    if kind == TEXT:
+        return f"text, a channel for each of its words ({', '.join(sorted(set(words))[:6])})"
+    return f"numbers in {kind}"
+
+
+def _times(
+    columns: Columns, words: Words, description: Description, found: Mapping[Path, Dialect]
+) -> tuple[Columns, list[str]]:
+    """How the times are written, where that is to be found out."""
+    names = [name for name in (columns.time, description.fails_at) if name]
+    seen = [word for name in names for word in words.get(name, [])]
+    if not seen or columns.dates or columns.clock:
+        return _order_of_date(columns, seen, found)
+    if all(is_time_of_day(word) for word in seen) and columns.time_unit in SECONDS:
+        said = "times of day; a clock that goes back begins the next day"
+        return replace(columns, dates=TIME_OF_DAY), [f"{columns.time}: taken for {said}"]
+    if in_digits(seen, columns.time_unit):
+        return replace(columns, dates=DIGITS), [f"{columns.time}: taken for dates in digits, like {seen[0]}"]
+    epoch, called = epoch_of(seen, columns)
+    if epoch:
+        return replace(columns, epoch=epoch), [f"{columns.time}: taken for {called} since 1970"]
+    return _order_of_date(columns, seen, found)
+
+
+def _order_of_date(columns: Columns, seen: Sequence[str], found: Mapping[Path, Dialect]) -> tuple[Columns, list[str]]:
+    pairs = [pair for word in seen if (pair := day_and_month(word))]
+    if not pairs or columns.dates:
+        return columns, []
+    order = _decided(pairs)
+    if not order:
+        for file, dialect in found.items():
+            for word in _all_words(file, dialect, columns):
+                pair = day_and_month(word)
+                order = order or (_decided([pair]) if pair else "")
+    if not order:
+        first, second = pairs[0]
+        raise BadData(
+            f"{columns.time}: '{seen[0]}' is the {first}. day of month {second}, or the {second}. day of month {first}",
+            f'Add to the TOML: dates = "{DAY_FIRST}" or dates = "{MONTH_FIRST}".',
+        )
+    return replace(columns, dates=order), [f"{columns.time}: taken for dates with the {order}, like {seen[0]}"]
+
+
+def _decided(pairs: Iterable[tuple[int, int]]) -> str:
+    for first, second in pairs:
+        if first > 12:
+            return DAY_FIRST
+        if second > 12:
+            return MONTH_FIRST
+    return ""
+
+
+def _all_words(file: Path, dialect: Dialect, columns: Columns) -> Iterable[str]:
+    if columns.time not in dialect.header:
+        return
+    for batch in read_batches(file, dialect, [columns.time], Cells(columns)):
+        yield from encoded(batch[columns.time])[1]

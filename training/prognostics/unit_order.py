@@ -1,0 +1,191 @@
+"""The rows of all files, unit by unit in the order of time; a unit may be spread over files, as in monthly logs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.errors import BadData
+from training.prognostics.cells import second_readings
+from training.prognostics.log_keys import TIME_OF_DAY
+from training.prognostics.log_schema import SECONDS, Columns
+from training.prognostics.table import Table
+
+SORT: Final = (
+    "Sort the rows of each unit by time, or say sort = true in the TOML; of a row that was written twice, keep one.\n"
+    "Local times run twice through an hour when clocks are put back: those rows are real. Write the times with "
+    'their zone, like 2024-10-27T02:00:00+01:00, or in UTC, or say whose clocks they are: zone = "Europe/Berlin".'
+)
+
+
+@dataclass(frozen=True)
+class Rows:
+    """All rows, in order. `order` says for each which of the rows it is as they were read, one file after the other."""
+
+    tables: Sequence[Table]
+    names: list[str]
+    begins: NDArray[np.intp]
+    """(units + 1,) where each unit's rows begin."""
+    order: NDArray[np.intp]
+    times: NDArray[np.float64]
+    as_read: bool
+    """The order is that of reading."""
+
+    def place(self, row: int) -> tuple[Table, int]:
+        """The file in which *row*, as they were read, stands, and which of its rows it is."""
+        for table in self.tables:
+            if row < len(table):
+                return table, row
+            row -= len(table)
+        raise IndexError(row)
+
+    def at(self, row: int) -> str:
+        """ "log.csv line 7", of a row as ordered."""
+        table, here = self.place(int(self.order[row]))
+        return f"{table.file} line {table.line(here)}"
+
+    def cell(self, row: int, column: str) -> str:
+        table, here = self.place(int(self.order[row]))
+        return table.cell(here, column)
+
+
+def in_order(tables: Sequence[Table], *, sort: bool, columns: Columns) -> tuple[Rows, list[str]]:
+    """The rows of *tables*, and what was done to them in words. Raises BadData where time does not rise."""
+    names, units = _numbered(tables)
+    times = _read_times(tables, units, columns)
+    rows = _ordered(tables, names, units, times)
+    _all_timed(rows, columns)
+    if not len(_falls(rows)):
+        return rows, _spread(tables, names)
+    if sort:
+        return _sorted(rows, units, times)
+    merged = _by_time(tables, names, units, times)
+    if len(tables) > 1 and _each_file_rises(tables, times) and not len(_falls(merged)):
+        return merged, _spread(tables, names)
+    _refuse_falls(rows if not _each_file_rises(tables, times) else merged, columns)
+    return rows, []
+
+
+def _numbered(tables: Sequence[Table]) -> tuple[list[str], NDArray[np.int64]]:
+    """All units in the order in which they appear, and which of them each row belongs to."""
+    known: dict[str, int] = {}
+    own = [np.array([known.setdefault(name, len(known)) for name in table.names]) for table in tables]
+    return list(known), np.concatenate([table_own[table.units] for table_own, table in zip(own, tables, strict=True)])
+
+
+def _read_times(tables: Sequence[Table], units: NDArray[np.int64], columns: Columns) -> NDArray[np.float64]:
+    """What the clocks showed, as times that go on: through midnights, and through an hour that runs twice."""
+    times = np.concatenate([table.times for table in tables])
+    if columns.dates == TIME_OF_DAY or columns.zone:
+        order = np.argsort(units, kind="stable")
+        same = np.diff(units[order], prepend=-1) == 0
+        go_on = _over_midnights if columns.dates == TIME_OF_DAY else _over_doubled_hours
+        times[order] = go_on(times[order], same, columns)
+    return times
+
+
+def _over_midnights(times: NDArray[np.float64], same: NDArray[np.bool_], columns: Columns) -> NDArray[np.float64]:
+    """A clock that goes back begins another day; *same*: the row is of the same unit as the one before."""
+    midnights = np.cumsum((np.diff(times, prepend=0.0) < 0) & same)
+    first = np.repeat(midnights[~same], np.diff(np.append(np.flatnonzero(~same), len(times))))
+    found: NDArray[np.float64] = times + 86400.0 / SECONDS[columns.time_unit] * (midnights - first)
+    return found
+
+
+def _over_doubled_hours(times: NDArray[np.float64], same: NDArray[np.bool_], columns: Columns) -> NDArray[np.float64]:
+    """Of an hour that local clocks show twice, a row that does not come after the one before is of the second."""
+    for row, later in second_readings(times, columns):
+        if same[row] and times[row] <= times[row - 1]:
+            times[row] = later
+    return times
+
+
+def _ordered(tables: Sequence[Table], names: list[str], units: NDArray[np.int64], times: NDArray[np.float64]) -> Rows:
+    """Unit by unit, each unit's rows as they were read."""
+    as_read = bool((np.diff(units) >= 0).all())
+    order = np.arange(len(units)) if as_read else np.argsort(units, kind="stable")
+    return _rows(tables, names, units, times, order, as_read=as_read)
+
+
+def _by_time(tables: Sequence[Table], names: list[str], units: NDArray[np.int64], times: NDArray[np.float64]) -> Rows:
+    return _rows(tables, names, units, times, np.lexsort((times, units)), as_read=False)
+
+
+def _rows(
+    tables: Sequence[Table],
+    names: list[str],
+    units: NDArray[np.int64],
+    times: NDArray[np.float64],
+    order: NDArray[np.intp],
+    *,
+    as_read: bool,
+) -> Rows:
+    begins = np.searchsorted(units[order], np.arange(len(names) + 1))
+    return Rows(tables, names, begins, order, times[order], as_read)
+
+
+def _falls(rows: Rows) -> NDArray[np.intp]:
+    """The rows, as ordered, that do not come after the row of their unit before them."""
+    falls = np.diff(rows.times, prepend=-np.inf) <= 0
+    falls[rows.begins[:-1]] = False
+    return np.flatnonzero(falls)
+
+
+def _each_file_rises(tables: Sequence[Table], times: NDArray[np.float64]) -> bool:
+    at = 0
+    for table in tables:
+        here = times[at : at + len(table)]
+        at += len(table)
+        order = np.argsort(table.units, kind="stable")
+        if ((np.diff(here[order]) <= 0) & (np.diff(table.units[order]) == 0)).any():
+            return False
+    return True
+
+
+def _all_timed(rows: Rows, columns: Columns) -> None:
+    nameless = np.flatnonzero(np.isnan(rows.times))
+    if len(nameless):
+        first = int(nameless[np.argmin(rows.order[nameless])])
+        raise BadData(f"{rows.at(first)}: the time is missing", "Every row needs a time.")
+
+
+def _refuse_falls(rows: Rows, columns: Columns) -> None:
+    """Of each file the first, so that one run names all."""
+    seen: dict[str, str] = {}
+    for after in _falls(rows).tolist():
+        table, _ = rows.place(int(rows.order[after]))
+        if str(table.file) not in seen:
+            unit = rows.names[int(np.searchsorted(rows.begins, after, side="right")) - 1]
+            earlier, later = (_cell(rows, row, columns) for row in (after - 1, after))
+            before = rows.at(after - 1).removeprefix(f"{table.file} ")
+            seen[str(table.file)] = (
+                f"{rows.at(after)}: time {later} of unit '{unit}' does not come after {earlier} ({before})"
+            )
+    raise BadData("\n".join(list(seen.values())[:20]), SORT)
+
+
+def _cell(rows: Rows, row: int, columns: Columns) -> str:
+    return " ".join(rows.cell(row, name) for name in (columns.time, columns.clock) if name)
+
+
+def _sorted(rows: Rows, units: NDArray[np.int64], times: NDArray[np.float64]) -> tuple[Rows, list[str]]:
+    """By time, and one row of each time: the last one that was written."""
+    moved = len(_falls(rows))
+    whole = _by_time(rows.tables, rows.names, units, times)
+    same = np.diff(whole.times, append=np.inf) == 0
+    same[whole.begins[1:] - 1] = False
+    kept = whole.order[~same]
+    said = [f"sort = true: rows put in the order of time ({moved:,} did not come after the one before)"]
+    if same.any():
+        said.append(f"sort = true: {int(same.sum()):,} rows left out whose unit has a later row of the same time")
+    return _rows(rows.tables, rows.names, units, times, kept, as_read=False), said
+
+
+def _spread(tables: Sequence[Table], names: Sequence[str]) -> list[str]:
+    """How many units have rows in several files."""
+    spread = sum(len(table.names) for table in tables) - len(names)
+    return [f"units with rows in several files, put together: {spread:,}"] if spread else []

@@ -1,0 +1,100 @@
+"""Which cell in which line is wrong: found by reading the file once more, only where something is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from training.config import nearest
+from training.errors import BadData
+from training.prognostics import dialect as dialects
+from training.prognostics.dialect import Dialect, cells_by_hand
+
+SHOWN: Final = 5
+"""How many wrong cells one message lists."""
+FLOAT32_MOST: Final = float(np.finfo(np.float32).max)
+SAME_KIND: Final = (
+    "Write all times in one way: numbers, or dates that all name their zone (2024-05-31T12:00:00+02:00), or none does."
+)
+FIX: Final = "Fix these rows or take them out; an empty cell means: not measured."
+
+
+class Clock:
+    """How the times of a log are written: as the first of them was."""
+
+    def __init__(self) -> None:
+        self._first: tuple[str, str] | None = None
+
+    def differs(self, kind: str, place: Callable[[], str]) -> str:
+        """Why a time of *kind* does not go with the first one; empty where it does. *place* says where it stands."""
+        if self._first is None:
+            self._first = (kind, place())
+        first, example = self._first
+        return "" if kind == first else f"{kind}, unlike {example}"
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """A cell that cannot be right: in which row of its file (from 0), in which column, and why."""
+
+    row: int
+    column: str
+    why: str
+    hint: str = FIX
+
+
+def require_names(header: Sequence[str], wanted: Sequence[str], file: Path | str, line: int) -> None:
+    """Raises BadData where a wanted column is not in *header*, or twice."""
+    absent = [f"column '{name}' is not there{nearest(name, header)}" for name in wanted if name not in header]
+    twice = [f"column '{name}' is there twice" for name in wanted if list(header).count(name) > 1]
+    if absent or twice:
+        raise BadData(f"{file} line {line}: {'; '.join(absent + twice)}", f"The columns are: {', '.join(header)}")
+
+
+def some_of(lines: Sequence[str], count: int | None = None) -> str:
+    """The first *lines* of a message, and how many more there are of *count*."""
+    rest = (len(lines) if count is None else count) - SHOWN
+    return "\n".join([*lines[:SHOWN], *([f"... and {rest} more"] if rest > 0 else [])])
+
+
+def refuse(file: Path, dialect: Dialect, wrong: Sequence[Wrong]) -> None:
+    """Raises BadData: the first of *wrong* by line, as the rows stand, and how many more."""
+    in_order = sorted(wrong, key=lambda one: one.row)
+    lines = lines_of(file, dialect, [one.row for one in in_order[:SHOWN]])
+    shown = [f"{file} line {line}: {one.column}: {one.why}" for one, line in zip(in_order, lines, strict=False)]
+    raise BadData(some_of(shown, len(wrong)), "\n".join(dict.fromkeys(one.hint for one in in_order)))
+
+
+def lines_of(file: Path, dialect: Dialect, rows: Sequence[int]) -> list[int]:
+    """The numbers of the lines in which *rows*, which rise, stand."""
+    if dialect.form == dialects.PARQUET:
+        return [row + 1 for row in rows]
+    numbered = (line for _, line in cells_by_hand(file, dialect) if line > dialect.first_row)
+    wanted, found = set(rows), {}
+    for row, line in enumerate(numbered):
+        if row in wanted:
+            found[row] = line
+        if len(found) == len(wanted):
+            break
+    return [found.get(row, row + 1) for row in rows]
+
+
+def line_of(file: Path, dialect: Dialect, row: int) -> int:
+    return lines_of(file, dialect, [row])[0]
+
+
+def cell_of(file: Path, dialect: Dialect, row: int, column: str) -> str:
+    if dialect.form == dialects.PARQUET:
+        done = 0
+        for batch in dialects.parquet_file(file).iter_batches(columns=[column]):
+            if row < done + len(batch):
+                return str(batch.column(0)[row - done].as_py())
+            done += len(batch)
+        return ""
+    rows = (cells for cells, line in cells_by_hand(file, dialect) if line > dialect.first_row)
+    return next(islice(rows, row, None))[dialect.header.index(column)].strip()
