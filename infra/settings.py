@@ -109,7 +109,7 @@ class Settings:
 
     hours: float = setting(8.0, hours, "the instance is off after this many hours, whatever happens")
     budget: float = setting(
-        0.0, between(0, 100_000, float), "US dollars this launch may cost at most; sets the deadline instead of hours"
+        0.0, between(0, 100_000, float), "$ that this launch may cost at most; sets the deadline instead of hours"
     )
     idle: int = setting(
         20,

@@ -15,7 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from infra import console
-from infra.cli.progress import LogView
+from infra.cli.progress import View, accompany, show_log
+from infra.console.paint import wrap
 
 RIG = Path(sys.executable).with_name("rig")
 # The pieces that make sequences, and letters between them; 8-bit forms and what turns a line round too.
@@ -78,7 +79,7 @@ def test_a_long_row_of_openings_is_read_in_one_go() -> None:
 
 
 def test_a_log_in_a_pipe_shows_live_lines_as_they_come(capsys: pytest.CaptureFixture[str]) -> None:
-    with LogView() as show:
+    with accompany(live=True):
         for line in (
             "\r 10%|#  | 1/10",
             "\r 50%|## | 5/10",
@@ -86,7 +87,7 @@ def test_a_log_in_a_pipe_shows_live_lines_as_they_come(capsys: pytest.CaptureFix
             "evil\rfine\x1b]52;c;eA==\x07",
             "dos\r",
         ):
-            show(line)
+            show_log(line)
 
     assert capsys.readouterr().err.splitlines() == [
         " 10%|#  | 1/10",
@@ -149,21 +150,87 @@ def test_a_closed_a_full_and_an_ascii_output_are_no_fault(line: str, code: int, 
     assert not (tmp_path / ".rig").exists()
 
 
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
 def test_a_live_line_moves_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     """A live line takes the place of the one before: only the last line of the log is printed above the bar."""
-
-    class Terminal(io.StringIO):
-        def isatty(self) -> bool:
-            return True
-
-    screen = Terminal()
-    monkeypatch.setattr("sys.stderr", screen)
-    with LogView() as show:
+    monkeypatch.setattr("sys.stderr", screen := Terminal())
+    with accompany(live=True):
         for line in ("\r 10%|#", "\r 50%|##", "100%|###", "[ 42%] step", "\x1b[31mred\x1b]52;c;eA==\x07"):
-            show(line)
-        assert show._progress.tasks[0].description == "step"
-        assert show._progress.tasks[0].completed == 42
+            show_log(line)
+        view = console.companion()
+        assert isinstance(view, View)
+        assert (view._text, view._percent) == ("step", 42)
 
     assert "100%|###\n" in SGR.sub("", screen.getvalue())
     assert "50%|##\n" not in SGR.sub("", screen.getvalue())
     assert "]52" not in screen.getvalue()
+
+
+def test_what_an_epoch_ended_with_stays_on_the_screen_and_what_it_went_through_does_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("sys.stderr", screen := Terminal())
+    with accompany(live=True):
+        for line in (
+            "[ 10%] epoch 1/2  loss 0.9",
+            "[ 50%] epoch 1/2  valid accuracy 0.97  best so far",
+            "[ 60%] epoch 2/2  loss 0.5",
+            "[100%] epoch 2/2  valid accuracy 0.96",
+            "[100%] test accuracy 0.95",
+        ):
+            show_log(line)
+
+    shown = re.split(r"[\r\n]+", re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", screen.getvalue()))
+    assert [line for line in shown if re.match("epoch|test", line)] == [
+        "epoch 1/2  valid accuracy 0.97  best so far",
+        "epoch 2/2  valid accuracy 0.96",
+        "test accuracy 0.95",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        (
+            "  at most  $4.42: the machine, its disk",
+            ["  at most  $4.42: the", "           machine, its", "           disk"],
+        ),
+        ("  -> `rig launch` rents one again", ["  -> `rig launch` rents", "     one again"]),
+        ("rig: nobody was there to answer", ["rig: nobody was there to", "     answer"]),
+        ("a/path/that/is/longer/than/the/line and", ["a/path/that/is/longer/than/the/line", "  and"]),
+        ("", [""]),
+    ],
+)
+def test_a_long_line_is_cut_between_words_and_goes_on_below_its_own_text(line: str, shown: list[str]) -> None:
+    assert ["".join(part.plain for part in parts).rstrip() for parts in wrap(line, 25)] == shown
+
+
+@given(text=some.text(max_size=80), width=some.integers(4, 120))
+def test_wrapping_loses_no_word(text: str, width: int) -> None:
+    line = console.plain(text).replace("\n", " ")
+
+    words = [word for parts in wrap(line, width) for word in "".join(part.plain for part in parts).split()]
+
+    assert words == line.split()
+
+
+def test_meaning_has_a_colour_on_a_terminal_none_with_no_color_and_none_in_a_pipe(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    console.present("  NO  key  it costs $4.42")
+    assert capsys.readouterr().out == "  NO  key  it costs $4.42\n"
+
+    monkeypatch.setattr("sys.stdout", coloured := Terminal())
+    monkeypatch.setenv("TERM", "xterm")
+    console.present("  NO  key  it costs $4.42")
+    assert SGR.sub("", coloured.getvalue()) == "  NO  key  it costs $4.42\n"
+    assert {"1;31", "1;36"} == set(re.findall(r"\x1b\[([1-9][\d;]*)m", coloured.getvalue()))
+
+    monkeypatch.setattr("sys.stdout", plain := Terminal())
+    monkeypatch.setenv("NO_COLOR", "1")
+    console.present("  NO  key  it costs $4.42")
+    assert not re.search(r"\x1b\[3", plain.getvalue())

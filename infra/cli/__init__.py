@@ -34,31 +34,33 @@ def _leave_out_empty(environ: MutableMapping[str, str]) -> None:
 def _run(words: list[str]) -> int:
     from infra.cli.commands import COMMANDS, GROUPS
     from infra.cli.help import find_page
-    from infra.cli.hints import theirs
+    from infra.cli.hints import say, show
+    from infra.cli.progress import accompany
 
     settings = None
     try:
         page = find_page(words, GROUPS, COMMANDS)
         if page is not None:
-            deliver(theirs(page, None))
+            show(page, None)
             return 0
         if words[0] == "--version":
             deliver(f"gluon-rig {version()}")
             return 0
         request = parse(words, COMMANDS)
         settings = _settings(request)
-        return request.command.run(request.options, settings)
+        with accompany(live=request.command.live):
+            return request.command.run(request.options, settings)
     except RigError as error:
-        tell(theirs(_phrase(error), settings))
+        say(_phrase(error), settings)
         return error.exit_code
     except KeyboardInterrupt:
         tell("\nInterrupted.")
         return INTERRUPTED
     except OSError as error:  # a folder in a file's place, a full disk, a program that is not there: no fault of ours
-        tell(theirs(_phrase(_describe_refusal(error, words)), settings))
+        say(_phrase(_describe_refusal(error, words)), settings)
         return 1
     except Exception:  # noqa: BLE001 - a fault of ours: a user gets a sentence, and whoever fixes it gets the traceback
-        tell(theirs(_phrase(_describe_crash(words)), settings))
+        say(_phrase(_describe_crash(words)), settings)
         return 1
 
 

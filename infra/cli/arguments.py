@@ -41,7 +41,8 @@ class Command:
 
     *arguments*: options whose values may also stand alone, in this order: `rig extend 2h` is `rig extend --by 2h`.
     *rest_after*: the argument behind which everything is for the command itself to read, options too.
-    *examples*: lines as `rig` takes them, each with what it does."""
+    *examples*: lines as `rig` takes them, each with what it does.
+    *live*: what is waited for moves at the end of the terminal; not where another program has the terminal."""
 
     name: str
     help: str
@@ -53,6 +54,7 @@ class Command:
     rest_after: str = ""
     epilog: str = ""
     examples: tuple[tuple[str, str], ...] = ()
+    live: bool = True
 
 
 class Group:
@@ -72,6 +74,7 @@ class Group:
         rest_after: str = "",
         epilog: str = "",
         examples: tuple[tuple[str, str], ...] = (),
+        live: bool = True,
     ) -> Callable[[Run], Run]:
         """Add the decorated function under its own name: `iam_policy` is typed `rig iam-policy`."""
 
@@ -88,6 +91,7 @@ class Group:
                 rest_after=rest_after,
                 epilog=epilog,
                 examples=examples,
+                live=live,
             )
             return run
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from infra.cli.hints import say
+from infra.cli.progress import expect
 from infra.console import Tell, tell
 from infra.kit_files import ROOT
 from infra.settings import Settings
@@ -17,6 +18,7 @@ from infra.workflows.context import Rig
 
 def open_rig(settings: Settings) -> Rig:
     """The rig of *settings*, for this folder. In rehearsal, the pretend cloud is started if it is not up."""
+    expect("asking AWS")
     project = Path.cwd()
     if settings.cloud == "rehearsal":
         return _rehearsing(settings, project)

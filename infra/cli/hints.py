@@ -15,7 +15,8 @@ from typing import Final
 
 from infra.cli.arguments import Command, Option, own_words
 from infra.cli.commands import COMMANDS
-from infra.console import deliver, tell
+from infra.cli.moments import beside_utc
+from infra.console import present, tell
 from infra.settings import ENVIRONMENT_PREFIX, Settings, option_name
 
 CALLED_BY: Final = "GLUON_RIG_CALLED_BY"  # the Makefile says "make"
@@ -36,14 +37,14 @@ def called_by_make() -> bool:
     return os.environ.get(CALLED_BY) == "make"
 
 
-def say(text: str, settings: Settings) -> None:
+def say(text: str, settings: Settings | None) -> None:
     """Tell what happens."""
-    tell(theirs(text, settings))
+    tell(beside_utc(theirs(text, settings)))
 
 
-def show(text: str, settings: Settings) -> None:
-    """Print the product of a command."""
-    deliver(theirs(text, settings))
+def show(text: str, settings: Settings | None) -> None:
+    """Print the product of a command for a reader."""
+    present(beside_utc(theirs(text, settings)))
 
 
 def _find_repeated(settings: Settings) -> dict[str, str]:

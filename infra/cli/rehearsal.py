@@ -6,7 +6,7 @@ import shlex
 from pathlib import Path
 
 from infra.cli.screens.layout import render_rows
-from infra.console import deliver, tell
+from infra.console import deliver, present, tell
 from infra.errors import UserError
 from infra.names import REHEARSAL_KEY_ID
 from infra.rehearsal import client
@@ -38,16 +38,16 @@ def _up(settings: Settings, _: list[str]) -> int:
 
 def _down(_: Settings, __: list[str]) -> int:
     client.down(Path.cwd())
-    deliver("The rehearsal cloud is gone, and its instances with it.")
+    present("The rehearsal cloud is gone, and its instances with it.")
     return 0
 
 
 def _status(_: Settings, __: list[str]) -> int:
     found = client.find(Path.cwd())
     if found is None:
-        deliver("No rehearsal cloud is running here.")
+        present("No rehearsal cloud is running here.")
     else:
-        deliver(render_rows([("endpoint", found.endpoint_url), ("process", str(found.pid)), ("log", str(found.log))]))
+        present(render_rows([("endpoint", found.endpoint_url), ("process", str(found.pid)), ("log", str(found.log))]))
     return 0
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from contextlib import suppress
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Final
 
@@ -27,6 +28,15 @@ def started_at(one: RunFacts) -> str:
     """ "2026-11-20T15:53:01": as recorded, else by its name. Compares as text."""
     named = _NAME.fullmatch(one.name)
     return (one.started or ("{}-{}-{}T{}:{}:{}".format(*named.groups()) if named else ""))[:19]
+
+
+def start_of(name: str) -> datetime | None:
+    """When the run of that *name* began, as the name says: its clock is UTC. None for any other name."""
+    found = _NAME.fullmatch(name)
+    try:
+        return datetime(*map(int, found.groups()), tzinfo=timezone.utc) if found else None  # type: ignore[arg-type,misc]
+    except ValueError:
+        return None
 
 
 def point_latest(runs: Path) -> None:

@@ -154,7 +154,7 @@ def _list(machines: Sequence[InstanceType], usd_per_hour: Mapping[str, float]) -
 
 def _offer(machine: InstanceType, usd_per_hour: float | None) -> str:
     gpu = [f"{machine.gpu.count} x {machine.gpu.name} {machine.gpu.memory_gib:g} GiB"] if machine.gpu else []
-    price = [f"about {usd_per_hour:.4g} USD/h"] if usd_per_hour else []
+    price = [f"about ${usd_per_hour:.4g}/h"] if usd_per_hour else []
     return f"{machine.name} ({', '.join(gpu + price)})"
 
 

@@ -37,7 +37,7 @@ class Price:
 
     def __str__(self) -> str:
         about = "about " if self.estimate else ""
-        return f"{about}{self.usd_per_hour:.4g} USD/h ({self.source}, {self.as_of.isoformat()})"
+        return f"{about}${self.usd_per_hour:.4g}/h ({self.source}, {self.as_of.isoformat()})"
 
 
 SpotPrices = Mapping[str, Mapping[str, Price]]

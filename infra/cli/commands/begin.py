@@ -28,7 +28,7 @@ def demo(options: Namespace, settings: Settings) -> int:
 
     from infra.cli.context import open_demo
     from infra.cli.hints import say, show
-    from infra.cli.progress import LogView
+    from infra.cli.progress import show_log
     from infra.cli.screens.begin import render_demo, render_demo_stop
     from infra.cli.screens.money import render_plan
     from infra.job import artifacts
@@ -38,8 +38,7 @@ def demo(options: Namespace, settings: Settings) -> int:
     engine = choose_engine(settings)
     job = choose_job(engine, lambda line: say(line, settings))
     with open_demo(settings, engine) as (rig, ours):
-        with LogView() as log:
-            done, standing = run_demo(rig, job, log, lambda plan: rig.tell(render_plan(plan)))
+        done, standing = run_demo(rig, job, show_log, lambda plan: rig.tell(render_plan(plan)))
         say(render_demo_stop(standing, ours=ours), settings if ours else rig.settings)
     seconds, summary = time.monotonic() - began, artifacts.summary(done.folder)
     show(render_demo(done, seconds=seconds, here=Path.cwd(), summary=summary), settings)
@@ -99,10 +98,14 @@ def rehearsal(options: Namespace, settings: Settings) -> int:
     ),
 )
 def settings(options: Namespace, given: Settings) -> int:
+    from infra.cli.hints import show
     from infra.cli.screens.begin import render_settings
     from infra.settings import example
 
-    deliver(example().rstrip("\n") if options.example else render_settings(given))
+    if options.example:
+        deliver(example().rstrip("\n"))
+    else:
+        show(render_settings(given), given)
     return 0
 
 

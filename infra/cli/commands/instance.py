@@ -38,7 +38,7 @@ def launch(options: Namespace, settings: Settings) -> int:
     rig.tell(render_plan(plan))
     if options.dry_run:
         dry_run(rig, plan)
-        deliver("\nAWS would permit it. Nothing was made.")
+        show("\nAWS would permit it. Nothing was made.", settings)
         return 0
     if not (options.yes or rig.rehearsing or plan.running):
         confirm(
@@ -141,12 +141,11 @@ def terminate(options: Namespace, settings: Settings) -> int:
 )
 def image(options: Namespace, settings: Settings) -> int:
     from infra.cli.context import open_rig
-    from infra.cli.progress import LogView
+    from infra.cli.progress import show_log
     from infra.workflows.ensure_image import prepare
 
     rig = open_rig(settings)
-    with LogView() as log:
-        name = prepare(rig, log)
+    name = prepare(rig, show_log)
     deliver(name)
     return 0
 
@@ -162,13 +161,12 @@ def image(options: Namespace, settings: Settings) -> int:
 def bake(options: Namespace, settings: Settings) -> int:
     from infra.cli.context import open_rig
     from infra.cli.hints import say
-    from infra.cli.progress import LogView
+    from infra.cli.progress import show_log
     from infra.cli.screens.instance import render_bake
     from infra.workflows.bake import bake as carry_out
 
     rig = open_rig(settings)
-    with LogView() as log:
-        baked = carry_out(rig, log)
+    baked = carry_out(rig, show_log)
     say(render_bake(baked), settings)
     deliver(baked.id)
     return 0

@@ -20,6 +20,7 @@ _N: Final = Option(name="n", help="which lesson: 1 to 10", value="N")
         ("rig lesson", "where you are"),
         ("rig lesson 3", "begin or open the third"),
     ),
+    live=False,
 )
 def lesson(options: Namespace, settings: Settings) -> int:
     return _run("open", f"--number={options.n}") if options.n else _run("list")
@@ -32,6 +33,7 @@ def lesson(options: Namespace, settings: Settings) -> int:
         ("rig lesson-check 3", "look at your script of lesson 3"),
         ("rig lesson-check 10", "of lesson 10"),
     ),
+    live=False,
 )
 def lesson_check(options: Namespace, settings: Settings) -> int:
     return _run("check", _number_word(options))
@@ -45,6 +47,7 @@ def lesson_check(options: Namespace, settings: Settings) -> int:
         ("rig lesson-solution 3", "after a first check"),
         ("rig lesson-solution 3 --yes", "before it, too"),
     ),
+    live=False,
 )
 def lesson_solution(options: Namespace, settings: Settings) -> int:
     return _run("solution", _number_word(options), *(["--yes"] if options.yes else []))
@@ -56,6 +59,7 @@ def lesson_solution(options: Namespace, settings: Settings) -> int:
         ("rig cards", "then: Anki, File, Import"),
         ("rig quiz", "without Anki, in this terminal"),
     ),
+    live=False,
 )
 def cards(options: Namespace, settings: Settings) -> int:
     return _run("cards")
@@ -67,6 +71,7 @@ def cards(options: Namespace, settings: Settings) -> int:
         ("rig quiz", "those that are due"),
         ("rig cards", "all of them, for Anki"),
     ),
+    live=False,
 )
 def quiz(options: Namespace, settings: Settings) -> int:
     return _run("quiz")

@@ -95,13 +95,17 @@ def _agree(rig: Rig, instance: Instance, later: Instance) -> None:
 )
 def cost(options: Namespace, settings: Settings) -> int:
     from infra.cli.context import open_rig
+    from infra.cli.hints import show
     from infra.cli.screens.layout import render_json
     from infra.cli.screens.money import render_costs
     from infra.workflows.cost import find_costs
 
     rig = open_rig(settings)
     found = find_costs(rig)
-    deliver(render_json(found) if options.json else render_costs(found, pretended=rig.rehearsing))
+    if options.json:
+        deliver(render_json(found))
+    else:
+        show(render_costs(found, pretended=rig.rehearsing), settings)
     return 0
 
 

@@ -74,7 +74,7 @@ def _what(options: Namespace, settings: Settings) -> Job:
 
 def _train_here(options: Namespace, settings: Settings) -> int:
     from infra.cli.hints import say
-    from infra.cli.progress import LogView
+    from infra.cli.progress import show_log
     from infra.workflows.train_here import begin_here, find_unfinished, train_here
 
     if options.resume:
@@ -84,8 +84,7 @@ def _train_here(options: Namespace, settings: Settings) -> int:
         name, job = begin_here(_job(options, settings))
         say(f"Training {job.name} on this computer; `make train remote` does it on the instance", settings)
     try:
-        with LogView() as log:
-            done = train_here(settings, job, name, log)
+        done = train_here(settings, job, name, show_log)
     except KeyboardInterrupt:
         say(f"\nInterrupted. `rig train --resume {name}` goes on from its last checkpoint.", settings)
         return INTERRUPTED
@@ -95,19 +94,18 @@ def _train_here(options: Namespace, settings: Settings) -> int:
 
 def _train_there(options: Namespace, settings: Settings) -> int:
     from infra.cli.context import open_rig
-    from infra.cli.progress import LogView
+    from infra.cli.progress import show_log
     from infra.workflows.train import start_training
 
     job = _job(options, settings)
     rig = open_rig(settings)
-    with LogView() as log:
-        name = start_training(rig, job, log)
+    name = start_training(rig, job, show_log)
     return _stay(options, rig, name)
 
 
 def _resume(options: Namespace, settings: Settings) -> int:
     from infra.cli.context import open_rig
-    from infra.cli.progress import LogView
+    from infra.cli.progress import show_log
     from infra.cli.screens.money import render_plan
     from infra.workflows.launch import launch_again
     from infra.workflows.resume import resume
@@ -115,8 +113,7 @@ def _resume(options: Namespace, settings: Settings) -> int:
     rig = open_rig(settings)
     if options.recover:
         launch_again(rig, lambda plan: rig.tell(render_plan(plan)))
-    with LogView() as log:
-        name = resume(rig, options.resume, log)
+    name = resume(rig, options.resume, show_log)
     return _stay(options, rig, name)
 
 
@@ -147,13 +144,13 @@ def logs(options: Namespace, settings: Settings) -> int:
 
 
 def _follow(rig: Rig, name: str) -> int:
-    from infra.cli.progress import LogView
+    from infra.cli.progress import begin_run, show_log
     from infra.workflows.stop import afterwards
     from infra.workflows.train import bring_run_home, follow_run
 
+    begin_run(name, rig.now())
     try:
-        with LogView() as log:
-            instance = follow_run(rig, name, log)
+        instance = follow_run(rig, name, show_log)
     except KeyboardInterrupt:
         rig.tell(
             f"\nDetached. Run {name} goes on, and so does the machine; `rig logs` follows the run again, `rig cancel` "
@@ -168,10 +165,11 @@ def _follow(rig: Rig, name: str) -> int:
 def _print_outcome(done: Outcome) -> None:
     from pathlib import Path
 
+    from infra.cli.hints import show
     from infra.cli.screens.runs import render_outcome
     from infra.job import artifacts
 
-    deliver(render_outcome(done, artifacts.summary(done.folder), here=Path.cwd()))
+    show(render_outcome(done, artifacts.summary(done.folder), here=Path.cwd()), None)
 
 
 @GROUP.command(
@@ -182,6 +180,7 @@ def _print_outcome(done: Outcome) -> None:
         ("rig watch", "until the run ends or Ctrl-C; the run does not notice"),
         ("rig watch --once", "one look, for scripts"),
     ),
+    live=False,
 )
 def watch(options: Namespace, settings: Settings) -> int:
     """Until the run ends or Ctrl-C; the run does not notice either."""
@@ -262,13 +261,14 @@ def _print_runs(options: Namespace, there: Sequence[RunFacts], home: Sequence[Ru
     import dataclasses
     import json
 
+    from infra.cli.hints import show
     from infra.cli.screens.runs import list_runs, render_runs
 
     if options.json:
         every = list_runs(there, home)
         deliver(json.dumps([{**dataclasses.asdict(one), "where": where} for one, where in every], indent=2))
     else:
-        deliver(render_runs(there, home))
+        show(render_runs(there, home), None)
 
 
 @GROUP.command(
@@ -278,6 +278,7 @@ def _print_runs(options: Namespace, there: Sequence[RunFacts], home: Sequence[Ru
         ("rig compare 0b93 41ff", "two runs, by a part of their names"),
         ("rig compare latest lenet", "the newest run, and the newest of lenet"),
     ),
+    live=False,
 )
 def compare(options: Namespace, settings: Settings) -> int:
     """What `python -m training compare` shows, by the names of runs that are home."""

@@ -22,6 +22,7 @@ GROUP: Final = Group("sessions")
         ("rig ssh", "leave it with Ctrl-D; the instance stays"),
         ("rig ssh --name second", "on another rig than the usual one"),
     ),
+    live=False,
 )
 def ssh(options: Namespace, settings: Settings) -> int:
     """A shell there; its own exit code is ours."""
@@ -76,6 +77,7 @@ def ssh_config(options: Namespace, settings: Settings) -> int:
         ("rig port 8080", "http://127.0.0.1:8080 here is port 8080 there"),
         ("rig port 6006", "a TensorBoard that runs there"),
     ),
+    live=False,
 )
 def port(options: Namespace, settings: Settings) -> int:
     from infra.cli.context import open_rig
@@ -112,6 +114,7 @@ def _hold(hold: Callable[[], object]) -> int:
         ("rig notebook", "on the instance; notebooks/ comes home at the end"),
         ("rig notebook here", "on this computer"),
     ),
+    live=False,
 )
 def notebook(options: Namespace, settings: Settings) -> int:
     if options.where == "here":
@@ -123,7 +126,7 @@ def notebook(options: Namespace, settings: Settings) -> int:
 
 def _open_there(settings: Settings) -> int:
     from infra.cli.context import open_rig
-    from infra.cli.progress import LogView
+    from infra.cli.progress import show_log
     from infra.workflows.shell import run_notebook
 
     def ready(address: str) -> None:
@@ -131,8 +134,7 @@ def _open_there(settings: Settings) -> int:
         tell("Open it in your browser. Ctrl-C ends Jupyter and brings notebooks/ home.")
 
     rig = open_rig(settings)
-    with LogView() as log:
-        return _hold(lambda: run_notebook(rig, ready, log))
+    return _hold(lambda: run_notebook(rig, ready, show_log))
 
 
 @GROUP.command(
@@ -141,6 +143,7 @@ def _open_there(settings: Settings) -> int:
         ("rig board", "over every run in runs/"),
         ("rig pull", "first: the events of a run that goes on"),
     ),
+    live=False,
 )
 def board(options: Namespace, settings: Settings) -> int:
     """TensorBoard over runs/, here: results come home anyway, and `rig pull` brings those of a run that goes on."""

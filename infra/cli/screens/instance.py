@@ -57,7 +57,7 @@ def _render_standing(one: Standing) -> str:
             ("cost", render_spent(one)),
         ]
         if instance.deadline:
-            rows.append(("at render_most", f"{render_most(one.usd_worst)}, off by {budget.clock(instance.deadline)}"))
+            rows.append(("at most", f"{render_most(one.usd_worst)}, off by {budget.clock(instance.deadline)}"))
         rows += [("" if number else "safeguards", str(safeguard)) for number, safeguard in enumerate(one.safeguards)]
     else:
         rows.append(("cost", f"{budget.per_month(one.usd_disk_per_month)} for its disk while it exists"))

@@ -18,29 +18,30 @@ if TYPE_CHECKING:
 
 
 def render_plan(made: Plan) -> str:
-    """The first screen: what would be launched, the most it can cost, and every change to the account."""
+    """What it costs, at most, until when; then what would be launched, and every change to the account."""
     best, quota = made.best, made.quotas.get(made.best)
-    image, there = made.existing.image, made.existing.instance
-    rows = [("image", f"{image.name} ({image.id})")] if image else []
-    rows += [("rig", f"{there.id}, {there.state}")] if there else []
-    rows.append(("region", made.region))
+    there, image = made.existing.instance, made.existing.image
+    rows = [("price", f"{budget.rate(made.cost.usd_per_hour)} with its disk and address; {best.price}")]
+    rows += _limits_of(there) if there and made.running else _promise_of(made)
     for number, offer in enumerate(made.offers):
         rows.append(("type" if not number else "  or", _render_offer(offer)))
     rows += [
-        ("zones", ", ".join(best.zones) + " (AWS chooses; then each in turn)"),
+        ("where", f"{made.region}: {', '.join(zone.removeprefix(made.region) for zone in best.zones)}"),
         *([("quota", _render_quota(quota))] if quota else []),
-        ("price", f"{budget.rate(made.cost.usd_per_hour)} with its disk and address; {best.price}"),
+        *([("image", f"{image.name} ({image.id})")] if image else []),
+        *([("rig", f"{there.id}, {there.state}")] if there else []),
     ]
-    if there and made.running:
-        rows += _limits_of(there)
-    else:
-        rows += [
-            ("off by", f"{budget.clock(made.promise.deadline)} (set by {made.promise.limit})"),
-            ("at most", f"{budget.usd(made.usd_worst)}{_why_dearer(made)}: {budget.INCLUDED}"),
-            ("", f"not included: {budget.NOT_INCLUDED}"),
-        ]
     steps = "\n".join(f"  {number}. {step}" for number, step in enumerate(made.changes, 1))
     return f"{render_rows(rows)}\n\nChanges to your account:\n{steps or '  none: it runs already'}"
+
+
+def _promise_of(made: Plan) -> list[tuple[str, str]]:
+    promise = made.promise
+    return [
+        ("at most", f"{budget.usd(made.usd_worst)}{_why_dearer(made)}: {budget.INCLUDED}"),
+        ("", f"not included: {budget.NOT_INCLUDED}"),
+        ("off by", f"{budget.clock(promise.deadline)}, set by {promise.limit}"),
+    ]
 
 
 def _limits_of(instance: Instance) -> list[tuple[str, str]]:

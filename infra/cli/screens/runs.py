@@ -65,12 +65,13 @@ def render_outcome(done: Outcome, summary: Mapping[str, Any], *, here: Path) -> 
 
 def _in_python(run: Path) -> str:
     """The lines that load what a job of the kit has learned."""
-    net = f"{str(run / SYMBOL)!r}, ['data'], {str(run / SYMBOL_WEIGHTS)!r}"
     return (
         "\n\nin Python, in this folder:\n"
         "  import mxnet as mx\n"
-        f"  weights = mx.nd.load({str(run / BEST_WEIGHTS)!r})  # in code that has the net: net.load_parameters(...)\n"
-        f"  net = mx.gluon.SymbolBlock.imports({net})  # net(X): what the run says of a batch X"
+        f"  run = {str(run)!r}\n"
+        f"  weights = mx.nd.load(f'{{run}}/{BEST_WEIGHTS}')  # as net.load_parameters takes them\n"
+        f"  files = f'{{run}}/{SYMBOL}', ['data'], f'{{run}}/{SYMBOL_WEIGHTS}'\n"
+        "  net = mx.gluon.SymbolBlock.imports(*files)  # net(X): what it says of a batch X"
     )
 
 

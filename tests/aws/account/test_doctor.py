@@ -24,7 +24,7 @@ def test_a_ready_account_passes_every_check(aws, tell):
             "g4dn.xlarge (1 x T4 16 GiB, 4 vCPU, 16 GiB), "
             "offered in us-east-1a, us-east-1b, us-east-1c, us-east-1d, us-east-1f",
         ),
-        Check("price", True, f"0.526 USD/h (AWS price list, {PUBLISHED[:10]})"),
+        Check("price", True, f"$0.526/h (AWS price list, {PUBLISHED[:10]})"),
         Check(
             "quota",
             True,

@@ -42,10 +42,10 @@ def test_every_wrong_type_is_reported_in_one_go(aws, tell):
         "mxnet-cu117 1.9.1 has code for 5.0, 6.0, 7.0, 8.0, 8.6 only; "
         "t4g.micro has arm64 processors; MXNet's wheels are for x86_64. Nothing was started.\n"
         "  -> instead of g4dn.xlrge: g4dn.xlarge, g4dn.8xlarge, g4dn.4xlarge\n"
-        "  -> instead of p5.48xlarge: p4de.24xlarge (8 x A100 80 GiB, about 27.45 USD/h), "
-        "g6e.48xlarge (8 x L40S 44.7 GiB, about 30.13 USD/h), g6.48xlarge (8 x L4 22.4 GiB, about 13.35 USD/h)\n"
-        "  -> instead of t4g.micro: t3a.micro (about 0.0094 USD/h), t3.micro (about 0.0104 USD/h), "
-        "t3a.small (about 0.0188 USD/h)"
+        "  -> instead of p5.48xlarge: p4de.24xlarge (8 x A100 80 GiB, about $27.45/h), "
+        "g6e.48xlarge (8 x L40S 44.7 GiB, about $30.13/h), g6.48xlarge (8 x L4 22.4 GiB, about $13.35/h)\n"
+        "  -> instead of t4g.micro: t3a.micro (about $0.0094/h), t3.micro (about $0.0104/h), "
+        "t3a.small (about $0.0188/h)"
     )
 
 

@@ -31,7 +31,7 @@ def test_without_the_price_list_the_table_answers_and_says_its_date(aws, code, c
     found = prices.on_demand(aws, ["g4dn.xlarge"], ["us-east-1"])
 
     assert found == {("us-east-1", "g4dn.xlarge"): Price(0.526, "shipped table", date(2026, 7, 20))}
-    assert str(*found.values()) == "0.526 USD/h (shipped table, 2026-07-20)"
+    assert str(*found.values()) == "$0.526/h (shipped table, 2026-07-20)"
     assert calls == ["pricing:GetProducts"]
 
 
@@ -45,7 +45,7 @@ def test_a_network_without_the_price_list_is_not_waited_for():
 def test_another_regions_number_is_an_estimate_and_says_so(aws):
     price = prices.shipped_price("g4dn.xlarge", "eu-west-1")
 
-    assert str(price) == "about 0.526 USD/h (shipped table, price of us-east-1, 2026-07-20)"
+    assert str(price) == "about $0.526/h (shipped table, price of us-east-1, 2026-07-20)"
 
 
 def test_a_price_nobody_knows_is_absent_and_not_zero(aws):

@@ -142,7 +142,7 @@ def test_the_lines_on_the_last_screen_load_what_was_learned(
 
     X = np.random.RandomState(0).uniform(0, 1, (5, 64)).astype(np.float32)
     readme = (Path(__file__).parents[3] / "README.md").read_text().partition("```python\n")[2].partition("```")[0]
-    typed = [line.partition("  #")[0].strip().replace("'", '"').replace('"run/', '"runs/latest/') for line in lines]
+    typed = [line.partition("  #")[0].strip().replace("'", '"').replace('"run"', '"runs/latest"') for line in lines]
     assert typed == [line for line in readme.splitlines() if line]
     assert {a.shape for a in names["weights"].values()} == {(32, 64), (32,), (4, 32), (4,)}
     assert names["net"](mx.nd.array(X)).asnumpy() == pytest.approx(run_onnx(finished_run / "model.onnx", X), rel=1e-4)

@@ -13,9 +13,9 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable
-from contextlib import suppress
-from typing import Final
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Final, Protocol, TextIO
 
 from infra.secrets import without_secrets
 
@@ -47,8 +47,33 @@ def coloured(line: str) -> str:
     return safe + _RESET if "\x1b" in safe else safe
 
 
+class Companion(Protocol):
+    """What moves at the end of a terminal while a command works: it makes room for what is printed."""
+
+    def tell(self, text: str) -> None: ...
+
+    def make_room(self) -> None: ...
+
+
+_companions: Final[list[Companion]] = []
+
+
+@contextmanager
+def accompanied(companion: Companion) -> Iterator[None]:
+    """All that is printed meanwhile goes past *companion*."""
+    _companions.append(companion)
+    try:
+        yield
+    finally:
+        _companions.remove(companion)
+
+
 def tell(line: str) -> None:
-    _write("stderr", plain(line))
+    text = plain(line)
+    if _companions:
+        _companions[-1].tell(text)
+    else:
+        _write("stderr", text, painted=True)
 
 
 def pass_on(line: str) -> None:
@@ -58,12 +83,29 @@ def pass_on(line: str) -> None:
 
 def ask(question: str) -> None:
     """Say what is asked; the answer is typed beside it."""
+    _make_room()
     _write("stderr", plain(question), end=" ")
 
 
 def deliver(text: str) -> None:
-    """Print the product of a command."""
+    """Print the product of a command, as it stands: what a program reads, or a user copies."""
+    _make_room()
     _write("stdout", plain(text))
+
+
+def present(text: str) -> None:
+    """Print the product of a command for a reader."""
+    _make_room()
+    _write("stdout", plain(text), painted=True)
+
+
+def companion() -> Companion | None:
+    return _companions[-1] if _companions else None
+
+
+def _make_room() -> None:
+    if _companions:
+        _companions[-1].make_room()
 
 
 def delivered() -> bool:
@@ -78,16 +120,30 @@ def open_standard_streams() -> None:
     os.close(number)
 
 
-def _write(name: str, text: str, *, end: str = "\n") -> None:
+def _write(name: str, text: str, *, end: str = "\n", painted: bool = False) -> None:
     stream = getattr(sys, name)
     if stream is None or name in _lost:
         return
     known = stream.encoding or "utf-8"  # LANG=C on an old system: ASCII
+    shown = text.encode(known, "backslashreplace").decode(known)
     try:
-        stream.write(text.encode(known, "backslashreplace").decode(known) + end)
+        if not (painted and _paint(stream, shown)):
+            stream.write(shown + end)
         stream.flush()
     except (OSError, ValueError) as error:  # the reader has gone, the disk is full; ValueError: closed
         _lose(name, error)
+
+
+def _paint(stream: TextIO, text: str) -> bool:
+    """Whether somebody looks, and has been shown *text*."""
+    if not stream.isatty():
+        return False
+    from infra.console.paint import console_for, paint
+
+    console = console_for(stream)
+    if console is not None:
+        paint(console, text)
+    return console is not None
 
 
 def _lose(name: str, error: Exception) -> None:
