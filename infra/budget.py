@@ -23,6 +23,7 @@ MINIMUM_BILLED_S: Final = 60
 # From the deadline until the meter stands still at the latest: safeguard 3 fires ten minutes after it, to the minute,
 # and EC2 takes a moment to act.
 WINDING_DOWN_S: Final = 12 * 60
+ALARMS_PER_NODE, FREE_ALARMS = 2, 10  # https://aws.amazon.com/cloudwatch/pricing/
 LEAST_USEFUL_S: Final = 3 * 60  # a launch needs about that until a job can start; as `hours` demands
 
 INCLUDED: Final = "the machine, its disk and its public address while it runs, and 12 minutes to switch off"
@@ -49,6 +50,16 @@ class HourlyCost:
     @property
     def _usd_beside_per_hour(self) -> float:
         return self.usd_disk_per_month / SHORTEST_MONTH_H + self.usd_address_per_hour
+
+    def of(self, nodes: int, *, usd_alarm_per_month: float = 0.0) -> HourlyCost:
+        """What *nodes* such machines cost together, with the alarms beyond the ten that are free."""
+        alarms = max(0, ALARMS_PER_NODE * nodes - FREE_ALARMS) * usd_alarm_per_month if nodes > 1 else 0.0
+        return HourlyCost(
+            usd_instance_per_hour=self.usd_instance_per_hour * nodes,
+            usd_instance_most_per_hour=self.usd_instance_most_per_hour * nodes,
+            usd_disk_per_month=self.usd_disk_per_month * nodes + alarms,
+            usd_address_per_hour=self.usd_address_per_hour * nodes,
+        )
 
 
 @dataclass(frozen=True)

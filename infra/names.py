@@ -10,6 +10,7 @@ OWNER_TAG: Final = "gluon-rig:owner"  # constant value KIT: what the IAM policy 
 NAME_TAG: Final = "gluon-rig:name"  # which rig (setting `name`)
 DEADLINE_TAG: Final = "gluon-rig:deadline"  # ISO 8601, UTC: the one truth about when this instance must be off
 IDLE_TAG: Final = "gluon-rig:idle-minutes"  # 0: never stop for idleness
+NODES_TAG: Final = "gluon-rig:nodes"  # how many machines its order was for; absent means one
 STARTED_TAG: Final = "gluon-rig:last-start"  # a value of its own for each beginning of work on this disk
 # The beginning of work after which all was seen to be fetched (workflows/results.py). Its key stays as it was: the
 # instances of older versions carry it.

@@ -34,6 +34,9 @@ def yes_or_no(text: str) -> bool:
 # Nothing is promised for longer than this, whatever HOURS, BUDGET and `extend` say: go on from there, knowingly.
 MOST_HOURS = 720.0  # thirty days
 ASKED_TWICE_HOURS = 168.0  # a week
+MOST_NODES = 64  # hundreds of GPUs with eight in each; beyond that a laptop is the wrong place to start from
+# A group that one machine has left computes nothing, and eight p4d wait for twenty minutes at the price of 58 USD.
+GROUP_IDLE_MINUTES = 5
 
 
 def between(minimum: float, maximum: float, number: Callable[[str], Any]) -> Callable[[str], Any]:
@@ -105,6 +108,15 @@ class Settings:
     on_demand_fallback: bool = setting(
         False, yes_or_no, "with spot: pay the full price when there is no spare capacity"
     )
+    nodes: int = setting(
+        1,
+        between(1, MOST_NODES, int),
+        "machines that train as a group: all of them or none, in one zone, on one budget",
+    )
+    placement: str = setting(
+        "auto", one_of("auto", "cluster", "none"), "of a group: close together on one fast network (cluster), wherever "
+        "machines are free (none), or close where the type's network gains by it and there is room (auto)"
+    )  # fmt: skip
     wait_minutes: float = setting(0.0, between(0, 10_080, float), "keep asking this long when AWS has no free machine")
 
     hours: float = setting(8.0, hours, "the instance is off after this many hours, whatever happens")
@@ -114,7 +126,7 @@ class Settings:
     idle: int = setting(
         20,
         between(0, 10_080, int),
-        "minutes without job, login or GPU use after which the instance powers off; 0: never",
+        "minutes without job, login or GPU use after which the instance powers off [20; in a group 5]; 0: never",
     )
     after: str = setting(
         "idle", one_of("idle", "stop", "terminate", "keep"), "when a run has ended and its results are home: stop the "
@@ -178,6 +190,8 @@ def load(
             "Some settings are wrong; nothing was asked of AWS:\n" + "\n".join(f"  - {p}" for p in problems),
             "`rig settings` lists every setting with its meaning",
         )
+    if values.get("nodes", 1) > 1:
+        values.setdefault("idle", GROUP_IDLE_MINUTES)
     return Settings(**values)
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infra import budget
-from infra.budget import HourlyCost, Promise, promise
+from infra.budget import SHORTEST_MONTH_H, HourlyCost, Promise, promise
 from infra.errors import UserError
 from infra.settings import MOST_HOURS
 
@@ -148,3 +148,16 @@ def test_a_plain_number_may_be_hours_or_minutes_so_it_is_asked_for() -> None:
     with pytest.raises(UserError) as refused:
         budget.hours_in("20")
     assert str(refused.value) == "'20' is not a time.\n  -> say 20h or 20m"
+
+
+def test_a_group_is_one_budget_over_all_its_machines_with_their_alarms() -> None:
+    one = HourlyCost(usd_instance_per_hour=0.5, usd_disk_per_month=4.8, usd_address_per_hour=0.005)
+    four, many = one.of(4, usd_alarm_per_month=0.1), one.of(64, usd_alarm_per_month=0.1)
+
+    assert four == one.of(4), "ten alarms are free"
+    assert one.of(1) == one
+    alarms = many.usd_per_hour - 64 * one.usd_per_hour
+    assert alarms == pytest.approx((128 - 10) * 0.1 / SHORTEST_MONTH_H)
+    paid = promise(four, hours=8, usd_budget=10, now=NOW)
+    assert paid.usd_worst <= 10
+    assert paid.hours < promise(one, hours=8, usd_budget=10, now=NOW).hours / 3.9

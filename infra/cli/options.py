@@ -22,6 +22,8 @@ MACHINE: Final = (
     "disk_gib",
     "spot",
     "on_demand_fallback",
+    "nodes",
+    "placement",
     "wait_minutes",
     "instance_profile",
 )

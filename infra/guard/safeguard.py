@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -35,6 +36,21 @@ class Safeguard:
             return f"safeguard {self.number}, {self.name}: not armed: {self.note}"
         when = [f"off by {self.fires_at:%Y-%m-%d %H:%M UTC}"] if self.fires_at else []
         return f"safeguard {self.number}, {self.name}: {', '.join([*when, *filter(None, [self.note])])}"
+
+
+def together(each: Sequence[Sequence[Safeguard]]) -> list[str]:
+    """The safeguards of several machines, a line for each kind: how many are armed, and what the first of them says.
+
+    One that is not armed, or fires at another time than the others, is what the user must see.
+    """
+    lines = []
+    for same in zip(*each, strict=True):
+        odd = [one for one in same if not one.armed] or [one for one in same if one != same[0]]
+        armed = sum(one.armed for one in same)
+        apart = ", at different times" if odd and armed == len(same) else ""
+        count = f" (each of {len(same)})" if not odd else f" ({armed} of {len(same)} armed{apart})"
+        lines.append(f"{odd[0] if odd else same[0]}{count if len(same) > 1 else ''}")
+    return lines
 
 
 def after_run(after: str) -> Safeguard:

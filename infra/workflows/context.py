@@ -14,7 +14,8 @@ from infra.aws.access.host_key import host_key
 from infra.aws.access.security_group import Group, admit_only, find_group, my_address
 from infra.aws.client.account import Account
 from infra.aws.client.session import Session
-from infra.aws.instances.instance import Instance, find
+from infra.aws.instances.instance import Instance, find_nodes
+from infra.aws.instances.launch import incomplete
 from infra.console import Tell
 from infra.errors import AwsFailed, UserError
 from infra.host.connection import Host
@@ -83,14 +84,21 @@ class Rig:
 
 
 def running_instance(rig: Rig) -> Instance:
-    """The rig's instance, running, and open to where we are now. Raises UserError saying how to get one."""
+    """The rig's instance, of a group the first, running, and open to where we are now. Raises UserError saying how to
+    get one."""
+    return running_nodes(rig, whole=False)[0]
+
+
+def running_nodes(rig: Rig, *, whole: bool = True) -> tuple[Instance, ...]:
+    """The machines of the rig, running, and open to where we are now. Raises UserError saying how to get them, and
+    if they are to be *whole*, also when one of them is gone or off."""
     with ThreadPoolExecutor(max_workers=3) as side_by_side:
-        found = side_by_side.submit(find, rig.session, rig.name)
+        found = side_by_side.submit(find_nodes, rig.session, rig.name)
         group = side_by_side.submit(find_group, rig.session, rig.name)
         source = side_by_side.submit(_source, rig)
-    instance = _running(rig, found.result())
+    nodes = _running(rig, found.result(), whole)
     _let_me_in(rig, group.result(), source.result())
-    return instance
+    return nodes
 
 
 def _source(rig: Rig) -> str:
@@ -108,13 +116,17 @@ def _let_me_in(rig: Rig, group: Group | None, source: str) -> None:
         admit_only(rig.account, group, source)
 
 
-def _running(rig: Rig, instance: Instance | None) -> Instance:
-    if instance is None:
+def _running(rig: Rig, nodes: tuple[Instance, ...], whole: bool) -> tuple[Instance, ...]:
+    if not nodes:
         raise UserError(f"There is no instance of the rig {rig.name!r}.", "`make launch` rents one")
-    if instance.state != "running":
-        command = "start" if instance.state == "stopped" else "status"
-        raise UserError(f"{instance.id} is {instance.state}.", f"`make {command}`")
-    return instance
+    if whole and len(nodes) < nodes[0].nodes:
+        raise incomplete(nodes)
+    running = tuple(one for one in nodes if one.state == "running")
+    if not running or (whole and len(running) < len(nodes)):
+        off = next(one for one in nodes if one.state != "running")
+        command = "start" if off.state == "stopped" else "status"
+        raise UserError(f"{off.node} is {off.state}.", f"`make {command}`")
+    return running
 
 
 def open_host(rig: Rig, instance: Instance) -> Host:

@@ -62,7 +62,7 @@ def run_demo(rig: Rig, job: Job, show: Show, announce: Announce) -> tuple[Outcom
     name = start_training(rig, job, show)
     done = bring_run_home(rig, name, follow_run(rig, name, show))
     _chapter(rig, "3. stop", "the results are home, so the instance may go")
-    return done, stop.stop_and_report(rig)
+    return done, stop.stop_and_report(rig)[0]
 
 
 def _chapter(rig: Rig, title: str, what: str) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from infra import budget
@@ -12,18 +12,22 @@ from infra.aws.account.ensure_access import ensure_access
 from infra.aws.autostop import safeguards
 from infra.aws.client.rollback import Rollback, rollback_on_failure
 from infra.aws.instances.ami import Image
-from infra.aws.instances.instance import Instance, find
+from infra.aws.instances.instance import Instance, find, find_nodes
 from infra.aws.instances.launch import ensure_running, preflight
-from infra.aws.instances.launch_request import LaunchRequest
+from infra.aws.instances.launch_request import LaunchRequest, attempts
+from infra.aws.instances.placement_group import ensure_placement_group
 from infra.aws.offers.quota import require as require_quota
 from infra.errors import UserError
+from infra.guard.safeguard import together
 from infra.guard.user_data import user_data
 from infra.host.connection import require
 from infra.host.facts import Facts
 from infra.host.ready import wait_until_ready
 from infra.names import DEADLINE_TAG, IDLE_TAG, RESULTS_FETCHED_TAG, STARTED_TAG
+from infra.settings import Settings
 from infra.workflows.context import Rig, open_host
 from infra.workflows.ensure_image import wants_gpu
+from infra.workflows.nodes import Together, on_each
 from infra.workflows.plan import Plan, make_plan
 from infra.workflows.results import fresh_mark, nothing_left, tag_results_fetched
 from infra.workflows.ssh_config import refresh_entry
@@ -33,41 +37,61 @@ Announce = Callable[[Plan], None]
 """Shows a plan before it is carried out, where nobody is asked."""
 
 
-def launch(rig: Rig, plan: Plan) -> tuple[Instance, Facts]:
-    """Carry *plan* out: the rig's instance runs, its safeguards are armed, and SSH, Docker and the GPU answer.
+@dataclass(frozen=True)
+class Ready:
+    """A machine of the rig that answers."""
 
-    Whatever fails on the way, Ctrl-C too: what this launch began is taken back, or named.
+    instance: Instance
+    facts: Facts
+
+
+def launch(rig: Rig, plan: Plan) -> list[Ready]:
+    """Carry *plan* out: the rig's machines run, their safeguards are armed, and SSH, Docker and the GPU answer.
+
+    Whatever fails on the way, Ctrl-C too: what this launch began is taken back whole, or named.
     """
     plan = affordable(plan)
     require("ssh")
-    there = plan.existing.instance
+    there = plan.existing.nodes
     if there and plan.running:
-        _require_deadline(there)
+        _require_deadline(there[0])
     with rollback_on_failure(rig.tell) as rollback:
-        if there is None:
+        resting = any(one.state in ("stopped", "stopping") for one in there)
+        if resting or not there:
             # First in, last out: the safeguards go after the machine that they watch.
             rollback.later("its safeguards", lambda: disarm(rig))
         request = _prepare_request(rig, plan, rollback)
-        resting = _resting(there)
         if resting:  # before it starts: the schedule of its last deadline may be about to fire
-            _arm(rig, resting, plan.promise.deadline)
-        instance = ensure_running(rig.account, request, rollback=rollback, seen=plan.existing.instances)
+            _arm(rig, there, plan.promise.deadline)
+        nodes = ensure_running(rig.account, request, rollback=rollback, seen=plan.existing.instances)
         if not resting:
-            _arm(rig, instance, _require_deadline(instance))
-        with open_host(rig, instance) as host:
-            rig.tell(f"Waiting until {instance.address} answers")
-            facts = wait_until_ready(host, gpu=wants_gpu(rig, instance), tell=rig.tell)
-    if nothing_left(facts):
-        tag_results_fetched(rig, instance)
-    refresh_entry(rig, instance)
-    return instance, facts
+            _arm(rig, nodes, _require_deadline(nodes[0]))
+        ready = _wait_for_all(rig, nodes)
+    on_each(rig, [one.instance for one in ready if nothing_left(one.facts)], tag_results_fetched)
+    refresh_entry(rig, ready[0].instance)
+    return ready
+
+
+def _wait_for_all(rig: Rig, nodes: Sequence[Instance]) -> list[Ready]:
+    rig.tell(
+        f"Waiting until {nodes[0].address if len(nodes) == 1 else f'all {len(nodes)}'} answer{'s' * (len(nodes) == 1)}"
+    )
+    there_now = Together(rig.tell, len(nodes), "answer")
+    return on_each(rig, nodes, lambda rig, node: _wait_until_ready(rig, node, there_now))
+
+
+def _wait_until_ready(rig: Rig, instance: Instance, there_now: Together) -> Ready:
+    with open_host(rig, instance) as host:
+        facts = wait_until_ready(host, gpu=wants_gpu(rig, instance), tell=rig.tell)
+    there_now.one_more()
+    return Ready(instance, facts)
 
 
 def launch_again(rig: Rig, announce: Announce) -> None:
     """After AWS took a spot instance back, or a guard stopped it: the same plan, with a new deadline. One that runs
     stays as it is."""
-    found = find(rig.session, rig.name)
-    if found is None or found.state != "running":
+    found = find_nodes(rig.session, rig.name)
+    if not found or any(one.state != "running" for one in found):
         plan = make_plan(rig)
         announce(plan)
         launch(rig, plan)
@@ -79,10 +103,6 @@ def require_existing(rig: Rig) -> None:
         raise UserError(f"There is no instance of the rig {rig.name!r} to start.", "`make launch` rents one")
 
 
-def _resting(instance: Instance | None) -> Instance | None:
-    return instance if instance and instance.state in ("stopped", "stopping") else None
-
-
 def _require_deadline(instance: Instance) -> datetime:
     """Its deadline. Raises UserError for one that runs without, for somebody changed or took away its tag."""
     if instance.deadline is None:
@@ -91,9 +111,9 @@ def _require_deadline(instance: Instance) -> datetime:
     return instance.deadline
 
 
-def _arm(rig: Rig, instance: Instance, deadline: datetime) -> None:
-    for safeguard in safeguards.arm(rig.session, instance, deadline):
-        rig.tell(str(safeguard))
+def _arm(rig: Rig, nodes: Sequence[Instance], deadline: datetime) -> None:
+    for line in together(on_each(rig, nodes, lambda rig, one: safeguards.arm(rig.session, one, deadline))):
+        rig.tell(line)
 
 
 def affordable(plan: Plan) -> Plan:
@@ -120,8 +140,11 @@ def dry_run(rig: Rig, plan: Plan) -> None:
 
 def _prepare_request(rig: Rig, plan: Plan, rollback: Rollback) -> LaunchRequest:
     """Make what the instance needs around it, and phrase the request."""
-    access = ensure_access(rig.account, rig.name, local_key(rig.key), plan.existing, rollback)
-    return _phrase_request(rig, plan, access.group_id, access.key_name)
+    access = ensure_access(rig.account, rig.name, local_key(rig.key), plan.existing, rollback, nodes=plan.nodes)
+    request = _phrase_request(rig, plan, access.group_id, access.key_name)
+    if plan.existing.nodes or not any(attempt.close for attempt in attempts(request)):
+        return request
+    return replace(request, placement_group=ensure_placement_group(rig.account, rig.name, rollback))
 
 
 def _phrase_request(rig: Rig, plan: Plan, group_id: str, key_name: str) -> LaunchRequest:
@@ -137,11 +160,21 @@ def _phrase_request(rig: Rig, plan: Plan, group_id: str, key_name: str) -> Launc
         key_name=key_name,
         group_id=group_id,
         user_data=_phrase_user_data(rig, image, plan) if image else b"",
-        tags={DEADLINE_TAG: deadlines[plan.best], IDLE_TAG: str(settings.idle), STARTED_TAG: mark},
+        tags={DEADLINE_TAG: deadlines[plan.best], IDLE_TAG: _idle(rig, plan), STARTED_TAG: mark},
         offer_tags={offer: {DEADLINE_TAG: deadline, **new} for offer, deadline in deadlines.items()},
+        nodes=plan.nodes,
+        placement=settings.placement,
         wait_s=settings.wait_minutes * 60,
         instance_profile=settings.instance_profile,
     )
+
+
+def _idle(rig: Rig, plan: Plan) -> str:
+    """Minutes. A group that is started again keeps what it was launched with, unless another number is said now."""
+    said, there = rig.settings.idle, plan.existing.instance
+    if there and there.nodes > 1 and said == Settings.idle and there.idle_minutes is not None:
+        return f"{there.idle_minutes:g}"
+    return str(said)
 
 
 def _phrase_user_data(rig: Rig, image: Image, plan: Plan) -> bytes:

@@ -13,9 +13,14 @@ from infra.aws.access.network import reachable_zones
 from infra.aws.account.discovery import Existing, discover
 from infra.aws.instances.hourly_cost import disks_of
 from infra.aws.instances.instance import Instance
-from infra.aws.offers.offers import Offer, find_offers
+from infra.aws.instances.placement_group import placements
+from infra.aws.offers.group_efficiency import LOADS, Rival, efficiency, rival
+from infra.aws.offers.instance_types import machine_types
+from infra.aws.offers.offers import Offer, find_offers, usd_by_name
+from infra.aws.offers.prices import rates
 from infra.aws.offers.quota import Quota, quota_of
 from infra.budget import HourlyCost, Promise
+from infra.errors import UserError
 from infra.settings import Settings
 from infra.workflows.context import Rig
 
@@ -25,7 +30,10 @@ class Plan:
     """*promises*: the offers, best first, and how long each may run for the money. *existing*: what is in the account.
 
     *cost* is the best offer's. *quotas*: of each offer that would be a new instance; None where none is known.
-    *disk_gib*: as it will be.
+    *disk_gib*: as it will be. Cost, promises and quotas are those of all *nodes* together.
+
+    *placements*: whether the best offer's machines are to stand close together, best first. *expected*: of a group, by
+    load, the share of its machines' speed that it reaches. *rival*: one machine instead of it.
     """
 
     region: str
@@ -35,6 +43,10 @@ class Plan:
     quotas: Mapping[Offer, Quota | None]
     disk_gib: int
     changes: tuple[str, ...]
+    nodes: int = 1
+    placements: tuple[bool, ...] = (False,)
+    expected: tuple[tuple[str, float], ...] = ()
+    rival: Rival | None = None
 
     @property
     def offers(self) -> tuple[Offer, ...]:
@@ -60,7 +72,8 @@ class Plan:
     @property
     def running(self) -> bool:
         """The rig runs already: no new money is spent, and its deadline stays."""
-        return self.existing.instance is not None and self.existing.instance.state in ("pending", "running")
+        there = self.existing.nodes
+        return bool(there) and all(one.state in ("pending", "running") for one in there)
 
 
 def make_plan(rig: Rig) -> Plan:
@@ -78,27 +91,55 @@ def make_plan(rig: Rig) -> Plan:
         offers, disk_gib = _offers_of_new(settings, found, offered.result()), _disk_gib(settings, found)
     else:
         require_same_key(rig.name, key, found.instance)
+        _require_same_number(settings, found)
         offers, disk_gib = [_offer_of(rig, found.instance, offered.result())], _size_of_disk(rig, found.instance)
-    costs = {offer: offer.cost(disk_gib) for offer in offers}
+    nodes, best = len(found.nodes) or settings.nodes, offers[0]
+    costs = {offer: _cost_of_all(offer, disk_gib, nodes) for offer in offers}
+    group = nodes > 1
     return Plan(
         region=session.region,
         existing=found,
         promises={offer: _promise(settings, cost, now) for offer, cost in costs.items()},
-        cost=costs[offers[0]],
-        quotas=_ask_quotas(rig, offers) if found.instance is None else {},
+        cost=costs[best],
+        quotas=_ask_quotas(rig, offers, nodes) if found.instance is None else {},
         disk_gib=_disk_gib(settings, found),
-        changes=tuple(changes(rig, found, offers[0], costs[offers[0]])),
+        changes=tuple(changes(rig, found, best, costs[best])),
+        nodes=nodes,
+        placements=placements(best.machine, settings.placement, nodes=nodes),
+        expected=tuple((load.name, efficiency(best.machine, nodes, load)) for load in LOADS) if group else (),
+        rival=_find_rival(rig, best, nodes) if group and not found.nodes else None,
     )
+
+
+def _cost_of_all(offer: Offer, disk_gib: int, nodes: int) -> HourlyCost:
+    return offer.cost(disk_gib).of(nodes, usd_alarm_per_month=rates(offer.region).alarm_usd_per_month)
+
+
+def _require_same_number(settings: Settings, found: Existing) -> None:
+    """A rig that is there keeps its number of machines; whoever asks for another must say which rig."""
+    there = found.nodes[0].nodes
+    if settings.nodes not in (1, there):
+        raise UserError(
+            f"The rig {settings.name!r} is there already, with {there} machine{'s' if there > 1 else ''}, and "
+            f"NODES={settings.nodes} was asked for.",
+            "a second rig beside it: NAME=group\nor first `rig terminate`, which brings its results home",
+        )
+
+
+def _find_rival(rig: Rig, best: Offer, nodes: int) -> Rival | None:
+    usd = {**usd_by_name(), best.machine.name: best.ceiling.usd_per_hour}
+    return rival(best.machine, nodes, machine_types(rig.session, usd), usd)
 
 
 def _promise(settings: Settings, cost: HourlyCost, now: datetime) -> Promise:
     return budget.promise(cost, hours=settings.hours, usd_budget=settings.budget, now=now)
 
 
-def _ask_quotas(rig: Rig, offers: Sequence[Offer]) -> dict[Offer, Quota | None]:
+def _ask_quotas(rig: Rig, offers: Sequence[Offer], nodes: int) -> dict[Offer, Quota | None]:
     with ThreadPoolExecutor(max_workers=8) as side_by_side:
         quotas = side_by_side.map(lambda one: quota_of(rig.session, one.machine, spot=one.spot), offers)
-        return dict(zip(offers, quotas, strict=True))
+        of_all = [replace(quota, needed=quota.needed * nodes) if quota else None for quota in quotas]
+        return dict(zip(offers, of_all, strict=True))
 
 
 def _offers_of_new(settings: Settings, found: Existing, offered: Sequence[Offer]) -> list[Offer]:
@@ -143,20 +184,35 @@ def changes(rig: Rig, found: Existing, best: Offer, cost: HourlyCost) -> list[st
         steps.append(f"create a security group: SSH from {found.source} only (free)")
     elif {rule[3] for rule in found.group.rules} != {found.source}:
         steps.append(f"let SSH in from {found.source} only, which is where you are now (free)")
-    steps += _instance_changes(found.instance, best, cost, _disk_gib(rig.settings, found))
-    return steps
+    if found.instance is None and rig.settings.nodes > 1:
+        steps += _group_changes(rig.settings, best)
+    return steps + _instance_changes(found.nodes, best, cost, _disk_gib(rig.settings, found), rig.settings.nodes)
 
 
-def _instance_changes(instance: Instance | None, best: Offer, cost: HourlyCost, disk_gib: int) -> list[str]:
-    if instance is None:
-        kind = "spot instance" if best.spot else "instance"
+def _group_changes(settings: Settings, best: Offer) -> list[str]:
+    wanted = any(placements(best.machine, settings.placement, nodes=settings.nodes))
+    close = ["create a placement group, where machines stand close together (free)"] if wanted else []
+    return ["let the group's machines speak with each other, on all ports, and nobody else (free)", *close]
+
+
+def _instance_changes(there: Sequence[Instance], best: Offer, cost: HourlyCost, disk_gib: int, nodes: int) -> list[str]:
+    kind = "spot instance" if best.spot else "instance"
+    if not there and nodes > 1:
+        rate = budget.rate(cost.usd_per_hour)
+        return [
+            f"launch {nodes} {kind}s {best.machine.name}, all of them or none ({rate} with their disks and addresses)",
+            f"each with an encrypted {disk_gib} GiB disk, deleted when it is terminated",
+            "arm each one's safeguards, which stop it at the one deadline (alarms: free for the first ten)",
+        ]
+    if not there:
         return [
             f"launch one {kind} {best.machine.name} ({budget.rate(cost.usd_per_hour)} with its disk and address)",
             f"with an encrypted {disk_gib} GiB disk, deleted when the instance is terminated",
             "arm the safeguards that stop it at its deadline (alarms: free for the first ten)",
         ]
-    if instance.state in ("stopped", "stopping"):
-        return [f"start {instance.id} ({instance.type})", "arm its safeguards anew, with a new deadline"]
+    resting = " ".join(one.id for one in there if one.state in ("stopped", "stopping"))
+    if resting:
+        return [f"start {resting} ({there[0].type})", "arm its safeguards anew, with a new deadline"]
     return []
 
 

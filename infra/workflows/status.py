@@ -8,7 +8,7 @@ from datetime import datetime
 
 from infra import budget
 from infra.aws.account.cost import UP
-from infra.aws.autostop.safeguards import read_safeguards
+from infra.aws.autostop.safeguards import read_each
 from infra.aws.instances.console_output import console_text
 from infra.aws.instances.hourly_cost import Disk, disks_of, prices_of
 from infra.aws.instances.instance import Instance, find_all
@@ -51,10 +51,42 @@ def standing_of(rig: Rig, instance: Instance) -> Standing:
 def standings_of(rig: Rig, instances: Sequence[Instance]) -> list[Standing]:
     disks, now = disks_of(rig.session, instances), rig.now()
     prices = prices_of(rig.session, [one for one in instances if one.state in UP], disks)
-    return [_standing(rig, one, disks.get(one.id), prices.get(one.id), now) for one in instances]
+    guarded = _safeguards(rig, [one for one in instances if one.state in UP])
+    return [
+        _standing(rig, one, disks.get(one.id), prices.get(one.id), now, guarded.get(one.id, ())) for one in instances
+    ]
 
 
-def _standing(rig: Rig, instance: Instance, disk: Disk | None, price: HourlyCost | None, now: datetime) -> Standing:
+def by_group(found: Sequence[Standing]) -> list[list[Standing]]:
+    """The machines of one group together; a rig of one machine by itself."""
+    groups: dict[tuple[str, str], list[Standing]] = {}
+    for one in found:
+        token = one.instance.token if one.instance.nodes > 1 else one.instance.id
+        groups.setdefault((one.instance.name, token), []).append(one)
+    return list(groups.values())
+
+
+def _safeguards(rig: Rig, up: Sequence[Instance]) -> dict[str, tuple[Safeguard, ...]]:
+    """By instance id; a group is asked after as one."""
+    groups: dict[str, list[Instance]] = {}
+    for one in up:
+        groups.setdefault(one.token if one.nodes > 1 else one.id, []).append(one)
+    first = after_run(rig.settings.after)
+    return {
+        one.id: (first, *three)
+        for nodes in groups.values()
+        for one, three in zip(nodes, read_each(rig.session, nodes), strict=True)
+    }
+
+
+def _standing(
+    rig: Rig,
+    instance: Instance,
+    disk: Disk | None,
+    price: HourlyCost | None,
+    now: datetime,
+    guarded: tuple[Safeguard, ...],
+) -> Standing:
     up, began = instance.state in UP, instance.launched_at
     return Standing(
         instance=instance,
@@ -64,7 +96,7 @@ def _standing(rig: Rig, instance: Instance, disk: Disk | None, price: HourlyCost
         usd_worst=worst_of(instance, price),
         usd_disk_per_month=rates(rig.session.region).disk_usd_per_month(disk.gib if disk else 0),
         last_words=_last_words(rig, instance) if instance.state == "stopped" else "",
-        safeguards=(after_run(rig.settings.after), *read_safeguards(rig.session, instance)) if up else (),
+        safeguards=guarded,
     )
 
 

@@ -12,8 +12,9 @@ from infra import budget
 from infra.aws.account.teardown import end_rig
 from infra.aws.autostop import safeguards
 from infra.aws.instances import lifecycle
-from infra.aws.instances.instance import Instance, find, list_instances
+from infra.aws.instances.instance import Instance, find_nodes, list_instances, write_tags_on_all
 from infra.errors import AWS_IS_SHUT, NothingToDo, RigError, UserError, WorldError
+from infra.guard.safeguard import together
 from infra.host.connection import Host
 from infra.host.facts import Facts, RunFacts, ask_facts
 from infra.job import artifacts, run
@@ -21,36 +22,41 @@ from infra.names import DEADLINE_TAG, STARTED_TAG
 from infra.settings import MOST_HOURS
 from infra.workflows.context import Rig, open_host
 from infra.workflows.interrupt import CtrlC, tamed_ctrl_c
+from infra.workflows.nodes import on_each
 from infra.workflows.notebooks import end_notebook
 from infra.workflows.results import is_home, tag_results_fetched
 from infra.workflows.runs import fetch_results
 from infra.workflows.ssh_config import remove_entry
-from infra.workflows.status import Standing, standing_of
+from infra.workflows.status import Standing, standings_of
 
 
-def stop(rig: Rig) -> Instance:
+def stop(rig: Rig) -> tuple[Instance, ...]:
     """Bring home what is not home yet, then stop, whatever came of that: the disk stays, a running machine is not free.
 
-    Raises WorldError, or KeyboardInterrupt, when not everything is home; the machine is stopped then, too.
+    Raises WorldError, or KeyboardInterrupt, when not everything is home; the machines are stopped then, too.
     """
     done, trouble = _stop(rig, _existing(rig))
     if trouble:
-        raise _say_what_stays(
-            rig, trouble, f"{done.id} is {done.state}, but not everything is home.", _FETCH
-        ) from trouble
+        now = f"{named(done)} {'is' if len(done) == 1 else 'are'} {done[0].state}, but not everything is home."
+        raise _say_what_stays(rig, trouble, now, _FETCH) from trouble
     return done
 
 
-def _stop(rig: Rig, instance: Instance) -> tuple[Instance, BaseException | None]:
-    """The stopped instance, and what kept its results from coming home, if anything did."""
+def named(nodes: Sequence[Instance]) -> str:
+    return " ".join(one.id for one in nodes)
+
+
+def _stop(rig: Rig, nodes: tuple[Instance, ...]) -> tuple[tuple[Instance, ...], BaseException | None]:
+    """The stopped machines, and what kept their results from coming home, if anything did."""
     with tamed_ctrl_c() as ctrl_c:
-        trouble = _try(rig, lambda: bring_all_home(rig, instance), ctrl_c) if instance.state == "running" else None
+        up = [one for one in nodes if one.state == "running"]
+        trouble = _try(rig, lambda: on_each(rig, up, bring_all_home), ctrl_c) if up else None
         try:
-            lifecycle.order_stop(rig.account, instance)
+            nodes = lifecycle.order_stop(rig.account, *nodes)
         except NothingToDo:
             disarm(rig)  # a `stop` that was killed had left that to the next one
             raise
-    done = lifecycle.wait(rig.account, instance, until="stopped")
+    done = lifecycle.wait_for_all(rig.account, nodes, until="stopped")
     disarm(rig)
     return done, trouble
 
@@ -93,20 +99,23 @@ def _cause(error: BaseException) -> str:
 def disarm(rig: Rig) -> None:
     """Last, for an instance that may run keeps its safeguards. Also those that a killed command left."""
     off = [one for one in list_instances(rig.session, rig.name) if one.state == "stopped" or one.ended]
-    for reason in (reason for one in off for reason in safeguards.disarm(rig.session, one.id)):
+    failed = on_each(rig, off, lambda rig, one: safeguards.disarm(rig.session, one.id))
+    for reason in (reason for each in failed for reason in each):
         rig.tell(f"A guard could not be taken off, which does no harm: {reason}")
 
 
-def stop_and_report(rig: Rig) -> Standing:
+def stop_and_report(rig: Rig) -> list[Standing]:
     """Stop, and say what stays and what it costs."""
-    return standing_of(rig, stop(rig))
+    return standings_of(rig, stop(rig))
 
 
-def plan_extension(rig: Rig, instance: Instance, by_hours: float) -> Instance:
+def plan_extension(rig: Rig, instance: Instance, by_hours: float, *, among: Sequence[Instance] = ()) -> Instance:
     """*instance* as it would be with a later deadline; changes nothing. One that has passed, or that cannot be read,
-    counts from now. Raises UserError for one further away than anything is promised for."""
+    counts from now; *among* others of its group, the latest of them all counts. Raises UserError for one further away
+    than anything is promised for."""
     now = rig.now()
-    then = max(instance.deadline or now, now) + timedelta(hours=by_hours)
+    then = max(one.deadline or now for one in (instance, *among))
+    then = max(then, now) + timedelta(hours=by_hours)
     if then - now > timedelta(hours=MOST_HOURS):
         raise UserError(
             f"That would be off by {budget.clock(then)}, and no deadline may be more than {MOST_HOURS:g} hours away.",
@@ -115,12 +124,17 @@ def plan_extension(rig: Rig, instance: Instance, by_hours: float) -> Instance:
     return dataclasses.replace(instance, tags={**instance.tags, DEADLINE_TAG: budget.tag(then)})
 
 
-def extend(rig: Rig, instance: Instance, by_hours: float) -> Instance:
-    """Move every armed deadline of the running *instance*, and return it with its new one."""
-    later = plan_extension(rig, instance, by_hours)
-    assert later.deadline is not None
-    for safeguard in safeguards.extend(rig.session, instance, later.deadline):
-        rig.tell(str(safeguard))
+def extend(rig: Rig, nodes: Sequence[Instance], by_hours: float) -> list[Instance]:
+    """Move every armed deadline of the running *nodes*, and return them with the new one, which is one for all.
+
+    The tags first, in one call: they are the one truth, and all that safeguard 1 reads.
+    """
+    later = [plan_extension(rig, one, by_hours, among=nodes) for one in nodes]
+    deadline = later[0].deadline
+    assert deadline is not None
+    write_tags_on_all(rig.session, nodes, {DEADLINE_TAG: budget.tag(deadline)})
+    for line in together(on_each(rig, nodes, lambda rig, one: safeguards.move(rig.session, one, deadline))):
+        rig.tell(line)
     return later
 
 
@@ -130,9 +144,9 @@ def terminate(rig: Rig, *, lose_results: bool) -> list[str]:
     Deletes nothing when results would be lost and *lose_results* does not allow it: then a running machine is stopped,
     and WorldError raised, or UserError of one that was off already.
     """
-    instance = find(rig.session, rig.name)
-    if instance is not None and not lose_results:
-        _require_home(rig, instance)
+    nodes = find_nodes(rig.session, rig.name)
+    if nodes and not lose_results:
+        _require_home(rig, nodes)
     try:
         return end_rig(rig.account, rig.name)
     finally:
@@ -140,43 +154,43 @@ def terminate(rig: Rig, *, lose_results: bool) -> list[str]:
         remove_entry(rig)
 
 
-def _existing(rig: Rig) -> Instance:
-    instance = find(rig.session, rig.name)
-    if instance is None:
+def _existing(rig: Rig) -> tuple[Instance, ...]:
+    nodes = find_nodes(rig.session, rig.name)
+    if not nodes:
         raise NothingToDo(f"There is no instance of the rig {rig.name!r}: nothing costs money.")
-    return instance
+    return nodes
 
 
 _GIVE_UP: Final = "or give the results up: `rig terminate --lose-results`"
 
 
-def _require_home(rig: Rig, instance: Instance) -> None:
-    if instance.state == "running":
-        _bring_home_or_stop(rig, instance)
-    elif not is_home(instance):
+def _require_home(rig: Rig, nodes: Sequence[Instance]) -> None:
+    for instance in (one for one in nodes if one.state != "running" and not is_home(one)):
         last = instance.tags.get(STARTED_TAG, "").rpartition(" ")[0] or "something"
         raise UserError(
             f"{instance.id} is {instance.state}, and its disk may hold results that are not home, of {last} or before; "
             "deleting it deletes them.",
             f"`rig start`, then `rig terminate` again\n{_GIVE_UP}",
         )
+    if up := [one for one in nodes if one.state == "running"]:
+        _bring_home_or_stop(rig, up)
 
 
-def _bring_home_or_stop(rig: Rig, instance: Instance) -> None:
+def _bring_home_or_stop(rig: Rig, nodes: Sequence[Instance]) -> None:
     """Whoever deletes a machine wants its bill to end; what cannot come home stays, on a disk without a machine."""
     with tamed_ctrl_c() as ctrl_c:
-        trouble = _try(rig, lambda: _bring_everything_home(rig, instance), ctrl_c)
+        trouble = _try(rig, lambda: on_each(rig, nodes, _bring_everything_home), ctrl_c)
         if trouble is None:
             return
         rig.tell("Nothing is deleted; the machine is stopped instead")
         try:
-            lifecycle.order_stop(rig.account, instance)
+            nodes = lifecycle.order_stop(rig.account, *nodes)
         except UserError as error:  # one-time spot
-            now = f"Nothing was deleted, and {instance.id} runs on until its safeguards end it: {error.cause}."
+            now = f"Nothing was deleted, and {named(nodes)} runs on until its safeguards end it: {error.cause}."
             raise _say_what_stays(rig, trouble, now, f"{error.hint}\n{_GIVE_UP}") from trouble
-    lifecycle.wait(rig.account, instance, until="stopped")
+    lifecycle.wait_for_all(rig.account, nodes, until="stopped")
     disarm(rig)
-    now = f"Nothing was deleted; {instance.id} is stopped, and only its disk costs money."
+    now = f"Nothing was deleted; {named(nodes)} is stopped, and only its disk costs money."
     raise _say_what_stays(rig, trouble, now, f"{_FETCH}\n{_GIVE_UP}") from trouble
 
 
@@ -184,7 +198,7 @@ def _bring_everything_home(rig: Rig, instance: Instance) -> None:
     """Also raises WorldError for what cannot come home, and for work that somebody has begun since the look."""
     if left := bring_all_home(rig, instance):
         raise WorldError(" ".join(left))
-    now = find(rig.session, rig.name)
+    now = next((one for one in find_nodes(rig.session, rig.name) if one.id == instance.id), None)
     if now and now.tags.get(STARTED_TAG) != instance.tags.get(STARTED_TAG):
         raise WorldError(f"Somebody has just begun something there: {now.tags.get(STARTED_TAG)}.")
 

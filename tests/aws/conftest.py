@@ -22,13 +22,16 @@ import moto.settings
 import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
+from moto.core.responses import ActionResult
 from moto.ec2.exceptions import EC2ClientError
 from moto.ec2.models import EC2Backend, amis, ec2_backends
+from moto.ec2.responses import EC2Response
 from moto.ssm.models import ssm_backends
 
 import infra
 from infra.aws.client.polling import Clock
 from infra.aws.client.session import Session
+from infra.names import OWNER_TAG
 from infra.rehearsal.cloud import images
 from infra.rehearsal.cloud.response import Refusal
 from infra.rehearsal.cloud.run_instances import IdempotentLaunch
@@ -85,6 +88,8 @@ def strict_moto(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(images, "FAMILIES", FAMILIES)
     monkeypatch.setattr(amis, "AMIS", images.catalogue())
     monkeypatch.setattr(ec2_backends, "backend", EC2)
+    for verb in (create_placement_group, describe_placement_groups, delete_placement_group):
+        monkeypatch.setattr(EC2Response, verb.__name__, verb, raising=False)
     monkeypatch.setattr(ssm_backends, "backend", ssm_backends.backend)
     monkeypatch.setattr(amis.Ami, "block_device_mappings", amis.Ami.block_device_mappings)
     images.mend_parameters()
@@ -169,3 +174,38 @@ def refuse(
 
     for client in (session.client(service), session.client(service, patient=False)):
         client.meta.events.register(f"before-call.{service}.{operation}", hook)
+
+
+def placement_groups_of(moto: Any) -> dict[str, dict[str, Any]]:
+    made: dict[str, dict[str, Any]] = moto.ec2_backend.__dict__.setdefault("placement_groups", {})
+    return made
+
+
+def create_placement_group(moto: Any) -> ActionResult:
+    """moto has none. In use as long as any machine of the kit is there, which is enough for a rig by itself."""
+    name = moto._get_param("GroupName")
+    if name in placement_groups_of(moto):
+        raise EC2ClientError("InvalidPlacementGroup.Duplicate", name)
+    tags = moto._parse_tag_specification().get("placement-group", {})
+    shown = [{"Key": key, "Value": value} for key, value in tags.items()]
+    placement_groups_of(moto)[name] = {"GroupName": name, "Strategy": moto._get_param("Strategy"), "Tags": shown}
+    return ActionResult({"PlacementGroup": placement_groups_of(moto)[name]})
+
+
+def describe_placement_groups(moto: Any) -> ActionResult:
+    wanted = {name.removeprefix("tag:"): values for name, values in moto._filters_from_querystring().items()}
+    found = placement_groups_of(moto).values()
+    has = [(one, {tag["Key"]: tag["Value"] for tag in one["Tags"]}) for one in found]
+    fits = [one for one, tags in has if all(tags.get(name) in values for name, values in wanted.items())]
+    return ActionResult({"PlacementGroups": fits})
+
+
+def delete_placement_group(moto: Any) -> ActionResult:
+    name = moto._get_param("GroupName")
+    if name not in placement_groups_of(moto):
+        raise EC2ClientError("InvalidPlacementGroup.Unknown", name)
+    marks = [one.get_tags() for one in moto.ec2_backend.all_instances() if one.state != "terminated"]
+    if any(tag["key"] == OWNER_TAG for tags in marks for tag in tags):
+        raise EC2ClientError("InvalidPlacementGroup.InUse", name)
+    del placement_groups_of(moto)[name]
+    return ActionResult({})

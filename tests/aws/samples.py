@@ -76,7 +76,7 @@ def launch(
         wanted = launch_request(
             key_name=access.key_name, group_id=access.group_id, tags={DEADLINE_TAG: deadline}, **changes
         )
-        return ensure_running(account, wanted, rollback=rollback, seen=seen.instances)
+        return ensure_running(account, wanted, rollback=rollback, seen=seen.instances)[0]
 
 
 @dataclass(frozen=True)

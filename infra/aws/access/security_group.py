@@ -1,4 +1,8 @@
-"""Who may knock: one security group per rig, with one rule: SSH from the address of this computer."""
+"""Who may knock: one security group per rig, with one rule: SSH from the address of this computer.
+
+The machines of a group have a second rule, for traffic among themselves: their training engines choose ports at random,
+and speak in clear, unlocked; this rule alone keeps others out.
+"""
 
 from __future__ import annotations
 
@@ -22,10 +26,12 @@ SSH_PORT: Final = 22
 
 @dataclass(frozen=True)
 class Group:
-    """*rules*: AWS's IpPermissions, flattened to one (protocol, first port, last port, source) each."""
+    """*rules*: AWS's IpPermissions, flattened to one (protocol, first port, last port, source) each; those that name
+    addresses. *among_own*: there is the rule that lets the machines of this group speak with each other."""
 
     id: str
     rules: tuple[tuple[str, int, int, str], ...] = ()
+    among_own: bool = False
 
 
 def ask_address_service() -> str:
@@ -92,6 +98,20 @@ def admit_only(account: Account, group: Group, source: str) -> None:
             )
 
 
+def admit_own(account: Account, group: Group) -> None:
+    """Let the machines of *group* speak with each other, on all ports."""
+    if group.among_own:
+        return
+    account.tell("Opening all ports between the machines of the group, and to nobody else")
+    among_own = {"IpProtocol": "-1", "UserIdGroupPairs": [{"GroupId": group.id}]}
+    try:
+        with account.session.translated(f"open security group {group.id} to itself"):
+            account.session.client("ec2").authorize_security_group_ingress(GroupId=group.id, IpPermissions=[among_own])
+    except RigError as error:
+        if error.code != "InvalidPermission.Duplicate":
+            raise
+
+
 def delete_group(account: Account, name: str, *, wait_s: float = 120.0) -> bool:
     """Delete the group of *name*; say whether there was one. EC2 lets it go a while after its last instance ended."""
     session = account.session
@@ -152,4 +172,5 @@ def _parse(found: Mapping[str, Any]) -> Group:
             *(part["CidrIpv6"] for part in one.get("Ipv6Ranges", [])),
         ]
     ]
-    return Group(found["GroupId"], tuple(rules))
+    among = [pair.get("GroupId") for one in found.get("IpPermissions", []) for pair in one.get("UserIdGroupPairs", [])]
+    return Group(found["GroupId"], tuple(rules), among_own=found["GroupId"] in among)

@@ -11,7 +11,7 @@ from infra.aws.access.network import Subnet, default_subnets
 from infra.aws.access.security_group import Group, ask_address_service, find_group, my_address
 from infra.aws.client.session import Session
 from infra.aws.instances.ami import Image, describe_image, newest_id
-from infra.aws.instances.instance import Instance, list_instances, oldest_alive
+from infra.aws.instances.instance import Instance, list_instances, nodes_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,8 +30,13 @@ class Existing:
     subnets: tuple[Subnet, ...] | None = None
 
     @property
+    def nodes(self) -> tuple[Instance, ...]:
+        """The machines of the rig, by rank; one, unless it is a group."""
+        return nodes_of(self.instances)
+
+    @property
     def instance(self) -> Instance | None:
-        return oldest_alive(self.instances)
+        return next(iter(self.nodes), None)
 
 
 def discover(
@@ -51,7 +56,7 @@ def discover(
         source = side_by_side.submit(my_address, session, ask_address)
         subnets = side_by_side.submit(default_subnets, session)
         newest = side_by_side.submit(lambda: ami or newest_id(session, os))
-    is_there = oldest_alive(instances.result())
+    is_there = nodes_of(instances.result())
     return Existing(
         instances=instances.result(),
         group=group.result(),

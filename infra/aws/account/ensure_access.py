@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from infra.aws.access.key_pair import LocalKey, import_key_pair
-from infra.aws.access.security_group import admit_only, ensure_group
+from infra.aws.access.security_group import admit_only, admit_own, ensure_group
 from infra.aws.account.discovery import Existing
 from infra.aws.client.account import Account
 from infra.aws.client.rollback import Rollback
@@ -19,14 +19,17 @@ class SshAccess:
     group_id: str
 
 
-def ensure_access(account: Account, name: str, key: LocalKey, seen: Existing, rollback: Rollback) -> SshAccess:
-    """Make what *seen* lacks: key pair, group, and the one rule for this computer's address.
+def ensure_access(
+    account: Account, name: str, key: LocalKey, seen: Existing, rollback: Rollback, *, nodes: int = 1
+) -> SshAccess:
+    """Make what *seen* lacks: key pair, group, the one rule for this computer's address, and for several *nodes* that
+    for traffic among them.
 
     An instance that is there already has its keys inside, so EC2 need not know this one.
     """
     with ThreadPoolExecutor(max_workers=2) as side_by_side:
         pair = side_by_side.submit(_ensure_key, account.session, name, key, seen, rollback)
-        group = side_by_side.submit(_ensure_group, account, name, seen, rollback)
+        group = side_by_side.submit(_ensure_group, account, name, seen, rollback, nodes)
     return SshAccess(pair.result(), group.result())
 
 
@@ -36,7 +39,9 @@ def _ensure_key(session: Session, name: str, key: LocalKey, seen: Existing, roll
     return import_key_pair(session, name, key, rollback)
 
 
-def _ensure_group(account: Account, name: str, seen: Existing, rollback: Rollback) -> str:
+def _ensure_group(account: Account, name: str, seen: Existing, rollback: Rollback, nodes: int) -> str:
     group = ensure_group(account, name, seen.group, rollback)
     admit_only(account, group, seen.source)
+    if nodes > 1:
+        admit_own(account, group)
     return group.id

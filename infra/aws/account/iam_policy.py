@@ -67,6 +67,7 @@ def _look() -> dict[str, Any]:
             "DescribeInstanceTypes",
             "DescribeInstances",
             "DescribeKeyPairs",
+            "DescribePlacementGroups",
             "DescribeRegions",
             "DescribeSecurityGroups",
             "DescribeSnapshots",
@@ -100,14 +101,15 @@ def _launch() -> dict[str, Any]:
 
 
 def _launch_from() -> dict[str, Any]:
-    used = ("image", "key-pair", "security-group", "snapshot", "subnet")
+    used = ("image", "key-pair", "placement-group", "security-group", "snapshot", "subnet")
     return _allow("LaunchFrom", "ec2", ("RunInstances",), resource=_ec2(*used))
 
 
 def _create() -> list[dict[str, Any]]:
-    made = _ec2("key-pair", "security-group")
+    made = _ec2("key-pair", "placement-group", "security-group")
+    calls = ("CreatePlacementGroup", "CreateSecurityGroup", "ImportKeyPair")
     return [
-        _allow("Create", "ec2", ("CreateSecurityGroup", "ImportKeyPair"), resource=made, condition=ASKED_FOR),
+        _allow("Create", "ec2", calls, resource=made, condition=ASKED_FOR),
         _allow("CreateIn", "ec2", ("CreateSecurityGroup",), resource=_ec2("vpc")),
     ]
 
@@ -122,7 +124,11 @@ def _bake() -> list[dict[str, Any]]:
 
 def _mark() -> dict[str, Any]:
     making = {
-        "StringEquals": {"ec2:CreateAction": ["RunInstances", "CreateSecurityGroup", "ImportKeyPair", "CreateImage"]}
+        "StringEquals": {
+            "ec2:CreateAction": [
+                *("RunInstances", "CreateSecurityGroup", "ImportKeyPair", "CreateImage", "CreatePlacementGroup"),
+            ]
+        }
     }
     return _allow("Mark", "ec2", ("CreateTags",), resource=_ec2("*"), condition=making)
 
@@ -135,6 +141,7 @@ def _own() -> dict[str, Any]:
             "AuthorizeSecurityGroupIngress",
             "CreateTags",
             "DeleteKeyPair",
+            "DeletePlacementGroup",
             "DeleteSecurityGroup",
             "DeleteSnapshot",
             "DeleteVolume",

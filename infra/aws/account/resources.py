@@ -1,4 +1,4 @@
-"""The nine kinds of resources the kit can leave in an account: how each is found by our mark, priced, and removed."""
+"""The ten kinds of resources the kit can leave in an account: how each is found by our mark, priced, and removed."""
 
 from __future__ import annotations
 
@@ -102,6 +102,11 @@ def _groups(ec2: Any, _: Rates, __: str) -> Rows:
         yield one["GroupId"], from_tags(one.get("Tags", [])), one["GroupName"], 0.0
 
 
+def _placement_groups(ec2: Any, _: Rates, __: str) -> Rows:
+    for one in ec2.describe_placement_groups(Filters=OURS)["PlacementGroups"]:
+        yield one["GroupName"], from_tags(one.get("Tags", [])), one.get("Strategy", ""), 0.0
+
+
 def _keys(ec2: Any, _: Rates, __: str) -> Rows:
     for one in ec2.describe_key_pairs(Filters=OURS)["KeyPairs"]:
         yield one["KeyName"], from_tags(one["Tags"]), one["KeyPairId"], 0.0
@@ -130,6 +135,9 @@ KINDS: Final = (
     ResourceKind("address", "ec2", _addresses, lambda ec2, id_: ec2.release_address(AllocationId=id_)),
     ResourceKind("image", "ec2", _images, lambda ec2, id_: ec2.deregister_image(ImageId=id_)),
     ResourceKind("snapshot", "ec2", _snapshots, lambda ec2, id_: ec2.delete_snapshot(SnapshotId=id_)),
+    ResourceKind(
+        "placement group", "ec2", _placement_groups, lambda ec2, id_: ec2.delete_placement_group(GroupName=id_)
+    ),
     ResourceKind("security group", "ec2", _groups, lambda ec2, id_: ec2.delete_security_group(GroupId=id_)),
     ResourceKind("key pair", "ec2", _keys, lambda ec2, id_: ec2.delete_key_pair(KeyName=id_)),
     ResourceKind("schedule", "scheduler", _schedules, lambda scheduler, id_: scheduler.delete_schedule(Name=id_)),

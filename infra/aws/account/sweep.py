@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from infra.aws.client.session import Session
 
 # AWS lets these go once what uses them has ended.
-IN_USE: Final = {"DependencyViolation", "VolumeInUse", "InvalidSnapshot.InUse", "InvalidIPAddress.InUse"}
+IN_USE: Final = {
+    *("DependencyViolation", "VolumeInUse", "InvalidSnapshot.InUse", "InvalidIPAddress.InUse"),
+    "InvalidPlacementGroup.InUse",
+}
 TERMINATION_WAIT_S: Final = 600.0
 RELEASE_WAIT_S: Final = 120.0
 
@@ -81,7 +84,7 @@ def _remove_one(account: Account, resource: Resource) -> str:
             return ""
         except RigError as error:
             code, why = error.code, error.cause
-            if "NotFound" in code:
+            if "NotFound" in code or code == "InvalidPlacementGroup.Unknown":
                 return ""
             if code not in IN_USE:
                 return why

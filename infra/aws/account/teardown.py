@@ -8,7 +8,8 @@ from infra.aws.access.key_pair import delete_key_pair, find_key_pairs
 from infra.aws.access.security_group import delete_group, find_group
 from infra.aws.client.account import Account
 from infra.aws.instances.instance import list_instances
-from infra.aws.instances.lifecycle import terminate
+from infra.aws.instances.lifecycle import terminate_all
+from infra.aws.instances.placement_group import delete_placement_group
 from infra.errors import NothingToDo
 
 
@@ -24,10 +25,14 @@ def end_rig(account: Account, name: str) -> list[str]:
         pairs = side_by_side.submit(find_key_pairs, session, name)
     # Also one that is already shutting down: the group can go only after it.
     begun = [one for one in seen.result() if one.state != "terminated"]
-    for instance in begun:
-        terminate(account, instance)
+    if begun:
+        terminate_all(account, begun)
     removed = [instance.id for instance in begun]
-    if group.result() and delete_group(account, name):
+    firewall = group.result()
+    # Before the security group goes: its rule is what tells a later command that there may be a placement group.
+    if firewall and firewall.among_own and delete_placement_group(account, name):
+        removed.append(f"placement group of {name}")
+    if firewall and delete_group(account, name):
         removed.append(f"security group of {name}")
     for pair in pairs.result():
         delete_key_pair(session, pair)

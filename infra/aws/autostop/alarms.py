@@ -8,7 +8,7 @@ session, a slow upload are all covered by the guard's pulse. docs/decisions/0002
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from infra.aws.client.session import Session
@@ -19,6 +19,7 @@ from infra.names import KIT
 
 PERIOD_S: Final = 300  # EC2 measures every five minutes unless detailed monitoring is paid for
 QUIET_PERIODS: Final = 12
+MOST_ALARMS: Final = 100  # of one question
 FAILED_PERIODS: Final = 3
 MOST_VCPUS: Final = 192  # of the types the kit launches; taken when AWS does not say
 WAITS_FOR: Final = "an hour without a sign of life, or 15 minutes of failed status checks"
@@ -103,15 +104,26 @@ def arm(session: Session, instance: Instance) -> Safeguard:
 
 def read_safeguard(session: Session, instance: Instance) -> Safeguard:
     """What the alarms are now."""
+    return read_each(session, [instance])[0]
+
+
+def read_each(session: Session, instances: Sequence[Instance]) -> list[Safeguard]:
+    """The same of each of *instances*, a hundred alarms at a time."""
+    wanted = [name for one in instances for name in names(one.id)]
+    found = {}
     try:
         with session.translated("read the alarms of safeguard 2"):
-            found = session.client("cloudwatch").describe_alarms(AlarmNames=list(names(instance.id)))["MetricAlarms"]
+            for start in range(0, len(wanted), MOST_ALARMS):
+                some = wanted[start : start + MOST_ALARMS]
+                answer = session.client("cloudwatch").describe_alarms(AlarmNames=some, MaxRecords=MOST_ALARMS)
+                found.update({alarm["AlarmName"]: alarm for alarm in answer["MetricAlarms"]})
     except (NotAllowed, AwsFailed) as error:
-        return Safeguard(ALARMS, armed=False, note=error.cause)
-    return _judge({alarm["AlarmName"]: alarm for alarm in found}, instance)
+        return [Safeguard(ALARMS, armed=False, note=error.cause) for _ in instances]
+    return [_judge(found, one) for one in instances]
 
 
-def _judge(found: Mapping[str, Mapping[str, Any]], instance: Instance) -> Safeguard:
+def _judge(known: Mapping[str, Mapping[str, Any]], instance: Instance) -> Safeguard:
+    found = {name: known[name] for name in names(instance.id) if name in known}
     absent = [name for name in names(instance.id) if name not in found]
     if absent:
         return Safeguard(ALARMS, armed=False, note="absent: " + ", ".join(absent))

@@ -5,6 +5,7 @@ Nothing here raises because one safeguard cannot be armed: the others hold witho
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from infra.aws.autostop import alarms, schedule
@@ -25,6 +26,15 @@ def read_safeguards(session: Session, instance: Instance) -> list[Safeguard]:
     ]
 
 
+def read_each(session: Session, instances: Sequence[Instance]) -> list[list[Safeguard]]:
+    """As `read_safeguards`, for the machines of one group: a few questions, however many they are."""
+    if len(instances) == 1:
+        return [read_safeguards(session, instances[0])]
+    guards = [_guard(one, one.deadline) for one in instances]
+    watched, timed = alarms.read_each(session, instances), schedule.read_each(session, instances)
+    return [list(three) for three in zip(guards, watched, timed, strict=True)]
+
+
 def arm(session: Session, instance: Instance, deadline: datetime) -> list[Safeguard]:
     """Arm safeguards 2 and 3, at every start. Number 1 comes with user-data and the tag, which the start itself writes.
 
@@ -39,6 +49,11 @@ def extend(session: Session, instance: Instance, deadline: datetime) -> list[Saf
     Raises if the tag cannot be written; then nothing has moved. Safeguard 2 knows no deadline.
     """
     write_tags(session, instance, {DEADLINE_TAG: tag(deadline)})
+    return move(session, instance, deadline)
+
+
+def move(session: Session, instance: Instance, deadline: datetime) -> list[Safeguard]:
+    """As `extend`, for an instance whose tag says *deadline* already."""
     return [
         _guard(instance, deadline),
         alarms.read_safeguard(session, instance),

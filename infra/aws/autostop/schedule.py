@@ -8,6 +8,7 @@ https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-targets-universa
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any, Final
@@ -23,6 +24,7 @@ POLICY: Final = f"{KIT}-switch-off"
 # The guard needs less to wind down (`guard.program.ending`), and its backstop as well.
 AFTER_DEADLINE: Final = timedelta(minutes=10)
 AT: Final = "at(%Y-%m-%dT%H:%M:%S)"
+LATER: Final = "ten minutes after the deadline for which it was set"
 NO_ROLE: Final = "needs a role that does not exist yet: `rig setup-guard` makes it, once per account"
 NO_SCHEDULE: Final = "no schedule yet; `rig launch` again sets it, and changes nothing else"
 
@@ -140,6 +142,23 @@ def read_safeguard(session: Session, instance: Instance) -> Safeguard:
             SCHEDULE, armed=False, note=f"its time reads {found['ScheduleExpression']!r}; `rig extend` fixes it"
         )
     return Safeguard(SCHEDULE, armed=found["State"] == "ENABLED", fires_at=when)
+
+
+def read_each(session: Session, instances: Sequence[Instance]) -> list[Safeguard]:
+    """The same of many, by one question for all, whose answer does not tell when each will fire."""
+    try:
+        with session.translated("read the schedules of safeguard 3"):
+            pages = session.client("scheduler").get_paginator("list_schedules").paginate(NamePrefix=f"{KIT}-i-")
+            states = {one["Name"]: one.get("State", "") for page in pages for one in page["Schedules"]}
+    except (NotAllowed, AwsFailed) as error:
+        return [Safeguard(SCHEDULE, armed=False, note=error.cause) for _ in instances]
+    absent = "" if all(name(one.id) in states for one in instances) else _why_absent(session)
+    return [
+        Safeguard(SCHEDULE, armed=states[name(one.id)] == "ENABLED", note=LATER)
+        if name(one.id) in states
+        else Safeguard(SCHEDULE, armed=False, note=absent)
+        for one in instances
+    ]
 
 
 def _why_absent(session: Session) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any, Final
@@ -10,7 +10,7 @@ from typing import Any, Final
 from infra.aws.client.session import Session
 from infra.aws.client.tags import as_tags, filters, from_tags, own_filters
 from infra.aws.instances.ami import login_user
-from infra.names import DEADLINE_TAG, HOST_KEY_TAG, IDLE_TAG, KIT, NAME_TAG, OWNER_TAG, SSH_PORT_TAG
+from infra.names import DEADLINE_TAG, HOST_KEY_TAG, IDLE_TAG, KIT, NAME_TAG, NODES_TAG, OWNER_TAG, SSH_PORT_TAG
 from infra.remote.guard.parsing import minutes, moment
 
 # No deadline is that far from its launch; and beyond it there are moments that no arithmetic takes.
@@ -20,7 +20,10 @@ ENDED: Final = frozenset({"shutting-down", "terminated"})
 
 @dataclass(frozen=True, kw_only=True)
 class Instance:
-    """One EC2 instance at one moment. *address* is empty while it has none; *state_reason*: AWS's word for why."""
+    """One EC2 instance at one moment. *address* is empty while it has none; *state_reason*: AWS's word for why.
+
+    *rank*: its number in its order, from 0. *private_address*: where its own group finds it.
+    """
 
     id: str
     state: str
@@ -37,6 +40,8 @@ class Instance:
     tags: Mapping[str, str] = field(default_factory=dict)
     token: str = ""
     state_reason: str = ""
+    rank: int = 0
+    private_address: str = ""
 
     @property
     def name(self) -> str:
@@ -87,10 +92,25 @@ class Instance:
     def ended(self) -> bool:
         return self.state in ENDED
 
+    @property
+    def nodes(self) -> int:
+        """How many machines its order was for."""
+        return _count(self.tags.get(NODES_TAG, "1"))
+
+    @property
+    def node(self) -> str:
+        """ "node 2 of 4 (i-0abc)", and of one that is alone its id."""
+        return self.id if self.nodes == 1 else f"node {self.rank + 1} of {self.nodes} ({self.id})"
+
 
 def _port(text: str) -> int | None:
     known = text.isascii() and text.isdigit() and len(text) <= 5
     return int(text) if known and 0 < int(text) < 65536 else None
+
+
+def _count(text: str) -> int:
+    known = text.isascii() and text.isdigit() and len(text) <= 3
+    return max(1, int(text)) if known else 1
 
 
 def list_instances(session: Session, name: str) -> tuple[Instance, ...]:
@@ -106,21 +126,44 @@ def oldest_alive(seen: Iterable[Instance]) -> Instance | None:
     return min((one for one in seen if not one.ended), key=_age, default=None)
 
 
+def nodes_of(seen: Iterable[Instance]) -> tuple[Instance, ...]:
+    """The machines that count, by rank: the oldest that has not ended, and of a group all of the same order.
+
+    Fewer than `Instance.nodes` of the first: the others have ended, or EC2 does not show them yet.
+    """
+    alive = [one for one in seen if not one.ended]
+    first = oldest_alive(alive)
+    same = [one for one in alive if first and one.nodes > 1 and one.token == first.token]
+    return tuple(sorted(same, key=lambda one: one.rank)) or ((first,) if first else ())
+
+
+def find_nodes(session: Session, name: str) -> tuple[Instance, ...]:
+    """The machines of the rig *name*, by rank; empty if there is none that has not ended."""
+    return nodes_of(list_instances(session, name))
+
+
 def find(session: Session, name: str) -> Instance | None:
-    """The instance of the rig *name*, running or not; None if there is none, or only terminated ones."""
-    return oldest_alive(list_instances(session, name))
+    """The instance of the rig *name*, of a group its first, running or not; None if there is none, or only terminated
+    ones."""
+    return next(iter(find_nodes(session, name)), None)
 
 
 def find_all(session: Session, *, region: str = "") -> list[Instance]:
     """Every rig of the region that has not ended, by name."""
     with_tag = filters({f"tag:{OWNER_TAG}": KIT})
     alive = (one for one in _describe(session, with_tag, "look for rigs", region=region) if not one.ended)
-    return sorted(alive, key=lambda one: (one.name, *_age(one)))
+    return sorted(alive, key=lambda one: (one.name, one.token if one.nodes > 1 else "", one.rank, *_age(one)))
 
 
 def write_tags(session: Session, instance: Instance, tags: Mapping[str, str]) -> None:
-    with session.translated(f"write tags on {instance.id}"):
-        session.client("ec2").create_tags(Resources=[instance.id], Tags=as_tags(tags))
+    write_tags_on_all(session, (instance,), tags)
+
+
+def write_tags_on_all(session: Session, nodes: Sequence[Instance], tags: Mapping[str, str]) -> None:
+    """One call, which EC2 carries out whole or not at all."""
+    ids = [one.id for one in nodes]
+    with session.translated(f"write tags on {' '.join(ids)}"):
+        session.client("ec2").create_tags(Resources=ids, Tags=as_tags(tags))
 
 
 def _describe(session: Session, wanted: list[dict[str, Any]], action: str, *, region: str = "") -> tuple[Instance, ...]:
@@ -160,4 +203,6 @@ def parse_instance(found: Mapping[str, Any]) -> Instance:
         tags=from_tags(found.get("Tags", [])),
         token=found.get("ClientToken", ""),
         state_reason=reason.get("Message") or reason.get("Code", ""),
+        rank=found.get("AmiLaunchIndex", 0),
+        private_address=found.get("PrivateIpAddress", ""),
     )

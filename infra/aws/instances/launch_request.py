@@ -10,8 +10,9 @@ from typing import Any, Final
 
 from infra.aws.client.tags import own_tags, specification
 from infra.aws.instances.ami import Image
+from infra.aws.instances.placement_group import placements
 from infra.aws.offers.offers import Offer
-from infra.names import KIT
+from infra.names import KIT, NODES_TAG
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +25,9 @@ class LaunchRequest:
     *tags* go on every new instance, and on a stopped one before it is started: the new deadline above all. *offer_tags*
     go over them on a new instance of that offer: the deadline that the budget allows at its price. *wait_s*: how long
     to go on asking when no machine is free.
+
+    *nodes*: all of them or none. *placement*: the setting of that name; *placement_group*: the group's own, where there
+    is one.
     """
 
     name: str
@@ -37,25 +41,31 @@ class LaunchRequest:
     offer_tags: Mapping[Offer, Mapping[str, str]] = field(default_factory=dict)
     wait_s: float = 0.0
     instance_profile: str = ""
+    nodes: int = 1
+    placement: str = "none"
+    placement_group: str = ""
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """One question to EC2. *zone*: "" leaves it to EC2, which knows best where machines are free."""
+    """One question to EC2. *zone*: "" leaves it to EC2, which knows best where machines are free. *close*: in the
+    placement group, where fewer are free."""
 
     offer: Offer
     zone: str = ""
+    close: bool = False
 
     def __str__(self) -> str:
-        return f"{self.offer} in {self.zone}" if self.zone else f"{self.offer} in any zone"
+        where = f"{self.offer} in {self.zone}" if self.zone else f"{self.offer} in any zone"
+        return f"{where}, close together" if self.close else where
 
 
 def attempts(request: LaunchRequest) -> Iterator[Attempt]:
-    """Unpinned first, then each zone by name, then the same for the next offer."""
+    """Unpinned first, then each zone by name, in each first close together; then the same for the next offer."""
     for offer in request.offers:
-        yield Attempt(offer)
-        for zone in offer.zones:
-            yield Attempt(offer, zone)
+        for zone in ("", *offer.zones):
+            for close in placements(offer.machine, request.placement, nodes=request.nodes):
+                yield Attempt(offer, zone, close)
 
 
 def client_token(request: LaunchRequest, attempt: Attempt, generation: int) -> str:
@@ -72,6 +82,7 @@ def client_token(request: LaunchRequest, attempt: Attempt, generation: int) -> s
         str(attempt.offer.spot),
         attempt.zone,
         str(generation),
+        *(["close"] if attempt.close else []),
     )
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
 
@@ -80,12 +91,19 @@ def run_instances_words(request: LaunchRequest, attempt: Attempt, token: str) ->
     """RunInstances' arguments. Everything that costs or is to be found again is tagged in this same call."""
     assert request.image, "a rig that exists is started, not made"
     kinds = ["instance", "volume", "network-interface", *(["spot-instances-request"] if attempt.offer.spot else [])]
-    tags = {**request.tags, **request.offer_tags.get(attempt.offer, {})}
+    group = {NODES_TAG: str(request.nodes)} if request.nodes > 1 else {}
+    tags = {**group, **request.tags, **request.offer_tags.get(attempt.offer, {})}
+    place = {
+        **({"AvailabilityZone": attempt.zone} if attempt.zone else {}),
+        **({"GroupName": request.placement_group} if attempt.close else {}),
+    }
     return {
         "ImageId": request.image.id,
         "InstanceType": attempt.offer.machine.name,
-        "MinCount": 1,
-        "MaxCount": 1,
+        # "If you specify a value that is more capacity than Amazon EC2 can provide ..., Amazon EC2 does not launch any
+        # instances": https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RunInstances.html
+        "MinCount": request.nodes,
+        "MaxCount": request.nodes,
         "ClientToken": token,
         "KeyName": request.key_name,
         "SecurityGroupIds": [request.group_id],
@@ -95,7 +113,7 @@ def run_instances_words(request: LaunchRequest, attempt: Attempt, token: str) ->
         "TagSpecifications": specification(kinds, {**own_tags(request.name), **tags}),
         # What a power-off means, and with it what the guard's power-off means. EC2 cannot stop one-time spot.
         "InstanceInitiatedShutdownBehavior": "terminate" if attempt.offer.spot else "stop",
-        **({"Placement": {"AvailabilityZone": attempt.zone}} if attempt.zone else {}),
+        **({"Placement": place} if place else {}),
         **({"IamInstanceProfile": {"Name": request.instance_profile}} if request.instance_profile else {}),
         **({"InstanceMarketOptions": ONE_TIME_SPOT} if attempt.offer.spot else {}),
         # t3's own default bills bursts on top of the price; "standard" slows down instead.

@@ -1,13 +1,14 @@
-"""Start, stop, terminate, wait. Each says the wish and is calm if it is granted already: NothingToDo."""
+"""Start, stop, terminate, wait, for one machine or a group. Each says the wish and is calm if it is granted already:
+NothingToDo."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
 from infra.aws.client.account import Account
-from infra.aws.instances.instance import Instance, list_instances, write_tags
+from infra.aws.instances.instance import Instance, list_instances, write_tags_on_all
 from infra.aws.instances.retry import retry
 from infra.errors import AwsFailed, NoCapacity, NothingToDo, RigError, UserError
 
@@ -23,6 +24,9 @@ _WAYS: Final[Mapping[str, frozenset[str]]] = {
     "stopped": frozenset({"stopping", "stopped"}),
     "terminated": frozenset({"shutting-down", "terminated"}),
 }
+_STOP_AGAIN: Final = 2  # so often a machine of a group may go while the others are being stopped
+# What StopInstances says of one that has gone; it stops none of the others then.
+_ONE_IS_GONE: Final = frozenset({"IncorrectInstanceState", "InvalidInstanceID.NotFound"})
 
 
 def wait(account: Account, instance: Instance, *, until: str) -> Instance:
@@ -31,91 +35,165 @@ def wait(account: Account, instance: Instance, *, until: str) -> Instance:
     Raises AwsFailed when LIMITS_S are over or the instance went elsewhere, NoCapacity when it did so for want of a
     machine. A terminated instance that EC2 no longer shows counts as terminated.
     """
-    crowd = watch(account, instance, until=until)
-    return next((one for one in crowd if one.id == instance.id), replace(instance, state="terminated"))
+    return wait_for_all(account, (instance,), until=until)[0]
 
 
-def watch(account: Account, instance: Instance, *, until: str) -> tuple[Instance, ...]:
-    """As `wait`, but answer all instances of that name at the moment when *instance* arrived."""
-    now = instance
+def wait_for_all(account: Account, nodes: Sequence[Instance], *, until: str) -> tuple[Instance, ...]:
+    """As `wait`, for each of *nodes*, with one question for all of them."""
+    shown = {one.id: one for one in watch(account, nodes, until=until)}
+    return tuple(shown.get(one.id, replace(one, state="terminated")) for one in nodes)
+
+
+def watch(account: Account, nodes: Sequence[Instance], *, until: str) -> tuple[Instance, ...]:
+    """As `wait_for_all`, but answer all instances of that name at the moment when the last of *nodes* arrived."""
+    now = {one.id: one for one in nodes}
     for gone_s in account.clock.ticks(for_s=LIMITS_S[until], every_s=POLL_S, first_s=0.5):
-        crowd = list_instances(account.session, instance.name)
-        seen = next((one for one in crowd if one.id == instance.id), None)
-        if seen is None:
-            if gone_s > STALE_S and _forgotten(instance, until):
-                return crowd
-            continue
-        before, now = now, seen
-        if now.state != before.state:
-            account.tell(f"{now.id} is {now.state} ({gone_s:.0f} s)")
-        if now.state == until and (until != "running" or now.address):
+        crowd = list_instances(account.session, nodes[0].name)
+        before, shown = now, {one.id: one for one in crowd if one.id in now}
+        now = {**now, **shown}
+        _tell_states(account, before, now, until, gone_s)
+        if all(_has_arrived(one, shown, until, gone_s) for one in now.values()):
             return crowd
-        if now.state not in _WAYS[until] and (gone_s > STALE_S or now.ended):
-            raise _went_elsewhere(now, until)
-    raise _too_late(now, until)
+    raise _too_late(next(one for one in now.values() if one.state != until), until)
+
+
+def _has_arrived(one: Instance, shown: Mapping[str, Instance], until: str, gone_s: float) -> bool:
+    """Raises what `wait` raises when it never will."""
+    if one.id not in shown:
+        return gone_s > STALE_S and _forgotten(one, until)
+    if one.state == until and (until != "running" or one.address):
+        return True
+    if one.state not in _WAYS[until] and (gone_s > STALE_S or one.ended):
+        raise _went_elsewhere(one, until)
+    return False
+
+
+def _tell_states(
+    account: Account, before: Mapping[str, Instance], now: Mapping[str, Instance], until: str, gone_s: float
+) -> None:
+    changed = [one for one in now.values() if one.state != before[one.id].state]
+    if changed and len(now) == 1:
+        account.tell(f"{changed[0].id} is {changed[0].state} ({gone_s:.0f} s)")
+    elif changed:
+        there = sum(one.state == until for one in now.values())
+        account.tell(f"{there} of {len(now)} are {until} ({gone_s:.0f} s)")
 
 
 def start(account: Account, instance: Instance, tags: Mapping[str, str]) -> Instance:
     """Start a stopped instance and wait until it runs. *tags*, the new deadline above all, are written before that."""
     if instance.state == "running":
         raise NothingToDo(f"{instance.name} ({instance.id}) is already running")
-    if instance.ended:
-        raise UserError(f"{instance.name} ({instance.id}) is {instance.state} and cannot come back", "`rig launch`")
-    if instance.state == "pending":
-        return wait(account, instance, until="running")
-    if instance.state == "stopping":
-        account.tell(f"{instance.id} is still stopping: waiting, then starting it")
-        instance = wait(account, instance, until="stopped")
-    # First the tag: the guard on the instance reads it while booting, and an old deadline would power it off again.
-    write_tags(account.session, instance, tags)
-    account.tell(f"Starting {instance.type} {instance.id} in {instance.zone}")
+    return start_all(account, (instance,), tags)[0]
+
+
+def start_all(account: Account, nodes: Sequence[Instance], tags: Mapping[str, str]) -> tuple[Instance, ...]:
+    """Start those of *nodes* that rest, and wait until all run; all of them get *tags*, for they have one deadline.
+
+    StartInstances may start some of many: the caller stops them again when this raises.
+    """
+    for one in nodes:
+        if one.ended:
+            raise UserError(f"{one.name} ({one.id}) is {one.state} and cannot come back", "`rig launch`")
+    if stopping := [one for one in nodes if one.state == "stopping"]:
+        account.tell(f"{_called(stopping)} still stopping: waiting, then starting")
+        wait_for_all(account, stopping, until="stopped")
+    if resting := [one for one in nodes if one.state in ("stopping", "stopped")]:
+        # First the tag: the guard on the instance reads it while booting, and an old deadline would power it off again.
+        write_tags_on_all(account.session, nodes, tags)
+        _order_start(account, resting)
+    try:
+        return wait_for_all(account, nodes, until="running")
+    except NoCapacity as error:
+        raise _no_capacity_to_start(nodes[0], error) from error
+
+
+def _order_start(account: Account, resting: Sequence[Instance]) -> None:
+    first, ids = resting[0], [one.id for one in resting]
+    account.tell(f"Starting {first.type} {' '.join(ids)} in {first.zone}")
     try:
         retry(
             account,
-            f"start {instance.id}",
-            lambda ec2: ec2.start_instances(InstanceIds=[instance.id]),
-            machine=instance.type,
-            spot=instance.spot,
+            f"start {' '.join(ids)}",
+            lambda ec2: ec2.start_instances(InstanceIds=ids),
+            machine=first.type,
+            spot=first.spot,
         )
-        return wait(account, instance, until="running")
     except NoCapacity as error:
-        raise _no_capacity_to_start(instance, error) from error
+        raise _no_capacity_to_start(first, error) from error
 
 
 def stop(account: Account, instance: Instance) -> Instance:
     """Stop the instance and wait until it is stopped: from then on only its disk costs."""
-    order_stop(account, instance)
-    return wait(account, instance, until="stopped")
+    return stop_all(account, (instance,))[0]
 
 
-def order_stop(account: Account, instance: Instance) -> None:
-    """Once this is through, the machine stops, whoever waits for it or does not."""
-    if instance.state == "stopped":
-        raise NothingToDo(f"{instance.name} ({instance.id}) is already stopped")
-    if instance.ended:
-        raise NothingToDo(f"{instance.name} ({instance.id}) is {instance.state}")
-    if instance.spot:
+def stop_all(account: Account, nodes: Sequence[Instance]) -> tuple[Instance, ...]:
+    return wait_for_all(account, order_stop(account, *nodes), until="stopped")
+
+
+def order_stop(account: Account, *nodes: Instance) -> tuple[Instance, ...]:
+    """Once this is through, the machines stop, whoever waits for them or does not; those that do.
+
+    EC2 stops none of several when one of them has gone: then the others are asked for again, without it.
+    """
+    _refuse_to_stop(nodes)
+    if pending := [one for one in nodes if one.state == "pending"]:  # EC2 refuses to stop it now
+        wait_for_all(account, pending, until="running")
+    for left in reversed(range(_STOP_AGAIN + 1)):
+        ids = [one.id for one in nodes if one.state in ("running", "pending")]
+        try:
+            if ids:
+                with account.session.translated(f"stop {' '.join(ids)}"):
+                    account.session.client("ec2").stop_instances(InstanceIds=ids)
+            break
+        except AwsFailed as error:
+            if error.code not in _ONE_IS_GONE or len(nodes) == 1 or not left:
+                raise
+        nodes = tuple(one for one in _as_they_are(account, nodes) if not one.ended)
+    account.tell(f"Stopping {_named(nodes)}")
+    return nodes
+
+
+def _refuse_to_stop(nodes: Sequence[Instance]) -> None:
+    first = nodes[0]
+    if all(one.state == "stopped" for one in nodes):
+        raise NothingToDo(f"{first.name} ({_named(nodes)}) is already stopped")
+    if all(one.ended for one in nodes):
+        raise NothingToDo(f"{first.name} ({_named(nodes)}) is {first.state}")
+    if first.spot:
         raise UserError(
-            f"{instance.name} ({instance.id}) is a one-time spot instance: EC2 cannot stop it, only end it",
+            f"{first.name} ({_named(nodes)}) is a one-time spot instance: EC2 cannot stop it, only end it",
             "`rig pull` brings the results home, then `rig terminate` ends it, disk and all",
         )
-    if instance.state == "pending":  # EC2 refuses to stop it now
-        instance = wait(account, instance, until="running")
-    if instance.state != "stopping":
-        with account.session.translated(f"stop {instance.id}"):
-            account.session.client("ec2").stop_instances(InstanceIds=[instance.id])
-    account.tell(f"Stopping {instance.id}")
+
+
+def _as_they_are(account: Account, nodes: Sequence[Instance]) -> tuple[Instance, ...]:
+    shown = {one.id: one for one in list_instances(account.session, nodes[0].name)}
+    return tuple(shown[one.id] for one in nodes if one.id in shown)
 
 
 def terminate(account: Account, instance: Instance) -> Instance:
     """End the instance for good, its root disk with it, and wait until EC2 says so."""
     if instance.state == "terminated":
         raise NothingToDo(f"{instance.name} ({instance.id}) is already terminated")
-    if instance.state != "shutting-down":
-        with account.session.translated(f"terminate {instance.id}"):
-            account.session.client("ec2").terminate_instances(InstanceIds=[instance.id])
-    account.tell(f"Terminating {instance.id}")
-    return wait(account, instance, until="terminated")
+    return terminate_all(account, (instance,))[0]
+
+
+def terminate_all(account: Account, nodes: Sequence[Instance]) -> tuple[Instance, ...]:
+    """As `terminate`, in one call; those that are ending already are waited for."""
+    if ids := [one.id for one in nodes if not one.ended]:
+        with account.session.translated(f"terminate {' '.join(ids)}"):
+            account.session.client("ec2").terminate_instances(InstanceIds=ids)
+    account.tell(f"Terminating {_named(nodes)}")
+    return wait_for_all(account, nodes, until="terminated")
+
+
+def _named(nodes: Sequence[Instance]) -> str:
+    return " ".join(one.id for one in nodes)
+
+
+def _called(nodes: Sequence[Instance]) -> str:
+    return f"{_named(nodes)} {'is' if len(nodes) == 1 else 'are'}"
 
 
 def _forgotten(instance: Instance, until: str) -> bool:
@@ -129,7 +207,7 @@ def _forgotten(instance: Instance, until: str) -> bool:
 
 def _went_elsewhere(now: Instance, until: str) -> RigError:
     why = f" ({now.state_reason})" if now.state_reason else ""
-    cause = f"{now.id} is {now.state} instead of {until}{why}"
+    cause = f"{now.node} is {now.state} instead of {until}{why}"
     if "InsufficientInstanceCapacity" in now.state_reason:
         return NoCapacity(cause, code="InsufficientInstanceCapacity")
     return AwsFailed(cause, "`rig status` shows its state; run the command again")
@@ -141,7 +219,7 @@ def _too_late(now: Instance, until: str) -> AwsFailed:
         hint += (
             f"\nif it hangs: `aws ec2 stop-instances --force --instance-ids {now.id}`; until it stops, it costs money"
         )
-    return AwsFailed(f"{now.id} is still {now.state} and not {until} after {LIMITS_S[until]:.0f} s", hint)
+    return AwsFailed(f"{now.node} is still {now.state} and not {until} after {LIMITS_S[until]:.0f} s", hint)
 
 
 def _no_capacity_to_start(instance: Instance, error: NoCapacity) -> NoCapacity:

@@ -15,11 +15,11 @@ ASK_AGAIN_S: Final = 60.0
 ELSEWHERE: Final = frozenset({"Unsupported", "InvalidParameterCombination"})
 
 
-def provision(request: LaunchRequest, pending: PendingInstance, *, spent: frozenset[str]) -> Instance:
+def provision(request: LaunchRequest, pending: PendingInstance, *, spent: frozenset[str]) -> tuple[Instance, ...]:
     """The first attempt that EC2 grants; all of them again every minute while the request's waiting time lasts.
 
     *spent*: tokens of instances that have ended. Only capacity leads on to the next attempt: a quota is the same in
-    every zone. `pending.instance` stays None when the instance is one that an earlier launch made.
+    every zone. `pending.nodes` stays empty when the machines are those that an earlier launch made.
     """
     for gone_s in pending.account.clock.ticks(for_s=request.wait_s, every_s=ASK_AGAIN_S):
         refused: list[RigError] = []
@@ -39,8 +39,8 @@ def provision(request: LaunchRequest, pending: PendingInstance, *, spent: frozen
 
 def _make_or_adopt(
     request: LaunchRequest, attempt: Attempt, pending: PendingInstance, spent: frozenset[str]
-) -> Instance:
-    """The instance that EC2 makes for *attempt*, or the one that an earlier launch made for it."""
+) -> tuple[Instance, ...]:
+    """What EC2 makes for *attempt*, or what an earlier launch made for it."""
     for generation in itertools.count():
         token = client_token(request, attempt, generation)
         if token in spent:
@@ -59,8 +59,9 @@ def _explain_refusals(request: LaunchRequest, refused: list[RigError]) -> RigErr
     if not any(isinstance(error, NoCapacity) for error in refused):
         return refused[-1]
     places = "; ".join(f"{offer} in any zone, {', '.join(offer.zones)}".rstrip(", ") for offer in request.offers)
+    free = f"no {request.nodes} free machines in one zone" if request.nodes > 1 else "no free machine"
     return NoCapacity(
-        f"AWS has no free machine now. Asked for: {places}. Nothing was started.",
+        f"AWS has {free} now. Asked for: {places}. Nothing was started.",
         "name more types (TYPE=g4dn.xlarge,g6.xlarge,g5.xlarge), wait for one (WAIT_MINUTES=30), or another region",
         code="InsufficientInstanceCapacity",
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +30,11 @@ class Gpu:
 
 @dataclass(frozen=True)
 class InstanceType:
-    """One EC2 instance type in one region. *zones* is empty when nobody asked where it is offered."""
+    """One EC2 instance type in one region. *zones* is empty when nobody asked where it is offered.
+
+    *network_gbits*: what it may send at any time, all its cards together; *efa*: it has the adapter for MPI and NCCL;
+    *close*: it may stand in a cluster placement group.
+    """
 
     name: str
     vcpus: int
@@ -40,6 +44,9 @@ class InstanceType:
     other_accelerator: bool = False
     spot: bool = True
     zones: tuple[str, ...] = ()
+    network_gbits: float = field(default=0.0, compare=False)  # how it stands in the network is no part of what it is
+    efa: bool = field(default=False, compare=False)
+    close: bool = field(default=False, compare=False)
 
     def __str__(self) -> str:
         gpu = f"{self.gpu.count or 'part of'} x {self.gpu.name} {self.gpu.memory_gib:g} GiB, " if self.gpu else ""
@@ -101,6 +108,11 @@ def type_of(answer: Mapping[str, Any]) -> InstanceType:
         gpu=_gpu_of(gpus[0]) if gpus else None,
         other_accelerator=any(answer.get(kind) for kind in OTHER_ACCELERATORS),
         spot="spot" in answer.get("SupportedUsageClasses", ()),
+        network_gbits=sum(
+            card.get("BaselineBandwidthInGbps", 0.0) for card in answer.get("NetworkInfo", {}).get("NetworkCards", [])
+        ),
+        efa=answer.get("NetworkInfo", {}).get("EfaSupported", False),
+        close="cluster" in answer.get("PlacementGroupInfo", {}).get("SupportedStrategies", ()),
     )
 
 

@@ -46,8 +46,7 @@ def launch(options: Namespace, settings: Settings) -> int:
             otherwise="Nothing was made.",
             beforehand="`rig launch --yes` does not ask",
         )
-    instance, facts = carry_out(rig, plan)
-    show(render_ready(instance, facts, pretended=rig.rehearsing), settings)
+    show(render_ready(carry_out(rig, plan), pretended=rig.rehearsing), settings)
     return 0
 
 
@@ -65,7 +64,8 @@ def status(options: Namespace, settings: Settings) -> int:
 
     from infra.cli.context import open_rig
     from infra.cli.hints import show
-    from infra.cli.screens.instance import render_standings, standing_json
+    from infra.cli.screens.group import render_standings
+    from infra.cli.screens.instance import standing_json
     from infra.workflows.status import standings
 
     rig = open_rig(settings)

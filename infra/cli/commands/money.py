@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from infra.cli.arguments import Group, Option
@@ -50,37 +51,40 @@ def extend(options: Namespace, settings: Settings) -> int:
     from infra import budget
     from infra.cli.context import open_rig
     from infra.cli.hints import show
-    from infra.cli.screens.instance import render_standings
+    from infra.cli.screens.group import render_standings
     from infra.workflows import stop
-    from infra.workflows.context import running_instance
-    from infra.workflows.status import standing_of
+    from infra.workflows.context import running_nodes
+    from infra.workflows.status import standings_of
 
     by_hours = budget.hours_in(options.by)
     rig = open_rig(settings)
-    instance = running_instance(rig)
-    later = stop.plan_extension(rig, instance, by_hours)
+    nodes = running_nodes(rig)
+    later = [stop.plan_extension(rig, one, by_hours, among=nodes) for one in nodes]
     if not (options.yes or rig.rehearsing):
-        _agree(rig, instance, later)
-    standing = standing_of(rig, stop.extend(rig, instance, by_hours))
-    show(render_standings([standing], region=rig.session.region), settings)
+        _agree(rig, nodes, later)
+    extended = standings_of(rig, stop.extend(rig, nodes, by_hours))
+    show(render_standings(extended, region=rig.session.region), settings)
     return 0
 
 
-def _agree(rig: Rig, instance: Instance, later: Instance) -> None:
-    """Ask whether *instance* may run as long as *later* says; beyond a week twice."""
+def _agree(rig: Rig, nodes: Sequence[Instance], later: Sequence[Instance]) -> None:
+    """Ask whether *nodes* may run as long as *later* says; beyond a week twice."""
     from infra import budget
     from infra.cli.prompt import confirm
+    from infra.cli.screens.group import total
     from infra.cli.screens.instance import render_most
     from infra.settings import ASKED_TWICE_HOURS
     from infra.workflows.status import standings_of
 
-    assert later.deadline is not None
-    before, then = (render_most(one.usd_worst) for one in standings_of(rig, [instance, later]))
+    off = later[0].deadline
+    assert off is not None
+    worst = [one.usd_worst for one in standings_of(rig, [*nodes, *later])]
+    before, then = (render_most(total(some)) for some in (worst[: len(nodes)], worst[len(nodes) :]))
     refused = {"otherwise": "The deadline stays as it is.", "beforehand": "`rig extend --yes` does not ask"}
     confirm(f"The most it can cost rises from {before} to {then}. Go ahead?", **refused)
-    days = (later.deadline - rig.now()).total_seconds() / 86400
+    days = (off - rig.now()).total_seconds() / 86400
     if days * 24 > ASKED_TWICE_HOURS:
-        off_by = budget.clock(later.deadline)
+        off_by = budget.clock(off)
         confirm(f"That is off by {off_by} only, {days:.0f} days from now. Really?", **refused)
 
 

@@ -43,7 +43,7 @@ def render_checks(made: Sequence[Check]) -> str:
 def render_demo_stop(one: Standing, *, ours: bool) -> str:
     """*ours*: the pretend cloud ends with the demo."""
     if not ours:
-        return render_stop(one)
+        return render_stop([one])
     return (
         f"{one.instance.id} is {one.instance.state}. On AWS its disk would still cost "
         f"{budget.per_month(one.usd_disk_per_month)} until `make terminate`; here the pretend cloud ends with the demo."

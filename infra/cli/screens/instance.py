@@ -12,9 +12,8 @@ from infra.guard.status import endings
 
 if TYPE_CHECKING:
     from infra.aws.account.bake_ami import BakedImage
-    from infra.aws.instances.instance import Instance
     from infra.guard.safeguard import Safeguard
-    from infra.host.facts import Facts
+    from infra.workflows.launch import Ready
     from infra.workflows.status import Standing
 
 
@@ -22,27 +21,30 @@ NO_DEADLINE: Final = "no deadline that can be read! `rig extend --by 1h` writes 
 UNKNOWN: Final = "unknown, for nobody knows the price of this type"
 
 
-def render_ready(instance: Instance, facts: Facts, *, pretended: bool) -> str:
-    gpu = ", ".join(facts.gpus) or ("none: it is a rehearsal" if pretended else "none")
+def render_ready(nodes: Sequence[Ready], *, pretended: bool) -> str:
+    gpu = ", ".join(nodes[0].facts.gpus) or ("none: it is a rehearsal" if pretended else "none")
+    off_by, several = nodes[0].instance.deadline, len(nodes) > 1
     rows = [
-        ("ready", f"{instance.id} ({instance.type}, {instance.zone}) at {instance.address}"),
-        ("GPU", gpu),
-        ("off by", budget.clock(instance.deadline) if instance.deadline else NO_DEADLINE),
-        ("next", "`make train remote JOB=lenet`"),
+        *(row for one in nodes for row in _ready_rows(one)),
+        ("GPU", f"{gpu}, in each" if several and nodes[0].facts.gpus else gpu),
+        ("off by", budget.clock(off_by) if off_by else NO_DEADLINE),
+        (
+            "next",
+            f"`make train remote JOB=turbofan NODES={len(nodes)}`" if several else "`make train remote JOB=lenet`",
+        ),
     ]
-    last = endings(facts.ended)
-    if last:
-        rows.insert(1, ("last time", str(last[0])))
     return render_rows(rows)
 
 
-def render_standings(found: Sequence[Standing], *, region: str) -> str:
-    if not found:
-        return f"No rig in {region}: nothing costs money here. (`rig sweep` looks in all regions.)"
-    return "\n\n".join(_render_standing(one) for one in found)
+def _ready_rows(one: Ready) -> list[tuple[str, str]]:
+    instance, last = one.instance, endings(one.facts.ended)
+    port = "" if instance.nodes == 1 or instance.port == 22 else f":{instance.port}"
+    label = "ready" if instance.nodes == 1 else f"node {instance.rank + 1}"
+    rows = [(label, f"{instance.id} ({instance.type}, {instance.zone}) at {instance.address}{port}")]
+    return [*rows, ("last time", str(last[0]))] if last else rows
 
 
-def _render_standing(one: Standing) -> str:
+def render_standing(one: Standing) -> str:
     instance = one.instance
     rows = [
         (
@@ -78,7 +80,14 @@ def render_spent(one: Standing) -> str:
     return f"{budget.usd(one.usd_spent)} since this start, at {budget.rate(one.usd_per_hour)}"
 
 
-def render_stop(one: Standing) -> str:
+def render_stop(found: Sequence[Standing]) -> str:
+    one = found[0]
+    if len(found) > 1:
+        ids, usd = " ".join(each.instance.id for each in found), sum(each.usd_disk_per_month for each in found)
+        return (
+            f"{ids} are {one.instance.state}. Their disks still cost {budget.per_month(usd)}; "
+            "`make start` brings them back, `make terminate` deletes them."
+        )
     return (
         f"{one.instance.id} is {one.instance.state}. Its disk still costs {budget.per_month(one.usd_disk_per_month)}; "
         "`make start` brings it back, `make terminate` deletes it."
@@ -96,6 +105,8 @@ def standing_json(one: Standing) -> dict[str, Any]:
     instance = one.instance
     return {
         "name": instance.name,
+        "node": instance.rank + 1,
+        "nodes": instance.nodes,
         "id": instance.id,
         "type": instance.type,
         "state": instance.state,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from infra import budget
+from infra.cli.screens.group import render_group_plan
 from infra.cli.screens.instance import NO_DEADLINE
 from infra.cli.screens.layout import render_columns, render_rows
 
@@ -21,15 +22,16 @@ def render_plan(made: Plan) -> str:
     """What it costs, at most, until when; then what would be launched, and every change to the account."""
     best, quota = made.best, made.quotas.get(made.best)
     there, image = made.existing.instance, made.existing.image
-    rows = [("price", f"{budget.rate(made.cost.usd_per_hour)} with its disk and address; {best.price}")]
+    rows = [("price", _render_price(made))]
     rows += _limits_of(there) if there and made.running else _promise_of(made)
     for number, offer in enumerate(made.offers):
         rows.append(("type" if not number else "  or", _render_offer(offer)))
+    rows += render_group_plan(made) if made.nodes > 1 else []
     rows += [
         ("where", f"{made.region}: {', '.join(zone.removeprefix(made.region) for zone in best.zones)}"),
         *([("quota", _render_quota(quota))] if quota else []),
         *([("image", f"{image.name} ({image.id})")] if image else []),
-        *([("rig", f"{there.id}, {there.state}")] if there else []),
+        *(("rig", f"{one.id}, {one.state}") for one in made.existing.nodes),
     ]
     steps = "\n".join(f"  {number}. {step}" for number, step in enumerate(made.changes, 1))
     return f"{render_rows(rows)}\n\nChanges to your account:\n{steps or '  none: it runs already'}"
@@ -42,6 +44,13 @@ def _promise_of(made: Plan) -> list[tuple[str, str]]:
         ("", f"not included: {budget.NOT_INCLUDED}"),
         ("off by", f"{budget.clock(promise.deadline)}, set by {promise.limit}"),
     ]
+
+
+def _render_price(made: Plan) -> str:
+    if made.nodes == 1:
+        return f"{budget.rate(made.cost.usd_per_hour)} with its disk and address; {made.best.price}"
+    whose = f"for all {made.nodes} with their disks and addresses; each {made.best.price}"
+    return f"{budget.rate(made.cost.usd_per_hour)} {whose}"
 
 
 def _limits_of(instance: Instance) -> list[tuple[str, str]]:

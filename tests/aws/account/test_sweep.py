@@ -44,6 +44,9 @@ def litter(aws, region, tags=OURS, prefix="gluon-rig-"):
     ec2.create_security_group(
         GroupName=f"{prefix}rig", Description="x", VpcId=vpc, TagSpecifications=marked("security-group")
     )
+    ec2.create_placement_group(
+        GroupName=f"{prefix}rig", Strategy="cluster", TagSpecifications=marked("placement-group")
+    )
     ec2.create_key_pair(KeyName=f"{prefix}rig", TagSpecifications=marked("key-pair"))
     cloudwatch.put_metric_alarm(
         AlarmName=f"{prefix}rig-idle",
@@ -123,6 +126,7 @@ def everything(aws, region):
         *(i["ImageId"] for i in ec2.describe_images(Owners=["self"])["Images"]),
         *(a["AllocationId"] for a in ec2.describe_addresses()["Addresses"]),
         *(g["GroupId"] for g in ec2.describe_security_groups()["SecurityGroups"]),
+        *(g["GroupName"] for g in ec2.describe_placement_groups()["PlacementGroups"]),
         *(k["KeyName"] for k in ec2.describe_key_pairs()["KeyPairs"]),
         *(a["AlarmName"] for a in aws.client("cloudwatch", region=region).describe_alarms()["MetricAlarms"]),
         *(s["Name"] for s in aws.client("scheduler", region=region).list_schedules()["Schedules"]),
@@ -144,7 +148,7 @@ def test_machines_go_first_and_guards_last(aws, tell, clock, calls):
 
 @pytest.mark.timeout(60)
 def test_killed_at_any_call_the_next_sweep_finishes(aws, tell, clock):
-    """SIGKILL before and after each of the 11 calls of a removal: 22 deaths."""
+    """SIGKILL before and after each of the 12 calls of a removal: 24 deaths."""
     reaper = Reaper()
     reaper.watch(aws)
     for after in (False, True):
@@ -159,7 +163,7 @@ def test_killed_at_any_call_the_next_sweep_finishes(aws, tell, clock):
             if not reaper.dead:
                 break
             tried()
-    assert len(reaper.calls) == 11
+    assert len(reaper.calls) == 12
 
 
 def test_what_is_gone_already_is_no_error(aws, tell, clock):

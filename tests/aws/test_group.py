@@ -1,0 +1,269 @@
+"""A group is one thing: all of its machines or none, one rule among them, one deadline; killed at any call, then again.
+
+The real story of `launch`, `start`, `stop` and `terminate` against moto; only what is asked over SSH is put in place.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from infra.aws.autostop import schedule
+from infra.aws.client.account import Account
+from infra.aws.client.tags import own_filters
+from infra.aws.instances.instance import find_nodes
+from infra.errors import NoCapacity, NothingToDo, RigError, UserError
+from infra.settings import Settings
+from infra.workflows import launch as launching
+from infra.workflows import stop as stopping
+from infra.workflows.context import Rig
+from infra.workflows.plan import make_plan
+from tests.aws.conftest import refuse
+from tests.aws.pretend_account import moto_instance
+from tests.aws.samples import HOME, NAME, Killed, Reaper, forget_ended
+from tests.sizes import size, tried
+
+NODES = 4
+FACTS = SimpleNamespace(unfetched=(), nameless=(), beginning=(), notebooks=False, visited=False, gpus=(), ended=None)
+
+
+@contextmanager
+def no_host(rig: Rig, instance: Any) -> Iterator[None]:
+    yield
+
+
+@pytest.fixture
+def rig(aws, tell, clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Rig:
+    monkeypatch.setattr(Rig, "account", property(lambda rig: Account(rig.session, rig.tell, clock)))
+    monkeypatch.setattr("infra.aws.account.discovery.my_address", lambda *_: f"{HOME}/32")
+    monkeypatch.setattr("infra.workflows.plan.quota_of", lambda *_, **__: None)  # moto has no quotas
+    monkeypatch.setattr(launching, "open_host", no_host)
+    monkeypatch.setattr(launching, "wait_until_ready", lambda *_, **__: FACTS)
+    monkeypatch.setattr(stopping, "bring_all_home", lambda *_: [])
+    key = tmp_path / "key"
+    settings = Settings(nodes=NODES, type=("c5.large",), placement="cluster", key=str(key))
+    schedule.setup_guard(aws)
+    return Rig(settings=settings, session=aws, project=tmp_path, tell=tell)
+
+
+def launch(rig: Rig) -> None:
+    launching.launch(rig, make_plan(rig))
+
+
+def left(rig: Rig) -> dict[str, Any]:
+    """What of the rig is in the account."""
+    ec2, mine = rig.session.client("ec2"), own_filters(NAME)
+    rows = ec2.describe_instances(Filters=mine)["Reservations"]
+    states = Counter(one["State"]["Name"] for row in rows for one in row["Instances"])
+    del states["terminated"]
+    groups = ec2.describe_security_groups(Filters=mine)["SecurityGroups"]
+    rules = [rule for group in groups for rule in group["IpPermissions"]]
+    return {
+        "machines": dict(states),
+        "rules": sorted(["the group" for rule in rules for _ in rule["UserIdGroupPairs"]]
+                        + [part["CidrIp"] for rule in rules for part in rule["IpRanges"]]),
+        "groups": len(groups),
+        "placement groups": len(ec2.describe_placement_groups()["PlacementGroups"]),
+        "keys": len(ec2.describe_key_pairs(Filters=mine)["KeyPairs"]),
+        "alarms": len(rig.session.client("cloudwatch").describe_alarms()["MetricAlarms"]),
+        "schedules": len(rig.session.client("scheduler").list_schedules()["Schedules"]),
+    }  # fmt: skip
+
+
+def whole(state: str = "running") -> dict[str, Any]:
+    guarded = NODES if state == "running" else 0
+    return {
+        "machines": {state: NODES}, "rules": [f"{HOME}/32", "the group"], "groups": 1, "placement groups": 1, "keys": 1,
+        "alarms": 2 * guarded, "schedules": guarded,
+    }  # fmt: skip
+
+
+NOTHING = {
+    "machines": {}, "rules": [], "groups": 0, "placement groups": 0, "keys": 0, "alarms": 0, "schedules": 0,
+}  # fmt: skip
+
+
+def terminate(rig: Rig) -> None:
+    with suppress(NothingToDo):
+        stopping.terminate(rig, lose_results=True)
+
+
+def stop(rig: Rig) -> None:
+    with suppress(NothingToDo):
+        stopping.stop(rig)
+
+
+@pytest.fixture
+def reaper(aws) -> Reaper:
+    reaper = Reaper()
+    reaper.watch(aws)
+    return reaper
+
+
+def every_death(reaper: Reaper, verb: Callable[[], object], again: Callable[[], None], death: Any = Killed) -> None:
+    """As in instances/test_killed.py; in the sample at every ninth call only, in turn before and after it."""
+    step = size(9, 1)
+    for number, at in enumerate(itertools.count(1, step)):
+        for after in (False, True) if step == 1 else (bool(number % 2),):
+            with reaper.strike(at, after=after, death=death):
+                verb()
+            again()
+            forget_ended()
+            tried()
+        if not reaper.dead:
+            return
+
+
+def never_a_part(rig: Rig) -> None:
+    machines = {state: count for state, count in left(rig)["machines"].items() if state != "shutting-down"}
+    assert sum(machines.values()) in (0, NODES)
+
+
+def test_a_group_is_one_order_of_machines_that_know_their_number_and_speak_with_each_other_alone(rig, calls):
+    launch(rig)
+
+    nodes = find_nodes(rig.session, NAME)
+    assert left(rig) == whole()
+    assert calls.count("ec2:RunInstances") == 1
+    assert [(one.rank, one.nodes, one.node) for one in nodes] == [
+        (number, NODES, f"node {number + 1} of {NODES} ({one.id})") for number, one in enumerate(nodes)
+    ]
+    assert len({(one.zone, one.token, one.deadline, one.idle_minutes) for one in nodes}) == 1
+    launch(rig)
+    assert calls.count("ec2:RunInstances") == 1, "it is found"
+
+
+def test_a_launch_killed_at_any_call_ends_in_one_whole_group_when_run_again(rig, reaper):
+    def verb() -> None:
+        plan = make_plan(rig)
+        launching.launch(rig, plan)
+
+    def again() -> None:
+        never_a_part(rig)
+        verb()
+        assert left(rig) == whole()
+        terminate(rig)
+        assert left(rig) == NOTHING
+
+    every_death(reaper, verb, again)
+
+
+def test_ctrl_c_at_any_call_of_a_launch_leaves_nothing(rig, reaper):
+    """Nothing is run again here: the dying command takes back what it began, even what it was not told it began."""
+
+    def again() -> None:
+        assert left(rig) == (whole() if reaper.survived else NOTHING)
+        terminate(rig)
+
+    every_death(reaper, lambda: launch(rig), again, KeyboardInterrupt)
+
+
+def test_a_stop_killed_at_any_call_ends_in_a_stopped_group_when_run_again(rig, reaper):
+    def again() -> None:
+        stop(rig)
+        assert left(rig) == whole("stopped")
+        launch(rig)
+
+    launch(rig)
+    every_death(reaper, lambda: stop(rig), again)
+
+
+def test_a_terminate_killed_at_any_call_leaves_nothing_when_run_again(rig, reaper):
+    def again() -> None:
+        terminate(rig)
+        assert left(rig) == NOTHING
+        launch(rig)
+
+    launch(rig)
+    every_death(reaper, lambda: terminate(rig), again)
+
+
+def test_a_launch_that_loses_a_machine_while_it_boots_is_undone_whole(rig, aws):
+    def one_goes(parsed: dict[str, Any], **_: Any) -> None:
+        moto_instance(parsed["Instances"][2]["InstanceId"]).terminate()
+
+    aws.client("ec2", patient=False).meta.events.register("after-call.ec2.RunInstances", one_goes)
+
+    with pytest.raises(RigError, match=r"node 3 of 4 \(i-[0-9a-f]+\) is terminated instead of running"):
+        launch(rig)
+
+    assert left(rig) == NOTHING
+
+
+def test_where_there_is_room_for_three_nothing_is_made_and_then_the_next_zone_is_asked(rig, answer, calls, said):
+    def in_zone_a(body: Any) -> bool:
+        return "us-east-1b" not in str(body)
+
+    answer(
+        rig.session, "ec2", "RunInstances", code="InsufficientInstanceCapacity", message="no capacity", when=in_zone_a
+    )
+
+    launch(rig)
+
+    assert {one.zone for one in find_nodes(rig.session, NAME)} == {"us-east-1b"}
+    assert "c5.large in us-east-1a, close together: InsufficientInstanceCapacity" in said
+
+
+def test_a_start_that_gets_three_of_four_machines_stops_them_again(rig, aws, answer):
+    launch(rig)
+    stop(rig)
+    ids = [one.id for one in find_nodes(aws, NAME)]
+
+    def three(params: dict[str, Any], **_: Any) -> None:
+        for one in ids[:3]:
+            moto_instance(one).start()
+
+    aws.client("ec2", patient=False).meta.events.register_first("before-call.ec2.StartInstances", three)
+    answer(aws, "ec2", "StartInstances", code="InsufficientInstanceCapacity")
+
+    with pytest.raises(NoCapacity, match="a stopped instance can start in its own zone only"):
+        launch(rig)
+
+    assert left(rig) == whole("stopped")
+
+
+def test_a_group_that_has_lost_a_machine_is_named_and_nothing_is_made_beside_it(rig, aws, calls):
+    launch(rig)
+    moto_instance(find_nodes(aws, NAME)[1].id).terminate()
+
+    with pytest.raises(UserError, match="was made of 4 machines, and has 3: node 2 is gone") as raised:
+        launch(rig)
+
+    assert "--recover" in raised.value.hint
+    assert calls.count("ec2:RunInstances") == 1
+
+
+def test_one_machine_that_goes_while_all_are_stopped_keeps_no_other_running(rig, aws):
+    launch(rig)
+    gone = find_nodes(aws, NAME)[3]
+    first = []
+
+    def refuse_whole(params: dict[str, Any], **_: Any) -> None:
+        if not first:
+            first.append(params)
+            moto_instance(gone.id).terminate()
+
+    aws.client("ec2").meta.events.register_first("before-call.ec2.StopInstances", refuse_whole)
+
+    refuse(aws, "ec2", "StopInstances", code="IncorrectInstanceState", times=1)
+
+    stop(rig)
+
+    assert left(rig)["machines"] == {"stopped": NODES - 1}
+
+
+def test_another_number_of_machines_than_there_are_is_another_rig(rig):
+    launch(rig)
+
+    three = dataclasses.replace(rig, settings=dataclasses.replace(rig.settings, nodes=3))
+
+    with pytest.raises(UserError, match="is there already, with 4 machines, and NODES=3 was asked for"):
+        make_plan(three)
