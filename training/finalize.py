@@ -12,6 +12,7 @@ import numpy as np
 from training import hardware
 from training.compat import mx, tuned
 from training.console import Console, number
+from training.data.splits import Split
 from training.errors import name_full_disk
 from training.report import curves
 from training.report.model_card import model_card
@@ -34,7 +35,7 @@ def finalize(run: Run, summary: Summary, console: Console) -> Summary:
     """Write everything; return the summary with the test scores. It is written last: with it the run is done."""
     run.timer.switch("evaluating")
     run.load_best()
-    result = _result(run, summary)
+    run, result = _examined(run, _result(run, summary))
     if run.recipe.after is not None:
         result = replace(result, scores={**result.scores, **run.recipe.after(result, run.workdir)})
     replace_text(run.workdir / names.DATA_CARD, json.dumps(_data_card(run), indent=2) + "\n", "what the data was")
@@ -146,6 +147,18 @@ def _result(run: Run, summary: Summary) -> Result:
         rows=MetricsFile(run.workdir / names.METRICS).rows(),
         scores=run.recipe.metrics(test.outputs, test.y),
         best_epoch=summary.best_epoch,
+        net=lambda X: predict(run.learner, Split(X, np.zeros(len(X))), run.config.batch_size).outputs,
+    )
+
+
+def _examined(run: Run, result: Result) -> tuple[Run, Result]:
+    """Both with what the job itself found out about its finished net."""
+    if run.recipe.examine is None:
+        return run, result
+    found = run.recipe.examine(result)
+    data = replace(run.data, keep={**run.data.keep, **found.keep})
+    return replace(run, data=data), replace(
+        result, data=data, scores={**result.scores, **found.scores}, findings=found.shown
     )
 
 

@@ -21,6 +21,7 @@ from training.console import Console
 from training.data.splits import Data
 from training.errors import BadData
 from training.prognostics.dialect import count_roughly
+from training.prognostics.examination import examine
 from training.prognostics.forecast import ForecastConfig, forecast_data, forecast_learner, forecast_scores
 from training.prognostics.log_schema import Columns, Description, read_description
 from training.prognostics.memory import fits_roughly, usable_bytes
@@ -29,6 +30,7 @@ from training.prognostics.scaling import fit_scaling, silent_channels
 from training.prognostics.suspects import refuse_other_unit, suspect_values
 from training.prognostics.windows import UnitLog, split_units
 from training.report.forecasts import balance_section, life_section, reliability_section
+from training.report.worth import baseline_section, importance_section, interval_section
 from training.trainer.recipe import Recipe
 
 NO_TEST = "; no test files: the validation units stand in for the test"
@@ -115,5 +117,13 @@ JOB = Recipe(
     best="brier",
     higher_is_better=False,
     last_is_best=True,  # a few units: their scores jump from epoch to epoch, and choosing by them chose too early
-    sections=(reliability_section, balance_section, life_section),
+    examine=examine,
+    sections=(
+        baseline_section,
+        reliability_section,
+        interval_section,
+        life_section,
+        importance_section,
+        balance_section,
+    ),
 )

@@ -28,6 +28,7 @@ from training.config import option
 from training.data.splits import Data
 from training.environment import data_folder
 from training.prognostics.cmapss import CHANNELS, COLUMNS, SETTINGS, SUBSETS, checksum, read_subset
+from training.prognostics.examination import best_simple, examine
 from training.prognostics.forecast import (
     ForecastConfig,
     forecast_data,
@@ -37,6 +38,7 @@ from training.prognostics.forecast import (
 )
 from training.prognostics.log_schema import Columns
 from training.report.forecasts import balance_section, life_section, reliability_section
+from training.report.worth import baseline_section, importance_section, interval_section
 from training.trainer.recipe import Recipe, Result, Scores
 
 LAYOUT = Columns(
@@ -71,8 +73,10 @@ def data(config: Config) -> Data:
 
 def judge_at_last_row(result: Result, _: Path) -> Scores:
     """The scores others publish take the place of those over all rows, which stay under names of their own."""
-    every_row = {f"{name}_every_row": value for name, value in result.scores.items()}
-    return {**every_row, **last_row_scores(result.test.outputs, result.test.y)}
+    simple = best_simple(result.findings.simple_at_last_row)
+    last = {**last_row_scores(result.test.outputs, result.test.y), **simple}
+    every_row = {f"{name}_every_row": result.scores[name] for name in last if name in result.scores}
+    return {**every_row, **last}
 
 
 JOB = Recipe(
@@ -83,6 +87,14 @@ JOB = Recipe(
     best="rmse",
     higher_is_better=False,
     last_is_best=True,  # a few units: their scores jump from epoch to epoch, and choosing by them chose too early
-    sections=(reliability_section, balance_section, life_section),
+    examine=examine,
+    sections=(
+        baseline_section,
+        reliability_section,
+        interval_section,
+        life_section,
+        importance_section,
+        balance_section,
+    ),
     after=judge_at_last_row,
 )

@@ -25,6 +25,10 @@ class Balance:
     """Known to fail within the horizon."""
     lasting_rows: int
     """Known to live on for longer than the horizon."""
+    shortest_history: int
+    """In rows, of one unit."""
+    median_history: int
+    longest_history: int
 
     def as_json(self) -> dict[str, int]:
         return asdict(self)
@@ -34,7 +38,8 @@ class Balance:
         left_out = f"; {self.unanswered_units:,} units have no known answer and are left out"
         return (
             f"{self.units:,} units ({self.failed_units:,} failed, {lasting_units:,} did not); rows known to fail "
-            f"within the horizon {self.failing_rows:,}, known not to {self.lasting_rows:,}"
+            f"within the horizon {self.failing_rows:,}, known not to {self.lasting_rows:,}; histories of "
+            f"{self.shortest_history:,} to {self.longest_history:,} rows, half of them up to {self.median_history:,}"
             + (left_out if self.unanswered_units else "")
         )
 
@@ -42,13 +47,29 @@ class Balance:
 def count_balance(logs: Sequence[UnitLog], *, horizon: float, cap: float) -> Balance:
     asked = [targets(log, cap=cap, horizon=horizon) for log in logs]
     failing = sum(int(one.fails.sum()) for one in asked)
+    histories = sorted(len(log.times) for log in logs) or [0]
     return Balance(
         units=len(logs),
         failed_units=sum(bool(np.isfinite(log.fails_at)) for log in logs),
         unanswered_units=sum(not (one.fails_known.any() or one.remaining_known.any()) for one in asked),
         failing_rows=failing,
         lasting_rows=sum(int(one.fails_known.sum()) for one in asked) - failing,
+        shortest_history=histories[0],
+        median_history=histories[(len(histories) - 1) // 2],
+        longest_history=histories[-1],
     )
+
+
+def refuse_no_log(logs: Sequence[UnitLog], *, source: str) -> None:
+    """Raises BadData where most units have one row: nothing there goes on over time."""
+    single = sum(len(log.times) == 1 for log in logs)
+    if single > len(logs) / 2:
+        raise BadData(
+            f"{source}: {single:,} of {len(logs):,} units have one row only: that is no log over time",
+            "If a row is a machine's whole story, a classifier for tables fits: scikit-learn's "
+            "HistGradientBoostingClassifier, as any script of yours: rig train --script FILE.py\n"
+            "If rows belong together, name in unit the column that is the same in all rows of one machine.",
+        )
 
 
 def refuse_one_sided(balances: Mapping[str, Balance], *, horizon: float, source: str) -> None:

@@ -1,7 +1,7 @@
 """What `turbofan` and `sensors` share: from the logs of units to a net that forecasts failure.
 
-A row of `y` holds everything that is asked about one window; the columns are named below. The loss and the metrics read
-the columns they need, so units, caps and horizons of different logs never get mixed up.
+A row of `y` holds everything that is asked about one window; answers.py names the columns. The loss and the metrics
+read the columns they need, so units, caps and horizons of different logs never get mixed up.
 """
 
 from __future__ import annotations
@@ -19,8 +19,21 @@ from training.console import Console
 from training.data.splits import Data, Split
 from training.data.windows import Windows
 from training.errors import BadData
-from training.prognostics.balance import Balance, count_balance, refuse_one_sided
+from training.prognostics.answers import (
+    AGE,
+    CAP,
+    FAILS,
+    FAILS_KNOWN,
+    LAST,
+    LIFE,
+    LOG_ODDS,
+    REMAINING,
+    REMAINING_KNOWN,
+    UNIT,
+)
+from training.prognostics.balance import Balance, count_balance, refuse_no_log, refuse_one_sided
 from training.prognostics.history import Past, carry_forward, prepare
+from training.prognostics.late_starts import late_starts, with_unknown_past
 from training.prognostics.log_schema import Columns
 from training.prognostics.memory import fits_memory, usable_bytes
 from training.prognostics.metrics import (
@@ -46,14 +59,8 @@ from training.trainer.recipe import Scores, first_batch
 
 Array = NDArray[np.floating]
 
-REMAINING, REMAINING_KNOWN, FAILS, FAILS_KNOWN, CAP, UNIT, LAST = range(7)
-"""Columns of y. UNIT counts the units of a split from 0; LAST is 1 in the last row of a unit's record."""
-
 GAPS_SAID = 0.01
 """The share of training rows without a channel that is worth a line."""
-
-LIFE, LOG_ODDS = range(2)
-"""Columns of what the net says."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +92,9 @@ class ForecastConfig(JobConfig):
     jitter: float = option(
         0.2, "while training each window's channels are shifted, each by up to about this many spreads", least=0
     )
+    late_starts: int = option(
+        1, "training units are also shown as if met in mid-life, their past unknown, so many times over", least=0
+    )
     held_out: float = option(0.1, "share of the training units kept for validation", least=0, below=1)
 
 
@@ -101,6 +111,7 @@ def forecast_data(
 
     Raises BadData when there are too few units, too many rows for the memory, or answers of one kind only.
     """
+    refuse_no_log(train, source=source)
     fitted, held = split_units(train, held_out=config.held_out, seed=config.seed)
     if not fitted or not held:
         raise BadData(
@@ -122,11 +133,12 @@ def forecast_data(
         horizon=config.horizon,
         cap=config.cap,
         carry=config.carry,
+        past_is_mean=True,
     )
     _tell_gaps(fitted, [columns.features[place] for place in scaling.kept], scaling.kept, config.carry)
     valid = cut(held, scaling, config)
     return Data(
-        train=cut(_at_other_paces(fitted, config, columns), scaling, config, stride=config.stride, thin=config.thin),
+        train=_training_windows(fitted, scaling, config, columns),
         valid=valid,
         test=cut(test, scaling, config) if test else valid,
         source=source,
@@ -170,23 +182,48 @@ def _at_other_paces(logs: Sequence[UnitLog], config: ForecastConfig, columns: Co
     return [*logs, *copies]
 
 
+def _training_windows(logs: Sequence[UnitLog], scaling: Scaling, config: ForecastConfig, columns: Columns) -> Split:
+    """Each unit as it was, at other paces, and as if met in mid-life."""
+    records = _records(_at_other_paces(logs, config, columns), config)
+    late = [
+        piece
+        for log, y in records[: len(logs)]
+        for piece in late_starts(log, y, window=config.window, times=config.late_starts, seed=config.seed)
+    ]
+    return _cut([*records, *late], scaling, config, stride=config.stride, thin=config.thin)
+
+
 def cut(logs: Sequence[UnitLog], scaling: Scaling, config: ForecastConfig, *, stride: int = 1, thin: int = 1) -> Split:
-    """Windows X (n, window, channels) and y (n, 7) of *logs*, each unit's last row among them."""
-    rows, begins = prepare(logs, scaling, carry=config.carry, over=config.smooth)
-    asked = [_asked(log, number, config) for number, log in enumerate(logs)]
-    taken = [_taken(y, stride, thin) for y in asked]
-    ends = [begin + here for begin, here in zip(begins, taken, strict=True)]
+    """Windows X (n, window, channels) and y (n, columns) of those rows of *logs* of which something is known."""
+    return _cut(_records(logs, config), scaling, config, stride=stride, thin=thin)
+
+
+Record = tuple[UnitLog, Array]
+"""A unit's log, or a piece of it, and what is asked of each of its rows."""
+
+
+def _records(logs: Sequence[UnitLog], config: ForecastConfig) -> list[Record]:
+    return [(log, _asked(log, number, config)) for number, log in enumerate(logs)]
+
+
+def _cut(records: Sequence[Record], scaling: Scaling, config: ForecastConfig, *, stride: int, thin: int) -> Split:
+    """The last row of each record is among those taken."""
+    prepared, starts = prepare([log for log, _ in records], scaling, carry=config.carry, over=config.smooth)
+    rows, begins = with_unknown_past(prepared, starts)
+    taken = [_taken(y, stride, thin) for _, y in records]
+    ends = [begin + 1 + here for begin, here in zip(begins, taken, strict=True)]
     X = Windows(rows, np.repeat(begins, [len(here) for here in taken]), np.concatenate(ends), config.window)
-    return Split(X, np.concatenate([y[here] for y, here in zip(asked, taken, strict=True)]))
+    return Split(X, np.concatenate([y[here] for (_, y), here in zip(records, taken, strict=True)]))
 
 
 def _asked(log: UnitLog, number: int, config: ForecastConfig) -> Array:
     asked = targets(log, cap=config.cap, horizon=config.horizon)
     count = len(log.times)
-    y = np.empty((count, 7), dtype=np.float32)
+    y = np.empty((count, 8), dtype=np.float32)
     y[:, REMAINING], y[:, REMAINING_KNOWN] = asked.remaining, asked.remaining_known
     y[:, FAILS], y[:, FAILS_KNOWN] = asked.fails, asked.fails_known
     y[:, CAP], y[:, UNIT], y[:, LAST] = config.cap, number, np.arange(count) == count - 1
+    y[:, AGE] = log.times - log.times[0]
     return y
 
 

@@ -21,8 +21,8 @@ CGROUP: Final = Path("/sys/fs/cgroup/memory.max")
 SURE: Final = 2.0
 """A rough estimate, from the size of files, refuses only what is so many times too much."""
 
-ANSWER_BYTES: Final = 44
-"""What a window takes besides its rows: where it begins and ends, and the seven numbers asked about it."""
+ANSWER_BYTES: Final = 48
+"""What a window takes besides its rows: where it begins and ends, and the eight numbers asked about it."""
 
 
 class Cutting(Protocol):
@@ -35,6 +35,8 @@ class Cutting(Protocol):
     def stride(self) -> int: ...
     @property
     def stretch(self) -> float: ...
+    @property
+    def late_starts(self) -> int: ...
 
 
 def usable_bytes() -> int:
@@ -49,7 +51,7 @@ def usable_bytes() -> int:
 
 def fits_memory(config: Cutting, fitted: int, judged: int, *, channels: int, most_bytes: int) -> None:
     """Raises BadData where *fitted* rows of training units, at every pace, and *judged* rows of others are too many."""
-    needed = _bytes(fitted, judged, _paces(config.stretch), config.stride, channels)
+    needed = _bytes(fitted, judged, _paces(config), config.stride, channels)
     if needed > most_bytes:
         raise BadData(
             f"{fitted + judged:,} rows of {channels} channels take {_gib(needed)} of memory, and {_gib(most_bytes)} is "
@@ -61,13 +63,14 @@ def fits_memory(config: Cutting, fitted: int, judged: int, *, channels: int, mos
 def fits_roughly(config: Cutting, rows: int, judging: int, *, channels: int, most_bytes: int) -> None:
     """As fits_memory, before a log is read: *rows* of it, and *judging* rows of test files, are about what it has."""
     held = round(rows * config.held_out)
-    if _bytes(rows - held, held + judging, _paces(config.stretch), config.stride, channels) > SURE * most_bytes:
+    if _bytes(rows - held, held + judging, _paces(config), config.stride, channels) > SURE * most_bytes:
         fits_memory(config, rows - held, held + judging, channels=channels, most_bytes=most_bytes)
 
 
-def _paces(stretch: float) -> float:
+def _paces(config: Cutting) -> float:
     """How many rows each row of a training unit becomes."""
-    return 1.0 if stretch == 1 else 1.0 + 1 / stretch + stretch
+    as_it_was = 1.0 + config.late_starts
+    return as_it_was if config.stretch == 1 else as_it_was + 1 / config.stretch + config.stretch
 
 
 def _bytes(fitted: int, judged: int, paces: float, stride: int, channels: int) -> int:
@@ -78,7 +81,7 @@ def _bytes(fitted: int, judged: int, paces: float, stride: int, channels: int) -
 def _what_helps(config: Cutting, fitted: int, judged: int, *, channels: int, most_bytes: int) -> str:
     """Only what is enough."""
     fewer = "Fewer channels or fewer units need less."
-    own_pace = _bytes(fitted, judged, 1.0, config.stride, channels)
+    own_pace = _bytes(fitted, judged, 1.0 + config.late_starts, config.stride, channels)
     if config.stretch != 1 and own_pace <= most_bytes:
         return f"stretch=1 shows each unit at its own pace alone, in {_gib(own_pace)}.\n{fewer}"
     return fewer

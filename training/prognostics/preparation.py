@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from training.prognostics.intervals import Interval
 from training.prognostics.log_schema import Columns
 from training.prognostics.scaling import Scaling
 
@@ -23,6 +24,10 @@ class Preparation:
     cap: float
     carry: float = math.inf
     """For so many rows a missing value is the last known one; older runs knew no end."""
+    past_is_mean: bool = False
+    """What stands for the rows before a record begins: the mean; in older runs the first row."""
+    interval: Interval | None = None
+    """Of the remaining life; None where the run could promise none, and in older runs."""
 
     @property
     def channels(self) -> int:
@@ -38,6 +43,8 @@ class Preparation:
             "horizon": self.horizon,
             "cap": self.cap,
             "carry": self.carry,
+            "past_is_mean": self.past_is_mean,
+            **({"interval": self.interval.as_json()} if self.interval else {}),
         }
 
     @classmethod
@@ -51,4 +58,6 @@ class Preparation:
             horizon=float(data["horizon"]),
             cap=float(data["cap"]),
             carry=float(data.get("carry", math.inf)),
+            past_is_mean=bool(data.get("past_is_mean", False)),
+            interval=Interval.from_json(data["interval"]) if data.get("interval") else None,
         )

@@ -68,6 +68,30 @@ def line_chart(
     return f"<figure class=chart>{_legend(shown)}{svg}</figure>"
 
 
+BAR, BAR_LEFT = 24, 190
+
+
+def bar_chart(bars: Sequence[tuple[str, float]], *, label: str) -> str:
+    """An SVG figure of (name, value) as horizontal bars, in the order given; what is below 0 has no bar."""
+    if not bars:
+        return "<p class=muted>No values.</p>"
+    most = max(value for _, value in bars)
+    rows = "".join(_bar(name, value, BAR * number, most) for number, (name, value) in enumerate(bars))
+    svg = f'<svg viewBox="0 0 {WIDTH} {BAR * len(bars)}" role="img" aria-label="{escape(label)}">{rows}</svg>'
+    return f"<figure class=chart><figcaption>{escape(label)}</figcaption>{svg}</figure>"
+
+
+def _bar(name: str, value: float, top: int, most: float) -> str:
+    length = max(0.0, value) / most * (WIDTH - BAR_LEFT - 80) if most > 0 else 0.0
+    shown = name if len(name) <= 26 else name[:25] + "…"
+    return (
+        f"<g><title>{escape(name)}: {value:.4g}</title>"
+        f"<text class=tick x={BAR_LEFT - 8} y={top + 16} text-anchor=end>{escape(shown)}</text>"
+        f'<rect class="bar-value s1" x={BAR_LEFT} y={top + 4} width={length:.1f} height={BAR - 8} rx=3 />'
+        f"<text class=tick x={BAR_LEFT + length + 6:.1f} y={top + 16}>{value:.3g}</text></g>"
+    )
+
+
 def _finite(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
     return [(a, b) for a, b in points if b is not None and math.isfinite(a) and math.isfinite(b)]
 

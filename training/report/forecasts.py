@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from training.prognostics.forecast import CAP, FAILS, FAILS_KNOWN, LIFE, LOG_ODDS, REMAINING, REMAINING_KNOWN, UNIT
+from training.prognostics.answers import CAP, FAILS, FAILS_KNOWN, LIFE, LOG_ODDS, REMAINING, REMAINING_KNOWN, UNIT
 from training.prognostics.metrics import ReliabilityBin, brier, brier_skill, calibration_error, probability, reliability
 from training.report.charts import Series, line_chart
 from training.trainer.recipe import Array, Result, Section

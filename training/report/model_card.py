@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from training.console import number, plain
+from training.prognostics.intervals import FEWEST_UNITS
 from training.prognostics.preparation import Preparation
 from training.workdir.model_folder import ARRAYS, FORECAST, IMAGES, Description
 
@@ -17,6 +18,10 @@ MEANINGS = {
     "rmse": "root of the mean square error, in the unit of what is told; 0 is perfect",
     "brier": "mean square distance of the probability from what happened; 0 is perfect, 0.25 a coin's",
     "calibration_error": "mean distance between what was said and how often it happened; 0 is perfect",
+    "interval_coverage": "share of the rows whose true remaining life lay in the interval, each unit weighing alike",
+    "interval_width": "mean width of that interval, in the unit of what is told",
+    "simple_rmse": "the best rmse of a simple forecast (age alone, last row), to compare with",
+    "simple_brier": "the best Brier score of a simple forecast, to compare with",
     "nasa_score": "NASA's score of remaining life, which punishes late warnings more; 0 is perfect",
 }
 
@@ -74,6 +79,13 @@ def _forecast_limits(prepared: Preparation) -> Iterable[str]:
     columns, scaling = prepared.columns, prepared.scaling
     yield "A probability learnt from past failures knows past ways of failing, of machines of the kind it saw."
     yield f"It looks back {prepared.window} rows; a unit with fewer is judged by what there is (column `rows`)."
+    if prepared.interval is None:
+        yield f"It gives no interval: that takes {FEWEST_UNITS} validation units whose remaining life is known."
+    else:
+        yield (
+            f"The interval (`low`, `high`) holds the remaining life of a unit like those it was calibrated on, "
+            f"{prepared.interval.units} of them, nine times in ten over all rows; not in each single stretch of a life."
+        )
     if prepared.carry < float("inf"):
         yield (
             f"A missing value is the last known one for {prepared.carry:g} rows, then the mean; without any channel "

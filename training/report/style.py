@@ -41,7 +41,7 @@ figcaption{font-size:.82rem;color:var(--muted)}
 .grid{stroke:var(--line)}
 .tick,.name{fill:var(--muted);font-size:12px}
 .line{fill:none;stroke:var(--c);stroke-width:2;stroke-linejoin:round;stroke-linecap:round}
-.dot{fill:var(--c)}
+.dot,.bar-value{fill:var(--c)}
 .ring{fill:var(--card);stroke:var(--c);stroke-width:2.5}
 .diagonal{fill:none;stroke:var(--muted);stroke-dasharray:4 4}
 .wide{overflow-x:auto;-webkit-overflow-scrolling:touch}

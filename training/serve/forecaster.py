@@ -17,10 +17,14 @@ from training.prognostics.history import Counts, Past, after, carry_forward, for
 from training.prognostics.layout import Rows
 from training.prognostics.metrics import probability
 from training.prognostics.preparation import Preparation
+from training.serve.drift import Drift
 
 Array = NDArray[np.floating]
 Net = Callable[[Array], Array]
 """Windows (n, length, channels) to (n, 2): remaining life, log-odds of failing within the horizon."""
+
+MOST_UNITS = 200_000
+"""Their past is kept, some 3 kB for each with twelve channels; beyond that, of the half heard of last."""
 
 WINDOWS_AT_ONCE = 128
 """Enough for the matrix products, small enough for the caches: measured twice as fast as 1,024."""
@@ -40,20 +44,41 @@ class Forecast:
     """Channels beyond what training saw, and one more for a condition it never saw."""
     known: NDArray[np.bool_]
     """False: no channel has been measured for so long (or ever) that there is nothing to forecast from."""
+    low: Array
+    """The interval that holds the remaining life nine times in ten; NaN where the run could promise none."""
+    high: Array
 
 
 @dataclass
-class _Memory:
+class Memory:
     """What is kept of each unit for its next row, unit by unit in the order of arrival."""
 
     past: Past
     windows: Array
-    """(units, window, kept): each unit's last rows, prepared; before its first row, that row."""
+    """(units, window, kept): each unit's last rows, prepared; before its first row, what stands for an unknown past."""
+    times: NDArray[np.float64]
+    """(units,) of each unit's last row."""
     place: dict[str, int] = field(default_factory=dict)
 
     @classmethod
-    def empty(cls, channels: int, kept: int, window: int) -> _Memory:
-        return cls(Past.none(0, channels, kept), np.zeros((0, window, kept), dtype=np.float32))
+    def empty(cls, channels: int, kept: int, window: int) -> Memory:
+        windows = np.zeros((0, window, kept), dtype=np.float32)
+        return cls(Past.none(0, channels, kept), windows, np.zeros(0))
+
+    @classmethod
+    def of(cls, prepared: Preparation) -> Memory:
+        """Of no unit."""
+        return cls.empty(prepared.channels, len(prepared.scaling.kept), prepared.window)
+
+    def last_times(self) -> dict[str, float]:
+        return {unit: float(self.times[place]) for unit, place in self.place.items()}
+
+    def without_longest_silent(self, units: int) -> Memory:
+        """At most so many *units*: who was heard of longest ago goes first."""
+        kept = sorted(self.place.items(), key=lambda one: -self.times[one[1]])[:units]
+        places = np.array([place for _, place in kept], dtype=np.intp)
+        place = {unit: number for number, (unit, _) in enumerate(kept)}
+        return Memory(self.past.of(places), self.windows[places], self.times[places], place)
 
     def places(self, units: Sequence[str]) -> NDArray[np.intp]:
         """Where each of *units* stands; new ones are taken in."""
@@ -66,28 +91,49 @@ class _Memory:
         new, (_, window, kept) = units - len(self.windows), self.windows.shape
         self.past = self.past.followed_by(Past.none(new, self.past.values.shape[1], kept))
         self.windows = np.concatenate([self.windows, np.zeros((new, window, kept), dtype=np.float32)])
+        self.times = np.concatenate([self.times, np.full(new, -np.inf)])
 
 
 @dataclass
 class Forecaster:
     prepared: Preparation
     net: Net
-    _memory: _Memory = field(init=False)
+    memory: Memory = field(init=False)
+    drift: Drift = field(init=False)
+    forgotten: int = 0
+    """Units whose past was given up, because there were more than can be kept."""
 
     def __post_init__(self) -> None:
-        kept = len(self.prepared.scaling.kept)
-        self._memory = _Memory.empty(self.prepared.channels, kept, self.prepared.window)
+        self.memory, self.drift = Memory.of(self.prepared), Drift(self.prepared)
 
     def forecast(self, rows: Rows) -> Forecast:
         """Rows of many units may be mixed; those of one unit must come in the order of time."""
-        places = self._memory.places(rows.units)
+        places = self.memory.places(rows.units)
         order = np.argsort(places, kind="stable")
         units, counts = np.unique(places, return_counts=True)
+        self.memory.times[places] = rows.times  # of a unit's rows the last one is the last to be put
         seen, marks = self._see(units, counts, rows.values[order], rows.conditions[order])
         said = np.concatenate([self.net(np.asarray(piece)) for piece in _pieces(seen)])
         back = np.argsort(order, kind="stable")  # from unit by unit to the order of arrival
         life = np.clip(said[back, 0], 0.0, self.prepared.cap)
-        return Forecast(probability=probability(said[back, 1]), life=life, **{k: v[back] for k, v in marks.items()})
+        low, high = self._interval(life)
+        self._forget()
+        return Forecast(
+            probability=probability(said[back, 1]), life=life, low=low, high=high,
+            **{k: v[back] for k, v in marks.items()},
+        )  # fmt: skip
+
+    def _interval(self, life: Array) -> tuple[Array, Array]:
+        if self.prepared.interval is None:
+            return np.full(len(life), np.nan), np.full(len(life), np.nan)
+        return self.prepared.interval.around(life)
+
+    def _forget(self) -> None:
+        """A log that names its units anew every day must not fill the memory."""
+        known = len(self.memory.place)
+        if known > MOST_UNITS:
+            self.memory = self.memory.without_longest_silent(MOST_UNITS // 2)
+            self.forgotten += known - len(self.memory.place)
 
     def _see(
         self, units: NDArray[np.intp], counts: Counts, values: Array, conditions: Array
@@ -95,12 +141,13 @@ class Forecaster:
         """The windows that end with some rows, sorted by unit, and what is to be said of each row; remembers what the
         next ones will need.
         """
-        scaling, past = self.prepared.scaling, self._memory.past.of(units)
+        scaling, past = self.prepared.scaling, self.memory.past.of(units)
         filled = carry_forward(values, counts, past)
         scaled = scaling.apply(forgotten(filled, self.prepared.carry), conditions)
         outside = scaling.outside(scaled, conditions)
+        self.drift.add(scaled, outside)
         means = smooth(scaled, counts, past, over=self.prepared.smooth)
-        self._memory.past.put(units, after(filled, counts, past, means))
+        self.memory.past.put(units, after(filled, counts, past, means))
         kept, late = filled.since[:, list(scaling.kept)], filled.since[:, self._measured()]
         nth = np.arange(len(values)) - np.repeat(starts_of(counts) - past.seen, counts) + 1
         return self._windows(units, counts, scaled, new=past.seen == 0), {
@@ -114,14 +161,15 @@ class Forecaster:
     def _windows(self, units: NDArray[np.intp], counts: Counts, rows: Array, *, new: NDArray[np.bool_]) -> Windows:
         """A window for each of *rows*, sorted by unit; the rows before them are each unit's last window."""
         length, kept = self.prepared.window, rows.shape[1]
-        before = self._memory.windows[units]
-        before[new] = rows[starts_of(counts)[new], None]
+        before = self.memory.windows[units]
+        if not self.prepared.past_is_mean:
+            before[new] = rows[starts_of(counts)[new], None]
         ends = starts_of(counts + length) + length
         here = np.arange(len(rows)) + np.repeat(ends - starts_of(counts), counts)
         together = np.empty((len(rows) + length * len(units), kept), dtype=np.float32)
         together[(ends[:, None] + np.arange(-length, 0)).ravel()] = before.reshape(-1, kept)
         together[here] = rows
-        self._memory.windows[units] = together[(ends + counts)[:, None] + np.arange(-length, 0)]
+        self.memory.windows[units] = together[(ends + counts)[:, None] + np.arange(-length, 0)]
         return Windows(together, np.zeros_like(here), here, length)
 
     def _measured(self) -> list[int]:

@@ -6,7 +6,11 @@
 
 Prints CSV: the probability that the unit fails within the run's horizon, and the remaining life up to the run's cap;
 then how many of the window's rows the unit had, how many channels were not measured in this row, and how many are
-beyond what training saw. Without a channel measured of late (carry=N) there is no forecast: both stay empty.
+beyond what training saw; then the low and the high end of an interval that holds the remaining life nine times in ten
+(empty where the run had too few validation units to promise that). Without a channel measured of late (carry=N) there
+is no forecast: all four stay empty. At the end it says how many rows were outside what training saw.
+
+--state FILE keeps what the next row of each unit needs, and goes on from there after a restart.
 
 Rows that cannot be read, name no unit, or whose time does not rise within their unit are named on standard error and
 left out.
@@ -22,9 +26,12 @@ import signal
 import stat
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TextIO
+
+import numpy as np
 
 from training.console import plain
 from training.errors import BadInput
@@ -32,13 +39,14 @@ from training.prognostics.preparation import Preparation
 from training.serve.backends import ENGINES, open_net
 from training.serve.forecaster import Forecast, Forecaster
 from training.serve.rows import Arrived, cells_of, read_arriving
+from training.serve.state import StateFile, unanswered
 from training.serve.tail import Piece, follow, read_whole
 from training.serve.whole_file import read_whole_file, unusual_dialect
 from training.workdir.model_folder import find_model, open_model
 from training.workdir.names import DATA_CARD
 
 STDIN = "-"
-HEADER = ("unit", "time", "probability", "life", "rows", "missing", "outside")
+HEADER = ("unit", "time", "probability", "life", "rows", "missing", "outside", "low", "high")
 
 
 def main(words: Sequence[str]) -> int:
@@ -52,11 +60,31 @@ def main(words: Sequence[str]) -> int:
     forecaster = Forecaster(prepared, open_net(asked.run, asked.engine))
     begun = time.monotonic()
     try:
-        count = serve(forecaster, _arriving(asked, prepared), sys.stdout)
+        count = _serve(asked, forecaster)
         print(f"{count:,} rows, {count / (time.monotonic() - begun):,.0f} a second", file=sys.stderr)
     except KeyboardInterrupt:
         return 130
+    finally:
+        _say_at_the_end(forecaster)
     return 0
+
+
+def _say_at_the_end(forecaster: Forecaster) -> None:
+    if note := forecaster.drift.note():
+        _say(note)
+    if forecaster.forgotten:
+        _say(f"{forecaster.forgotten:,} units were forgotten, those silent longest: more than can be kept")
+
+
+def _serve(asked: argparse.Namespace, forecaster: Forecaster) -> int:
+    arriving = _arriving(asked, forecaster.prepared)
+    if asked.state is None:
+        return serve(forecaster, arriving, sys.stdout)
+    state = StateFile(asked.state, forecaster)
+    state.restore(_say)
+    with state.kept():
+        new = unanswered(arriving, forecaster.memory.last_times(), say=_say)
+        return serve(forecaster, new, sys.stdout, piece=state.piece)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -70,6 +98,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--run", type=Path, required=True, metavar="RUN", help="work folder of a finished run")
     parser.add_argument("--engine", choices=ENGINES, default="auto", help="what computes; auto prefers ONNX")
     parser.add_argument("--follow", action="store_true", help="go on as the file grows, until Ctrl-C")
+    parser.add_argument("--state", type=Path, metavar="FILE", help="keep each unit's past there, and go on from it")
     parser.add_argument("file", nargs="?", default=STDIN, help="CSV or Parquet; - or nothing: standard input")
     return parser
 
@@ -151,23 +180,32 @@ def _lines(file: str, *, follow_it: bool) -> Iterator[Piece]:
         yield from read_whole(log.fileno())
 
 
-def serve(forecaster: Forecaster, arriving: Iterable[Arrived], out: TextIO) -> int:
-    """Write one line per row as it arrives; return how many."""
+def serve(
+    forecaster: Forecaster,
+    arriving: Iterable[Arrived],
+    out: TextIO,
+    *,
+    piece: Callable[[], AbstractContextManager[None]] = nullcontext,
+) -> int:
+    """Write one line per row as it arrives; return how many. Rows are forecast and answered within a *piece*."""
     count = 0
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(HEADER)
     out.flush()
     for arrived in arriving:
-        said = forecaster.forecast(arrived.rows)
-        rows = zip(arrived.rows.units, arrived.times, _answers(said), strict=True)
-        writer.writerows((unit, moment, *answer) for unit, moment, answer in rows)
-        out.flush()
+        with piece():
+            said = forecaster.forecast(arrived.rows)
+            rows = zip(arrived.rows.units, arrived.times, _answers(said), strict=True)
+            writer.writerows((unit, moment, *answer) for unit, moment, answer in rows)
+            out.flush()
         count += len(arrived.times)
     return count
 
 
-def _answers(said: Forecast) -> Iterator[tuple[str, str, int, int, int]]:
-    numbers = zip(said.probability.tolist(), said.life.tolist(), said.known.tolist(), strict=True)
+def _answers(said: Forecast) -> Iterator[tuple[str, str, int, int, int, str, str]]:
+    numbers = zip(said.probability.tolist(), said.life.tolist(), said.low.tolist(), said.high.tolist(), strict=True)
     marks = zip(said.rows.tolist(), said.missing.tolist(), said.outside.tolist(), strict=True)
-    for (p, life, known), counts in zip(numbers, marks, strict=True):
-        yield (f"{p:.4f}", f"{life:.1f}", *counts) if known else ("", "", *counts)
+    promised = not np.isnan(said.low).any()
+    for (p, life, low, high), counts, known in zip(numbers, marks, said.known.tolist(), strict=True):
+        ends = (f"{low:.1f}", f"{high:.1f}") if known and promised else ("", "")
+        yield (f"{p:.4f}", f"{life:.1f}", *counts, *ends) if known else ("", "", *counts, *ends)

@@ -171,7 +171,7 @@ class _Order:
         if all(taken):
             yield arrived
         elif any(taken):
-            yield _picked(arrived, np.flatnonzero(taken))
+            yield picked(arrived, np.flatnonzero(taken))
 
     def _takes(self, unit: str, moment: _Moment) -> bool:
         last = self._last.get(unit, _BEFORE_ALL)
@@ -211,7 +211,7 @@ class _Order:
             self._say(f"{self._file}: {rows:,} rows ({units:,} units) left out: their time does not rise")
 
 
-def _picked(arrived: Arrived, places: NDArray[np.intp]) -> Arrived:
+def picked(arrived: Arrived, places: NDArray[np.intp]) -> Arrived:
     rows = arrived.rows
     return Arrived(
         Rows(

@@ -29,6 +29,10 @@ class Predictions:
     y: Array
 
 
+def _no_net(_: Array) -> Array:
+    raise ValueError("this result has no net")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Result:
     """What the report is made of: the best epoch's net on validation and test."""
@@ -41,6 +45,20 @@ class Result:
     scores: Mapping[str, float]
     """On the test split, with what `after` added."""
     best_epoch: int
+    net: Callable[[Array], Array] = _no_net
+    """Inputs X (n, ...) to outputs (n, ...), as in `valid` and `test`."""
+    findings: Any = None
+    """What the recipe's `examine` found out, for its sections."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Findings:
+    """What a finished net is found to be: more test scores, what `predict` needs to know, and what sections show."""
+
+    scores: Mapping[str, float]
+    keep: Mapping[str, Any]
+    """JSON, put into data.json beside the data's own `keep`."""
+    shown: Any
 
 
 @dataclass(frozen=True)
@@ -64,6 +82,8 @@ class Recipe:
     last_is_best: bool = False
     """Keep the last epoch's weights: where lr falls to zero and the validation split is too small to choose by."""
     sections: tuple[Callable[[Result], Section], ...] = ()
+    examine: Callable[[Result], Findings] | None = None
+    """Looks at the finished net before `after` and the sections do."""
     after: Callable[[Result, Path], Scores] | None = None
     """May write files into the work folder (a calibration for predict) and returns more test scores."""
     minibatches: Callable[[NDArray, NDArray, int, Array], Batches] = in_order

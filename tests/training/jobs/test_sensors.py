@@ -117,7 +117,7 @@ def test_units_held_out_and_units_for_the_test_teach_the_scaling_nothing():
 
     assert made.keep["scaling"] == fit_scaling(fitted).as_json()
     assert np.abs(made.train.X).max() < 3
-    assert np.asarray(made.valid.X).min() > 100
+    assert np.asarray(made.valid.X)[:, -1].min() > 100
 
 
 def test_a_unit_on_both_sides_is_refused(tmp_path):
@@ -184,12 +184,13 @@ GIB = 1 << 30
 
 
 def test_the_memory_is_reckoned_with_the_stretched_units_and_without_windows():
-    # 1 + 1/9 + 9 = 10.1 and 1 + 1/10 + 10 = 11.1 rows for each, of 80 bytes and 44 for the answer: 3.8 and 4.1 GiB
+    # 1 + 1/9 + 9 = 10.1 and 1 + 1/10 + 10 = 11.1 rows for each, of 80 bytes and 48 for the answer: 3.9 and 4.2 GiB
+    slow, slower = (ForecastConfig(stride=1, stretch=stretch, late_starts=0) for stretch in (9.0, 10.0))
     for window in (1, 50):
-        fits_memory(ForecastConfig(window=window, stride=1, stretch=9.0), 3_200_000, 0, channels=10, most_bytes=4 * GIB)
+        fits_memory(replace(slow, window=window), 3_200_000, 0, channels=10, most_bytes=4 * GIB)
 
-    with pytest.raises(BadData, match=r"3,200,000 rows of 10 channels take 4.1 GiB of memory, and 4.0 GiB is 50%"):
-        fits_memory(ForecastConfig(stride=1, stretch=10.0), 3_200_000, 0, channels=10, most_bytes=4 * GIB)
+    with pytest.raises(BadData, match=r"3,200,000 rows of 10 channels take 4.2 GiB of memory, and 4.0 GiB is 50%"):
+        fits_memory(slower, 3_200_000, 0, channels=10, most_bytes=4 * GIB)
 
 
 @given(st.integers(1, 10_000), st.integers(0, 10_000), st.integers(1, 50), st.sampled_from([1.0, 2.0]))
@@ -266,6 +267,27 @@ def test_a_log_that_knows_one_answer_only_is_refused(train, test, horizon, why):
         forecast_of(train, test, horizon=horizon)
 
 
+def test_a_table_of_one_row_for_each_machine_is_no_log_and_what_fits_instead_is_said():
+    rows = [replace(log, times=log.times[:1], values=log.values[:1]) for log in a_fleet(6, 0, 4)]
+
+    with pytest.raises(BadData, match="10 of 10 units have one row only: that is no log over time") as refused:
+        forecast_of(rows)
+
+    assert "HistGradientBoostingClassifier" in refused.value.hint
+
+
+@given(st.lists(st.integers(1, 60), min_size=1, max_size=9))
+def test_the_shortest_the_median_and_the_longest_history_are_told(lengths):
+    whole = a_log("a", level=0.0)
+    logs = [replace(whole, times=whole.times[:n], values=whole.values[:n]) for n in lengths]
+
+    told = count_balance(logs, horizon=30.0, cap=50.0)
+
+    assert (told.shortest_history, told.longest_history) == (min(lengths), max(lengths))
+    assert sum(n <= told.median_history for n in lengths) * 2 >= len(lengths)
+    assert sum(n >= told.median_history for n in lengths) * 2 >= len(lengths)
+
+
 def test_the_balance_of_each_split_is_said_and_stands_in_the_report(capsys):
     made = forecast_of(a_fleet(10, 4, 10), a_fleet(2, 1, 2))
 
@@ -274,10 +296,12 @@ def test_the_balance_of_each_split_is_said_and_stands_in_the_report(capsys):
     assert said[2].endswith("1 units have no known answer and are left out")
     assert made.keep["balance"]["test"] == {
         "units": 5, "failed_units": 2, "unanswered_units": 1, "failing_rows": 62, "lasting_rows": 116,
+        "shortest_history": 60, "median_history": 60, "longest_history": 60,
     }  # fmt: skip
-    nothing = Predictions(np.zeros((0, 2)), np.zeros((0, 7)))
+    nothing = Predictions(np.zeros((0, 2)), np.zeros((0, 8)))
     result = Result(config=ForecastConfig(), data=made, valid=nothing, test=nothing, rows=(), scores={}, best_epoch=1)
-    assert "<td>test</td><td>5</td><td>2</td><td>1</td><td>62</td><td>116</td>" in balance_section(result).html
+    cells = "".join(f"<td>{count}</td>" for count in made.keep["balance"]["test"].values())
+    assert f"<td>test</td>{cells}" in balance_section(result).html
 
 
 @pytest.mark.parametrize("with_test", [True, False])

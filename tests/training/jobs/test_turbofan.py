@@ -10,6 +10,7 @@ pytest.importorskip("training.compat", reason="MXNet is not installed")
 from training.compat import mx
 from training.config import parse
 from training.jobs import load, turbofan
+from training.prognostics.answers import AGE
 from training.prognostics.cmapss import WHERE_TO_GET_IT
 from training.prognostics.forecast import (
     CAP,
@@ -54,15 +55,17 @@ def test_a_window_holds_rows_of_one_engine_and_every_last_row_has_one(stride):
 
     split = cut(engines, scaling, ForecastConfig(window=15), stride=stride)
 
-    values = np.asarray(split.X, dtype=np.float64) * scaling.spread[0] + scaling.mean[0]
-    own = split.y[:, UNIT][:, None, None]
-    assert np.allclose(values, own, atol=1e-5)
+    X = np.asarray(split.X, dtype=np.float64)
+    own = np.broadcast_to(split.y[:, UNIT][:, None, None], X.shape)
+    unknown = np.arange(15)[None, :, None] < 14 - split.y[:, AGE][:, None, None]
+    assert np.allclose(np.where(unknown, own, X * scaling.spread[0] + scaling.mean[0]), own, atol=1e-5)
+    assert (X[np.broadcast_to(unknown, X.shape)] == 0).all()
     assert split.y[split.y[:, LAST] > 0, UNIT].tolist() == [0, 1, 2, 3, 4]
     assert (split.y[split.y[:, LAST] > 0, REMAINING] == 0).all()
 
 
 def test_the_loss_is_the_one_written_down_and_what_nobody_knows_costs_nothing():
-    y = np.zeros((3, 7), dtype=np.float32)
+    y = np.zeros((3, 8), dtype=np.float32)
     y[:, CAP] = 100.0
     y[0, [REMAINING, REMAINING_KNOWN, FAILS, FAILS_KNOWN]] = 20.0, 1, 1, 1
     y[1, [REMAINING, REMAINING_KNOWN]] = 300.0, 1
@@ -74,7 +77,7 @@ def test_the_loss_is_the_one_written_down_and_what_nobody_knows_costs_nothing():
 
 
 def test_an_engine_is_judged_by_the_last_row_of_its_record():
-    y = np.zeros((4, 7), dtype=np.float32)
+    y = np.zeros((4, 8), dtype=np.float32)
     y[:, [CAP, REMAINING_KNOWN, FAILS_KNOWN]] = 125.0, 1, 1
     y[:, REMAINING], y[:, LAST], y[:, FAILS] = [41, 40, 131, 130], [0, 1, 0, 1], [0, 0, 0, 0]
     outputs = np.array([[0.0, 9.0], [50.0, -50.0], [0.0, 9.0], [140.0, -50.0]], dtype=np.float32)

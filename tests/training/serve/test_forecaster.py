@@ -6,11 +6,14 @@ import json
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from training.data.windows import Windows
 from training.prognostics.history import prepare
+from training.prognostics.intervals import Interval, Spread
+from training.prognostics.late_starts import with_unknown_past
 from training.prognostics.layout import Rows
 from training.prognostics.log_schema import Columns
 from training.prognostics.preparation import Preparation
@@ -39,6 +42,7 @@ PREPARED = Preparation(
     window=7,
     horizon=30.0,
     cap=125.0,
+    past_is_mean=True,
 )
 
 
@@ -81,17 +85,22 @@ def test_a_log_in_pieces_is_forecast_as_the_whole_log(cuts):
     assert np.allclose(np.concatenate([piece.life for piece in pieces]), whole.life, atol=1e-4)
 
 
-def test_service_sees_the_windows_that_training_saw():
+@pytest.mark.parametrize("past_is_mean", [True, False])
+def test_service_sees_the_windows_that_training_saw(past_is_mean):
+    """Also those of an older run, for which the first row stood for the unknown past."""
     rows = mixed_rows()
 
-    served = Forecaster(PREPARED, a_net).forecast(rows)
+    served = Forecaster(replace(PREPARED, past_is_mean=past_is_mean), a_net).forecast(rows)
 
     prepared, begins = prepare(LOGS, PREPARED.scaling, carry=PREPARED.carry, over=5.0)
     ends = np.arange(len(prepared))
+    if past_is_mean:
+        prepared, begins = with_unknown_past(prepared, begins)
+        ends = np.concatenate([begins[0] + 1 + np.arange(23), begins[1] + 1 + np.arange(40)])
     trained = a_net(np.asarray(Windows(prepared, np.repeat(begins, [23, 40]), ends, 7)))
     for number, log in enumerate(LOGS):
         here = [place for place, unit in enumerate(rows.units) if unit == log.unit]
-        mine = trained[begins[number] :][: len(here)]
+        mine = trained[[0, 23][number] :][: len(here)]
         assert np.allclose(served.life[here], np.clip(mine[:, 0], 0, 125.0), atol=1e-4)
 
 
@@ -142,12 +151,17 @@ def test_what_training_never_saw_is_marked_and_its_own_rows_are_not(strange, cha
 def test_predict_prints_the_marks_and_leaves_a_forecast_of_nothing_empty():
     out, rows = io.StringIO(), the_rows([[0, 0, 0], [np.nan] * 3, [0, -999, np.nan]])
 
-    serve(Forecaster(replace(PREPARED, carry=0), a_net), [Arrived(rows, ["10", "11", "12"])], out)
+    prepared = replace(PREPARED, carry=0, interval=Interval(Spread((50.0,), (1.0,), (1.0,)), 3.0, 125.0, units=9))
+    serve(Forecaster(prepared, a_net), [Arrived(rows, ["10", "11", "12"])], out)
 
     header, first, dead, odd = (line.split(",") for line in out.getvalue().splitlines())
-    assert header == ["unit", "time", "probability", "life", "rows", "missing", "outside"]
-    assert [cell == "" for cell in first] == [False] * 7
-    assert first[4:] == ["1", "0", "0"]
-    assert dead == ["a", "11", "", "", "2", "3", "0"]
-    assert [cell == "" for cell in odd] == [False] * 7
-    assert odd[4:] == ["3", "1", "1"]
+    assert header == ["unit", "time", "probability", "life", "rows", "missing", "outside", "low", "high"]
+    assert [cell == "" for cell in first] == [False] * 9
+    assert first[4:7] == ["1", "0", "0"]
+    assert dead == ["a", "11", "", "", "2", "3", "0", "", ""]
+    assert [cell == "" for cell in odd] == [False] * 9
+    assert odd[4:7] == ["3", "1", "1"]
+    assert float(odd[7]) <= float(odd[3]) <= float(odd[8])
+    without = io.StringIO()
+    serve(Forecaster(PREPARED, a_net), [Arrived(the_rows([[0, 0, 0]]), ["10"])], without)
+    assert without.getvalue().splitlines()[1].endswith(",1,0,0,,")

@@ -1,0 +1,126 @@
+"""Report sections on what a net that forecasts failure is worth: the interval, simple forecasts, the channels."""
+
+from __future__ import annotations
+
+from training.prognostics.examination import Examination, Rivals
+from training.prognostics.intervals import FEWEST_UNITS, LEVEL
+from training.report.charts import bar_chart
+from training.trainer.recipe import Result, Section
+
+SURE = 0.95
+"""The share of redraws of the units from which on one is called better."""
+
+
+def interval_section(result: Result) -> Section:
+    found: Examination = result.findings
+    title = f"Remaining life with an interval of {LEVEL:.0%}"
+    if found.interval is None:
+        return Section(title, f"<p>{_too_few(found)}</p>")
+    words = (
+        f"<p>The interval is made to hold the true remaining life (up to the cap, {found.interval.cap:g}) of a "
+        "unit never seen, "
+        f"at a row drawn at random, with a probability of {LEVEL:.0%}. {_held(found)} It was calibrated on "
+        f"{found.interval.units} validation units; each unit weighs alike, and the fewer there are, the wider it "
+        "is. A row "
+        "near failure is held less often or more often than one far from it: the promise is that of all rows "
+        "together, and "
+        "of units like these.</p>"
+    )
+    return Section(title, words)
+
+
+def _held(found: Examination) -> str:
+    if found.coverage is None:
+        return "Nothing is left to measure on how often it did."
+    who = (
+        f"On the {found.coverage.units} test units"
+        if found.tested
+        else f"On the {found.coverage.units} validation units, each by an interval that the others gave,"
+    )
+    last = (
+        ""
+        if found.last_row_coverage is None
+        else f" At the last row of each record: <b>{found.last_row_coverage:.0%}</b>."
+    )
+    return (
+        f"{who} it held <b>{found.coverage.share:.1%}</b>, at a mean width of <b>{found.coverage.width:.1f}</b>.{last}"
+    )
+
+
+def _too_few(found: Examination) -> str:
+    return (
+        f"None is given: a promise of {LEVEL:.0%} needs {FEWEST_UNITS} validation units whose remaining life is "
+        "known, and "
+        f"there are {found.units_for_interval}. A larger held_out=N keeps more of them."
+    )
+
+
+def baseline_section(result: Result) -> Section:
+    found: Examination = result.findings
+    title = "Is the net worth it?"
+    if not found.simple:
+        return Section(
+            title, "<p>Not told: the package scikit-learn, which makes the simple forecasts, is missing.</p>"
+        )
+    rows = "".join(_rival_row(name, one) for name, one in [("<b>the net</b>", found.net), *found.simple.items()])
+    head = "".join(
+        f"<th>{name}</th>"
+        for name in ("forecast", "RMSE of life", "net better in", "Brier score of failure", "net better in")
+    )
+    judged = "test" if found.tested else "validation"
+    text = (
+        f"<p>{verdict(found)}</p><p>Over all rows of the {judged} units, all taught by the same training rows. "
+        "<i>Net better in</i>: the share of 2,000 redraws of the units in which the net's error is the smaller "
+        "one; near "
+        "50 % these units cannot tell.</p>"
+    )
+    return Section(
+        title, f"{text}<div class=wide><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
+    )
+
+
+def _rival_row(name: str, one: Rivals) -> str:
+    cells = (
+        "-" if one.rmse is None else f"{one.rmse:.4g}",
+        "" if one.net_better_life is None else f"{one.net_better_life:.0%}",
+        "-" if one.brier is None else f"{one.brier:.4f}",
+        "" if one.net_better_probability is None else f"{one.net_better_probability:.0%}",
+    )
+    return f"<tr><td>{name}</td>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
+
+
+def verdict(found: Examination) -> str:
+    """In words: whether the net beats the best of the simple forecasts, for the remaining life and the probability."""
+    told = []
+    lives = {name: one for name, one in found.simple.items() if one.rmse is not None}
+    if lives:
+        best = min(lives, key=lambda name: lives[name].rmse or 0.0)
+        told.append(_judged("Remaining life", best, lives[best].net_better_life))
+    chances = {name: one for name, one in found.simple.items() if one.brier is not None}
+    if chances:
+        best = min(chances, key=lambda name: chances[name].brier or 0.0)
+        told.append(_judged("The probability of failure", best, chances[best].net_better_probability))
+    return " ".join(told)
+
+
+def _judged(what: str, best: str, share: float | None) -> str:
+    if share is None:
+        return ""
+    if share >= SURE:
+        return f"{what}: <b>the net is worth it</b>; the best simple forecast, {best}, is worse."
+    if share <= 1 - SURE:
+        return f"{what}: <b>the net is not worth it</b>; {best} is better."
+    return f"{what}: <b>these units cannot tell</b> the net from the best simple forecast, {best}."
+
+
+def importance_section(result: Result) -> Section:
+    found: Examination = result.findings
+    chart = bar_chart([(one.channel, one.rise) for one in found.importance], label="rise of the error")
+    text = (
+        "<p>By how much the error on validation rows rises when one channel's windows are dealt out among the "
+        "rows. Near 0: "
+        "the net does without it. Channels that say the same stand in for one another, and each then looks less "
+        "important "
+        "than both are.</p>"
+    )
+    return Section("Which channels matter", f"{text}{chart}")

@@ -1,0 +1,177 @@
+"""What `predict --state FILE` keeps between two starts, so that no unit is met anew after a restart.
+
+One NumPy archive: for each unit what its next row needs, and the time of its last row. Written aside and renamed, so it
+is there whole or as it was before; read with every number checked, and only for the run that kept it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+import time
+import zipfile
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any, Final, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.errors import BadInput
+from training.prognostics.history import Past
+from training.prognostics.preparation import Preparation
+from training.serve.forecaster import Forecaster, Memory
+from training.serve.rows import Arrived, picked
+from training.serve.tail import Say
+from training.workdir.atomic import replace_when_whole
+
+REST: Final = 20.0
+"""After a write there is none for so many times as long as it took: writing takes a twentieth of the time at most."""
+
+PAST: Final = ("values", "since", "mean", "seen")
+
+WHAT_NOW: Final = "Name another file with --state, or move this one away: every unit then begins anew."
+
+
+def run_mark(prepared: Preparation) -> str:
+    """Tells the runs apart whose states must not be mixed."""
+    return hashlib.sha256(json.dumps(prepared.as_json(), sort_keys=True).encode()).hexdigest()
+
+
+def write_state(path: Path, prepared: Preparation, memory: Memory) -> None:
+    """Raises DiskFull; what stood at *path* stays then."""
+    parts = _packed(prepared, memory)
+    with replace_when_whole(path, "the state of the units") as aside, aside.open("wb") as file:
+        np.savez(file, **cast("Any", parts))
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _packed(prepared: Preparation, memory: Memory) -> dict[str, NDArray[Any]]:
+    count = len(memory.place)
+    past = {name: getattr(memory.past, name)[:count] for name in PAST}
+    return {
+        "run": _text(run_mark(prepared)),
+        "units": _text(json.dumps(list(memory.place))),  # in the order of their places
+        "times": memory.times[:count],
+        "windows": memory.windows[:count],
+        **past,
+    }
+
+
+def _text(text: str) -> NDArray[np.uint8]:
+    return np.frombuffer(text.encode(), dtype=np.uint8)
+
+
+def read_state(path: Path, prepared: Preparation) -> Memory:
+    """What `write_state` wrote. Raises BadInput where *path* is damaged, or of another run."""
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            parts = {name: archive[name] for name in ("run", "units", "times", "windows", *PAST)}
+        mark = bytes(parts["run"]).decode()
+        units = json.loads(bytes(parts["units"]).decode())
+    except OSError as error:
+        raise BadInput(f"{path} cannot be read: {error.strerror or error}", WHAT_NOW) from error
+    except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, NotImplementedError) as error:
+        raise BadInput(f"{path} is no state of predict, or damaged", WHAT_NOW) from error
+    if mark != run_mark(prepared):
+        raise BadInput(f"{path} was kept for another run", WHAT_NOW)
+    if not _is_sound(units, parts, prepared):
+        raise BadInput(f"{path} is no state of predict, or damaged", WHAT_NOW)
+    place = {unit: number for number, unit in enumerate(units)}
+    return Memory(Past(**{name: parts[name] for name in PAST}), parts["windows"], parts["times"], place)
+
+
+def _is_sound(units: Any, parts: Mapping[str, NDArray[Any]], prepared: Preparation) -> bool:
+    if not isinstance(units, list) or not all(isinstance(unit, str) for unit in units):
+        return False
+    count, channels, kept = len(units), prepared.channels, len(prepared.scaling.kept)
+    shapes = {
+        "times": ((count,), np.float64),
+        "windows": ((count, prepared.window, kept), np.float32),
+        "values": ((count, channels), np.float32),
+        "since": ((count, channels), np.float32),
+        "mean": ((count, kept), np.float32),
+        "seen": ((count,), np.int64),
+    }
+    return (
+        len(set(units)) == count
+        and all(parts[name].shape == shape and parts[name].dtype == kind for name, (shape, kind) in shapes.items())
+        and all(bool(np.isfinite(parts[name]).all()) for name in ("times", "windows", "mean"))
+        and bool(np.all(parts["since"] >= 0) and np.all(parts["seen"] > 0))
+    )
+
+
+@dataclass
+class StateFile:
+    """Keeps what *forecaster* remembers in *path*, written again and again while rows arrive."""
+
+    path: Path
+    forecaster: Forecaster
+    _due: float = 0.0
+    _whole: bool = True
+    """Every row that the forecaster remembers has been answered."""
+    _stop: bool = False
+
+    def restore(self, say: Say) -> None:
+        """Raises BadInput where there is a file that cannot be used, or no place for one."""
+        if not self.path.parent.is_dir() or not os.access(self.path.parent, os.W_OK):
+            raise BadInput(f"--state {self.path}: {self.path.parent} is no folder you may write to", "make it first")
+        if not self.path.exists():
+            say(f"{self.path} is not there yet: every unit begins anew")
+            return
+        self.forecaster.memory = read_state(self.path, self.forecaster.prepared)
+        say(f"{self.path}: going on with {len(self.forecaster.memory.place):,} units")
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """Ctrl-C and SIGTERM end the block while it waits, never between a row's forecast and its answer."""
+        before = {number: signal.signal(number, self._asked_to_stop) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            if self._whole:
+                self._save()
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    @contextmanager
+    def piece(self) -> Iterator[None]:
+        """Some rows are forecast and answered; a block that fails leaves the state as it was before them."""
+        self._whole = False
+        yield
+        self._whole = True
+        if time.monotonic() >= self._due:
+            self._save()
+        if self._stop:
+            raise KeyboardInterrupt
+
+    def _asked_to_stop(self, _number: int, _frame: FrameType | None) -> None:
+        self._stop = True
+        if self._whole:
+            raise KeyboardInterrupt
+
+    def _save(self) -> None:
+        begun = time.monotonic()
+        write_state(self.path, self.forecaster.prepared, self.forecaster.memory)
+        self._due = time.monotonic() + REST * (time.monotonic() - begun)
+
+
+def unanswered(arriving: Iterable[Arrived], last: Mapping[str, float], *, say: Say) -> Iterator[Arrived]:
+    """The rows that come after the time *last* answered of their unit: a log is read again from its first line."""
+    answered = 0
+    for arrived in arriving:
+        times = arrived.rows.times.tolist()
+        new = [at > last.get(unit, -np.inf) for unit, at in zip(arrived.rows.units, times, strict=True)]
+        answered += len(new) - sum(new)
+        if all(new):
+            yield arrived
+        elif any(new):
+            yield picked(arrived, np.flatnonzero(new))
+    if answered:
+        say(f"{answered:,} rows were answered before the restart: left out")
