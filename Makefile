@@ -5,7 +5,7 @@
 .DEFAULT_GOAL := help
 
 # The commands of `rig`; what each does stands beside its name further down.
-rig_commands := demo doctor completion plan launch train logs watch pull runs compare cancel status extend stop start terminate \
+rig_commands := demo doctor completion plan launch train logs watch pull runs compare dashboard cancel status extend stop start terminate \
              ssh ssh-config port notebook board image bake cost sweep settings rehearsal iam-policy setup-guard \
              lesson lesson-check lesson-solution cards quiz
 
@@ -62,6 +62,7 @@ watch: ## live view of a run: step, loss, samples per second, GPU use, money
 pull: ## fetch a run's results, also while it trains
 runs: ## the runs on the instance and at home
 compare: ## runs side by side: RUNS="A B"
+dashboard: ## one page over runs/, for a browser: curves over each other, what differs, what it cost
 cancel: ## end a run: RUN=name
 
 ##@ sessions

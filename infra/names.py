@@ -38,6 +38,7 @@ NOTEBOOKS_DIR: Final = "rig/notebooks"  # what Jupyter writes
 
 # Files of a work folder that the kit's own training leaves, named as in training/workdir/names.py. Any program may
 # leave others of these names; what the recorder leaves is named in infra/remote/recorder.py.
+SETTINGS: Final = "config.json"
 METRICS: Final = "metrics.jsonl"
 SUMMARY: Final = "summary.json"
 BEST_WEIGHTS: Final = "best.params"

@@ -1,4 +1,4 @@
-"""The group "runs": train, logs, watch, pull, runs, compare, cancel."""
+"""The group "runs": train, logs, watch, pull, runs, compare, dashboard, cancel."""
 
 from __future__ import annotations
 
@@ -300,6 +300,23 @@ def compare(options: Namespace, settings: Settings) -> int:
     words = [sys.executable, "-m", "training", "compare", *(str(folder.resolve()) for folder in folders)]
     code = subprocess.run(words, cwd=ROOT).returncode
     return code if code in (0, 2) else 1
+
+
+@GROUP.command(
+    help="one page over runs/: curves over each other, what differs, what it cost",
+    examples=(("rig dashboard", "runs/dashboard.html, for a browser"),),
+)
+def dashboard(options: Namespace, settings: Settings) -> int:
+    """A file that is complete in itself: no server, nothing loaded from elsewhere."""
+    from datetime import datetime, timezone
+    from pathlib import Path
+
+    from infra.cli.screens.dashboard import render_dashboard
+    from infra.workflows.dashboard import write_dashboard
+
+    now = datetime.now(timezone.utc)
+    deliver(str(write_dashboard(Path("runs"), lambda entries: render_dashboard(entries, now=now))))
+    return 0
 
 
 @GROUP.command(

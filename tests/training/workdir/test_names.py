@@ -21,7 +21,17 @@ def test_both_halves_give_a_file_the_same_name() -> None:
     shared = ours.keys() & theirs.keys()
 
     assert {name: theirs[name] for name in shared} == {name: ours[name] for name in shared}
-    assert shared >= {"SUMMARY", "METRICS", "REPORT", "CURVES", "BEST_WEIGHTS", "ONNX", "SYMBOL", "SYMBOL_WEIGHTS"}
+    assert shared >= {
+        "SETTINGS",
+        "SUMMARY",
+        "METRICS",
+        "REPORT",
+        "CURVES",
+        "BEST_WEIGHTS",
+        "ONNX",
+        "SYMBOL",
+        "SYMBOL_WEIGHTS",
+    }
     assert names.MARK == recorder.MARK
     assert any(fnmatch(f"{names.ASIDE}x/model.onnx", pattern) for pattern in s3_backup.OURS)
 

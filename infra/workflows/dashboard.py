@@ -1,0 +1,35 @@
+"""One page over runs/: read every run that is home, reckon what it cost, write the page beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from infra.aws.account.cost import RunCost, run_cost
+from infra.errors import NothingToDo, WorldError
+from infra.job.artifacts import ending
+from infra.job.history import PastRun, past_runs
+from infra.remote.workspace import write_whole
+
+PAGE: Final = "dashboard.html"
+
+
+@dataclass(frozen=True)
+class Entry:
+    run: PastRun
+    cost: RunCost
+
+
+def write_dashboard(runs: Path, render: Callable[[Sequence[Entry]], str]) -> Path:
+    """Write *runs*/dashboard.html, and return its path. Raises NothingToDo where there is no run."""
+    entries = [Entry(one, run_cost(one.name, ending(runs / one.name))) for one in past_runs(runs)]
+    if not entries:
+        raise NothingToDo(f"There is no run in {runs} yet.", "`rig train --job linear` makes one in seconds")
+    page = runs / PAGE
+    try:
+        write_whole(page, render(entries).encode())
+    except OSError as error:
+        raise WorldError(f"{page} cannot be written: {error.strerror}.") from error
+    return page
