@@ -21,7 +21,7 @@ ROOMS = (
     "scripts",
 )
 IRREGULAR = (
-    "begun|brought|built|done|drawn|driven|found|given|gone|held|kept|known|left|lost|made|met|paid|said|seen|sent|shown|"
+    "begun|brought|built|done|drawn|driven|found|given|gone|held|forgotten|kept|known|left|lost|made|met|paid|said|seen|sent|shown|"
     "sold|spent|spoken|taken|thought|thrown|told|written"
 )
 PARTICIPLE = rf"(?!feed|need|seed|speed|shed)(?:[a-z]+ed|{IRREGULAR})"

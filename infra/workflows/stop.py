@@ -37,12 +37,12 @@ def stop(rig: Rig) -> tuple[Instance, ...]:
     """
     done, trouble = _stop(rig, _existing(rig))
     if trouble:
-        now = f"{named(done)} {'is' if len(done) == 1 else 'are'} {done[0].state}, but not everything is home."
+        now = f"{list_ids(done)} {'is' if len(done) == 1 else 'are'} {done[0].state}, but not everything is home."
         raise _say_what_stays(rig, trouble, now, _FETCH) from trouble
     return done
 
 
-def named(nodes: Sequence[Instance]) -> str:
+def list_ids(nodes: Sequence[Instance]) -> str:
     return " ".join(one.id for one in nodes)
 
 
@@ -186,11 +186,11 @@ def _bring_home_or_stop(rig: Rig, nodes: Sequence[Instance]) -> None:
         try:
             nodes = lifecycle.order_stop(rig.account, *nodes)
         except UserError as error:  # one-time spot
-            now = f"Nothing was deleted, and {named(nodes)} runs on until its safeguards end it: {error.cause}."
+            now = f"Nothing was deleted, and {list_ids(nodes)} runs on until its safeguards end it: {error.cause}."
             raise _say_what_stays(rig, trouble, now, f"{error.hint}\n{_GIVE_UP}") from trouble
     lifecycle.wait_for_all(rig.account, nodes, until="stopped")
     disarm(rig)
-    now = f"Nothing was deleted; {named(nodes)} is stopped, and only its disk costs money."
+    now = f"Nothing was deleted; {list_ids(nodes)} is stopped, and only its disk costs money."
     raise _say_what_stays(rig, trouble, now, f"{_FETCH}\n{_GIVE_UP}") from trouble
 
 

@@ -45,10 +45,10 @@ def ensure_running(
         account.tell(f"{_ids(made)} was begun by an earlier launch: going on with it")
         return _bring_up(account, request, made, rollback)
     account.tell(f"{_ids(made)} ({made[0].type}, {made[0].zone}) {'is' if len(made) == 1 else 'are'} being made")
-    return _elected(account, request, pending, rollback)
+    return _elect(account, request, pending, rollback)
 
 
-def _elected(
+def _elect(
     account: Account, request: LaunchRequest, pending: PendingInstance, rollback: Rollback
 ) -> tuple[Instance, ...]:
     """What was just made, running; or what another launch made a moment earlier, and ours is taken back."""

@@ -60,7 +60,7 @@ def watch(account: Account, nodes: Sequence[Instance], *, until: str) -> tuple[I
 def _has_arrived(one: Instance, shown: Mapping[str, Instance], until: str, gone_s: float) -> bool:
     """Raises what `wait` raises when it never will."""
     if one.id not in shown:
-        return gone_s > STALE_S and _forgotten(one, until)
+        return gone_s > STALE_S and _is_forgotten(one, until)
     if one.state == until and (until != "running" or one.address):
         return True
     if one.state not in _WAYS[until] and (gone_s > STALE_S or one.ended):
@@ -95,7 +95,7 @@ def start_all(account: Account, nodes: Sequence[Instance], tags: Mapping[str, st
         if one.ended:
             raise UserError(f"{one.name} ({one.id}) is {one.state} and cannot come back", "`rig launch`")
     if stopping := [one for one in nodes if one.state == "stopping"]:
-        account.tell(f"{_called(stopping)} still stopping: waiting, then starting")
+        account.tell(f"{_say_who(stopping)} still stopping: waiting, then starting")
         wait_for_all(account, stopping, until="stopped")
     if resting := [one for one in nodes if one.state in ("stopping", "stopped")]:
         # First the tag: the guard on the instance reads it while booting, and an old deadline would power it off again.
@@ -150,19 +150,19 @@ def order_stop(account: Account, *nodes: Instance) -> tuple[Instance, ...]:
             if error.code not in _ONE_IS_GONE or len(nodes) == 1 or not left:
                 raise
         nodes = tuple(one for one in _as_they_are(account, nodes) if not one.ended)
-    account.tell(f"Stopping {_named(nodes)}")
+    account.tell(f"Stopping {_list_ids(nodes)}")
     return nodes
 
 
 def _refuse_to_stop(nodes: Sequence[Instance]) -> None:
     first = nodes[0]
     if all(one.state == "stopped" for one in nodes):
-        raise NothingToDo(f"{first.name} ({_named(nodes)}) is already stopped")
+        raise NothingToDo(f"{first.name} ({_list_ids(nodes)}) is already stopped")
     if all(one.ended for one in nodes):
-        raise NothingToDo(f"{first.name} ({_named(nodes)}) is {first.state}")
+        raise NothingToDo(f"{first.name} ({_list_ids(nodes)}) is {first.state}")
     if first.spot:
         raise UserError(
-            f"{first.name} ({_named(nodes)}) is a one-time spot instance: EC2 cannot stop it, only end it",
+            f"{first.name} ({_list_ids(nodes)}) is a one-time spot instance: EC2 cannot stop it, only end it",
             "`rig pull` brings the results home, then `rig terminate` ends it, disk and all",
         )
 
@@ -184,19 +184,19 @@ def terminate_all(account: Account, nodes: Sequence[Instance]) -> tuple[Instance
     if ids := [one.id for one in nodes if not one.ended]:
         with account.session.translated(f"terminate {' '.join(ids)}"):
             account.session.client("ec2").terminate_instances(InstanceIds=ids)
-    account.tell(f"Terminating {_named(nodes)}")
+    account.tell(f"Terminating {_list_ids(nodes)}")
     return wait_for_all(account, nodes, until="terminated")
 
 
-def _named(nodes: Sequence[Instance]) -> str:
+def _list_ids(nodes: Sequence[Instance]) -> str:
     return " ".join(one.id for one in nodes)
 
 
-def _called(nodes: Sequence[Instance]) -> str:
-    return f"{_named(nodes)} {'is' if len(nodes) == 1 else 'are'}"
+def _say_who(nodes: Sequence[Instance]) -> str:
+    return f"{_list_ids(nodes)} {'is' if len(nodes) == 1 else 'are'}"
 
 
-def _forgotten(instance: Instance, until: str) -> bool:
+def _is_forgotten(instance: Instance, until: str) -> bool:
     """EC2 shows a new instance some seconds late, and forgets a terminated one after about an hour."""
     if until == "terminated":
         return True

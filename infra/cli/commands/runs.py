@@ -304,10 +304,15 @@ def compare(options: Namespace, settings: Settings) -> int:
 
 @GROUP.command(
     help="one page over runs/: curves over each other, what differs, what it cost",
-    examples=(("rig dashboard", "runs/dashboard.html, for a browser"),),
+    options=(Option(name="open", help="open it in your browser", flag=True),),
+    examples=(
+        ("rig dashboard", "write runs/dashboard.html"),
+        ("rig dashboard --open", "and open it in your browser"),
+    ),
 )
 def dashboard(options: Namespace, settings: Settings) -> int:
     """A file that is complete in itself: no server, nothing loaded from elsewhere."""
+    import webbrowser
     from datetime import datetime, timezone
     from pathlib import Path
 
@@ -315,7 +320,10 @@ def dashboard(options: Namespace, settings: Settings) -> int:
     from infra.workflows.dashboard import write_dashboard
 
     now = datetime.now(timezone.utc)
-    deliver(str(write_dashboard(Path("runs"), lambda entries: render_dashboard(entries, now=now))))
+    page = write_dashboard(Path("runs"), lambda entries: render_dashboard(entries, now=now))
+    deliver(str(page))
+    if options.open:
+        webbrowser.open(page.resolve().as_uri())
     return 0
 
 

@@ -42,12 +42,12 @@ def _render_group(found: Sequence[Standing]) -> str:
         rows.append((f"node {', '.join(gone)}", "gone! `rig train remote --recover` goes on with a whole group"))
     rows += _money(found)
     guarded = together([one.safeguards for one in found if one.safeguards])
-    rows += _labelled("safeguards", guarded)
+    rows += _label("safeguards", guarded)
     wrong = [f"node {one.instance.rank + 1}: {words}" for one in found for words in one.instance.unreadable]
-    return render_rows([*rows, *_labelled("unreadable", wrong)])
+    return render_rows([*rows, *_label("unreadable", wrong)])
 
 
-def _labelled(label: str, lines: Sequence[str]) -> Rows:
+def _label(label: str, lines: Sequence[str]) -> Rows:
     return [("" if number else label, line) for number, line in enumerate(lines)]
 
 
@@ -99,7 +99,7 @@ def render_group_plan(made: Plan) -> Rows:
     )
     network = f"{machine.network_gbits:g} Gbit/s each at any time"
     rows = [("nodes", f"{made.nodes}, all of them or none, in one zone, {where}; {network}")]
-    rows += _labelled(
+    rows += _label(
         "expect", [f"{share:.0%} of {made.nodes} times the speed at {load}" for load, share in made.expected]
     )
     rows.append(("", "by the formula of docs/groups.md, for steps of 0.1 s; small nets train as fast on one machine"))
