@@ -5,7 +5,7 @@
 .DEFAULT_GOAL := help
 
 # The commands of `rig`; what each does stands beside its name further down.
-rig_commands := demo doctor completion plan launch train logs watch pull runs compare dashboard cancel status extend stop start terminate \
+rig_commands := demo doctor completion plan launch train logs watch pull runs compare note dashboard cancel status extend stop start terminate \
              ssh ssh-config port notebook board image bake cost sweep settings rehearsal iam-policy setup-guard \
              lesson lesson-check lesson-solution cards quiz
 
@@ -60,8 +60,9 @@ train: ## train JOB=lenet on this CPU; `make train remote JOB=lenet` on the inst
 logs: ## follow a run again
 watch: ## live view of a run: step, loss, samples per second, GPU use, money
 pull: ## fetch a run's results, also while it trains
-runs: ## the runs on the instance and at home
-compare: ## runs side by side: RUNS="A B"
+runs: ## every run, here and on the instance: state, score, time, cost
+compare: ## runs side by side, and what differs: RUNS="A B"; without, the two newest
+note: ## write down what you think of a run: RUN=lenet TEXT="..." TAGS="good paper"
 dashboard: ## one page over runs/, for a browser: curves over each other, what differs, what it cost
 cancel: ## end a run: RUN=name
 

@@ -67,6 +67,10 @@ def _dispatch(words: list[str], stop: StopRequest) -> int:
         from training.serve.predict import main as predict
 
         return predict(rest)
+    if verb == "overlay":
+        from training.report.overlay import main as overlay
+
+        return overlay(rest)
     if verb == "compare":
         from training.workdir.compare import main as compare
 

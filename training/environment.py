@@ -36,6 +36,10 @@ class RunEnvironment:
             gpu_required=environ.get("RIG_REQUIRE_GPU", "") == "1",
         )
 
+    def at_home(self, file: Path) -> Path:
+        """Where the user finds a *file* of the work folder when it is home: an instance has paths of its own."""
+        return Path("runs", self.run, file.name) if self.run else file
+
 
 def _price(word: str) -> float:
     try:

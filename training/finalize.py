@@ -56,7 +56,7 @@ def finalize(run: Run, summary: Summary, console: Console) -> Summary:
     said = "  ".join(f"{name} {number(value)}" for name, value in summary.scores.items())
     kept = "the last epoch's weights" if run.recipe.last_is_best else f"best epoch {summary.best_epoch}"
     console.progress(1.0, f"test {said}  {kept}", always=True)
-    console.say(f"report: {run.workdir / names.REPORT}")
+    console.say(f"report: {run.environment.at_home(run.workdir / names.REPORT)}")
     return summary
 
 

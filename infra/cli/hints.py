@@ -80,7 +80,8 @@ def _phrase_line(name: str, rest: Sequence[str], repeated: Mapping[str, str], *,
     if by_make:
         return _as_make(name, command, [*plain, *rest[len(own) :]], options)
     flags = _flags(command)
-    return " ".join(["rig", name, *plain, *rest[len(own) :], *(_option(*one, flags) for one in options.items())])
+    alone = map(shlex.quote, [*plain, *rest[len(own) :]])
+    return " ".join(["rig", name, *alone, *(_option(*one, flags) for one in options.items())])
 
 
 def _take_apart(words: Sequence[str]) -> tuple[list[str], dict[str, str]]:

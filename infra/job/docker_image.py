@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
+import re
 import subprocess
 import tarfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 from infra.errors import WorldError
 from infra.host.connection import DROPPED, Host, explain_loss
@@ -89,6 +91,10 @@ def in_registry(registry: str, image: str) -> str:
     return f"{registry.rstrip('/')}:{image.rpartition(':')[2]}"
 
 
+# Names of layers tell a reader nothing; the log has them.
+_DIGEST: Final = re.compile(r"\bsha256:[0-9a-f]{12,}")
+
+
 def make(
     host: Host,
     *lines: Sequence[str],
@@ -112,7 +118,8 @@ def make(
         for raw in process.stdout:
             line = raw.decode(errors="replace").rstrip()
             kept.write(line + "\n")
-            show(line)
+            if not _DIGEST.search(line):
+                show(line)
             last = line or last
     code = process.wait()
     if code == DROPPED:

@@ -8,13 +8,14 @@ from pathlib import Path
 
 from infra.aws.account.cost import RunCost, run_cost
 from infra.aws.instances.instance import Instance
-from infra.errors import AWS_IS_SHUT, HostUnreachable, JobFailed, NothingToDo, RigError, UserError
+from infra.errors import AWS_IS_SHUT, HostUnreachable, JobFailed, NothingToDo, RigError
 from infra.host.connection import Host
 from infra.host.facts import Facts, RunFacts, ask_facts
 from infra.host.retry import persistently
 from infra.job import artifacts, run
 from infra.job.outcome import guard_reason, judge
 from infra.job.run_folders import point_latest
+from infra.job.run_names import choose_run
 from infra.workflows.context import Rig, open_host, running_instance
 from infra.workflows.results import nothing_left, tag_results_fetched
 
@@ -34,25 +35,19 @@ def facts_of(rig: Rig, host: Host, *, images: Sequence[str] = ()) -> Facts:
 
 
 def find_run(runs: Sequence[RunFacts], name: str) -> RunFacts:
-    """The run called *name*; with no name, the newest."""
+    """The run that *name* means (see `choose_run`); with no name, the newest."""
     if not runs:
         raise NothingToDo("There is no run on the instance yet; `make train remote JOB=lenet` starts one.")
     if not name:
         return runs[-1]
-    found = [one for one in runs if one.name == name]
-    if not found:
-        raise UserError(f"There is no run {name} on the instance.", "it has: " + ", ".join(one.name for one in runs))
-    return found[0]
-
-
-def list_runs(rig: Rig) -> tuple[RunFacts, ...]:
-    with open_host(rig, running_instance(rig)) as host:
-        return facts_of(rig, host).runs
+    chosen = choose_run(name, [one.name for one in runs], where="on the instance")
+    return next(one for one in runs if one.name == chosen)
 
 
 def newest_run(rig: Rig, name: str) -> str:
     """*name* in full if it is there; the newest run's name when *name* is empty."""
-    return find_run(list_runs(rig), name).name
+    with open_host(rig, running_instance(rig)) as host:
+        return find_run(facts_of(rig, host).runs, name).name
 
 
 def pull_runs(rig: Rig, name: str) -> list[Outcome]:

@@ -11,7 +11,8 @@ from infra.errors import JobFailed, NothingToDo, UserError
 from infra.job import artifacts
 from infra.job.local import run_here
 from infra.job.outcome import judge
-from infra.job.run_folders import LATEST, point_latest, runs_home
+from infra.job.run_folders import point_latest, runs_home
+from infra.job.run_names import choose_run
 from infra.job.spec import Job, existing_folder, new_run_name
 from infra.settings import Settings
 from infra.workflows.ensure_image import Show
@@ -30,9 +31,7 @@ def find_unfinished(name: str) -> tuple[str, Job]:
     Whether it goes on from its last checkpoint is the program's doing; our jobs do.
     """
     home = {one.name: one for one in runs_home(RUNS)}
-    name = (RUNS / LATEST).resolve().name if name == LATEST else name
-    if name not in home:
-        raise UserError(f"There is no run {name} in runs/ here.", "`rig runs` shows those that are home")
+    name = choose_run(name, list(home), where="in runs/ here")
     if home[name].exit_code == 0 and not home[name].signal:
         raise NothingToDo(f"Run {name} is through: there is nothing to go on with.")
     return name, _job_of(name)

@@ -142,5 +142,5 @@ def flat(request: Request) -> dict[str, object]:
         one.name: given[one.name.replace("-", "_")] for one in (*request.command.arguments, *request.command.options)
     }
     for one in request.command.arguments[-1:]:
-        own[one.name] = " ".join([own[one.name], *given["rest"]])
+        own[one.name] = " ".join([own[one.name] or "", *given["rest"]])
     return own

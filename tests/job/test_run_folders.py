@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from infra.cli.screens.runs import render_runs
-from infra.host.facts import RunFacts
-from infra.job.run_folders import point_latest, runs_home
+from infra.job.run_folders import point_latest
 
 
 def put(runs: Path, name: str, **ending: object) -> None:
@@ -40,24 +38,3 @@ def test_a_folder_called_latest_is_left_alone(tmp_path: Path) -> None:
     point_latest(tmp_path / "nowhere")
 
     assert sorted(path.name for path in tmp_path.iterdir()) == ["20261120-090000-lenet-aaaa", "latest"]
-
-
-def test_runs_lists_each_run_once_and_says_where_it_is(tmp_path: Path) -> None:
-    put(tmp_path, "20261120-090000-lenet-aaaa", started="2026-11-20T09:00:02Z")
-    put(tmp_path, "20261120-100000-local-bbbb")
-    there = [
-        RunFacts(name=name, state=state, exit_code=code, oom=False, signal="", started=None, ended=None, sealed=False,
-                 fetched=state == "ended")
-        for name, state, code in (
-            ("20261120-090000-lenet-aaaa", "ended", 0), ("20261120-110000-lenet-cccc", "running", None),
-        )
-    ]  # fmt: skip
-
-    shown = render_runs(there, runs_home(tmp_path)).splitlines()
-
-    assert [" ".join(line.split()) for line in shown] == [
-        "RUN STATE EXIT STARTED WHERE HOME",
-        "20261120-090000-lenet-aaaa ended 0 instance and here yes",
-        "20261120-100000-local-bbbb not ended here yes",
-        "20261120-110000-lenet-cccc running instance no",
-    ]

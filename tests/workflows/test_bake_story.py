@@ -29,7 +29,7 @@ def test_a_baked_image_boots_ready_and_holds_nothing_of_the_person(person: Perso
     person.types("image")
     assert "is on the instance already" in person.said
     runs = person.types("runs").splitlines()[1:]
-    assert [run.split()[-2] for run in runs] == ["here"], "the one run is at home, and none is on the new disk"
+    assert [run.split()[-1] for run in runs] == ["here"], "the one run is at home, and none is on the new disk"
 
 
 def test_the_host_entry_follows_the_machine_to_its_new_address_and_an_image_can_be_pulled(person: Person) -> None:

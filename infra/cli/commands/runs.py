@@ -13,9 +13,9 @@ from infra.errors import INTERRUPTED, BadSettings, UserError, WorldError
 from infra.settings import Settings
 
 if TYPE_CHECKING:
-    from infra.host.facts import RunFacts
     from infra.job.spec import Job
     from infra.workflows.context import Rig
+    from infra.workflows.run_list import ListedRun
     from infra.workflows.runs import Outcome
 
 GROUP: Final = Group("runs")
@@ -184,28 +184,11 @@ def _print_outcome(done: Outcome) -> None:
 )
 def watch(options: Namespace, settings: Settings) -> int:
     """Until the run ends or Ctrl-C; the run does not notice either."""
-    import time
-
-    from rich.console import Console
-    from rich.live import Live
-    from rich.text import Text
-
     from infra.cli.context import open_rig
-    from infra.cli.screens.runs import render_glance
-    from infra.console import plain
-    from infra.workflows.watch import Watcher
+    from infra.cli.watch import watch_run
 
-    watcher = Watcher(open_rig(settings), options.run)
-    try:
-        with Live(console=Console(stderr=True), auto_refresh=False) as live:
-            while True:
-                # Text, not markup: a log line may hold square brackets.
-                live.update(Text(plain(render_glance(watcher.look(), watcher.standing()))), refresh=True)
-                if options.once or watcher.has_ended():
-                    return 0
-                time.sleep(2)
-    finally:
-        watcher.close()
+    watch_run(open_rig(settings), options.run, once=options.once)
+    return 0
 
 
 @GROUP.command(
@@ -227,7 +210,7 @@ def pull(options: Namespace, settings: Settings) -> int:
 
 
 @GROUP.command(
-    help="the runs on the instance and at home",
+    help="every run, here and on the instance: state, score, time, cost",
     options=(JSON,),
     settings=WHERE_AM_I,
     examples=(
@@ -241,39 +224,35 @@ def runs(options: Namespace, settings: Settings) -> int:
 
     from infra.cli.context import open_rig
     from infra.cli.hints import say
-    from infra.job.run_folders import runs_home
-    from infra.workflows.runs import list_runs
+    from infra.workflows.run_list import in_order, list_all, list_home
 
-    home = runs_home(Path("runs"))
     try:
-        there = list_runs(open_rig(settings))
-    except UserError as error:
+        listed = list_all(open_rig(settings))
+    except (UserError, WorldError) as error:
+        _print_runs(options, in_order(list_home(Path("runs")).values()))
+        if isinstance(error, WorldError):
+            raise
         say(error.cause, settings)
-        there = ()
-    except WorldError:
-        _print_runs(options, (), home)
-        raise
-    _print_runs(options, there, home)
+        return 0
+    _print_runs(options, listed)
     return 0
 
 
-def _print_runs(options: Namespace, there: Sequence[RunFacts], home: Sequence[RunFacts]) -> None:
-    import dataclasses
-    import json
-
+def _print_runs(options: Namespace, listed: Sequence[ListedRun]) -> None:
     from infra.cli.hints import show
-    from infra.cli.screens.runs import list_runs, render_runs
+    from infra.cli.screens.runs import render_runs, runs_json
 
     if options.json:
-        every = list_runs(there, home)
-        deliver(json.dumps([{**dataclasses.asdict(one), "where": where} for one, where in every], indent=2))
+        deliver(runs_json(listed))
     else:
-        show(render_runs(there, home), None)
+        show(render_runs(listed), None)
 
 
 @GROUP.command(
     help="runs side by side: how each went, and what differs",
-    arguments=(Option(name="runs", help="two or more, by name", value="RUN", many=True),),
+    arguments=(
+        Option(name="runs", help="up to five, by a part of their names; without, the newest", value="RUN", many=True),
+    ),
     examples=(
         ("rig compare 0b93 41ff", "two runs, by a part of their names"),
         ("rig compare latest lenet", "the newest run, and the newest of lenet"),
@@ -281,25 +260,38 @@ def _print_runs(options: Namespace, there: Sequence[RunFacts], home: Sequence[Ru
     live=False,
 )
 def compare(options: Namespace, settings: Settings) -> int:
-    """What `python -m training compare` shows, by the names of runs that are home."""
-    import subprocess
-    import sys
+    """Those that are home; without names, the two newest."""
     from pathlib import Path
 
-    from infra.kit_files import ROOT
+    from infra.cli.hints import show
+    from infra.cli.screens.compare import render_comparison
+    from infra.workflows.compare import compare_runs
 
-    names = options.runs.split()
-    folders = [Path("runs") / name for name in names]
-    home = {path.resolve() for path in Path("runs").glob("*")}
-    absent = [name for name, folder in zip(names, folders, strict=True) if folder.resolve() not in home]
-    if absent or len(folders) < 2:
-        raise BadSettings(
-            f"There is no run {absent[0][:80]!r} in runs/." if absent else "Two runs are needed.",
-            "`rig runs` shows those that are home",
-        )
-    words = [sys.executable, "-m", "training", "compare", *(str(folder.resolve()) for folder in folders)]
-    code = subprocess.run(words, cwd=ROOT).returncode
-    return code if code in (0, 2) else 1
+    show(render_comparison(compare_runs(Path("runs"), options.runs.split()), here=Path.cwd()), settings)
+    return 0
+
+
+@GROUP.command(
+    help="write down what you think of a run, and give it tags",
+    arguments=(
+        Option(name="run", help="the run's name, or a part of it; without it, the newest", value="RUN"),
+        Option(name="text", help='the note; "" takes it away', default=None, value="TEXT"),
+    ),
+    options=(Option(name="tags", help='words to find it by: "good lr-sweep"; "" takes them away', default=None),),
+    examples=(
+        ('rig note lenet "lr 0.1 diverged after epoch 3"', "of the newest lenet"),
+        ('rig note 0b93 --tags "good paper"', "two tags, the note as it was; `rig runs` shows both"),
+    ),
+)
+def note(options: Namespace, settings: Settings) -> int:
+    from pathlib import Path
+
+    from infra.cli.hints import show
+    from infra.workflows.run_list import note_run
+
+    name, written = note_run(Path("runs"), options.run or "latest", text=options.text, tags=options.tags)
+    show(f"{name}: {written or 'no note'}", settings)
+    return 0
 
 
 @GROUP.command(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,40 +12,82 @@ from infra import budget
 from infra.cli.screens.instance import render_spent
 from infra.cli.screens.layout import render_columns, render_rows
 from infra.job.artifacts import as_number, has_left_nothing
-from infra.job.run_folders import started_at
 from infra.names import BEST_WEIGHTS, CURVES, ONNX, REPORT, SYMBOL, SYMBOL_WEIGHTS
 
 if TYPE_CHECKING:
-    from infra.host.facts import RunFacts
+    from infra.workflows.run_list import ListedRun
     from infra.workflows.runs import Outcome
     from infra.workflows.status import Standing
     from infra.workflows.watch import Glance
 
 
-HERE = "here"
-
-
-def list_runs(there: Sequence[RunFacts], home: Sequence[RunFacts]) -> list[tuple[RunFacts, str]]:
-    """Each run once, and where it is: the instance knows better than a copy. Oldest first."""
-    known = {one.name: (one, HERE) for one in home}
-    for one in there:
-        known[one.name] = (one, "instance and here" if one.name in known else "instance")
-    return sorted(known.values(), key=lambda found: (started_at(found[0]), found[0].name))
-
-
-def render_runs(there: Sequence[RunFacts], home: Sequence[RunFacts]) -> str:
+def render_runs(listed: Sequence[ListedRun]) -> str:
+    """One table, oldest first; it fits 80 columns but for a note."""
+    if not listed:
+        return "No run yet."
+    notes = any(str(one.note) for one in listed)
+    head = ["RUN", "STATE", "SCORE", "TIME", "COST", "WHERE", *(["NOTE"] if notes else [])]
     rows = [
         [
-            one.name,
-            "not ended" if (one.state, where) == ("lost", HERE) else one.state,
-            "" if one.exit_code is None else str(one.exit_code),
-            one.started or "",
-            where,
-            "yes" if one.fetched else "no",
+            one.facts.name,
+            one.state,
+            render_score(one),
+            render_time(one),
+            render_money(one),
+            _where(one),
+            *([str(one.note)] if notes else []),
         ]
-        for one, where in list_runs(there, home)
+        for one in listed
     ]
-    return render_columns(["RUN", "STATE", "EXIT", "STARTED", "WHERE", "HOME"], rows) if rows else "No run yet."
+    total = sum(one.usd for one in listed if one.usd is not None and not one.pretended)
+    last = f"\n\ntogether {budget.usd(total)}; a run's name may be short: `rig logs --run lenet`" if total else ""
+    return render_columns(head, rows) + last
+
+
+def _where(one: ListedRun) -> str:
+    if one.where == "here":
+        return "here"
+    return "both" if one.facts.fetched else "instance"
+
+
+def render_score(one: ListedRun) -> str:
+    if one.score is None:
+        return "-"
+    short = _SHORT.get(one.metric, one.metric.removeprefix("valid_"))
+    return f"{one.score:.2%}" if short == "accuracy" else f"{short[:12]} {one.score:.4g}"
+
+
+_SHORT = {"valid_accuracy": "accuracy", "val_accuracy": "accuracy", "test_accuracy": "accuracy"}
+
+
+def render_time(one: ListedRun) -> str:
+    return "-" if one.seconds is None else budget.stopwatch(one.seconds)
+
+
+def render_money(one: ListedRun) -> str:
+    if one.usd is None:
+        return "-"
+    return f"(${one.usd:.3f})" if one.pretended else f"${one.usd:.3f}"
+
+
+def runs_json(listed: Sequence[ListedRun]) -> str:
+    return json.dumps(
+        [
+            {
+                **dataclasses.asdict(one.facts),
+                "where": one.where,
+                "metric": one.metric,
+                "score": one.score,
+                "seconds": one.seconds,
+                "usd": one.usd,
+                "pretended": one.pretended,
+                "note": one.note.text,
+                "tags": one.note.tags,
+            }
+            for one in listed
+        ],
+        indent=2,
+    )
 
 
 def render_outcome(done: Outcome, summary: Mapping[str, Any], *, here: Path) -> str:
@@ -54,13 +98,11 @@ def render_outcome(done: Outcome, summary: Mapping[str, Any], *, here: Path) -> 
         rows.append(("cost", f"{done.cost.said} for that time on {done.cost.instance_type}"))
     if done.exit_code:
         rows.append(("exit code", str(done.exit_code)))
-    rows.append(("results", _shorten(done.folder, here)))
+    rows.append(("results", shorten(done.folder, here)))
     if has_left_nothing(done.folder):
         rows.append(("files", _HOW_FILES_COME_HOME if done.cost.instance_type else _HERE_FILES_STAY))
-    rows += [(label, _shorten(done.folder / name, here)) for label, name in _PIECES if (done.folder / name).exists()]
-    return render_rows(rows) + (
-        _in_python(Path(_shorten(done.folder, here))) if (done.folder / SYMBOL).exists() else ""
-    )
+    rows += [(label, shorten(done.folder / name, here)) for label, name in _PIECES if (done.folder / name).exists()]
+    return render_rows(rows) + (_in_python(Path(shorten(done.folder, here))) if (done.folder / SYMBOL).exists() else "")
 
 
 def _in_python(run: Path) -> str:
@@ -96,7 +138,7 @@ def _score_rows(summary: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
         yield "speed", f"{speed:,.0f} samples/s on {summary.get('device', 'the CPU')}"
 
 
-def _shorten(path: Path, here: Path) -> str:
+def shorten(path: Path, here: Path) -> str:
     return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
 
 

@@ -1,0 +1,46 @@
+"""A run by a part of its name: `0b93`, `lenet`, `latest`. Names are as job/spec.py makes them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from infra.errors import UserError
+from infra.job.run_folders import LATEST
+
+_PARTS: Final = re.compile(r"\d{8}-\d{6}-(?P<job>.+)-[0-9a-f]{4}", re.ASCII)
+_SHOWN: Final = 8
+
+
+def choose_run(wanted: str, names: Sequence[str], *, where: str) -> str:
+    """The one of *names*, oldest first, that *wanted* means.
+
+    The whole name, `latest` for the newest, a job's name for its newest run, or any part that one run alone has.
+    Raises UserError when none has it, and when several do, which are listed. *where*: "in runs/", "on the instance".
+    """
+    if wanted in names:
+        return wanted
+    if wanted == LATEST and names:
+        return names[-1]
+    of_job = [name for name in names if job_of(name) == wanted]
+    if of_job:
+        return of_job[-1]
+    found = [name for name in names if wanted and wanted in name]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise UserError(f"{wanted!r} may be {len(found)} runs {where}: {_list(found)}.", "say more of its name")
+    there = f"there are: {_list(names)}" if names else "`rig runs` shows those that there are"
+    raise UserError(f"There is no run {wanted[:80]!r} {where}.", there)
+
+
+def job_of(name: str) -> str:
+    """What ran, as the name says; empty for a name that is none of ours."""
+    found = _PARTS.fullmatch(name)
+    return found["job"] if found else ""
+
+
+def _list(names: Sequence[str]) -> str:
+    more = f", and {len(names) - _SHOWN} older" if len(names) > _SHOWN else ""
+    return ", ".join(reversed(names[-_SHOWN:])) + more
