@@ -21,7 +21,7 @@ def watch_run(rig: Rig, name: str, *, once: bool) -> None:
             while True:
                 # Text, not markup: a log line may hold square brackets.
                 live.update(Text(plain(render_glance(watcher.look(), watcher.standing()))), refresh=True)
-                if once or watcher.ended():
+                if once or watcher.has_ended():
                     return
                 time.sleep(2)
     finally:
