@@ -15,7 +15,7 @@ from training.errors import BadData
 from training.prognostics.dialect import Dialect
 from training.prognostics.lives import Life, lives_of
 from training.prognostics.log_schema import Columns, Description
-from training.prognostics.table import Table, read_table
+from training.prognostics.table import Marks, Table, read_table
 from training.prognostics.unit_order import Rows, in_order
 from training.prognostics.windows import UnitLog
 from training.prognostics.wrong_cells import Clock
@@ -61,22 +61,16 @@ def read_tables(
 ) -> list[Table]:
     """Raises BadData, which names what is wrong in each of *files*."""
     clock, faults, tables = Clock(), Faults(), []
-    mark = description.fails_at or description.label
+    marks = marks_of(description)
     for file in files:
         with faults.gathered():
-            tables.append(
-                read_table(
-                    file,
-                    dialects[file],
-                    columns[file],
-                    clock,
-                    mark=mark,
-                    mark_is_time=bool(description.fails_at),
-                    failed=description.failed,
-                )
-            )
+            tables.append(read_table(file, dialects[file], columns[file], clock, marks))
     faults.refuse()
     return tables
+
+
+def marks_of(description: Description) -> Marks:
+    return Marks(description.fails_at or description.label, bool(description.fails_at), description.failed)
 
 
 def logs_of(tables: Sequence[Table], description: Description, columns: Columns, failed: Failed | None) -> Units:

@@ -62,12 +62,12 @@ def some_of(lines: Sequence[str], count: int | None = None) -> str:
     return "\n".join([*lines[:SHOWN], *([f"... and {rest} more"] if rest > 0 else [])])
 
 
-def refuse(file: Path, dialect: Dialect, wrong: Sequence[Wrong]) -> None:
-    """Raises BadData: the first of *wrong* by line, as the rows stand, and how many more."""
+def refuse(file: Path, dialect: Dialect, wrong: Sequence[Wrong], count: int) -> None:
+    """Raises BadData: the first of *wrong* by line, as the rows stand, and how many more of *count*."""
     in_order = sorted(wrong, key=lambda one: one.row)
     lines = lines_of(file, dialect, [one.row for one in in_order[:SHOWN]])
     shown = [f"{file} line {line}: {one.column}: {one.why}" for one, line in zip(in_order, lines, strict=False)]
-    raise BadData(some_of(shown, len(wrong)), "\n".join(dict.fromkeys(one.hint for one in in_order)))
+    raise BadData(some_of(shown, count), "\n".join(dict.fromkeys(one.hint for one in in_order)))
 
 
 def lines_of(file: Path, dialect: Dialect, rows: Sequence[int]) -> list[int]:
