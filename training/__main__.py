@@ -17,6 +17,7 @@ from training.trainer.signals import StopRequest
 USAGE = """usage: python -m training JOB --workdir DIR [key=value ...]
        python -m training JOB --help          the job's recipe card and every key
        python -m training predict --run DIR   use what a run has learned (--help says more)
+       python -m training pack TABLE DIR      a sensor log of any size, made ready to be streamed
        python -m training compare DIR DIR ... runs side by side
 """
 
@@ -71,6 +72,10 @@ def _dispatch(words: list[str], stop: StopRequest) -> int:
         from training.report.overlay import main as overlay
 
         return overlay(rest)
+    if verb == "pack":
+        from training.pack.main import main as pack
+
+        return pack(rest)
     if verb == "compare":
         from training.workdir.compare import main as compare
 

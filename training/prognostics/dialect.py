@@ -221,7 +221,7 @@ def _first_rows(path: Path, dialect: Dialect, most: int = HEADER_WITHIN) -> list
     return rows
 
 
-def sample_rows(path: Path, dialect: Dialect, most: int = 1000) -> list[list[str]]:
+def sample_rows(path: Path, dialect: Dialect, most: int = 120) -> list[list[str]]:
     """Its first rows, as the header goes."""
     rows = _first_rows(path, dialect, most + HEADER_WITHIN)
     return [row for row, line in rows if line > dialect.first_row]

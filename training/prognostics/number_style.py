@@ -34,7 +34,7 @@ def style_of(words: Iterable[str], *, separator: str, where: str) -> Style:
 
     Raises BadData where "1,073" could be either: *where* names the file.
     """
-    words = [word for word in words if "," in word or "." in word or any(mark in word for mark in APART)]
+    words = [word for word in sorted(words) if "," in word or "." in word or any(mark in word for mark in APART)]
     apart = [found for word in words if (found := _APART.match(word))]
     if apart:
         decimal = next((found[2] for found in apart if found[2]), "")

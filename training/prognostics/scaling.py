@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.errors import BadData
+from training.prognostics.statistics import Statistics, statistics_of, together
 from training.prognostics.windows import UnitLog
 
 Array = NDArray[np.floating]
@@ -50,8 +51,13 @@ class Scaling:
         """Return (rows, kept) float32; a value that was never known becomes 0, the mean."""
         # With one condition all rows share one mean: no copy of it for each row.
         place = self._nearest(conditions) if len(self.centres) > 1 else 0
-        scaled = (values[:, list(self.kept)] - self.mean[place]) / self.spread[place]
-        return np.nan_to_num(scaled, nan=0.0).astype(np.float32)
+        kept = values if self.kept == tuple(range(values.shape[1])) else values[:, list(self.kept)]
+        scaled = np.subtract(kept, self.mean[place], dtype=np.float64)
+        scaled /= self.spread[place]
+        unknown = np.isnan(scaled)
+        if unknown.any():
+            scaled[unknown] = 0.0
+        return scaled.astype(np.float32)
 
     def outside(self, scaled: Array, conditions: Array) -> NDArray[np.intp]:
         """For each row: how many channels are beyond what training units showed, and one more where the way it was run
@@ -94,19 +100,35 @@ def fit_scaling(logs: Sequence[UnitLog], *, conditions: Sequence[str] = ()) -> S
     Conditions are told apart by their columns rounded to whole numbers. In C-MAPSS FD002 and FD004 that gives the six
     flight conditions; where the columns are constant, or absent, it gives one.
     """
-    values = np.concatenate([log.values for log in logs]).astype(np.float64)
-    rounded = np.round(np.nan_to_num(np.concatenate([log.conditions for log in logs])).astype(np.float64))
-    centres, place = np.unique(rounded, axis=0, return_inverse=True) if rounded.shape[1] else (np.zeros((1, 0)), None)
-    _few_conditions(len(centres), len(values), conditions)
-    groups = [values] if place is None else [values[place.ravel() == number] for number in range(len(centres))]
-    mean = np.stack([_over_known(np.nanmean, group) for group in groups])
-    spread = np.stack([_over_known(np.nanstd, group) for group in groups])
+    return scaling_from(statistics_of(logs), conditions=conditions)
+
+
+def scaling_from(found: Statistics, *, conditions: Sequence[str] = ()) -> Scaling:
+    """As fit_scaling, from what is known of each training unit."""
+    centres, place = np.unique(found.conditions, axis=0, return_inverse=True)
+    place = place.ravel() if found.conditions.shape[1] else np.zeros(len(found.rows), dtype=np.intp)
+    centres = centres if found.conditions.shape[1] else np.zeros((1, 0))
+    _few_conditions(len(centres), int(found.rows.sum()), conditions)
+    _, mean, spread = together(found, place, len(centres))
     telling = spread > CONSTANT * np.maximum(np.abs(mean), 1e-9)
     kept = tuple(np.flatnonzero(telling.any(axis=0)).tolist())
     usable = np.where(telling, spread, 1.0)[:, kept]
     scaling = Scaling(kept=kept, centres=centres, mean=mean[:, kept], spread=usable)
-    scaled = scaling.apply(values, rounded)
-    return replace(scaling, low=scaled.min(axis=0), high=scaled.max(axis=0))
+    low, high = _range(scaling, found, place)
+    return replace(scaling, low=low, high=high)
+
+
+def _range(scaling: Scaling, found: Statistics, place: NDArray[np.intp]) -> list[Array]:
+    """The least and the greatest of each channel, as scaled, which keeps order. A missing value is scaled to 0."""
+    kept = list(scaling.kept)
+    gaps = (found.known[:, kept] < found.rows[:, None]).any(axis=0)
+    ends = []
+    for name, extreme in (("low", np.minimum), ("high", np.maximum)):
+        values = getattr(found, name)[:, kept]
+        scaled = (np.where(np.isfinite(values), values, np.nan) - scaling.mean[place]) / scaling.spread[place]
+        whole = extreme.reduce(np.nan_to_num(scaled, nan=0.0).astype(np.float32), axis=0)
+        ends.append(np.where(gaps, extreme(whole, np.float32(0)), whole))
+    return ends
 
 
 def _few_conditions(count: int, rows: int, columns: Sequence[str]) -> None:
@@ -131,11 +153,3 @@ def _silence(known: Array) -> str:
         return "never measured"
     low, high = known.min(), known.max()
     return f"always {low:g}" if low == high else f"constant within every condition, from {low:g} to {high:g} over all"
-
-
-def _over_known(statistic: Any, group: Array) -> Array:
-    """Per column over the known values; 0 where a column has none."""
-    result = np.zeros(group.shape[1])
-    known = ~np.isnan(group).all(axis=0)
-    result[known] = statistic(group[:, known], axis=0)
-    return result

@@ -69,7 +69,7 @@ def _sample(file: Path, dialect: Dialect, wanted: Sequence[str], columns: Column
     if dialect.form == dialects.PARQUET:
         present = [name for name in wanted if name in dialect.header]
         batch = next(iter(read_batches(file, dialect, present, cells)), {}) if present else {}
-        named = {name: [w for w in as_text(batch[name][:1000]).to_pylist() if w is not None] for name in batch}
+        named = {name: [w for w in as_text(batch[name][:120]).to_pylist() if w is not None] for name in batch}
     else:
         rows, places = sample_rows(file, dialect), {name: n for n, name in reversed(list(enumerate(dialect.header)))}
         named = {
@@ -96,7 +96,7 @@ def _style(file: Path, sample: Words, description: Description, dialect: Dialect
     if "decimal" in given or "thousands" in given:
         decimal = columns.decimal if "decimal" in given else ("," if columns.thousands == "." else ".")
         return Style(decimal, columns.thousands)
-    words = [bare(word, unit_behind(word)) for name in _numeric(columns) for word in sample.get(name, [])]
+    words = {bare(word, unit_behind(word)) for name in _numeric(columns) for word in sample.get(name, [])}
     return style_of(words, separator=dialect.separator, where=str(file))
 
 

@@ -28,13 +28,14 @@ class Clock:
     """How the times of a log are written: as the first of them was."""
 
     def __init__(self) -> None:
-        self._first: tuple[str, str] | None = None
+        self.first: tuple[str, str] | None = None
+        """Its kind, and what it says and where."""
 
     def differs(self, kind: str, place: Callable[[], str]) -> str:
         """Why a time of *kind* does not go with the first one; empty where it does. *place* says where it stands."""
-        if self._first is None:
-            self._first = (kind, place())
-        first, example = self._first
+        if self.first is None:
+            self.first = (kind, place())
+        first, example = self.first
         return "" if kind == first else f"{kind}, unlike {example}"
 
 

@@ -1,0 +1,52 @@
+"""`python -m training pack TABLE DIR`: a described log, of any size, into a folder that training can stream.
+
+    python -m training pack fleet.toml packed/
+    python -m training pack --workers 2 fleet.toml packed/
+    python -m training sensors --workdir runs/fleet table=packed/
+
+Takes constant memory: the log may be larger than the computer's. Killed at any moment, the same command goes on. The
+folder holds Parquet files of whole units, which any program can read, and an index.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from training.console import Console
+from training.errors import BadInput
+from training.pack.pack import one_by_one, pack
+from training.prognostics.log_schema import read_description
+
+
+def main(words: Sequence[str]) -> int:
+    """Exit code 0 when the folder is whole. Raises TrainingError."""
+    asked = _parser().parse_args(words)
+    if asked.workers < 1:
+        raise BadInput(f"--workers {asked.workers}: must be at least 1", "--workers 2 reads two files at a time")
+    description = read_description(asked.table)
+    described = asked.table.read_text(encoding="utf-8-sig")
+    run = one_by_one if asked.workers == 1 else _side_by_side(asked.workers)
+    pack(description, asked.folder, described, run, Console())
+    return 0
+
+
+def _side_by_side(workers: int):  # type: ignore[no-untyped-def]
+    from training.pack.workers import side_by_side
+
+    return side_by_side(workers)
+
+
+def _parser() -> argparse.ArgumentParser:
+    about, _, details = (__doc__ or "").partition("\n")
+    parser = argparse.ArgumentParser(
+        prog="python -m training pack",
+        description=about,
+        epilog=details,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes side by side, by Dask (1)")
+    parser.add_argument("table", type=Path, metavar="TABLE", help="the TOML file that describes the log")
+    parser.add_argument("folder", type=Path, metavar="DIR", help="a new folder, or one begun by the same command")
+    return parser

@@ -1,0 +1,189 @@
+"""Packing told once: survey, deal out, shard, index. What is done is skipped, so a program that was killed goes on."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from pyarrow import parquet
+
+from training.console import Console
+from training.errors import BadData
+from training.pack import layout
+from training.pack.buckets import TOLD, deal_out, read_bucket
+from training.pack.plan import TRAIN, Plan, Task, begin, plan_for, splits_of
+from training.pack.shards import make_shard
+from training.prognostics.failures import read_failures
+from training.prognostics.log_schema import Columns, Description
+from training.prognostics.read_log import MOST_WORDS
+from training.prognostics.survey import Survey, survey
+from training.prognostics.unit_logs import Faults
+from training.prognostics.wrong_cells import SAME_KIND
+
+FORMAT = 1
+Run = Callable[[Sequence[Callable[[], None]], Callable[[int], None]], None]
+"""Calls every function of a list, in any order, and says how many are done. Raises the BadData of those that fail."""
+
+
+@dataclass(frozen=True)
+class Packing:
+    """All that both passes need; it travels to other processes."""
+
+    folder: Path
+    description: Description
+    plan: Plan
+    seen: Survey
+
+    @property
+    def unfinished(self) -> Path:
+        return self.folder / layout.UNFINISHED
+
+    def dealt(self, task: Task) -> Path:
+        return self.unfinished / "buckets" / task.name
+
+    def names(self) -> list[tuple[str, int]]:
+        """(split, bucket) of all shards, in order."""
+        return [(split, bucket) for split, count in self.plan.buckets.items() for bucket in range(count)]
+
+    def shard(self, split: str, bucket: int) -> Path:
+        return self.folder / layout.SHARDS / f"{split}-{bucket:03}.parquet"
+
+    def told(self, split: str, bucket: int) -> Path:
+        return self.unfinished / "index" / f"{split}-{bucket:03}.parquet"
+
+
+def pack(description: Description, folder: Path, described: str, run: Run, console: Console) -> None:
+    """Pack the log of *description*, whose text is *described*, into *folder*. Raises BadData."""
+    plan = plan_for(description)
+    if not begin(folder, plan, described):
+        shutil.rmtree(folder / layout.UNFINISHED, ignore_errors=True)  # where the end of the work was killed
+        console.say(f"{folder} is whole: nothing is left to do")
+        return
+    seen = survey(description)
+    packing = Packing(folder, replace(description, columns=seen.columns), plan, seen)
+    for line in seen.said:
+        console.say(line)
+    _deal_out(packing, run, console)
+    columns = _with_categories(packing)
+    _make_shards(packing, columns, run, console)
+    _finish(packing, columns, console)
+
+
+def _deal_out(packing: Packing, run: Run, console: Console) -> None:
+    left = [task for task in packing.plan.tasks if not packing.dealt(task).exists()]
+    done = len(packing.plan.tasks) - len(left)
+    said = partial(_said, console, 0.0, 0.5, len(packing.plan.tasks), done, "dealing out the files' rows by unit")
+    run([partial(deal_out_task, packing, task) for task in left], said)
+    _one_clock(packing)
+
+
+def _said(console: Console, begin: float, end: float, whole: int, before: int, what: str, done: int) -> None:
+    share = (before + done) / max(whole, 1)
+    console.progress(begin + (end - begin) * share, f"{what}: {before + done:,} of {whole:,}")
+
+
+def deal_out_task(packing: Packing, task: Task) -> None:
+    files = splits_of(packing.description)[task.split]
+    buckets = packing.plan.buckets[task.split]
+    seen = packing.seen
+    deal_out(task, packing.dealt(task), buckets, packing.description, files, seen.dialects, seen.by_file)
+
+
+def _told(packing: Packing, split: str = "") -> list[dict[str, Any]]:
+    tasks = [task for task in packing.plan.tasks if split in ("", task.split)]
+    return [json.loads((packing.dealt(task) / TOLD).read_text(encoding="utf-8")) for task in tasks]
+
+
+def _one_clock(packing: Packing) -> None:
+    """Tasks know nothing of each other: whether all files write their times in one way is seen when all are done."""
+    clocks = [told["clock"] for told in _told(packing) if told["clock"]]
+    for kind, example in clocks:
+        if kind != clocks[0][0]:
+            raise BadData(f"{example} is {kind}, unlike {clocks[0][1]}", SAME_KIND)
+
+
+def _with_categories(packing: Packing) -> Columns:
+    found: dict[str, set[str]] = {}
+    for told in _told(packing, TRAIN):
+        for name, words in told["texts"].items():
+            found.setdefault(name, set()).update(words)
+    for name, words in found.items():
+        if len(words) > MOST_WORDS:
+            raise BadData(f"{name}: {len(words):,} different texts", f"A text channel may have {MOST_WORDS} words.")
+    columns = packing.seen.columns
+    named = [name for name, kind in columns.kinds if kind == "text" and name in found]
+    return replace(columns, categories=tuple((name, tuple(sorted(found[name]))) for name in named))
+
+
+def _make_shards(packing: Packing, columns: Columns, run: Run, console: Console) -> None:
+    left = [name for name in packing.names() if not packing.told(*name).exists()]
+    whole = len(packing.names())
+    said = partial(_said, console, 0.5, 1.0, whole, whole - len(left), "putting units in order")
+    run([partial(make_one_shard, packing, columns, *name) for name in left], said)
+
+
+def make_one_shard(packing: Packing, columns: Columns, split: str, bucket: int) -> None:
+    description = packing.description
+    failed = read_failures(description, description.failures) if description.failures else None
+    folders = [packing.dealt(task) for task in packing.plan.tasks if task.split == split]
+    seen, files = packing.seen, splits_of(description)[split]
+    tables = read_bucket(folders, bucket, files, seen.dialects, seen.by_file)
+    make_shard(packing.shard(split, bucket), packing.told(split, bucket), tables, description, columns, failed)
+
+
+def _finish(packing: Packing, columns: Columns, console: Console) -> None:
+    """The index: units in the order in which the files name them, and of each what is needed to choose among them."""
+    parts, said = [], []
+    for split, bucket in packing.names():
+        table = parquet.read_table(packing.told(split, bucket))
+        if table.num_rows:
+            shard = packing.shard(split, bucket).name
+            names = {"split": [split] * len(table), "shard": [shard] * len(table)}
+            parts.append(pa.table({**names, **{name: table.column(name) for name in table.column_names}}))
+            said += (table.schema.metadata or {}).get(b"said", b"").decode().splitlines()
+    units = pa.concat_tables(parts)
+    order = [("split", "descending"), ("file", "ascending"), ("row", "ascending"), ("life", "ascending")]
+    units = units.sort_by(order)
+    layout.put(packing.folder / layout.UNITS, lambda half: parquet.write_table(units, half, compression="zstd"))
+    layout.put_json(packing.folder / layout.INDEX, _index(packing, columns, [*packing.seen.said, *_counted(said)]))
+    shutil.rmtree(packing.unfinished)
+    console.progress(1.0, f"packed into {packing.folder}: {_rows(units):,} rows", always=True)
+
+
+def _rows(units: Any) -> int:
+    return int(pa.compute.sum(units.column("here")).as_py())
+
+
+def _counted(said: Sequence[str]) -> list[str]:
+    """Each line once: a shard's numbers are of that shard alone."""
+    return [f"{line} (in one shard of several)" for line in dict.fromkeys(said)]
+
+
+def _index(packing: Packing, columns: Columns, said: list[str]) -> dict[str, Any]:
+    shards = [packing.shard(*name) for name in packing.names() if packing.shard(*name).exists()]
+    headers = {packing.seen.dialects[file].header for file in packing.description.files}
+    order = headers.pop() if len(headers) == 1 else ()
+    return {
+        "format": FORMAT,
+        "columns": replace(columns, order=order).as_json(),
+        "files": [Path(file).name for file, _, _ in packing.plan.files],
+        "said": said,
+        "shards": {path.name: layout.sha256(path) for path in shards},
+        "units": layout.sha256(packing.folder / layout.UNITS),
+    }
+
+
+def one_by_one(calls: Sequence[Callable[[], None]], done: Callable[[int], None]) -> None:
+    """In this process; every call is made, so that all bad files are named at once."""
+    faults = Faults()
+    for number, call in enumerate(calls, start=1):
+        with faults.gathered():
+            call()
+        done(number)
+    faults.refuse()

@@ -1,0 +1,114 @@
+"""What packing has to do, decided before it begins and kept: a program that was killed goes on with the same."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from training.errors import BadData
+from training.pack import layout
+from training.prognostics.dialect import count_roughly
+from training.prognostics.log_schema import Description
+
+ROWS_IN_BUCKET: Final = 400_000
+"""What one shard holds at most, about: it is sorted in memory."""
+
+MOST_BUCKETS: Final = 256
+"""So many files are open at a time while rows are dealt out."""
+
+TASK_BYTES: Final = 128 << 20
+"""Files are dealt out in tasks of about this size; a larger file is one task."""
+
+TRAIN, TEST = "train", "test"
+
+
+@dataclass(frozen=True)
+class Task:
+    """Some files whose rows are dealt out together."""
+
+    split: str
+    number: int
+    files: tuple[int, ...]
+    """Which files of the split, counted in the order of the description."""
+
+    @property
+    def name(self) -> str:
+        return f"{self.split}-{self.number:06}"
+
+
+@dataclass(frozen=True)
+class Plan:
+    files: tuple[tuple[str, int, int], ...]
+    """(file, bytes, time of change in nanoseconds) of all files: where one has changed, nothing is gone on with."""
+    buckets: dict[str, int]
+    tasks: tuple[Task, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "files": [list(file) for file in self.files],
+            "buckets": self.buckets,
+            "tasks": [asdict(t) for t in self.tasks],
+        }
+
+
+def plan_for(description: Description) -> Plan:
+    tasks: list[Task] = []
+    for split, files in splits_of(description).items():
+        groups = _in_groups([file.stat().st_size for file in files])
+        tasks += [Task(split, number, tuple(group)) for number, group in enumerate(groups)]
+    return Plan(
+        files=tuple((str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in _all_files(description)),
+        buckets={split: _buckets(files) for split, files in splits_of(description).items() if files},
+        tasks=tuple(tasks),
+    )
+
+
+def splits_of(description: Description) -> dict[str, tuple[Path, ...]]:
+    return {TRAIN: description.files, TEST: description.test}
+
+
+def _all_files(description: Description) -> list[Path]:
+    failures = description.failures.files if description.failures else ()
+    return [*description.files, *description.test, *failures]
+
+
+def _in_groups(sizes: Sequence[int]) -> list[list[int]]:
+    groups: list[list[int]] = []
+    filled = TASK_BYTES
+    for number, size in enumerate(sizes):
+        if filled + size > TASK_BYTES:
+            groups.append([])
+            filled = 0
+        groups[-1].append(number)
+        filled += size
+    return groups
+
+
+def _buckets(files: Sequence[Path]) -> int:
+    return max(1, min(MOST_BUCKETS, -(-sum(count_roughly(file) for file in files) // ROWS_IN_BUCKET)))
+
+
+def begin(folder: Path, plan: Plan, described: str) -> bool:
+    """Make *folder* ready for *plan*; whether there is anything left to do.
+
+    Raises BadData where the folder holds something else.
+    """
+    unfinished = folder / layout.UNFINISHED
+    kept = {"plan": plan.as_json(), "description": described}
+    if (folder / layout.INDEX).exists():
+        return False
+    if (unfinished / "plan.json").exists():
+        if json.loads((unfinished / "plan.json").read_text(encoding="utf-8")) != json.loads(json.dumps(kept)):
+            raise BadData(
+                f"{folder} was begun from other files, or with another description",
+                f"Take another folder, or begin anew: rm -r {folder}",
+            )
+        return True
+    if folder.exists() and any(path.name != layout.UNFINISHED for path in folder.iterdir()):
+        raise BadData(f"{folder} is not empty", "A log is packed into a folder of its own.")
+    unfinished.mkdir(parents=True, exist_ok=True)
+    layout.put_json(unfinished / "plan.json", kept)
+    return True

@@ -1,0 +1,49 @@
+"""The passes of packing on several processes of this computer, placed by Dask: a lost one loses its task alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from training.errors import BadData, BadInput
+from training.pack.pack import Run
+from training.prognostics.unit_logs import Faults
+
+INSTALL = "pip install distributed, or leave --workers away"
+
+
+def side_by_side(workers: int) -> Run:
+    """Raises BadInput where Dask is not installed."""
+    try:
+        from distributed import LocalCluster
+    except ModuleNotFoundError as error:
+        raise BadInput("--workers needs Dask, which is not installed", INSTALL) from error
+
+    def run(calls: Sequence[Callable[[], None]], done: Callable[[int], None]) -> None:
+        if not calls:
+            return
+        from distributed import Client, as_completed
+
+        faults = Faults()
+        with (
+            LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None) as cluster,
+            Client(cluster) as client,
+        ):
+            futures = [client.submit(_called, call, pure=False) for call in calls]
+            for number, future in enumerate(as_completed(futures), start=1):
+                cause, hint = future.result() or ("", "")
+                with faults.gathered():
+                    if cause:
+                        raise BadData(cause, hint)
+                done(number)
+        faults.refuse()
+
+    return run
+
+
+def _called(call: Callable[[], None]) -> tuple[str, str] | None:
+    """What was wrong with the data, as words: an error of our own does not travel between processes."""
+    try:
+        call()
+    except BadData as error:
+        return error.cause, error.hint
+    return None

@@ -1,0 +1,175 @@
+"""The columns of one file as numbers: Arrow's code for whole columns, cells.py for each odd word once.
+
+Wrong cells are gathered while the file is read, and named by line at its end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.prognostics.arrow_batches import read_batches
+from training.prognostics.arrow_cells import Floats, as_floats, as_stamps, encoded, microseconds, word_in
+from training.prognostics.cells import NAIVE, NUMBER, ZONED, Cells, is_number, kind_of_time
+from training.prognostics.dialect import Dialect
+from training.prognostics.log_keys import DIGITS, TIME_OF_DAY
+from training.prognostics.log_schema import SECONDS, Columns
+from training.prognostics.wrong_cells import (
+    FIX,
+    FLOAT32_MOST,
+    SAME_KIND,
+    SHOWN,
+    Clock,
+    Wrong,
+    line_of,
+    refuse,
+    require_names,
+)
+
+
+class TableReader:
+    """Reads one file. Raises BadData, which names each wrong cell by file, line and column."""
+
+    def __init__(self, file: Path, dialect: Dialect, columns: Columns, clock: Clock) -> None:
+        self.file, self.dialect, self.columns, self._clock = file, dialect, columns, clock
+        self._cells = Cells(columns)
+        self._wrong: list[Wrong] = []
+        self._wrong_count = 0
+        self._row = 0
+
+    def batches(self, wanted: Sequence[str]) -> Iterator[Any]:
+        require_names(self.dialect.header, wanted, self.file, self.dialect.above + 1)
+        yield from read_batches(self.file, self.dialect, wanted, self._cells)
+
+    def refuse_wrong(self) -> None:
+        if self._wrong:
+            refuse(self.file, self.dialect, self._wrong, self._wrong_count)
+
+    def kind(self, name: str) -> str:
+        return self._cells.kinds.get(name, "")
+
+    def is_absent(self, word: str) -> bool:
+        return self._cells.is_absent(word)
+
+    def advance(self, rows: int) -> None:
+        self._row += rows
+
+    # -- columns of one batch -------------------------------------------------------------------------------------
+
+    def numbers(self, column: Any, name: str) -> Floats:
+        """(rows,) what *column* (an Arrow array) says; NaN where it says nothing."""
+        found = as_floats(column, self._cells, self._cells.kinds.get(name, ""))
+        if found is None:
+            found = self.by_word(column, name, lambda word: self._cells.number(word, name))
+        return self._measurable(found, column, name)
+
+    def _measurable(self, found: Floats, column: Any, name: str) -> Floats:
+        stand_ins = [float(word) for word in self.columns.missing if is_number(word)]
+        if stand_ins:
+            found[np.isin(found, stand_ins)] = np.nan
+        beyond = np.abs(found) > FLOAT32_MOST
+        if beyond.any():
+            for row in np.flatnonzero(beyond):
+                word = word_in(column, int(row))
+                infinite = np.isinf(found[row])
+                why = (
+                    f"'{word}' is not finite" if infinite else f"{found[row]:g} is larger than a sensor's value can be"
+                )
+                self._wrong.append(Wrong(self._row + int(row), name, why))
+            found[beyond] = np.nan
+        return found
+
+    def by_word(self, column: Any, name: str, convert: Callable[[str], float]) -> Floats:
+        """Each different word of *column* converted once."""
+        codes, words = encoded(column)
+        table, why = np.full(len(words) + 1, np.nan), {}
+        for place, word in enumerate(words):
+            try:
+                table[place] = convert(word)
+            except ValueError as error:
+                why[place] = str(error)
+        if why:
+            self.wrong(np.flatnonzero(np.isin(codes, list(why))), name, lambda row: why[int(codes[row])])
+        return table[codes]
+
+    def moments(self, column: Any, name: str) -> Floats:
+        """(rows,) times in the log's own unit; NaN where the cell is empty."""
+        found = self._moments(column, name)
+        self.wrong(np.flatnonzero(np.isinf(found)), name, lambda row: f"'{word_in(column, row)}' is not finite")
+        return found
+
+    def _moments(self, column: Any, name: str) -> Floats:
+        import pyarrow as pa
+
+        if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
+            return self._of_stamps(column, name)
+        if self.columns.dates not in (DIGITS, TIME_OF_DAY):
+            numbers = as_floats(column, self._cells, "")
+            if numbers is not None:
+                self._one_kind(column, name, lambda: NUMBER, numbers)
+                return self._of_epoch(numbers)
+            stamps = as_stamps(column)
+            if stamps is not None and not self.columns.zone:
+                return self._of_stamps(stamps, name, words=column)
+        found = self.by_word(column, name, self._cells.moment)
+        self._kinds_by_word(column, name, found)
+        return found
+
+    def _of_epoch(self, numbers: Floats) -> Floats:
+        epoch = self.columns.epoch
+        return numbers / epoch / SECONDS[self.columns.time_unit] if epoch else numbers
+
+    def _of_stamps(self, stamps: Any, name: str, words: Any = None) -> Floats:
+        """Microseconds since 1970 to steps of the log's unit, exactly as Python's datetime does it."""
+        import pyarrow as pa
+
+        zoned = pa.types.is_timestamp(stamps.type) and stamps.type.tz is not None
+        found = microseconds(stamps)
+        known = ~np.isnan(found)
+        if known.any() and self.columns.time_unit not in SECONDS:
+            unit = f"is a date: say time_unit = one of {', '.join(SECONDS)}"
+            shown = stamps if words is None else words
+            self.wrong(np.flatnonzero(known)[:1], name, lambda row: f"'{word_in(shown, row)}' {unit}")
+            return found
+        self._one_kind(stamps if words is None else words, name, lambda: ZONED if zoned else NAIVE, found)
+        return found / 1e6 / SECONDS.get(self.columns.time_unit, 1.0)
+
+    def _one_kind(self, column: Any, name: str, kind: Callable[[], str], found: Floats) -> None:
+        """All words of *column* are of one kind: the first stands for them."""
+        rows = np.flatnonzero(~np.isnan(found))
+        if len(rows):
+            self._same_kind(kind(), int(rows[0]), word_in(column, int(rows[0])), name)
+
+    def _kinds_by_word(self, column: Any, name: str, found: Floats) -> None:
+        codes, words = encoded(column)
+        known = np.flatnonzero(~np.isnan(found))
+        kinds = {code: kind_of_time(words[code].strip()) for code in np.unique(codes[known]).tolist()}
+        for row in known[:1] if len(set(kinds.values())) == 1 else known:
+            code = int(codes[row])
+            self._same_kind(kinds[code], int(row), words[code], name)
+
+    def _same_kind(self, kind: str, row: int, word: str, name: str) -> None:
+        kind = ZONED if self.columns.zone and kind == NAIVE else kind
+        at = self._row + row
+        other = self._clock.differs(kind, lambda: f"'{word}' ({self.file} line {line_of(self.file, self.dialect, at)})")
+        if other:
+            self.wrong(np.array([row]), name, lambda _: f"'{word}' is {other}", SAME_KIND)
+
+    def words(self, column: Any) -> tuple[NDArray[np.int32], list[str]]:
+        """(rows,) which of the words (stripped; "" where missing) each row holds."""
+        codes, words = encoded(column)
+        bare = [word.strip() for word in words] + [""]
+        return codes, bare
+
+    def wrong(self, rows: NDArray[np.intp], column: str, why: Callable[[int], str], hint: str = FIX) -> None:
+        """The first are kept to be shown, the others counted."""
+        self._wrong_count += len(rows)
+        self._wrong += [Wrong(self._row + row, column, why(row), hint) for row in rows[:SHOWN].tolist()]
+
+
+def _too_large(word: str, value: float) -> str:
+    return f"'{word}' is not finite" if np.isinf(value) else f"{value:g} is larger than a sensor's value can be"
