@@ -6,7 +6,7 @@
 
 # The commands of `rig`; what each does stands beside its name further down.
 rig_commands := demo doctor completion plan launch train logs watch pull runs compare note dashboard cancel status extend stop start terminate \
-             ssh ssh-config port notebook board image bake cost sweep settings rehearsal iam-policy setup-guard \
+             ssh ssh-config port notebook board pack image bake cost sweep settings rehearsal iam-policy setup-guard \
              lesson lesson-check lesson-solution cards quiz
 
 .PHONY: help set-up extra-ford extra-notebook extra-horovod test test-all trust check lint acceptance lock clean remote here \
@@ -72,6 +72,9 @@ ssh-config: ## a Host entry for VS Code Remote-SSH, Emacs and vim
 port: ## lead a port of the instance to this computer: NUMBER=8080
 notebook: ## Jupyter on the instance, in your browser; `make notebook here`: over lessons/, on this computer
 board: ## TensorBoard over your runs, on this computer
+
+##@ the data
+pack: ## a sensor log of any size, made ready for training to stream it: TABLE=fleet.toml OUT=packed
 
 ##@ money
 plan: ## what `launch` would do and the most it can cost; changes nothing

@@ -20,12 +20,13 @@ from training.config import option
 from training.console import Console
 from training.data.splits import Data
 from training.errors import BadData
+from training.pack.reading import Pack, is_packed, open_pack
 from training.prognostics.dialect import count_roughly
 from training.prognostics.examination import examine
 from training.prognostics.forecast import ForecastConfig, forecast_data, forecast_learner, forecast_scores
 from training.prognostics.log_schema import Columns, Description, read_description
 from training.prognostics.memory import fits_roughly, usable_bytes
-from training.prognostics.read_log import read_log
+from training.prognostics.read_log import Log, read_log
 from training.prognostics.scaling import fit_scaling, silent_channels
 from training.prognostics.suspects import refuse_other_unit, suspect_values
 from training.prognostics.windows import UnitLog, split_units
@@ -38,15 +39,28 @@ NO_TEST = "; no test files: the validation units stand in for the test"
 
 @dataclass(frozen=True, kw_only=True)
 class Config(ForecastConfig):
-    table: str = option("", "the TOML file that describes the log")
+    table: str = option("", "the TOML file that describes the log, or a folder made of it by `pack`")
 
 
 def data(config: Config) -> Data:
     if not config.table:
         raise BadData("table is not set", "table=FILE.toml describes your log; docs/sensors.md shows how")
+    folder = Path(config.table)
+    return _packed(config, open_pack(folder)) if folder.is_dir() and is_packed(folder) else _described(config)
+
+
+def _packed(config: Config, pack: Pack) -> Data:
+    pack.check()
+    return _from_log(config, pack.whole(), f"{len(pack.files)} files packed", pack.checksum)
+
+
+def _described(config: Config) -> Data:
     description = read_description(Path(config.table))
     _estimate_first(config, description)
-    log = read_log(description)
+    return _from_log(config, read_log(description), f"{len(description.files)} files", checksum(description))
+
+
+def _from_log(config: Config, log: Log, files: str, checksum: str) -> Data:
     refuse_other_unit([*log.train, *log.test], log.columns)
     for line in [*log.said, *suspect_values([*log.train, *log.test], log.columns.features)]:
         Console().say(line)
@@ -58,8 +72,8 @@ def data(config: Config) -> Data:
         log.train,
         log.test,
         columns=log.columns,
-        source=f"{config.table} ({len(description.files)} files, {len(log.train)} units{'' if log.test else NO_TEST})",
-        checksum=checksum(description),
+        source=f"{config.table} ({files}, {len(log.train)} units{'' if log.test else NO_TEST})",
+        checksum=checksum,
     )
     return replace(data, keep={**data.keep, "taken": log.said})
 

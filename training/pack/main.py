@@ -11,29 +11,37 @@ folder holds Parquet files of whole units, which any program can read, and an in
 from __future__ import annotations
 
 import argparse
+import signal
 from collections.abc import Sequence
 from pathlib import Path
 
 from training.console import Console
 from training.errors import BadInput
-from training.pack.pack import one_by_one, pack
+from training.pack.pack import Run, one_by_one, pack
 from training.prognostics.log_schema import read_description
 
 
 def main(words: Sequence[str]) -> int:
-    """Exit code 0 when the folder is whole. Raises TrainingError."""
+    """Exit code 0 when the folder is whole, 130 after Ctrl-C. Raises TrainingError."""
     asked = _parser().parse_args(words)
+    # What is whole stays, and the same command goes on: a signal need not be waited out.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     if asked.workers < 1:
         raise BadInput(f"--workers {asked.workers}: must be at least 1", "--workers 2 reads two files at a time")
     description = read_description(asked.table)
     described = asked.table.read_text(encoding="utf-8-sig")
-    run = one_by_one if asked.workers == 1 else _side_by_side(asked.workers)
-    pack(description, asked.folder, described, run, Console())
+    try:
+        pack(description, asked.folder, described, _run(asked.workers), Console())
+    except KeyboardInterrupt:
+        return 130
     return 0
 
 
-def _side_by_side(workers: int):  # type: ignore[no-untyped-def]
-    from training.pack.workers import side_by_side
+def _run(workers: int) -> Run:
+    if workers == 1:
+        return one_by_one
+    from training.pack.workers import side_by_side  # Dask takes a second to import
 
     return side_by_side(workers)
 

@@ -15,8 +15,10 @@ from pyarrow import parquet
 
 from training.errors import BadData
 from training.pack import layout
+from training.pack.plan import TEST, TRAIN
 from training.pack.shards import statistics_from
 from training.prognostics.log_schema import Columns
+from training.prognostics.read_log import Log
 from training.prognostics.statistics import Statistics
 from training.prognostics.windows import UnitLog
 
@@ -70,6 +72,14 @@ class Pack:
             UnitLog(life.unit, times[here], channels[here], conditions[here], life.fails_at, life.machine)
             for life, here in zip(lives, cuts, strict=True)
         ]
+
+    def whole(self) -> Log:
+        """All of it in memory, as if the log had been read at once."""
+        shards = {life.shard: self.logs(life.shard) for life in self.lives}
+        split = {
+            name: [shards[one.shard][one.place] for one in self.lives if one.split == name] for name in (TRAIN, TEST)
+        }
+        return Log(split[TRAIN], split[TEST], self.columns, list(self.said))
 
     def statistics(self, lives: Sequence[Life]) -> Statistics:
         """Of those *lives*, in their order."""

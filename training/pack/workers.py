@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from training.errors import BadData, BadInput
 from training.pack.pack import Run
@@ -14,22 +15,21 @@ INSTALL = "pip install distributed, or leave --workers away"
 def side_by_side(workers: int) -> Run:
     """Raises BadInput where Dask is not installed."""
     try:
-        from distributed import LocalCluster
+        import distributed
     except ModuleNotFoundError as error:
         raise BadInput("--workers needs Dask, which is not installed", INSTALL) from error
+    dask: Any = distributed  # its functions have no types
 
     def run(calls: Sequence[Callable[[], None]], done: Callable[[int], None]) -> None:
         if not calls:
             return
-        from distributed import Client, as_completed
-
         faults = Faults()
         with (
-            LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None) as cluster,
-            Client(cluster) as client,
+            dask.LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None) as cluster,
+            dask.Client(cluster) as client,
         ):
             futures = [client.submit(_called, call, pure=False) for call in calls]
-            for number, future in enumerate(as_completed(futures), start=1):
+            for number, future in enumerate(dask.as_completed(futures), start=1):
                 cause, hint = future.result() or ("", "")
                 with faults.gathered():
                     if cause:

@@ -29,7 +29,7 @@ class DeviceWindows:
 
 
 def on_device(part: np.ndarray[Any, Any] | Windows, context: Any) -> NDArray | DeviceWindows:
-    """*part* of a split where batches are cut from it. Windows on the CPU share NumPy's memory."""
+    """*part* (n, ...) of a split where batches are cut from it. Windows on the CPU share NumPy's memory."""
     if not isinstance(part, Windows):
         return mx.nd.array(part, dtype=part.dtype, ctx=context)
     rows = mx.nd.from_numpy(part.rows) if context.device_type == "cpu" else mx.nd.array(part.rows, ctx=context)

@@ -32,7 +32,7 @@ def predict(learner: Learner, split: Split, batch_size: int) -> Predictions:
 
 
 def predict_together(learner: Learner, split: Split, batch_size: int, group: Alone) -> Predictions:
-    """The same, each worker of *group* doing its part of *split*."""
+    """The same, (n, ...) and y, each worker of *group* doing its part of *split*."""
     if len(split) < group.size * LEAST_BATCH or group.size == 1:
         return predict(learner, split, batch_size)
     bounds = [len(split) * rank // group.size for rank in (group.rank, group.rank + 1)]

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import json
 import shutil
 from pathlib import Path
 
@@ -226,3 +227,22 @@ def test_two_processes_side_by_side_make_the_same_bytes(tmp_path):
     assert main(["--workers", "2", str(table), str(tmp_path / "together")]) == 0
 
     assert tree(tmp_path / "together") == alone
+
+
+def test_training_takes_a_packed_folder_as_it_takes_the_description(tmp_path, in_small_pieces):
+    pytest.importorskip("training.compat", reason="MXNet is not installed")
+    from training.config import parse
+    from training.jobs import sensors
+
+    table = write_fleet(tmp_path / "fleet", months=4, units=12)
+    folder = packed(table, tmp_path / "packed")
+    described, streamed = (
+        sensors.data(parse(sensors.Config, [f"table={given}", "horizon=5", "window=7"])) for given in (table, folder)
+    )
+
+    assert streamed.identity() == described.identity()
+    assert json.dumps(streamed.keep["scaling"]) == json.dumps(described.keep["scaling"])
+    for name in ("train", "valid", "test"):
+        mine, theirs = getattr(streamed, name), getattr(described, name)
+        assert np.array_equal(np.asarray(mine.X), np.asarray(theirs.X))
+        assert np.array_equal(mine.y, theirs.y)
