@@ -23,16 +23,24 @@ from infra.names import KIT_DIR, RUNS_DIR, SUMMARY
 from infra.remote.recorder import EXIT, JOB, LOG, MANIFEST, MARK
 
 _SHOWN = 20  # names in a message
+OTHER_NODES = "other-nodes"
 _RECORD = {LOG, EXIT, MANIFEST, JOB}  # what the recorder writes about any run
 
 
-def fetch(host: Host, facts: Facts, run: RunFacts, into: Path, *, tell: Tell) -> Path:
+def home_of(into: Path, name: str, rank: int) -> Path:
+    """Where what *name* left on node *rank* of a group comes to: the first node's are the run's results."""
+    return into / name / OTHER_NODES / str(rank + 1) if rank else into / name
+
+
+def fetch(host: Host, facts: Facts, run: RunFacts, into: Path, *, rank: int = 0, tell: Tell) -> Path:
     """Bring *run* home to *into*/NAME and return that folder; what is there of a run that goes on, all of an ended one.
+
+    *rank*: of the node, in a group.
 
     Raises ArtifactsMissing naming what of the ended run is not here, once all the rest is; and HostUnreachable if
     nobody on the host can say whether it has ended; what is there has come home then, too.
     """
-    home = into / _safe_name(run)
+    home = home_of(into, _safe_name(run), rank)
     there = f"{facts.home}/{RUNS_DIR}/{run.name}"
     if run.state not in ("ended", "lost"):
         _fetch_part(host, facts, run, there, home, tell)
@@ -103,7 +111,8 @@ def list_some(left: Mapping[str, str]) -> str:
 def has_left_nothing(folder: Path) -> bool:
     """Whether the run, which was to leave files, left only the record every run has. That is no failure."""
     end = ending(folder)
-    left = (path for path in folder.rglob("*") if path.is_file() and path not in {folder / name for name in _RECORD})
+    own = (path for path in folder.rglob("*") if OTHER_NODES not in path.relative_to(folder).parts[:1])
+    left = (path for path in own if path.is_file() and path not in {folder / name for name in _RECORD})
     return bool(end) and end.get("results") != "optional" and not any(left)
 
 

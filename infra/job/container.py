@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from infra.host.facts import Facts
+from infra.job.metadata_fence import SLICE
 from infra.names import CODE_DIR, DATA_DIR, FETCHED_DIR, KIT_DIR, RUN_LABEL, RUNS_DIR, STARTING_DIR
 from infra.remote import workspace
 
@@ -30,7 +31,11 @@ def container_name(run: str) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Container:
-    """All that decides the `docker run` line of one run."""
+    """All that decides the `docker run` line of one run.
+
+    *hosts_entry*: "NAME:ADDRESS" of the host itself, for a node of a group: it then stands in the host's own network,
+    where the engines choose their ports by themselves. *fenced*: kept from the metadata service (metadata_fence.py).
+    """
 
     run: str
     image: str
@@ -38,6 +43,8 @@ class Container:
     facts: Facts
     gpu: bool
     environment: Mapping[str, str] = field(default_factory=dict)
+    hosts_entry: str = ""
+    fenced: bool = False
 
     def folder(self, below_home: str) -> str:
         return f"{self.facts.home}/{below_home}"
@@ -112,6 +119,9 @@ def docker_run(container: Container) -> list[str]:
         "--init",  # a real PID 1: signals arrive, and dead children are buried
         "--user", f"{facts.uid}:{facts.gid}",  # no file of root's in the results
         "--stop-timeout", str(STOP_TIMEOUT_S),
+        # Gloo binds to what the host's name resolves to, which need not be known inside a container.
+        *(["--network", "host", "--add-host", container.hosts_entry] if container.hosts_entry else []),
+        *(["--cgroup-parent", SLICE] if container.fenced else []),
         *(word for volume in volumes for word in ("--volume", volume)),
         "--workdir", container.code_dir,
         *(word for name, value in sorted(environment.items()) for word in ("--env", f"{name}={value}")),

@@ -50,6 +50,13 @@ def without_launcher(command: Sequence[str]) -> list[str]:
     return list(command[command.index("--") + 1 :]) if launched else list(command)
 
 
+def nodes_of(command: Sequence[str]) -> int:
+    """On how many machines the run was, of a command as the recorder wrote it down."""
+    own = command[: command.index("--")] if "--" in command else []
+    said = own[own.index("--nodes") + 1 : own.index("--nodes") + 2] if "--nodes" in own else []
+    return int(said[0]) if said and said[0].isdecimal() else 1
+
+
 def require_horovod(workers: str) -> None:
     """Raises UserError where several workers are wanted on this computer, and nothing that starts them is here."""
     if workers and find_spec("horovod") is None:

@@ -139,7 +139,7 @@ class Meeting:
 
     def _make_plan(self, ends_at: float, within_s: float) -> None:
         while len(there := self._all("came", range(self.nodes))) < self.nodes:
-            missing = ", ".join(str(node) for node in range(self.nodes) if node not in there)
+            missing = ", ".join(str(node + 1) for node in range(self.nodes) if node not in there)
             self._wait_or_give_up(ends_at, f"node {missing} of {self.nodes} did not come", within_s)
         slots = plan([there[node] for node in range(self.nodes)])
         self._server.init(slots)  # empties the store; it forgets a mesh's addresses when all of it has met
@@ -178,7 +178,7 @@ class Meeting:
 
     def name_of(self, rank: int) -> str:
         node = next(slot.node for slot in self._slots if slot.rank == rank)
-        return f"worker {rank}" + (f" (node {node})" if self.nodes > 1 else "")
+        return f"worker {rank}" + (f" (node {node + 1})" if self.nodes > 1 else "")  # `rig status` counts from 1
 
     def tell_end(self, rank: int, code: int) -> None:
         self._try_put("ended", rank, code)
@@ -222,7 +222,7 @@ class Meeting:
             if lost_at is None and LOST_OTHERS in ends.values():
                 lost_at = now
             left = self._all("left", beats)
-            silent = [f"node {n}" for n, (_, at) in beats.items() if now - at > self.silence_s and n not in left]
+            silent = [f"node {n + 1}" for n, (_, at) in beats.items() if now - at > self.silence_s and n not in left]
             accused = self._try_get("rig", "accused")
             lost_for_s = 0.0 if lost_at is None else now - lost_at
             found = Cause(**accused) if accused else None

@@ -89,6 +89,15 @@ def running_instance(rig: Rig) -> Instance:
     return running_nodes(rig, whole=False)[0]
 
 
+def running_node(rig: Rig, known: Instance) -> Instance:
+    """*known* as it is now, running; of a rig of one machine, whichever counts now. Raises UserError."""
+    nodes = running_nodes(rig, whole=False)
+    same = [one for one in nodes if one.rank == known.rank]
+    if not same:
+        raise UserError(f"{known.node} does not run any more.", "`make status`")
+    return same[0]
+
+
 def running_nodes(rig: Rig, *, whole: bool = True) -> tuple[Instance, ...]:
     """The machines of the rig, running, and open to where we are now. Raises UserError saying how to get them, and
     if they are to be *whole*, also when one of them is gone or off."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from infra import budget
 from infra.aws.access.key_pair import local_key
@@ -15,6 +15,7 @@ from infra.aws.instances.ami import Image
 from infra.aws.instances.instance import Instance, find, find_nodes
 from infra.aws.instances.launch import ensure_running, preflight
 from infra.aws.instances.launch_request import LaunchRequest, attempts
+from infra.aws.instances.lifecycle import start_all
 from infra.aws.instances.placement_group import ensure_placement_group
 from infra.aws.offers.quota import require as require_quota
 from infra.errors import UserError
@@ -31,7 +32,7 @@ from infra.workflows.nodes import Together, on_each
 from infra.workflows.plan import Plan, make_plan
 from infra.workflows.results import fresh_mark, nothing_left, tag_results_fetched
 from infra.workflows.ssh_config import refresh_entry
-from infra.workflows.stop import disarm
+from infra.workflows.stop import disarm, terminate
 
 Announce = Callable[[Plan], None]
 """Shows a plan before it is carried out, where nobody is asked."""
@@ -91,10 +92,27 @@ def launch_again(rig: Rig, announce: Announce) -> None:
     """After AWS took a spot instance back, or a guard stopped it: the same plan, with a new deadline. One that runs
     stays as it is."""
     found = find_nodes(rig.session, rig.name)
+    if found and len(found) < found[0].nodes:
+        rig = _clear_rest(rig, found)
+        found = ()
     if not found or any(one.state != "running" for one in found):
         plan = make_plan(rig)
         announce(plan)
         launch(rig, plan)
+
+
+def _clear_rest(rig: Rig, left: Sequence[Instance]) -> Rig:
+    """Of a group that has lost a machine: bring home what is there, and end it; the rig with the wish for a whole one.
+
+    A machine that rests is started for that, with an hour to do it in; its guard has that hour, too.
+    """
+    first = left[0]
+    rig.tell(f"Of the group {rig.name} {len(left)} of {first.nodes} machines are there; making a whole one")
+    if any(one.state in ("stopped", "stopping") for one in left):
+        start_all(rig.account, left, {DEADLINE_TAG: budget.tag(rig.now() + timedelta(hours=1))})
+        _wait_for_all(rig, find_nodes(rig.session, rig.name))
+    terminate(rig, lose_results=False)
+    return replace(rig, settings=replace(rig.settings, nodes=first.nodes, type=(first.type,), gpu_mem=0.0))
 
 
 def require_existing(rig: Rig) -> None:

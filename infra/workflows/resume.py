@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+from infra.aws.instances.instance import Instance
 from infra.errors import HostUnreachable, NothingToDo, UserError
 from infra.host.connection import Host
 from infra.host.facts import Facts, RunFacts
 from infra.host.retry import persistently
-from infra.host.selection import select_all
+from infra.host.selection import Selection, select_all
 from infra.host.sync import push_data, remember
 from infra.job import artifacts, s3_backup
 from infra.job.container import docker_remove
 from infra.job.spec import Job
 from infra.names import RUNS_DIR
-from infra.workflows.context import Rig, open_host, running_instance
+from infra.workflows.context import Rig, open_host, running_nodes
 from infra.workflows.ensure_image import Show
+from infra.workflows.group_run import begin_on_all
+from infra.workflows.nodes import on_each
+from infra.workflows.prepare_run import choose
 from infra.workflows.runs import facts_of
-from infra.workflows.train import begin, choose
+from infra.workflows.train import begin, take_nodes
 
 
 def resume(rig: Rig, name: str, show: Show) -> str:
@@ -26,7 +31,10 @@ def resume(rig: Rig, name: str, show: Show) -> str:
     Its folder is taken from the instance's disk, else from the bucket, else from runs/ here. Whether it really goes on
     is the program's own doing: `python -m training` does, from its last checkpoint.
     """
-    instance = running_instance(rig)
+    nodes = take_nodes(rig, running_nodes(rig))
+    if len(nodes) > 1:
+        return _resume_on_all(rig, nodes, name, show)
+    instance = nodes[0]
     with open_host(rig, instance) as host, host.target.one_at_a_time(rig.tell):
         facts = facts_of(rig, host)
         name = name or _find_newest_unfinished(rig, host, facts)
@@ -35,6 +43,27 @@ def resume(rig: Rig, name: str, show: Show) -> str:
         rig.tell(f"Going on with {name}")
         host.ask(docker_remove(facts.docker, name))  # what is left of its first part; it has ended
         return begin(rig, host, instance, job, name, choose(rig, job), show)
+
+
+def _resume_on_all(rig: Rig, nodes: tuple[Instance, ...], name: str, show: Show) -> str:
+    """Each node with what it had itself; `training` takes the newest checkpoint that any of them has."""
+    with open_host(rig, nodes[0]) as host:
+        name = name or _find_newest_unfinished(rig, host, facts_of(rig, host))
+    rig.tell(f"Going on with {name} on {len(nodes)} machines")
+    jobs = [job for job in on_each(rig, nodes, lambda rig, one: _make_ready(rig, one, name)) if job]
+    if not jobs:
+        raise UserError(f"Run {name} is neither on the machines nor in runs/ here, nor in a bucket.", "`rig runs`")
+    return begin_on_all(rig, nodes, jobs[0], name, choose(rig, jobs[0]), show)
+
+
+def _make_ready(rig: Rig, node: Instance, name: str) -> Job | None:
+    """The job of run *name*, whose folder is on *node* again; None where nobody has anything of it for this node."""
+    with open_host(rig, node) as host, host.target.one_at_a_time(rig.tell):
+        facts = facts_of(rig, host)
+        if not _bring_there(rig, host, facts, name, node.rank):
+            return None
+        host.ask(docker_remove(facts.docker, name))
+        return _job_of(host, facts, name)
 
 
 def _find_newest_unfinished(rig: Rig, host: Host, facts: Facts) -> str:
@@ -55,14 +84,19 @@ def _is_unfinished(one: RunFacts) -> bool:
 
 
 def _ensure_there(rig: Rig, host: Host, facts: Facts, name: str) -> None:
+    if not _bring_there(rig, host, facts, name, 0):
+        raise UserError(f"Run {name} is neither on the instance nor in runs/ here, nor in a bucket.", "`rig runs`")
+
+
+def _bring_there(rig: Rig, host: Host, facts: Facts, name: str, rank: int) -> bool:
+    """Whether the folder of *name* is on the host now, with what node *rank* had of it."""
     found = [one for one in facts.runs if one.name == name]
     if found and found[0].state == "running":
         raise NothingToDo(f"Run {name} is still going; `rig logs` follows it.")
     if found and found[0].state == "unknown":
         raise HostUnreachable("Docker on the host does not answer, so it cannot be told whether the run goes on.")
-    if found or _from_bucket(rig, host, facts, name) or _from_here(rig, host, facts, name):
-        return
-    raise UserError(f"Run {name} is neither on the instance nor in runs/ here, nor in a bucket.", "`rig runs`")
+    from_bucket = not rank and not found and _from_bucket(rig, host, facts, name)
+    return bool(found) or from_bucket or _from_here(rig, host, facts, name, rank)
 
 
 def _from_bucket(rig: Rig, host: Host, facts: Facts, name: str) -> bool:
@@ -73,15 +107,22 @@ def _from_bucket(rig: Rig, host: Host, facts: Facts, name: str) -> bool:
     return s3_backup.restore(host, facts, bucket, name)
 
 
-def _from_here(rig: Rig, host: Host, facts: Facts, name: str) -> bool:
-    ours: Path = rig.runs / name
+def _from_here(rig: Rig, host: Host, facts: Facts, name: str, rank: int) -> bool:
+    ours: Path = artifacts.home_of(rig.runs, name, rank)
     if not ours.is_dir():
         return False
-    rig.tell(f"Copying runs/{name} to the instance")
+    rig.tell(f"Copying {ours.relative_to(rig.project)} to the instance")
     remember(ours)
-    there, chosen = f"{facts.home}/{RUNS_DIR}/{name}", select_all(ours)
+    there, chosen = f"{facts.home}/{RUNS_DIR}/{name}", _own_part(select_all(ours))
     persistently(lambda: push_data(host, chosen, there, rsync_there=facts.rsync, tell=rig.tell), tell=rig.tell)
     return True
+
+
+def _own_part(chosen: Selection) -> Selection:
+    """Without what came from the other nodes of a group."""
+    others = f"{artifacts.OTHER_NODES}/"
+    sent, empty = (tuple(path for path in some if not path.startswith(others)) for some in (chosen.sent, chosen.empty))
+    return replace(chosen, sent=sent, empty=empty)
 
 
 def _job_of(host: Host, facts: Facts, name: str) -> Job:

@@ -16,7 +16,8 @@ from infra.job import artifacts, run
 from infra.job.outcome import guard_reason, judge
 from infra.job.run_folders import point_latest
 from infra.job.run_names import choose_run
-from infra.workflows.context import Rig, open_host, running_instance
+from infra.workflows.context import Rig, open_host, running_instance, running_nodes
+from infra.workflows.nodes import on_each
 from infra.workflows.results import nothing_left, tag_results_fetched
 
 
@@ -55,7 +56,24 @@ def pull_runs(rig: Rig, name: str) -> list[Outcome]:
 
     One run's trouble does not keep the others from coming home; the last is raised at the end.
     """
-    instance = running_instance(rig)
+    nodes = running_nodes(rig, whole=False)
+    if nodes[0].nodes == 1:
+        return pull_from(rig, nodes[0], name)
+    found = on_each(rig, nodes, lambda rig, one: _pull_calmly(rig, one, name))
+    if isinstance(found[0], NothingToDo) and all(isinstance(one, NothingToDo) for one in found):
+        raise found[0]
+    return next(([*one] for one in found if not isinstance(one, NothingToDo)), [])
+
+
+def _pull_calmly(rig: Rig, node: Instance, name: str) -> list[Outcome] | NothingToDo:
+    """One node of a group may have less to give than another."""
+    try:
+        return pull_from(rig, node, name)
+    except NothingToDo as nothing:
+        return nothing
+
+
+def pull_from(rig: Rig, instance: Instance, name: str) -> list[Outcome]:
     with open_host(rig, instance) as host:
         facts = facts_of(rig, host)
         wanted = _choose_runs(facts, name)
@@ -85,12 +103,25 @@ def _choose_runs(facts: Facts, name: str) -> tuple[RunFacts, ...]:
 
 def cancel_run(rig: Rig, name: str) -> Outcome:
     """Ask a run to save and end, then bring home what it has."""
-    instance = running_instance(rig)
+    nodes = running_nodes(rig, whole=False)
+    if nodes[0].nodes > 1:
+        name = newest_run(rig, name) if name else _going_on(rig, nodes[0])
+    return on_each(rig, nodes, lambda rig, one: _cancel_on(rig, one, name))[0]
+
+
+def _going_on(rig: Rig, first: Instance) -> str:
+    with open_host(rig, first) as host:
+        return _running(facts_of(rig, host), "").name
+
+
+def _cancel_on(rig: Rig, instance: Instance, name: str) -> Outcome:
+    """On the other nodes of a group the run may have ended before we come: the first to hear of it tells them all."""
     with open_host(rig, instance) as host:
         facts = facts_of(rig, host)
-        one = _running(facts, name)
-        rig.tell(f"Asking run {one.name} to save and end (at most a minute)")
-        run.stop(host, facts.docker, one.name)
+        one = find_run(facts.runs, name) if instance.nodes > 1 else _running(facts, name)
+        if one.state == "running":
+            rig.tell(f"Asking run {one.name} to save and end (at most a minute)")
+            run.stop(host, facts.docker, one.name)
         facts = facts_of(rig, host)
         return bring_home(rig, host, instance, facts, find_run(facts.runs, one.name))
 
@@ -108,6 +139,27 @@ def _running(facts: Facts, name: str) -> RunFacts:
 
 
 def fetch_run(rig: Rig, host: Host, instance: Instance, name: str) -> Outcome:
+    """Bring run *name* home, and judge it if it has ended."""
+    fetched = fetch_unjudged(rig, host, instance, name)
+    fetched.judge()
+    return fetched.outcome
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """A run of one machine that is home, and what its host said of it."""
+
+    outcome: Outcome
+    run: RunFacts
+    facts: Facts
+
+    def judge(self) -> None:
+        """Raises JobFailed if it has ended badly."""
+        if self.run.state != "running":
+            judge(self.run, self.facts.ended, command=artifacts.command_of(self.outcome.folder))
+
+
+def fetch_unjudged(rig: Rig, host: Host, instance: Instance, name: str) -> Fetched:
     facts = facts_of(rig, host)
     one = find_run(facts.runs, name)
     try:
@@ -116,9 +168,7 @@ def fetch_run(rig: Rig, host: Host, instance: Instance, name: str) -> Outcome:
         raise _name_who_ended(one, facts, error) from error
     if one.state != "running" and nothing_left(facts, fetched=one):
         _tag_what_is_fetched(rig, instance)
-    if one.state != "running":
-        judge(one, facts.ended, command=artifacts.command_of(outcome.folder))
-    return outcome
+    return Fetched(outcome, one, facts)
 
 
 def _name_who_ended(one: RunFacts, facts: Facts, error: HostUnreachable) -> RigError:
@@ -135,7 +185,7 @@ def _name_who_ended(one: RunFacts, facts: Facts, error: HostUnreachable) -> RigE
 
 def bring_home(rig: Rig, host: Host, instance: Instance, facts: Facts, one: RunFacts) -> Outcome:
     """Fetch *one* without judging it."""
-    folder = fetch_results(rig, host, facts, one)
+    folder = fetch_results(rig, host, facts, one, rank=instance.rank)
     cost = run_cost(one.name, artifacts.ending(folder))
     return Outcome(run=one.name, folder=folder, exit_code=one.exit_code, cost=cost)
 
@@ -148,9 +198,9 @@ def _tag_what_is_fetched(rig: Rig, instance: Instance) -> None:
         rig.tell(f"The results are home, but AWS does not know it yet: {error.cause}. `rig pull` tells it later")
 
 
-def fetch_results(rig: Rig, host: Host, facts: Facts, one: RunFacts) -> Path:
-    """Copy what *one* has produced into its folder under runs/, verified against its manifest."""
+def fetch_results(rig: Rig, host: Host, facts: Facts, one: RunFacts, *, rank: int) -> Path:
+    """Copy what *one* has produced into its folder under runs/, verified against its manifest. *rank*: of the node."""
     rig.tell(f"Bringing the results of {one.name} home")
-    folder = artifacts.fetch(host, facts, one, rig.runs, tell=rig.tell)
+    folder = artifacts.fetch(host, facts, one, rig.runs, rank=rank, tell=rig.tell)
     point_latest(rig.runs)
     return folder

@@ -8,7 +8,8 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from infra.errors import WorldError
+from infra.aws.instances.instance import Instance
+from infra.errors import UserError, WorldError
 from infra.host.command_lines import shell
 from infra.host.connection import Host
 from infra.host.facts import Facts
@@ -17,7 +18,7 @@ from infra.host.selection import remarks, select_data
 from infra.host.sync import push_data, remember
 from infra.host.tunnel import Tunnel, open_tunnel
 from infra.job import notebook
-from infra.workflows.context import Rig, open_host, running_instance
+from infra.workflows.context import Rig, open_host, running_instance, running_nodes
 from infra.workflows.ensure_image import Show, ensure_images, images_for, wants_gpu
 from infra.workflows.notebooks import end_notebook
 from infra.workflows.results import announce, announce_visit
@@ -30,12 +31,22 @@ START_HINT = (
 )
 
 
-def shell_line(rig: Rig) -> list[str]:
-    """The ssh line of a login shell on the rig's instance."""
-    instance = running_instance(rig)
+def shell_line(rig: Rig, number: int = 1) -> list[str]:
+    """The ssh line of a login shell on the rig's instance; of a group, on node *number*, from 1."""
+    instance = node_numbered(rig, number)
     with open_host(rig, instance) as host:
         announce_visit(rig, host, instance)
         return shell(host.target)
+
+
+def node_numbered(rig: Rig, number: int) -> Instance:
+    """Raises UserError where there is no such node, or it does not run."""
+    nodes = running_nodes(rig, whole=False)
+    found = [one for one in nodes if one.rank == number - 1]
+    if not found:
+        there = ", ".join(str(one.rank + 1) for one in nodes)
+        raise UserError(f"There is no node {number} that runs; of the rig {rig.name!r} there is: {there}.", "NODE=1")
+    return found[0]
 
 
 @contextmanager

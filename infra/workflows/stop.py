@@ -246,7 +246,7 @@ def bring_all_home(rig: Rig, instance: Instance) -> list[str]:
         troubles = [*_each(rig, facts.running, lambda one: _end_run(rig, host, facts, one))]
         if facts.running:
             facts = ask_facts(host)
-        troubles += _each(rig, facts.unfetched, lambda one: fetch_results(rig, host, facts, one))
+        troubles += _each(rig, facts.unfetched, lambda one: fetch_results(rig, host, facts, one, rank=instance.rank))
         if facts.nameless:
             troubles.append(artifacts.nameless(facts))
         if facts.notebooks:

@@ -156,6 +156,30 @@ def test_a_launch_killed_at_any_call_ends_in_one_whole_group_when_run_again(rig,
     every_death(reaper, verb, again)
 
 
+def test_a_launch_killed_while_it_speaks_with_any_of_its_machines_is_finished_by_the_next(rig, monkeypatch):
+    """The SSH commands of a launch; the laptop dies at each in turn, while the others are being asked."""
+    answers = launching.wait_until_ready
+    for number in range(NODES):
+        asked = itertools.count()
+
+        def die(*_: Any, asked: Any = asked, number: int = number, **__: Any) -> Any:
+            if next(asked) == number:
+                raise Killed
+            return FACTS
+
+        monkeypatch.setattr(launching, "wait_until_ready", die)
+        monkeypatch.setattr("infra.aws.client.rollback.Rollback.run", lambda rollback: [])  # it is dead
+        with suppress(Killed):
+            launch(rig)
+        monkeypatch.setattr(launching, "wait_until_ready", answers)
+
+        never_a_part(rig)
+        launch(rig)
+        assert left(rig) == whole()
+        terminate(rig)
+        assert left(rig) == NOTHING
+
+
 def test_ctrl_c_at_any_call_of_a_launch_leaves_nothing(rig, reaper):
     """Nothing is run again here: the dying command takes back what it began, even what it was not told it began."""
 

@@ -179,7 +179,7 @@ def test_two_nodes_meet_and_a_node_that_is_gone_is_named_on_the_other(tmp_path: 
 
     assert nodes[1].returncode != 0
     assert "the run ends everywhere" in said.splitlines()[-1]
-    assert "node 1" in said.splitlines()[-1] or "worker 0 (node 0) ended" in said.splitlines()[-1]
+    assert "node 2" in said.splitlines()[-1] or "worker 0 (node 1) ended" in said.splitlines()[-1]
 
 
 @pytest.mark.usefixtures("_horovod")
@@ -188,4 +188,4 @@ def test_a_node_that_never_comes_is_named(tmp_path: Path) -> None:
     said, _ = alone.communicate(timeout=60)
 
     assert alone.returncode == 1
-    assert said == "gluon-rig: node 1, 2 of 3 did not come within 1 s, so nothing was begun\n"
+    assert said == "gluon-rig: node 2, 3 of 3 did not come within 1 s, so nothing was begun\n"

@@ -11,7 +11,7 @@ import pytest
 from infra.errors import BadSettings
 from infra.job.spec import command_job, script_job
 from infra.settings import Settings
-from infra.workflows.train import choose
+from infra.workflows.prepare_run import choose
 
 KEY = "aws_secret_access_key = " + "wJalrXUtnFEMI" + "/K7MDENG/bPxRfiCY" + "zyxwvut123"
 

@@ -10,17 +10,18 @@ from infra.cli.arguments import Group, Option
 from infra.cli.options import WHERE_AM_I
 from infra.console import deliver, tell
 from infra.errors import BadSettings, MissingProgram
-from infra.settings import Settings
+from infra.settings import MOST_NODES, Settings
 
 GROUP: Final = Group("sessions")
 
 
 @GROUP.command(
     help="a shell on the instance; `rmate FILE` there opens it in the editor here",
+    options=(Option(name="node", help="which machine of a group, from 1", default="1", value="N"),),
     settings=WHERE_AM_I,
     examples=(
         ("rig ssh", "leave it with Ctrl-D; the instance stays"),
-        ("rig ssh --name second", "on another rig than the usual one"),
+        ("rig ssh --node 2", "the second machine of a group"),
     ),
     live=False,
 )
@@ -30,13 +31,20 @@ def ssh(options: Namespace, settings: Settings) -> int:
     from infra.host.connection import local_process
     from infra.workflows.shell import shell_line
 
-    line = shell_line(open_rig(settings))
+    number = _node_number(options.node)
+    line = shell_line(open_rig(settings), number)
     process = local_process(line)
     while True:
         try:
             return process.wait()
         except KeyboardInterrupt:  # typed to the program over there
             continue
+
+
+def _node_number(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) <= MOST_NODES:
+        raise BadSettings(f"node = {text[:20]!r}: a number from 1 to {MOST_NODES}.", "`rig status` shows the nodes")
+    return int(text)
 
 
 @GROUP.command(

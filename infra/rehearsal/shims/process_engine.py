@@ -50,7 +50,7 @@ RUN_VALUES = _spellings(
     # Taken, and without effect on a process:
     "--gpus", "--shm-size", "--ulimit", "--user -u", "--network --net", "--publish -p", "--restart", "--memory -m",
     "--cpus", "--hostname -h", "--ipc", "--device", "--runtime", "--log-opt", "--log-driver", "--pull", "--platform",
-    "--mount", "--cap-add",
+    "--mount", "--cap-add", "--add-host", "--cgroup-parent",
 )  # fmt: skip
 _RUN_SWITCHES = _spellings(
     "--detach -d", "--rm", "--init", "--interactive -i", "--tty -t", "--privileged", "--quiet -q"

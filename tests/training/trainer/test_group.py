@@ -142,4 +142,4 @@ def test_a_worker_with_other_data_is_named_before_the_first_step(tmp_path: Path)
     said, _ = process.communicate(timeout=120)
 
     assert process.returncode == 2
-    assert "worker 1 (node 0) has other data than the first worker" in said
+    assert "worker 1 (node 1) has other data than the first worker" in said
