@@ -17,6 +17,7 @@ from training.errors import name_full_disk
 from training.report import curves
 from training.report.model_card import model_card
 from training.report.page import Report, page
+from training.report.progress import progress_sections
 from training.trainer.evaluate import predict
 from training.trainer.recipe import Result
 from training.trainer.run import Run
@@ -97,12 +98,18 @@ def _draw_curves(run: Run, result: Result, console: Console) -> None:
         said = curves.draw(
             path,
             result.rows,
+            title=_title(run, result),
             metric=run.recipe.best,
             best_epoch=result.best_epoch,
             steps_per_epoch=run.steps_per_epoch,
         )
     if said:
         console.say(said)
+
+
+def _title(run: Run, result: Result) -> str:
+    scored = f"{run.recipe.name}: test {run.recipe.best} {number(result.scores[run.recipe.best])}"
+    return scored + (f"  ({run.environment.run})" if run.environment.run else "")
 
 
 def _report(run: Run, result: Result, summary: Summary) -> Report:
@@ -116,6 +123,12 @@ def _report(run: Run, result: Result, summary: Summary) -> Report:
         origin=_origin(run, summary),
         hardware=hardware.describe(),
         sections=[section(result) for section in run.recipe.sections],
+        progress=progress_sections(
+            result.rows,
+            MetricsFile(run.workdir / names.USAGE).rows(),
+            steps_per_epoch=run.steps_per_epoch,
+            batch_size=run.batch_size,
+        ),
         usd_per_hour=run.environment.usd_per_hour,
         pretended=run.environment.pretended,
     )

@@ -28,6 +28,8 @@ from training.trainer.signals import StopRequest
 from training.trainer.summarize import summarize
 from training.trainer.timer import Timer
 from training.trainer.trainer import Training
+from training.trainer.usage import gpus_of, sample_usage
+from training.workdir.names import USAGE
 from training.workdir.settings import read_settings, write_settings
 from training.workdir.summary import DONE, FAILED, INTERRUPTED, Summary, is_done
 
@@ -86,7 +88,7 @@ def _train(recipe: Recipe, config: JobConfig, workdir: Path, console: Console, s
 
 def _to_the_end(run: Run, training: Training, console: Console, stop: StopRequest) -> Summary:
     try:
-        if training.fit(stop):
+        if _fit(run, training, stop):
             here().leave()
             done = summarize(run, training.position, DONE)
             return finalize(run, done, console) if here().leads else done
@@ -98,6 +100,15 @@ def _to_the_end(run: Run, training: Training, console: Console, stop: StopReques
     _write(summary, run)
     console.say(f"stopped by {stop.signal_name} after step {summary.steps}; the same work folder goes on from there")
     return summary
+
+
+def _fit(run: Run, training: Training, stop: StopRequest) -> bool:
+    """Train; the first of several workers notes how busy its machine is meanwhile."""
+    if not here().leads:
+        return training.fit(stop)
+    gpus = gpus_of(run.device.devices)
+    with sample_usage(run.workdir / USAGE, seconds_before=run.timer.total(), gpus=gpus):
+        return training.fit(stop)
 
 
 def _write(summary: Summary, run: Run) -> None:

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
+from training.report.readings import readable, readings
+
 WIDTH, HEIGHT = 640, 300
 LEFT, RIGHT, TOP, BOTTOM = 68, 14, 14, 40
 MAX_POINTS = 600  # more would only make the file bigger
@@ -62,7 +64,9 @@ def line_chart(
     parts = [_grid(x, y), _axis_names(x_label, y_label + (" (logarithmic)" if y.logarithmic else ""))]
     if diagonal:
         parts.append(_path([(v, v) for v in (max(x.low, y.low), min(x.high, y.high))], x, y, "diagonal"))
-    parts += [_drawn(s, i + 1, x, y) for i, s in enumerate(shown)]
+    parts += [_draw(s, i + 1, x, y) for i, s in enumerate(shown)]
+    named = [(s.name, s.points) for s in shown]
+    parts.append(readings(named, x, x_label=x_label, box=(LEFT, TOP, WIDTH - RIGHT, HEIGHT - BOTTOM)))
     title = escape(f"{y_label} over {x_label}: " + ", ".join(s.name for s in shown))
     svg = f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{title}">{"".join(parts)}</svg>'
     return f"<figure class=chart>{_legend(shown)}{svg}</figure>"
@@ -136,11 +140,12 @@ def _log_ticks(low: float, high: float) -> list[float]:
 def _grid(x: _Scale, y: _Scale) -> str:
     across = "".join(
         f"<line class=grid x1={LEFT} x2={WIDTH - RIGHT} y1={y(v):.1f} y2={y(v):.1f} />"
-        f"<text class=tick x={LEFT - 8} y={y(v) + 4:.1f} text-anchor=end>{v:.4g}</text>"
+        f"<text class=tick x={LEFT - 8} y={y(v) + 4:.1f} text-anchor=end>{readable(v)}</text>"
         for v in y.ticks()
     )
     along = "".join(
-        f"<text class=tick x={x(v):.1f} y={HEIGHT - BOTTOM + 18} text-anchor=middle>{v:.4g}</text>" for v in x.ticks()
+        f"<text class=tick x={x(v):.1f} y={HEIGHT - BOTTOM + 18} text-anchor=middle>{readable(v)}</text>"
+        for v in x.ticks()
     )
     return across + along
 
@@ -154,7 +159,7 @@ def _axis_names(x_label: str, y_label: str) -> str:
     )
 
 
-def _drawn(series: Series, number: int, x: _Scale, y: _Scale) -> str:
+def _draw(series: Series, number: int, x: _Scale, y: _Scale) -> str:
     parts = []
     if series.style in ("line", "both"):
         parts.append(_path(series.points, x, y, f"line s{number}"))
@@ -172,7 +177,7 @@ def _path(points: Sequence[tuple[float, float]], x: _Scale, y: _Scale, kind: str
 
 def _dot(point: tuple[float, float], name: str, x: _Scale, y: _Scale, kind: str, radius: float) -> str:
     a, b = point
-    hover = f"<title>{escape(name)}: {b:.4g} at {a:.4g}</title>"
+    hover = f"<title>{escape(name)}: {readable(b)} at {readable(a)}</title>"
     return f'<circle class="{kind}" cx={x(a):.1f} cy={y(b):.1f} r={radius}>{hover}</circle>'
 
 

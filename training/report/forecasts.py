@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from html import escape
+
 import numpy as np
 
 from training.prognostics.answers import CAP, FAILS, FAILS_KNOWN, LIFE, LOG_ODDS, REMAINING, REMAINING_KNOWN, UNIT
 from training.prognostics.metrics import ReliabilityBin, brier, brier_skill, calibration_error, probability, reliability
+from training.prognostics.preparation import Preparation
 from training.report.charts import Series, line_chart
 from training.trainer.recipe import Array, Result, Section
 
@@ -40,8 +43,18 @@ def reliability_section(result: Result) -> Section:
         f"rate has {_base_rate(happened):.4f}, so the skill is {brier_skill(said, happened):.2f}. Rows of one unit "
         "resemble each other: the middle bins rest on few units.</p>" + ("" if split == "test" else STAND_IN)
     )
-    title = f"Probability of failure within {result.config.horizon:g}: is it to be trusted?"
+    title = f"Probability of failure within {_in_units(result, result.config.horizon)}: is it to be trusted?"
     return Section(title, f"{text}<div class=two>{chart}{_bins(curve)}</div>")
+
+
+def _in_units(result: Result, length: float) -> str:
+    """ "48 hours": a length of time in the unit of the log's time column."""
+    return f"{length:g} {_unit(result)}"
+
+
+def _unit(result: Result) -> str:
+    unit: str = Preparation.from_json(result.data.keep).columns.time_unit
+    return unit
 
 
 def _base_rate(happened: Array) -> float:
@@ -78,7 +91,8 @@ def life_section(result: Result) -> Section:
     charts = "".join(_life_chart(result, unit) for unit in _told(result.test.y))
     text = (
         f"<p>Some {_judging(result)} units, from the one whose record ends nearest to its failure to the one whose "
-        f"record ends farthest from it. Both lines end at the last row; life is told up to {result.config.cap:g}.</p>"
+        f"record ends farthest from it. Both lines end at the last row; life is told up to "
+        f"{escape(_in_units(result, result.config.cap))}.</p>"
     )
     return Section("Remaining life, told and true", f"{text}<div class=two>{charts}</div>")
 
@@ -101,8 +115,8 @@ def _life_chart(result: Result, unit: int) -> str:
             Series("told", list(zip(since.tolist(), life.tolist(), strict=True))),
             Series("true", list(zip(since.tolist(), true.tolist(), strict=True))),
         ],
-        x_label=f"time since the first row, unit {unit + 1} of the {_judging(result)} units",
-        y_label="remaining life",
+        x_label=f"{_unit(result)} since the first row, unit {unit + 1} of the {_judging(result)} units",
+        y_label=f"remaining life, {_unit(result)}",
         logarithmic=False,
         y_range=(0.0, float(y[0, CAP])),
     )

@@ -21,7 +21,8 @@ def confusion(result: Result) -> Section:
     head = "".join(f"<th scope=col>{escape(name)}</th>" for name in classes)
     rows = "".join(_row(name, counts[i], i) for i, name in enumerate(classes))
     table = (
-        "<div class=wide><table class=confusion><thead>"
+        "<p class=sideways>wider than the screen: swipe the table sideways</p>"
+        "<div class=wide tabindex=0><table class=confusion><thead>"
         f"<tr><th class=corner>true \\ said</th>{head}<th>right</th></tr></thead>"
         f"<tbody>{rows}</tbody></table></div>"
     )

@@ -30,6 +30,7 @@ class Report:
     origin: Mapping[str, str]
     hardware: Mapping[str, str]
     sections: Sequence[Section]
+    progress: Sequence[Section] = ()
     usd_per_hour: float
     pretended: bool = False
 
@@ -42,6 +43,7 @@ def page(report: Report) -> str:
         '<div class=two style="margin-top:1.1rem">' + "".join(_curves(report)) + "</div>",
         *(_section(part) for part in report.sections),
         _section(Section("Where the time went", _time_bar(report.seconds))),
+        '<div class=two style="margin-top:1.1rem">' + "".join(_section(part) for part in report.progress) + "</div>",
         '<div class=two style="margin-top:1.1rem">',
         _section(Section("Where it comes from", _facts({**report.origin, **report.hardware}))),
         _section(Section("Settings", _facts(report.settings))),

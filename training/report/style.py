@@ -3,10 +3,11 @@
 CSS = """
 :root{color-scheme:light dark;--paper:#f6f7f9;--card:#fff;--ink:#171b22;--muted:#5b6573;--line:#e0e4ea;
   --s1:#2563c9;--s2:#d9622b;--s3:#0f8a6d;--s4:#8a4fc7;--hit:37 99 201;--miss:217 98 43;
+  --edge:#0f172a30;
   --shadow:0 1px 2px #0f172a14,0 6px 20px #0f172a0a}
 @media(prefers-color-scheme:dark){:root{--paper:#0f1216;--card:#181c22;--ink:#e8ebf0;--muted:#98a2b1;
   --line:#2b313a;--s1:#6ea8ff;--s2:#ff9a62;--s3:#4fd1ae;--s4:#c79bff;--hit:88 148 245;--miss:240 130 75;
-  --shadow:none}}
+  --edge:#ffffff38;--shadow:none}}
 *{box-sizing:border-box}
 body{margin:0;background:var(--paper);color:var(--ink);
   font:16px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif;
@@ -44,7 +45,18 @@ figcaption{font-size:.82rem;color:var(--muted)}
 .dot,.bar-value{fill:var(--c)}
 .ring{fill:var(--card);stroke:var(--c);stroke-width:2.5}
 .diagonal{fill:none;stroke:var(--muted);stroke-dasharray:4 4}
-.wide{overflow-x:auto;-webkit-overflow-scrolling:touch}
+.read rect{fill:transparent}
+.read line{stroke:var(--muted);stroke-dasharray:3 3}
+.read text{fill:var(--muted);font-size:12px;paint-order:stroke;stroke:var(--card);stroke-width:4px}
+.read .s1,.read .s2,.read .s3,.read .s4,.read .s5{fill:var(--c)}
+.read line,.read text{visibility:hidden;pointer-events:none}
+.read:hover line,.read:hover text{visibility:visible}
+.wide{overflow-x:auto;-webkit-overflow-scrolling:touch;
+  background:linear-gradient(90deg,var(--card) 30%,transparent) 0 0/2.5rem 100% no-repeat local,
+  linear-gradient(270deg,var(--card) 30%,transparent) 100% 0/2.5rem 100% no-repeat local,
+  linear-gradient(90deg,var(--edge),transparent) 0 0/.9rem 100% no-repeat scroll,
+  linear-gradient(270deg,var(--edge),transparent) 100% 0/.9rem 100% no-repeat scroll}
+.sideways{display:none;font-size:.82rem;color:var(--muted);margin:0 0 .3rem}
 table{border-collapse:collapse;font-size:.86rem;font-variant-numeric:tabular-nums;width:100%}
 th{font-weight:500;color:var(--muted);text-align:left}
 .facts th{padding:.3rem 1rem .3rem 0;vertical-align:top;white-space:nowrap;width:1%}
@@ -54,6 +66,8 @@ th{font-weight:500;color:var(--muted);text-align:left}
 .confusion th[scope=col],.confusion td{text-align:center}
 .confusion th[scope=col]{font-size:.74rem;padding:.15rem;max-width:4rem;overflow-wrap:anywhere}
 .confusion th[scope=row]{white-space:nowrap;padding-right:.5rem}
+/* 5 and more series are rare: GPUs of one machine. */
+.s5{--c:var(--muted)}
 .confusion .corner{font-size:.74rem;white-space:nowrap}
 .confusion td{height:2.1rem;min-width:2.4rem;border-radius:5px}
 .confusion .hit{background:rgb(var(--hit)/var(--a))}
@@ -78,7 +92,9 @@ code{font:.86em ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}
 footer{margin-top:1.6rem;color:var(--muted);font-size:.82rem}
 @media(max-width:30rem){main{padding:1.1rem .8rem 3rem}
 section{padding:.9rem .9rem 1rem}.tiles{grid-template-columns:1fr 1fr;gap:.6rem}.tile b{font-size:1.3rem}
-  .tick,.name{font-size:20px}.upright{display:none}.facts th{white-space:normal;
+  .tick,.name,.read text{font-size:20px}.sideways{display:block}
+  .confusion th[scope=row]{position:sticky;left:0;background:var(--card)}
+  .upright{display:none}.facts th{white-space:normal;
   width:34%}}
 @media print{section{break-inside:avoid;box-shadow:none}}
 """

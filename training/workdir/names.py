@@ -7,6 +7,7 @@ from typing import Final
 
 SETTINGS: Final = "config.json"
 METRICS: Final = "metrics.jsonl"
+USAGE: Final = "usage.jsonl"  # how busy the machine was
 SUMMARY: Final = "summary.json"  # written last: with it the run is over
 DATA_CARD: Final = "data.json"
 CHECKPOINTS: Final = "checkpoints"

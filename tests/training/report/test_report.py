@@ -69,6 +69,7 @@ def test_the_work_folder_holds_all_that_was_promised(finished_run: Path) -> None
         "report.html",
         "summary.json",
         "tb",
+        "usage.jsonl",
     }
 
 
