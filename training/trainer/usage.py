@@ -33,8 +33,8 @@ class UsageFile:
         self._file = MetricsFile(path)
         self._rows = [row for row in self._file.rows() if isinstance(row, dict) and "seconds" in row]
         self.every_s = every_s
-        while len(self._rows) > MOST_ROWS // 2:  # a resumed run goes on as thinly as it was
-            self._thin_out()
+        if self._rows:
+            self._go_on()
 
     def add(self, row: Row) -> None:
         self._rows.append(row)
@@ -42,7 +42,16 @@ class UsageFile:
             self._file.append(row)
         else:
             self._thin_out()
-            replace_text(self._file.path, "".join(json.dumps(row) + "\n" for row in self._rows), "the usage")
+            self._write()
+
+    def _go_on(self) -> None:
+        """As thinly as the run was sampled before, and behind whole lines: a crash may have cut the last one short."""
+        while len(self._rows) > MOST_ROWS // 2:
+            self._thin_out()
+        self._write()
+
+    def _write(self) -> None:
+        replace_text(self._file.path, "".join(json.dumps(row) + "\n" for row in self._rows), "the usage")
 
     def _thin_out(self) -> None:
         self._rows, self.every_s = self._rows[::2], 2 * self.every_s
