@@ -58,7 +58,7 @@ bake: ## make an image (AMI) of the prepared instance: the next launch is ready 
 ##@ runs
 train: ## train JOB=lenet on this CPU; `make train remote JOB=lenet` on the instance; SCRIPT=mine.py ARGS="-n 3"
 logs: ## follow a run again
-watch: ## live view of a run: step, loss, samples per second, GPU use, money
+watch: ## one live screen of a run: progress, curves, GPU, money, what will end it; keys to cancel and extend
 pull: ## fetch a run's results, also while it trains
 runs: ## every run, here and on the instance: state, score, time, cost
 compare: ## runs side by side, and what differs: RUNS="A B"; without, the two newest

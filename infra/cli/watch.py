@@ -1,28 +1,166 @@
-"""`rig watch`: one live screen of a run, its machine and its money."""
+"""`rig watch`: one live screen of a run on a terminal, a line for each look in a pipe. The run does not notice."""
 
 from __future__ import annotations
 
+import select
+import sys
 import time
+from argparse import Namespace
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
 
-from rich.console import Console
-from rich.live import Live
-from rich.text import Text
-
-from infra.cli.screens.runs import render_glance
+from infra.cli.hints import say, theirs
+from infra.cli.moments import beside_utc
+from infra.cli.screens.watch import render_line, render_watch
 from infra.console import plain
-from infra.workflows.context import Rig
-from infra.workflows.watch import Watcher
+from infra.console.paint import console_for, paint_lines
+from infra.workflows.watch import Glance, Watcher
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+    from infra.workflows.context import Rig
+
+EVERY_S: Final = 2.0
+FEW_LINES, MANY_LINES = 5, 30
+_ROOM_FOR_PLOTS: Final = 30  # lines of a terminal
+_KEYS: Final = "keys: l more of the log, c cancel the run, e extend by an hour, q leave (the run goes on)"
+Press = Callable[[float], str]
+"""Waits so many seconds for a key; empty when none was pressed."""
 
 
 def watch_run(rig: Rig, name: str, *, once: bool) -> None:
     watcher = Watcher(rig, name)
+    console = console_for(sys.stdout)
     try:
-        with Live(console=Console(stderr=True), auto_refresh=False) as live:
-            while True:
-                # Text, not markup: a log line may hold square brackets.
-                live.update(Text(plain(render_glance(watcher.look(), watcher.standing()))), refresh=True)
-                if once or watcher.has_ended():
-                    return
-                time.sleep(2)
+        if console is None or once:
+            _print_lines(rig, watcher, once=once)
+        else:
+            _show_screen(rig, watcher, console)
     finally:
         watcher.close()
+
+
+def _print_lines(rig: Rig, watcher: Watcher, *, once: bool) -> None:
+    from infra.console import deliver
+
+    last = ""
+    while True:
+        seen = watcher.look()
+        line = render_line(seen, watcher.standing(), rig.now())
+        if (told := line.partition(" ")[2]) != last:
+            deliver(line)
+        last = told
+        if once or seen.ended:
+            return
+        time.sleep(EVERY_S)
+
+
+def _show_screen(rig: Rig, watcher: Watcher, console: Console) -> None:
+    log_lines = FEW_LINES
+    with _keyboard() as press:
+        while True:
+            key, seen = _draw_until_key(rig, watcher, console, press, log_lines)
+            if key == "l":
+                log_lines = MANY_LINES if log_lines == FEW_LINES else FEW_LINES
+            elif key in ("c", "e"):
+                break
+            else:
+                _say_end(rig, seen)
+                return
+    if key == "c":
+        _cancel(rig, watcher.run.name)
+        return
+    _extend(rig)
+    watcher.forget_standing()
+    _show_screen(rig, watcher, console)
+
+
+def _draw_until_key(rig: Rig, watcher: Watcher, console: Console, press: Press, log_lines: int) -> tuple[str, Glance]:
+    """The key that was pressed, or "q" when the run has ended; what was seen last."""
+    from rich.live import Live
+
+    with Live(console=console, auto_refresh=False, screen=False, redirect_stdout=False, redirect_stderr=False) as live:
+        while True:
+            seen = watcher.look()
+            live.update(_compose(rig, watcher, seen, console, log_lines), refresh=True)
+            if seen.ended:
+                return "q", seen
+            key = press(EVERY_S)
+            if key in ("l", "c", "e", "q"):
+                return key, seen
+
+
+def _compose(rig: Rig, watcher: Watcher, seen: Glance, console: Console, log_lines: int) -> RenderableType:
+    from rich.console import Group
+
+    plot_lines = 3 if console.height >= _ROOM_FOR_PLOTS else 1
+    room = max(console.height - 18 - 2 * plot_lines, FEW_LINES)
+    said = render_watch(
+        seen,
+        watcher.standing(),
+        rig.now(),
+        width=console.width,
+        log_lines=min(log_lines, room),
+        plot_lines=plot_lines,
+    )
+    text = beside_utc(theirs(plain(f"{said}\n\n{_KEYS}"), rig.settings))
+    return Group(*paint_lines(text, console.width))
+
+
+def _say_end(rig: Rig, seen: Glance) -> None:
+    name = seen.run.name
+    if seen.ended:
+        say(f"Run {name} has ended; `rig pull` brings it home.", rig.settings)
+    else:
+        say(f"Run {name} goes on; `rig logs` follows it.", rig.settings)
+
+
+def _cancel(rig: Rig, name: str) -> None:
+    from infra.cli.commands.runs import cancel
+    from infra.cli.prompt import confirm
+
+    confirm(f"Ask run {name} to save and end?", otherwise="It goes on.", beforehand="`rig cancel` does not ask")
+    cancel(Namespace(run=name), rig.settings)
+
+
+def _extend(rig: Rig) -> None:
+    from infra.cli.commands.money import extend
+    from infra.errors import RigError
+
+    try:
+        extend(Namespace(by="1h", yes=False), rig.settings)
+    except RigError as error:  # a "no", or a deadline that cannot be moved: the screen comes back
+        say(str(error), rig.settings)
+        time.sleep(EVERY_S)
+
+
+@contextmanager
+def _keyboard() -> Iterator[Press]:
+    """Single keys, without Enter, where there is a keyboard; Ctrl-C stays what it is."""
+    if not sys.stdin or not sys.stdin.isatty():
+        yield _no_key
+        return
+    import termios
+    import tty
+
+    number = sys.stdin.fileno()
+    before = termios.tcgetattr(number)
+    try:
+        tty.setcbreak(number)
+        yield lambda seconds: _read_key(seconds)
+    finally:
+        termios.tcsetattr(number, termios.TCSADRAIN, before)
+
+
+def _read_key(seconds: float) -> str:
+    import os
+
+    ready, _, _ = select.select([sys.stdin], [], [], seconds)
+    return os.read(sys.stdin.fileno(), 1).decode(errors="replace").lower() if ready else ""
+
+
+def _no_key(seconds: float) -> str:
+    time.sleep(seconds)
+    return ""

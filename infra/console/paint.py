@@ -29,11 +29,15 @@ _BEFORE: Final = re.compile(
 
 
 def paint(console: Console, text: str) -> None:
+    for line in paint_lines(text, console.width):
+        console.print(line, soft_wrap=True, highlight=False)
+
+
+def paint_lines(text: str, width: int) -> list[Text]:
     from rich.text import Text
 
-    for line in text.split("\n"):
-        for part in wrap(line, min(console.width, WIDEST)):
-            console.print(Text.assemble(*part), soft_wrap=True, highlight=False)
+    parts = (part for line in text.split("\n") for part in wrap(line, min(width, WIDEST)))
+    return [Text.assemble(*part) for part in parts]
 
 
 def wrap(line: str, width: int) -> list[list[Text]]:

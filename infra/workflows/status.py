@@ -25,6 +25,7 @@ class Standing:
     """One rig as AWS shows it now. Money in US dollars; None while it does not run, and where nobody knows the price of
     its type; *usd_worst* also where its deadline cannot be read.
 
+    *pretended*: in a rehearsal, where it would cost that.
     *last_words*: why the guard switched a stopped machine off, as it said on the console.
     """
 
@@ -36,6 +37,7 @@ class Standing:
     usd_disk_per_month: float
     last_words: str
     safeguards: tuple[Safeguard, ...]
+    pretended: bool = False
 
 
 def standings(rig: Rig) -> list[Standing]:
@@ -97,6 +99,7 @@ def _standing(
         usd_disk_per_month=rates(rig.session.region).disk_usd_per_month(disk.gib if disk else 0),
         last_words=_last_words(rig, instance) if instance.state == "stopped" else "",
         safeguards=guarded,
+        pretended=rig.rehearsing,
     )
 
 

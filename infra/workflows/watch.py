@@ -1,65 +1,122 @@
-"""One look at a run and its machine: a single question over SSH, so that it may be asked every few seconds."""
+"""One look at a run and its machine, short enough to be taken every few seconds over one connection."""
 
 from __future__ import annotations
 
 import json
+import re
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from infra.guard.status import STATUS_FILE, Watch, watch
 from infra.host.connection import Host
-from infra.host.facts import RunFacts, ask_facts
-from infra.job.artifacts import as_ending
+from infra.host.facts import RunFacts
+from infra.job.artifacts import as_ending, as_number
 from infra.names import METRICS, RUNS_DIR
 from infra.remote.recorder import EXIT, LOG
 from infra.workflows.context import Rig, open_host, running_instance
-from infra.workflows.runs import find_run
+from infra.workflows.runs import facts_of, find_run
 from infra.workflows.status import Standing, standing_of
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """*busy*: in %. Memory in MiB; *total_mib* 0 where it is not told."""
+
+    busy: int
+    used_mib: int
+    total_mib: int = 0
+
+
+@dataclass(frozen=True)
+class Load:
+    """*busy*: of all processors together, in %, since the look before; None at the first. Memory in bytes."""
+
+    processors: int
+    busy: float | None
+    used_bytes: int
+    total_bytes: int
 
 
 @dataclass(frozen=True, kw_only=True)
 class Glance:
-    """*last_line* of the log, the newest row of metrics.jsonl, *gpus*: (use in %, memory in MiB) of each."""
+    """*log*: its last lines. *rows*: of metrics.jsonl, the newest last. *load*: None where the host does not tell.
+
+    *took_s*: how long the run took, once it has ended."""
 
     run: RunFacts
-    last_line: str
-    metrics: Mapping[str, Any]
-    gpus: tuple[tuple[int, int], ...]
+    log: tuple[str, ...]
+    rows: tuple[Mapping[str, Any], ...]
+    gpus: tuple[Gpu, ...]
+    load: Load | None
     guard: Watch | None
+    ended: bool
+    took_s: float | None = None
+
+
+_LOG_LINES: Final = "40"
+_ROWS: Final = "600"
+_GPU_QUESTION: Final = "--query-gpu=utilization.gpu,memory.used,memory.total"
+_AWS_EVERY_S: Final = 60.0  # what AWS knows changes by hand alone, and by `extend`
 
 
 class Watcher:
-    """Looks again and again over one connection; what AWS knows is asked once, as it changes only by hand."""
+    """Looks again and again over one connection."""
 
     def __init__(self, rig: Rig, name: str) -> None:
         self._rig = rig
         self._instance = running_instance(rig)
         self._host: Host = open_host(rig, self._instance)
-        facts = ask_facts(self._host)
-        self._run = find_run(facts.runs, name)
-        self._folder = f"{facts.home}/{RUNS_DIR}/{self._run.name}"
+        facts = facts_of(rig, self._host)
+        self.run = find_run(facts.runs, name)
+        self._folder = f"{facts.home}/{RUNS_DIR}/{self.run.name}"
+        self._ticks: tuple[int, int] | None = None
+        self._standing: tuple[float, Standing] | None = None
 
     def standing(self) -> Standing:
-        return standing_of(self._rig, self._instance)
+        """What AWS says of the machine and its money, asked once a minute."""
+        now = time.monotonic()
+        if self._standing is None or now - self._standing[0] > _AWS_EVERY_S:
+            self._standing = now, standing_of(self._rig, self._instance)
+        return self._standing[1]
+
+    def forget_standing(self) -> None:
+        """It was changed by hand: its deadline was moved."""
+        self._instance = running_instance(self._rig)
+        self._standing = None
 
     def look(self) -> Glance:
-        log, metrics, gpus, guard = (
-            self._ask("tail", "-n", "1", f"{self._folder}/{LOG}"),
-            self._ask("tail", "-n", "1", f"{self._folder}/{METRICS}"),
-            self._ask("nvidia-smi", "--query-gpu=utilization.gpu,memory.used", "--format=csv,noheader,nounits"),
+        log, metrics, gpus, guard, load, end = (
+            self._ask("tail", "-n", _LOG_LINES, f"{self._folder}/{LOG}"),
+            self._ask("tail", "-n", _ROWS, f"{self._folder}/{METRICS}"),
+            self._ask("nvidia-smi", _GPU_QUESTION, "--format=csv,noheader,nounits"),
             self._ask("cat", STATUS_FILE),
+            self._ask("cat", "/proc/stat", "/proc/meminfo"),
+            self._ask("cat", f"{self._folder}/{EXIT}"),
         )
         return Glance(
-            run=self._run,
-            last_line=log.strip().rpartition("\r")[2],
-            metrics=row(metrics),
+            run=self.run,
+            log=tuple(line.rpartition("\r")[2] for line in log.split("\n") if line.strip()),
+            rows=tuple(found for line in metrics.splitlines() if (found := row(line))),
             gpus=tuple(used for line in gpus.splitlines() if (used := use(line))),
+            load=self._load(load),
             guard=watch(guard),
+            ended=bool(as_ending(end)),
+            took_s=as_number(as_ending(end).get("seconds")),
         )
 
-    def has_ended(self) -> bool:
-        return bool(as_ending(self._ask("cat", f"{self._folder}/{EXIT}")))
+    def _load(self, said: str) -> Load | None:
+        ticks, before = processor_ticks(said), self._ticks
+        memory = {name: int(kib) * 1024 for name, kib in _MEMORY.findall(said)}
+        total = memory.get("MemTotal", 0)
+        if ticks is None or not total:
+            return None
+        self._ticks = ticks
+        busy = None
+        if before is not None and ticks[1] > before[1]:
+            busy = 100 * max(0.0, min(1.0, (ticks[0] - before[0]) / (ticks[1] - before[1])))
+        return Load(len(_PROCESSORS.findall(said)), busy, max(total - memory.get("MemAvailable", 0), 0), total)
 
     def close(self) -> None:
         self._host.close()
@@ -67,6 +124,20 @@ class Watcher:
     def _ask(self, *words: str) -> str:
         answer = self._host.ask(words)
         return answer.out if answer.ok else ""
+
+
+_MEMORY: Final = re.compile(r"^(MemTotal|MemAvailable):\s+(\d{1,15}) kB$", re.MULTILINE | re.ASCII)
+_PROCESSORS: Final = re.compile(r"^cpu\d", re.MULTILINE | re.ASCII)
+_IDLE, _WAITING = 3, 4  # of the columns of /proc/stat: https://man7.org/linux/man-pages/man5/proc_stat.5.html
+
+
+def processor_ticks(said: str) -> tuple[int, int] | None:
+    """(busy, all) of all processors together, from /proc/stat; None where it says none."""
+    words = next((line.split()[1:11] for line in said.splitlines() if line.startswith("cpu ")), [])
+    if len(words) <= _WAITING or not all(word.isascii() and word.isdecimal() and len(word) < 20 for word in words):
+        return None
+    ticks = [int(word) for word in words]
+    return sum(ticks) - ticks[_IDLE] - ticks[_WAITING], sum(ticks)
 
 
 def row(line: str) -> Mapping[str, Any]:
@@ -78,7 +149,9 @@ def row(line: str) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def use(line: str) -> tuple[int, int] | None:
-    """ "97, 3021" -> (97, 3021); None for "[N/A], [N/A]"."""
+def use(line: str) -> Gpu | None:
+    """ "97, 3021, 15360" -> Gpu(97, 3021, 15360); None for "[N/A], [N/A]"."""
     parts = [part.strip() for part in line.split(",")]
-    return (int(parts[0]), int(parts[1])) if len(parts) == 2 and all(part.isdecimal() for part in parts) else None
+    if len(parts) not in (2, 3) or not all(part.isascii() and part.isdecimal() for part in parts):
+        return None
+    return Gpu(*map(int, parts))

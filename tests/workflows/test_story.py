@@ -49,7 +49,7 @@ def test_launch_train_status_logs_pull_stop_start_terminate(person: Person) -> N
     person.types("pull")
     assert "home and verified already" in person.said
 
-    assert "Its disk still costs $4.80 per month" in person.types("stop")
+    assert "Its disk would still cost $4.80 per month" in person.types("stop")
     person.types("stop")
     assert "already stopped" in person.said
     assert [one["state"] for one in person.status()] == ["stopped"]

@@ -173,7 +173,7 @@ def _print_outcome(done: Outcome) -> None:
 
 
 @GROUP.command(
-    help="live view: log, metrics, GPU use, money",
+    help="one live screen: progress, curves, GPU, money, what will end it; keys to cancel and extend",
     options=(RUN, Option(name="once", help="look once and return", flag=True)),
     settings=WHERE_AM_I,
     examples=(

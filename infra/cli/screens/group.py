@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from infra import budget
-from infra.cli.screens.instance import UNKNOWN, render_most, render_standing
+from infra.cli.screens.instance import UNKNOWN, render_most, render_standing, would
 from infra.cli.screens.layout import render_rows
 from infra.guard.safeguard import together
 from infra.workflows.status import by_group
@@ -63,7 +63,7 @@ def _money(found: Sequence[Standing]) -> Rows:
     rows = _cost_of_running(up) if up else []
     if resting:
         disks = budget.per_month(sum(one.usd_disk_per_month for one in resting))
-        rows.append(("disks", f"{disks} while they exist"))
+        rows.append(("disks", f"{would(resting[0])}{disks} while they exist"))
         why = next((one.last_words or one.instance.state_reason for one in resting), "")
         rows += [("why", why)] if why else []
     return rows
@@ -71,7 +71,7 @@ def _money(found: Sequence[Standing]) -> Rows:
 
 def _cost_of_running(up: Sequence[Standing]) -> Rows:
     spent, rate = (total([getattr(one, name) for one in up]) for name in ("usd_spent", "usd_per_hour"))
-    told = UNKNOWN if spent is None else f"{budget.usd(spent)} since this start"
+    told = UNKNOWN if spent is None else f"{would(up[0])}{budget.usd(spent)} since this start"
     rows = [
         ("running", budget.duration(max(one.running_s for one in up))),
         ("cost", told if rate is None else f"{told}, at {budget.rate(rate)} for all {len(up)}"),
@@ -80,7 +80,7 @@ def _cost_of_running(up: Sequence[Standing]) -> Rows:
     if deadlines:
         earlier = "" if min(deadlines) == max(deadlines) else f"; the first by {budget.clock(min(deadlines))}"
         worst = render_most(total([one.usd_worst for one in up]))
-        rows.append(("at most", f"{worst}, off by {budget.clock(max(deadlines))}{earlier}"))
+        rows.append(("at most", f"{would(up[0])}{worst}, off by {budget.clock(max(deadlines))}{earlier}"))
     return rows
 
 

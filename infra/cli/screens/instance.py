@@ -59,10 +59,12 @@ def render_standing(one: Standing) -> str:
             ("cost", render_spent(one)),
         ]
         if instance.deadline:
-            rows.append(("at most", f"{render_most(one.usd_worst)}, off by {budget.clock(instance.deadline)}"))
+            rows.append(
+                ("at most", f"{would(one)}{render_most(one.usd_worst)}, off by {budget.clock(instance.deadline)}")
+            )
         rows += [("" if number else "safeguards", str(safeguard)) for number, safeguard in enumerate(one.safeguards)]
     else:
-        rows.append(("cost", f"{budget.per_month(one.usd_disk_per_month)} for its disk while it exists"))
+        rows.append(("cost", f"{would(one)}{budget.per_month(one.usd_disk_per_month)} for its disk while it exists"))
         why = one.last_words or instance.state_reason
         if why:
             rows.append(("why", why))
@@ -77,7 +79,12 @@ def render_most(usd_worst: float | None) -> str:
 def render_spent(one: Standing) -> str:
     if one.usd_spent is None or one.usd_per_hour is None:
         return UNKNOWN
-    return f"{budget.usd(one.usd_spent)} since this start, at {budget.rate(one.usd_per_hour)}"
+    return f"{would(one)}{budget.usd(one.usd_spent)} since this start, at {budget.rate(one.usd_per_hour)}"
+
+
+def would(one: Standing) -> str:
+    """Before each figure of a rehearsal, which costs nothing."""
+    return "would be " if one.pretended else ""
 
 
 def render_stop(found: Sequence[Standing]) -> str:
@@ -85,11 +92,13 @@ def render_stop(found: Sequence[Standing]) -> str:
     if len(found) > 1:
         ids, usd = " ".join(each.instance.id for each in found), sum(each.usd_disk_per_month for each in found)
         return (
-            f"{ids} are {one.instance.state}. Their disks still cost {budget.per_month(usd)}; "
+            f"{ids} are {one.instance.state}. Their disks {'would ' if one.pretended else ''}still cost "
+            f"{budget.per_month(usd)}; "
             "`make start` brings them back, `make terminate` deletes them."
         )
     return (
-        f"{one.instance.id} is {one.instance.state}. Its disk still costs {budget.per_month(one.usd_disk_per_month)}; "
+        f"{one.instance.id} is {one.instance.state}. Its disk {'would still cost' if one.pretended else 'still costs'} "
+        f"{budget.per_month(one.usd_disk_per_month)}; "
         "`make start` brings it back, `make terminate` deletes it."
     )
 
@@ -121,6 +130,7 @@ def standing_json(one: Standing) -> dict[str, Any]:
         "usd_spent": None if one.usd_spent is None else round(one.usd_spent, 4),
         "usd_worst": one.usd_worst,
         "usd_disk_per_month": one.usd_disk_per_month,
+        "pretended": one.pretended,
         "last_words": one.last_words,
         "unreadable": instance.unreadable,
         "safeguards": [_safeguard_json(safeguard) for safeguard in one.safeguards],

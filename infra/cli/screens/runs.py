@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from infra import budget
-from infra.cli.screens.instance import render_spent
 from infra.cli.screens.layout import render_columns, render_rows
 from infra.job.artifacts import as_number, has_left_nothing
 from infra.names import BEST_WEIGHTS, CURVES, ONNX, REPORT, SYMBOL, SYMBOL_WEIGHTS
@@ -17,8 +16,6 @@ from infra.names import BEST_WEIGHTS, CURVES, ONNX, REPORT, SYMBOL, SYMBOL_WEIGH
 if TYPE_CHECKING:
     from infra.workflows.run_list import ListedRun
     from infra.workflows.runs import Outcome
-    from infra.workflows.status import Standing
-    from infra.workflows.watch import Glance
 
 
 def render_runs(listed: Sequence[ListedRun]) -> str:
@@ -140,20 +137,3 @@ def _score_rows(summary: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
 
 def shorten(path: Path, here: Path) -> str:
     return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
-
-
-def render_glance(seen: Glance, standing: Standing) -> str:
-    rows = [("run", seen.run.name), ("log", seen.last_line or "nothing yet")]
-    shown = {name: found for name, value in seen.metrics.items() if (found := as_number(value)) is not None}
-    if shown:
-        rows.append(("metrics", "  ".join(f"{name} {value:.4g}" for name, value in shown.items())))
-    rows += [(f"GPU {number}", f"{used} % busy, {mib:,} MiB used") for number, (used, mib) in enumerate(seen.gpus)]
-    if not seen.gpus:
-        rows.append(("GPU", "none"))
-    rows.append(("spent", render_spent(standing)))
-    if standing.usd_worst is not None:
-        rows.append(("at most", budget.usd(standing.usd_worst)))
-    if seen.guard:
-        use = ", ".join(seen.guard.busy) or f"nothing for {budget.duration(seen.guard.idle_s)}"
-        rows.append(("guard", f"off in {budget.duration(seen.guard.off_in_s)}; sees: {use}"))
-    return render_rows(rows)
