@@ -1,5 +1,6 @@
 # The training image. `docker build .` makes the GPU image, `docker build --target cpu .` the one without CUDA.
 # It holds Python, MXNet and what programs import, never the program: each run brings a copy of its code.
+# `docker build --target serve .` makes another one, without MXNet, that answers with what a run has learned.
 # Layers stand in the order of how seldom they change: Debian, then MXNet and CUDA, then the Python packages, Horovod, and
 # what makes MXNet's downloads find the pictures that are here. Horovod must fit the MXNet beside it, so it is compiled in
 # a stage of its own, of which only the result goes on.
@@ -70,3 +71,31 @@ ENV NVIDIA_VISIBLE_DEVICES=all \
     NVIDIA_DRIVER_CAPABILITIES=compute,utility
 USER trainer
 CMD ["python"]
+
+# --- serve: what a run has learned, over HTTP; docs/deploy.md ---------------------------------------------------------
+FROM python AS serve-packages
+COPY requirements/serve.txt /opt/requirements/
+RUN pip install --no-cache-dir --no-deps --require-hashes --target /opt/packages -r /opt/requirements/serve.txt
+
+FROM --platform=linux/amd64 ${BASE} AS serve
+RUN apt-get update \
+    && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends python3 \
+    && rm -rf /var/lib/apt/lists/* /var/cache/apt/* \
+    && install --directory --owner nobody --group nogroup --mode 700 /state
+COPY --from=serve-packages /opt/packages /opt/packages
+COPY training /opt/gluon-rig/training
+ENV PYTHONPATH=/opt/gluon-rig:/opt/packages \
+    PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1
+# Nothing is written but the units' past: the rest may be read-only.
+VOLUME /state
+EXPOSE 8000
+USER nobody
+HEALTHCHECK --interval=10s --timeout=4s --start-period=20s \
+    CMD ["python3", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:8000/health', timeout=3)"]
+# The folder model/ of a run is mounted at /model. Others can ask, so a token is needed: SERVE_TOKEN, or --token-file.
+ENTRYPOINT ["python3", "-m", "training", "serve", "--run", "/model", "--state", "/state", "--port", "8000"]
+CMD ["--host", "0.0.0.0"]
+
+# What `docker build .` makes.
+FROM gpu

@@ -6,7 +6,7 @@
 
 # The commands of `rig`; what each does stands beside its name further down.
 rig_commands := demo doctor completion plan launch train logs watch pull runs compare note dashboard cancel status extend stop start terminate \
-             ssh ssh-config port notebook board pack image bake cost sweep settings rehearsal iam-policy setup-guard \
+             ssh ssh-config port notebook serve board pack image bake cost sweep settings rehearsal iam-policy setup-guard \
              lesson lesson-check lesson-solution cards quiz
 
 .PHONY: help set-up extra-ford extra-notebook extra-horovod test test-all trust check lint acceptance lock clean remote here \
@@ -24,8 +24,8 @@ unexport $(rig_given)
 MAKEOVERRIDES =
 # A shell that sets it keeps no compiled modules: each `rig` would compile 600 of them again, for half a second.
 unexport PYTHONDONTWRITEBYTECODE
-# `make train remote`, `make notebook here`: the argument says where.
-rig_place = $(if $(filter train,$@),$(filter remote,$(MAKECMDGOALS)))$(if $(filter notebook,$@),$(filter here,$(MAKECMDGOALS)))
+# `make train remote`, `make serve remote`, `make notebook here`: the argument says where.
+rig_place = $(if $(filter train serve,$@),$(filter remote,$(MAKECMDGOALS)))$(if $(filter notebook,$@),$(filter here,$(MAKECMDGOALS)))
 
 $(rig_commands): .venv/.ready
 	@GLUON_RIG_CALLED_BY=make .venv/bin/rig $@ $(rig_place) $(rig_options)
@@ -71,6 +71,7 @@ ssh: ## a shell on the instance
 ssh-config: ## a Host entry for VS Code Remote-SSH, Emacs and vim
 port: ## lead a port of the instance to this computer: NUMBER=8080
 notebook: ## Jupyter on the instance, in your browser; `make notebook here`: over lessons/, on this computer
+serve: ## what a run has learned, over HTTP and on a page: RUN=latest; `make serve remote` on the instance
 board: ## TensorBoard over your runs, on this computer
 
 ##@ the data
@@ -92,7 +93,7 @@ cards: ## the lessons' flash cards as an Anki deck
 quiz: ## the flash cards that are due, in this terminal
 
 remote:
-	@$(if $(filter train,$(MAKECMDGOALS)),:,echo '`remote` goes together with `train`: make train remote JOB=lenet' >&2; exit 2)
+	@$(if $(filter train serve,$(MAKECMDGOALS)),:,echo '`remote` goes together with `train` or `serve`: make train remote JOB=lenet' >&2; exit 2)
 
 here:
 	@$(if $(filter notebook,$(MAKECMDGOALS)),:,echo '`here` goes together with `notebook`: make notebook here' >&2; exit 2)

@@ -17,6 +17,7 @@ from training.trainer.signals import StopRequest
 USAGE = """usage: python -m training JOB --workdir DIR [key=value ...]
        python -m training JOB --help          the job's recipe card and every key
        python -m training predict --run DIR   use what a run has learned (--help says more)
+       python -m training serve --run DIR     the same over HTTP, with a page (--help says more)
        python -m training pack TABLE DIR      a sensor log of any size, made ready to be streamed
        python -m training compare DIR DIR ... runs side by side
 """
@@ -68,6 +69,10 @@ def _dispatch(words: list[str], stop: StopRequest) -> int:
         from training.serve.predict import main as predict
 
         return predict(rest)
+    if verb == "serve":
+        from training.serve.server import main as serve
+
+        return serve(rest)
     if verb == "overlay":
         from training.report.overlay import main as overlay
 

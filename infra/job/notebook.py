@@ -7,6 +7,7 @@ from typing import Final
 
 from infra.host.facts import Facts
 from infra.job.container import shared_memory_bytes
+from infra.job.tokens import draw_token
 from infra.names import CODE_DIR, DATA_DIR, NOTEBOOKS_DIR
 
 REQUIREMENTS: Final = "jupyterlab>=4,<5\nipykernel\n"
@@ -18,8 +19,6 @@ PORT: Final = 8888
 # Jupyter's own files hold its token, and are no work of the user's: they stay out of the folder that comes home.
 _OWN_FOLDERS: Final = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR", "MPLCONFIGDIR",
                        "XDG_CACHE_HOME")  # fmt: skip
-# Drawn over there, so that it stands on no command line: those can be read by every user of a computer.
-_DRAW: Final = 'umask 077; printf "JUPYTER_TOKEN=%s" "$(od -An -tx1 -N24 /dev/urandom | tr -d " \\n")" >"$0"'
 
 
 def start(facts: Facts, image: str, *, gpu: bool) -> tuple[list[str], ...]:
@@ -34,7 +33,7 @@ def start(facts: Facts, image: str, *, gpu: bool) -> tuple[list[str], ...]:
                    **{name: f"/tmp/{name.lower()}" for name in _OWN_FOLDERS}}  # fmt: skip
     return (
         ["mkdir", "-p", folder],
-        ["sh", "-c", _DRAW, _token_file(facts)],
+        draw_token("JUPYTER_TOKEN", _token_file(facts)),
         [
             *facts.docker, "run", "--detach", "--name", NAME, "--network", "host",
             *(["--gpus", "all"] if gpu else []),

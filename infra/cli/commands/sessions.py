@@ -1,4 +1,4 @@
-"""The group "sessions": ssh, ssh-config, port, notebook, board."""
+"""The group "sessions": ssh, ssh-config, port, notebook, serve, board."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import Final
 
 from infra.cli.arguments import Group, Option
-from infra.cli.options import WHERE_AM_I
+from infra.cli.options import RUN, WHERE_AM_I
 from infra.console import deliver, tell
-from infra.errors import BadSettings, MissingProgram
+from infra.errors import INTERRUPTED, BadSettings, MissingProgram
 from infra.settings import MOST_NODES, Settings
 
 GROUP: Final = Group("sessions")
@@ -143,6 +143,60 @@ def _open_there(settings: Settings) -> int:
 
     rig = open_rig(settings)
     return _hold(lambda: run_notebook(rig, ready, show_log))
+
+
+@GROUP.command(
+    help="what a run has learned, over HTTP and on a page: here, or with `remote` on the instance",
+    arguments=(Option(name="where", help="here, or remote", default="here", choices=("here", "remote")),),
+    options=(
+        RUN,
+        Option(name="port", help="the port here; without it, 8000 or any that is free"),
+        Option(name="host", help="the address to answer on; any but the loopback wants a token", default="127.0.0.1"),
+        Option(name="token-file", help="the token that others must know, instead of SERVE_TOKEN's"),
+    ),
+    settings=(*WHERE_AM_I, "base_image", "registry"),
+    examples=(
+        ("rig serve", "the newest run, on this computer"),
+        ("rig serve remote --run latest", "on the instance; its units come home at the end"),
+    ),
+    live=False,
+)
+def serve(options: Namespace, settings: Settings) -> int:
+    if options.where == "remote":
+        return _serve_there(options, settings)
+    return _serve_here(options)
+
+
+def _serve_here(options: Namespace) -> int:
+    from pathlib import Path
+
+    from infra.host.connection import local_process
+    from infra.workflows.serve import line_here, model_of
+
+    model = model_of(Path("runs"), options.run)
+    given = {"--port": options.port, "--host": options.host, "--token-file": options.token_file}
+    words = [word for name, value in given.items() if value for word in (name, value)]
+    line, environment = line_here(model, Path(".rig") / "serve" / model.parent.resolve().name, words)
+    process = local_process(line, env=environment)
+    while True:
+        try:
+            code = process.wait()
+        except KeyboardInterrupt:  # the server hears it too, and keeps its units
+            continue
+        return 0 if code == INTERRUPTED else code
+
+
+def _serve_there(options: Namespace, settings: Settings) -> int:
+    from infra.cli.context import open_rig
+    from infra.cli.progress import show_log
+    from infra.workflows.serve import serve_there
+
+    def ready(address: str) -> None:
+        deliver(address)
+        tell("Open it in your browser. Ctrl-C ends the server and brings its units home to notebooks/serve/.")
+
+    rig = open_rig(settings)
+    return _hold(lambda: serve_there(rig, options.run, ready, show_log))
 
 
 @GROUP.command(

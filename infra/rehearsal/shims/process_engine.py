@@ -53,7 +53,7 @@ RUN_VALUES = _spellings(
     "--mount", "--cap-add", "--add-host", "--cgroup-parent",
 )  # fmt: skip
 _RUN_SWITCHES = _spellings(
-    "--detach -d", "--rm", "--init", "--interactive -i", "--tty -t", "--privileged", "--quiet -q"
+    "--detach -d", "--rm", "--init", "--read-only", "--interactive -i", "--tty -t", "--privileged", "--quiet -q"
 )
 _FORMAT = _spellings("--format -f")
 COMMANDS: dict[str, tuple[Act, dict[str, str], dict[str, str]]] = {

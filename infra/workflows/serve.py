@@ -1,0 +1,121 @@
+"""A run's model as a server: here as a process, or on the instance behind the tunnel."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import sys
+import time
+import urllib.request
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from infra.errors import UserError, WorldError
+from infra.host.connection import Host
+from infra.host.facts import Facts
+from infra.host.retry import persistently
+from infra.host.selection import Selection, select_code, select_data
+from infra.host.sync import push_code, remember
+from infra.host.tunnel import open_tunnel
+from infra.job import serve
+from infra.job.run_folders import run_home
+from infra.kit_files import ROOT
+from infra.workflows.context import Rig, open_host, running_instance
+from infra.workflows.ensure_image import Show, ensure_images, images_for
+from infra.workflows.notebooks import end_notebook
+from infra.workflows.results import announce
+from infra.workflows.runs import facts_of
+
+READY_TIMEOUT_S = 120.0
+MODEL = "model"
+
+
+def model_of(runs: Path, name: str) -> Path:
+    """The model folder of the run *name* in *runs*. Raises UserError."""
+    run = run_home(runs, name)
+    if not (run / MODEL).is_dir():
+        raise UserError(
+            f"Run {run.name} has no model folder, {run / MODEL}.",
+            "a job of the kit leaves one when it is through; a run of an older kit has to be trained again",
+        )
+    return run / MODEL
+
+
+def line_here(model: Path, state: Path, words: list[str]) -> tuple[list[str], dict[str, str]]:
+    """The server's command line on this computer, and its environment."""
+    paths = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    line = [sys.executable, "-m", "training", "serve", "--run", str(model), "--state", str(state), *words]
+    return line, {**os.environ, "PYTHONPATH": paths}
+
+
+def serve_there(rig: Rig, name: str, ready: Callable[[str], None], show: Show) -> None:
+    """The server in the training image on the instance, until Ctrl-C. *ready* is told its address, token and all.
+
+    It is no run: only the open tunnel counts as use, so one that is forgotten on a closed laptop does not keep the
+    machine on; the deadline holds for it as for all. The units' past comes home to notebooks/serve/ at the end.
+    """
+    model = model_of(rig.runs, name)
+    run, instance = model.parent.resolve().name, running_instance(rig)
+    with open_host(rig, instance) as host:
+        images = images_for(rig, instance, serve.REQUIREMENTS)
+        facts = facts_of(rig, host, images=images)
+        if host.ask(serve.is_running(facts.docker)).ok:  # a `rig serve remote` was cut off: its units come home first
+            end_notebook(rig, host, facts)
+        ensure_images(rig, host, facts, images, serve.REQUIREMENTS, show)
+        _send(rig, host, facts, model, run)
+        host.run(*serve.start(facts, images[-1], run))
+        announce(rig, instance, "a server")  # before rows can come
+        try:
+            with open_tunnel(host.target, there=serve.PORT) as opened:
+                token = host.run(serve.token(facts)).strip().partition("=")[2]
+                _wait_until_ready(host, facts, opened.port, token)
+                ready(f"http://127.0.0.1:{opened.port}/?token={token}")
+                opened.hold()
+        finally:
+            end_notebook(rig, host, facts)
+
+
+def _send(rig: Rig, host: Host, facts: Facts, model: Path, run: str) -> None:
+    """The code that serves, the model, and the units' past, so far as an earlier server left it here."""
+    rig.tell(f"Copying {run}'s model to the instance")
+    chosen = {
+        f"{facts.home}/{serve.FOLDER}/code/training": select_code(ROOT / "training"),
+        serve.model_folder(facts, run): select_data(model),
+    }
+    past = rig.project / "notebooks" / "serve" / run
+    if past.is_dir():
+        remember(rig.project / "notebooks")
+        chosen[f"{facts.home}/{serve.STATE}/{run}"] = select_data(past)
+    for there, folder in chosen.items():
+        persistently(partial(_push, host, facts, folder, there), tell=rig.tell)
+
+
+def _push(host: Host, facts: Facts, folder: Selection, there: str) -> None:
+    host.run(["mkdir", "-p", there])
+    push_code(host, folder, there, rsync_there=facts.rsync)
+
+
+def _wait_until_ready(host: Host, facts: Facts, number: int, token: str) -> None:
+    deadline = time.monotonic() + READY_TIMEOUT_S
+    while not _answers(number, token):
+        running = host.ask(serve.is_running(facts.docker)).out.strip() == "true"
+        if not running or time.monotonic() > deadline:
+            said = host.ask(serve.log(facts.docker))
+            lines = [line.strip() for line in (said.err + said.out).splitlines() if line.strip()]
+            raise WorldError(
+                f"The server did not start on the instance: {lines[-1] if lines else 'it said nothing'}",
+                "`rig ssh` opens a shell there",
+            )
+        time.sleep(0.3)
+
+
+def _answers(number: int, token: str) -> bool:
+    """Whether our server does: another program that has its port over there does not know its token."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # proxies are for the outside world
+    headers = {"Authorization": f"Bearer {token}"}
+    try:
+        opener.open(urllib.request.Request(f"http://127.0.0.1:{number}/model", headers=headers), timeout=5).close()
+    except (OSError, http.client.HTTPException):
+        return False
+    return True

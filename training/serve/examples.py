@@ -1,0 +1,95 @@
+"""Bodies that the page of the API shows for this very model; a test sends each of them."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from typing import Any
+
+import numpy as np
+
+from training.prognostics.log_schema import Columns
+from training.prognostics.preparation import Preparation
+from training.serve.body import CSV, JSON
+from training.serve.pictures import MODES, PNG
+from training.serve.service import Service
+from training.workdir.model_folder import FORECAST, IMAGES
+
+UNIT = "example"
+
+
+def body_of(service: Service, *, with_unit: bool) -> dict[str, Any]:
+    """The `requestBody` of a path that takes what *service* is asked, with an example of each form."""
+    kind = service.model.description.kind
+    if kind == FORECAST:
+        return _rows(service.prepared, with_unit=with_unit)
+    if kind == IMAGES:
+        return _content({PNG: {"schema": {"type": "string", "format": "binary"}}})
+    example = {"inputs": [np.zeros(service.model.description.input_shape).tolist()]}
+    return _content({JSON: {"schema": {"type": "object"}, "example": example}})
+
+
+def _content(content: dict[str, Any]) -> dict[str, Any]:
+    return {"requestBody": {"required": True, "content": content}}
+
+
+def _rows(prepared: Preparation, *, with_unit: bool) -> dict[str, Any]:
+    columns = prepared.columns
+    rows = _example_rows(prepared, with_unit=with_unit and bool(columns.unit))
+    names = list(rows[0])
+    forms = {
+        "a row by its columns' names": {"rows": rows},
+        "columns once, then rows": {"columns": names, "rows": [list(row.values()) for row in rows]},
+    }
+    examples = {name: {"value": value} for name, value in forms.items()}
+    return _content(
+        {
+            JSON: {"schema": {"type": "object"}, "examples": examples},
+            CSV: {"schema": {"type": "string"}, "example": _as_text(rows, columns)},
+        }
+    )
+
+
+def _example_rows(prepared: Preparation, *, with_unit: bool) -> list[dict[str, Any]]:
+    """Two rows of a unit that stands at the mean of training in every channel."""
+    columns, scaling = prepared.columns, prepared.scaling
+    means = dict(zip(scaling.kept, scaling.mean[0].tolist(), strict=True))
+    values: dict[str, Any] = {
+        name: round(means.get(place, 0.0), 4) for place, name in enumerate(columns.features) if name in columns.channels
+    }
+    values |= {name: words[0] for name, words in columns.categories if words}
+    values |= {name: round(float(scaling.centres[0][place]), 4) for place, name in enumerate(columns.conditions)}
+    unit = {columns.unit: UNIT} if with_unit else {}
+    return [{**unit, **values, columns.time: moment} for moment in (1, 2)]
+
+
+def _as_text(rows: list[dict[str, Any]], columns: Columns) -> str:
+    """As the training log has it: with its separator, and with a header unless that log has none."""
+    names = list(columns.header) or list(rows[0])
+    between = columns.separator or " "
+    lines = [between.join(str(row.get(name, UNIT)) for name in names) for row in rows]
+    head = [] if columns.header else [between.join(names)]
+    return "\n".join([*head, *lines]) + "\n"
+
+
+def example_picture(service: Service) -> bytes:
+    """A grey PNG of the size that the net takes."""
+    from PIL import Image
+
+    assert service.model.description.pixels is not None
+    channels, height, width = service.model.description.pixels.shape
+    picture = io.BytesIO()
+    Image.new(MODES[channels], (width, height), "grey").save(picture, "PNG")
+    return picture.getvalue()
+
+
+def curl_of(service: Service, address: str) -> str:
+    """A line that asks this server something, for who has just started it."""
+    if service.model.description.kind == FORECAST:
+        data = json.dumps({"rows": _example_rows(service.prepared, with_unit=False)[:1]})
+        return f"curl -H 'content-type: {JSON}' -d '{data}' {address}/units/{UNIT}"
+    if service.model.description.kind == IMAGES:
+        picture = base64.b64encode(example_picture(service)).decode()
+        return f"echo {picture} | base64 -d | curl -H 'content-type: {PNG}' --data-binary @- {address}/predict"
+    return f"curl {address}/model"

@@ -1,0 +1,236 @@
+"""The units in service: what each one's next row needs, and what was last said of it.
+
+Rows are written to the journal before they count, and they count before they are answered. So whatever was answered is
+there after a crash, and a request whose answer was lost is sent again and gets the same one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.console import plain
+from training.errors import BadInput
+from training.prognostics.cells import kind_of_time
+from training.prognostics.log_schema import Columns
+from training.serve.arrays import pack, unpack
+from training.serve.body import BadBody, Body, Problem, read_body
+from training.serve.forecaster import Array, Forecast, Forecaster
+from training.serve.memory import forget, put_memory, take_memory
+from training.serve.rows import Arrived
+from training.serve.store import WHAT_NOW, Entry, Snapshot, Store
+
+log = logging.getLogger(__name__)
+
+HISTORY = 120
+"""Forecasts kept of each unit, for whoever looks."""
+REPEATS, REPEATED_ROWS = 64, 20_000
+"""Answers kept for requests that are sent again, by number of requests and of rows."""
+
+
+class NoRoom(Exception):
+    """One unit more than may be kept."""
+
+
+@dataclass(frozen=True)
+class Unit:
+    """What is shown of a unit; a new one takes its place with each request, so that a reader never sees half."""
+
+    count: int
+    """Rows so far."""
+    times: NDArray[np.float64]
+    """Of the last rows, up to HISTORY of them."""
+    probability: Array
+    """NaN where there was nothing to forecast from."""
+    life: Array
+    marks: NDArray[np.intp]
+    """Of the last row: rows of the window, channels missing, channels outside."""
+    values: Array
+    """(window, channels) the last rows as they came."""
+    conditions: Array
+
+
+@dataclass(frozen=True)
+class Answer:
+    """For each row of a request: unit, time as it was written, forecast. Probability and life are NaN where there was
+    nothing to forecast from.
+    """
+
+    units: list[str]
+    times: list[str]
+    probability: list[float]
+    life: list[float]
+    rows: list[int]
+    missing: list[int]
+    outside: list[int]
+    low: list[float]
+    high: list[float]
+    """The interval that holds the remaining life nine times in ten; NaN where the run could promise none."""
+    repeated: bool = False
+
+
+def answer_of(arrived: Arrived, said: Forecast) -> Answer:
+    told = (said.probability, said.life, said.low, said.high)
+    probability, life, low, high = (np.where(said.known, one, np.nan).tolist() for one in told)
+    marks = (said.rows.tolist(), said.missing.tolist(), said.outside.tolist())
+    return Answer(arrived.rows.units, arrived.times, probability, life, *marks, low, high)
+
+
+@dataclass
+class Fleet:
+    """Thread-safe: one request at a time changes it."""
+
+    forecaster: Forecaster
+    store: Store
+    most_units: int
+    units: dict[str, Unit] = field(default_factory=dict)
+    written: dict[str, str] = field(default_factory=dict)
+    """Each unit's last time, as its log has it."""
+    _answers: OrderedDict[str, Answer] = field(default_factory=OrderedDict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def columns(self) -> Columns:
+        return self.forecaster.prepared.columns
+
+    def restore(self, model: str) -> int:
+        """Go on from the store's folder; how many entries of its journal were gone through. Raises BadInput."""
+        found = self.store.open(model)
+        if found is not None:
+            self._set(found)
+        before = self.store.number
+        for entry in self.store.entries():
+            self._repeat(entry)
+        return self.store.number - before
+
+    def _repeat(self, entry: Entry) -> None:
+        if entry.what == "forget":
+            self._drop(entry.body.unit)
+            return
+        try:
+            self._take(_digest(entry.body), read_body(entry.body, self.columns))
+        except Exception as error:  # noqa: BLE001  its sender got no answer either, and the other entries still count
+            log.warning("entry %d of %s is passed over: %s", self.store.number, self.store.folder, error)
+
+    def add(self, body: Body) -> Answer:
+        """Rows in, forecasts out. Raises BadBody or NoRoom, and OSError where they cannot be written down: then nothing
+        has changed.
+        """
+        digest = _digest(body)
+        with self._lock:
+            if digest in self._answers:
+                return replace(self._answers[digest], repeated=True)
+            arrived = read_body(body, self.columns)
+            self._check(arrived)
+            self.store.write(Entry("rows", body))
+            answer = self._take(digest, arrived)
+            if self.store.is_due:
+                self._save()
+            return answer
+
+    def forget(self, unit: str) -> bool:
+        """Whether there was such a unit. Its next row begins anew. Raises OSError."""
+        with self._lock:
+            if unit not in self.units:
+                return False
+            self.store.write(Entry("forget", Body(b"", "", unit)))
+            self._drop(unit)
+            return True
+
+    def close(self) -> None:
+        """Keep all units in one snapshot, which is read faster than a journal."""
+        with self._lock:
+            self._save()
+            self.store.close()
+
+    def _check(self, arrived: Arrived) -> None:
+        new = dict.fromkeys(unit for unit in arrived.rows.units if unit not in self.units)
+        if len(self.units) + len(new) > self.most_units:
+            raise NoRoom(f"{len(self.units):,} units are kept, and {self.most_units:,} is the most")
+        problems = [*self._late(arrived), *self._other_clock(arrived)]
+        if problems:
+            raise BadBody(problems, "Nothing of the request was used. GET /units/UNIT says a unit's last time.")
+
+    def _late(self, arrived: Arrived) -> Iterator[Problem]:
+        rows = arrived.rows
+        for unit, time, written, line in zip(rows.units, rows.times, arrived.times, rows.lines, strict=True):
+            known = self.units.get(unit)
+            if known is not None and time <= known.times[-1]:
+                what = f"{written} of unit '{unit}' does not come after {self.written[unit]}, the last one taken"
+                yield Problem(int(line), self.columns.time, plain(what))
+
+    def _other_clock(self, arrived: Arrived) -> Iterator[Problem]:
+        """Local times beside times with a zone are hours apart, also from one request to the next."""
+        line, first = int(arrived.rows.lines[0]), arrived.times[0]
+        known = next(iter(self.written.values()), first)
+        kind, other = kind_of_time(known), kind_of_time(first)
+        if kind != other:
+            what = f"'{first}' is {other}, unlike '{known}' of an earlier request, which is {kind}"
+            yield Problem(line, self.columns.time, plain(what))
+
+    def _take(self, digest: str, arrived: Arrived) -> Answer:
+        answer = answer_of(arrived, self.forecaster.forecast(arrived.rows))
+        names, place = np.unique(np.array(arrived.rows.units, dtype=object), return_inverse=True)
+        for number, name in enumerate(names):
+            here = np.flatnonzero(place == number)
+            self.units[name] = self._updated(self.units.get(name), arrived, answer, here)
+            self.written[name] = arrived.times[here[-1]]
+        self._remember(digest, answer)
+        return answer
+
+    def _updated(self, before: Unit | None, arrived: Arrived, answer: Answer, here: NDArray[np.intp]) -> Unit:
+        rows, window, last = arrived.rows, self.forecaster.prepared.window, here[-1]
+
+        def joined(name: str, new: NDArray[Any], most: int) -> NDArray[Any]:
+            return (np.concatenate([getattr(before, name), new]) if before else new)[-most:].copy()
+
+        return Unit(
+            count=(before.count if before else 0) + len(here),
+            times=joined("times", rows.times[here], HISTORY),
+            probability=joined("probability", np.array(answer.probability, dtype=np.float32)[here], HISTORY),
+            life=joined("life", np.array(answer.life, dtype=np.float32)[here], HISTORY),
+            marks=np.array([answer.rows[last], answer.missing[last], answer.outside[last]], dtype=np.intp),
+            values=joined("values", rows.values[here], window),
+            conditions=joined("conditions", rows.conditions[here], window),
+        )
+
+    def _remember(self, digest: str, answer: Answer) -> None:
+        self._answers[digest] = answer
+        kept = sum(len(one.times) for one in self._answers.values())
+        while len(self._answers) > 1 and (len(self._answers) > REPEATS or kept > REPEATED_ROWS):
+            _, oldest = self._answers.popitem(last=False)
+            kept -= len(oldest.times)
+
+    def _drop(self, unit: str) -> None:
+        self.units.pop(unit, None)
+        self.written.pop(unit, None)
+        forget(self.forecaster, unit)
+
+    def _save(self) -> None:
+        past, memory = take_memory(self.forecaster)
+        arrays = {**pack(Unit, list(self.units.values()), prefix="unit."), **memory}
+        answers = {digest: asdict(answer) for digest, answer in self._answers.items()}
+        texts = {"units": list(self.units), "past": past, "written": self.written, "answers": answers}
+        self.store.snapshot(Snapshot(arrays, texts))
+
+    def _set(self, found: Snapshot) -> None:
+        try:
+            texts = found.texts
+            self.units = dict(zip(texts["units"], unpack(Unit, found.arrays, prefix="unit."), strict=True))
+            put_memory(self.forecaster, texts["past"], found.arrays)
+            self.written = dict(texts["written"])
+            self._answers = OrderedDict((digest, Answer(**answer)) for digest, answer in texts["answers"].items())
+        except (KeyError, TypeError, ValueError) as error:
+            raise BadInput(f"{self.store.folder} is damaged: {error}", WHAT_NOW) from error
+
+
+def _digest(body: Body) -> str:
+    return hashlib.sha256(b"\0".join([body.kind.encode(), body.unit.encode(), body.content])).hexdigest()
