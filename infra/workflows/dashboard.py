@@ -11,6 +11,7 @@ from infra.aws.account.cost import RunCost, run_cost
 from infra.errors import NothingToDo, WorldError
 from infra.job.artifacts import ending
 from infra.job.history import PastRun, past_runs
+from infra.job.notes import Note, read_note
 from infra.remote.workspace import write_whole
 
 PAGE: Final = "dashboard.html"
@@ -20,11 +21,12 @@ PAGE: Final = "dashboard.html"
 class Entry:
     run: PastRun
     cost: RunCost
+    note: Note
 
 
 def write_dashboard(runs: Path, render: Callable[[Sequence[Entry]], str]) -> Path:
     """Write *runs*/dashboard.html, and return its path. Raises NothingToDo where there is no run."""
-    entries = [Entry(one, run_cost(one.name, ending(runs / one.name))) for one in past_runs(runs)]
+    entries = [_entry(runs / one.name, one) for one in past_runs(runs)]
     if not entries:
         raise NothingToDo(f"There is no run in {runs} yet.", "`rig train --job linear` makes one in seconds")
     page = runs / PAGE
@@ -33,3 +35,7 @@ def write_dashboard(runs: Path, render: Callable[[Sequence[Entry]], str]) -> Pat
     except OSError as error:
         raise WorldError(f"{page} cannot be written: {error.strerror}.") from error
     return page
+
+
+def _entry(folder: Path, one: PastRun) -> Entry:
+    return Entry(one, run_cost(one.name, ending(folder)), read_note(folder))

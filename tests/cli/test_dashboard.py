@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from infra.cli import main
+from infra.job.notes import write_note
 
 HOSTILE = (
     "</script><script>alert(1)</script>",
@@ -99,12 +100,14 @@ def test_the_page_loads_nothing_and_lets_no_other_script_run(dashboard: Any) -> 
     assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(", page)
 
 
-def test_each_run_stands_there_with_its_money(dashboard: Any) -> None:
+def test_each_run_stands_there_with_its_money_and_its_note(dashboard: Any) -> None:
     run("20261120-155301-plain-1", lr="0.1")
+    write_note(Path("runs", "20261120-155301-plain-1"), text="the </script> one", tags=["good"])
 
     path, page = dashboard()
 
     (one,) = data(Seen(page))["runs"]
+    assert one["note"] == "#good the </script> one"
     assert path == "runs/dashboard.html"
     assert (one["name"], one["usd"], one["pretended"]) == ("20261120-155301-plain-1", 0.5, False)
     assert [left.name for left in Path("runs").iterdir() if left.is_file()] == ["dashboard.html"]

@@ -34,8 +34,8 @@ def render_dashboard(entries: Sequence[Entry], *, now: datetime) -> str:
 
 
 def _as_json(one: Entry) -> dict[str, object]:
-    money = {"usd": one.cost.usd, "pretended": one.cost.pretended}
-    return {**dataclasses.asdict(one.run), **money}
+    beside = {"usd": one.cost.usd, "pretended": one.cost.pretended, "note": str(one.note)}
+    return {**dataclasses.asdict(one.run), **beside}
 
 
 def _in_html(text: str) -> str:

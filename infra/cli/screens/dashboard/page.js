@@ -26,7 +26,7 @@ const cost = (run) => (run.usd === null ? "-" : (run.pretended ? "would be " : "
 
 // --- the table
 const COLUMNS = [
-  { key: "name", title: "run", cell: (run) => make("td", { class: "name", title: run.name }, run.name) },
+  { key: "name", title: "run", cell: (run) => make("td", { class: "name", title: run.name }, reportOf(run), run.note ? make("small", {}, run.note) : null) },
   { key: "what", title: "job", cell: (run) => make("td", { class: "name", title: run.what }, run.what) },
   { key: "state", title: "state", cell: (run) => make("td", { class: run.state }, run.state) },
   { key: "score", title: "score", number: true, cell: (run) => make("td", { class: isBest(run) ? "number best" : "number", title: isBest(run) ? "the best of this job" : "" }, run.score === null ? "-" : `${round(run.score)} ${run.metric}`) },
@@ -34,8 +34,8 @@ const COLUMNS = [
   { key: "seconds", title: "time", number: true, cell: (run) => make("td", { class: "number" }, duration(run.seconds)) },
   { key: "usd", title: "cost", number: true, cell: (run) => make("td", { class: "number" }, cost(run)) },
   { key: "started", title: "started", cell: (run) => make("td", {}, run.started.replace("T", " ").slice(0, 16)) },
-  { key: null, title: "report", cell: (run) => make("td", {}, run.report ? make("a", { href: "./" + encodeURIComponent(run.name) + "/report.html" }, "report") : "-") },
 ];
+const reportOf = (run) => (run.report ? make("a", { href: "./" + encodeURIComponent(run.name) + "/report.html" }, run.name) : run.name);
 const bests = new Map();
 for (const run of runs) {
   const key = run.what + "\n" + run.metric, best = bests.get(key);
@@ -62,7 +62,7 @@ function spark(run) {
 const scale = (low, high, start, end) => (value) => start + ((value - low) / (high - low || 1)) * (end - start);
 
 // What the filter looks through; settings as name=value.
-const texts = new Map(runs.map((run) => [run, [run.name, run.what, run.state, run.instance_type, run.started, ...Object.entries(run.settings).map(([key, value]) => `${key}=${value}`)].join("\n").toLowerCase()]));
+const texts = new Map(runs.map((run) => [run, [run.name, run.what, run.state, run.note, run.instance_type, run.started, ...Object.entries(run.settings).map(([key, value]) => `${key}=${value}`)].join("\n").toLowerCase()]));
 
 function shown() {
   const words = byId("filter").value.toLowerCase().split(/\s+/).filter(Boolean);
@@ -100,7 +100,7 @@ function drawTable() {
   drawHead();
   const found = shown();
   document.querySelector("#runs tbody").replaceChildren(...found.map(drawRow));
-  byId("found").textContent = `${found.length} of ${runs.length} runs. Mark two to ${MOST} to see them side by side.`;
+  byId("found").textContent = `${found.length} of ${runs.length} runs. A name leads to its report; mark two to ${MOST} to see them side by side.`;
 }
 
 function drawRow(run) {
@@ -177,7 +177,7 @@ function hover(svg, series, x, along, [low, high, left, width, foot]) {
 }
 
 function differences() {
-  const rows = [["score", (run) => (run.score === null ? "-" : `${round(run.score)} ${run.metric}`)], ["state", (run) => run.state], ["job", (run) => run.what], ["time", (run) => duration(run.seconds)], ["cost", cost], ["samples/s", (run) => round(run.samples_per_s)], ["machine", (run) => run.instance_type || "-"]];
+  const rows = [["score", (run) => (run.score === null ? "-" : `${round(run.score)} ${run.metric}`)], ["state", (run) => run.state], ["job", (run) => run.what], ["time", (run) => duration(run.seconds)], ["cost", cost], ["samples/s", (run) => round(run.samples_per_s)], ["machine", (run) => run.instance_type || "-"], ["note", (run) => run.note || "-"]];
   for (const key of new Set(chosen.flatMap((run) => Object.keys(run.scores)))) rows.push([`test ${key}`, (run) => round(run.scores[key])]);
   const settings = [...new Set(chosen.flatMap((run) => Object.keys(run.settings)))];
   const differ = settings.filter((key) => new Set(chosen.map((run) => run.settings[key])).size > 1);
