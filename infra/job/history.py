@@ -73,7 +73,7 @@ def _read_run(folder: Path, one: RunFacts) -> PastRun:
 
 
 def _state_of(one: RunFacts, summary: Mapping[str, Any]) -> str:
-    """ "done", "failed", "cancelled", "interrupted" (it saved and can go on), or "not ended", as far as is known here."""
+    """ "done", "failed", "cancelled", "interrupted" (it saved, and can go on), or "not ended" as far as is known."""
     if one.exit_code is None:
         return "not ended"
     if summary.get("reason") == "interrupted":
