@@ -5,7 +5,7 @@
 .DEFAULT_GOAL := help
 
 # The commands of `rig`; what each does stands beside its name further down.
-rig_commands := demo doctor completion plan launch train logs watch pull runs compare note dashboard cancel status extend stop start terminate \
+rig_commands := demo doctor completion plan types launch train logs watch pull runs compare note dashboard cancel status extend stop start terminate \
              ssh ssh-config port notebook serve board pack image bake cost sweep settings rehearsal iam-policy setup-guard \
              lesson lesson-check lesson-solution cards quiz
 
@@ -79,6 +79,7 @@ pack: ## a sensor log of any size, made ready for training to stream it: TABLE=f
 
 ##@ money
 plan: ## what `launch` would do and the most it can cost; changes nothing
+types: ## GPU types of the region: memory, prices, whether MXNet runs on them, your quota: GPU_MEM=16
 extend: ## move the deadline of every safeguard: BY=2h
 cost: ## what each run and instance cost
 sweep: ## all regions: everything the kit made and its cost; DELETE=1 removes it after asking

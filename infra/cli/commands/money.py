@@ -1,4 +1,4 @@
-"""The group "money": plan, extend, cost, sweep, iam-policy, setup-guard."""
+"""The group "money": plan, types, extend, cost, sweep, iam-policy, setup-guard."""
 
 from __future__ import annotations
 
@@ -34,6 +34,31 @@ def plan(options: Namespace, settings: Settings) -> int:
     from infra.workflows.plan import choose_region, make_plan
 
     show(render_plan(make_plan(choose_region(open_rig(settings)))), settings)
+    return 0
+
+
+@GROUP.command(
+    help="GPU types of the region: memory, prices, whether MXNet runs on them, what your quota allows",
+    options=(JSON,),
+    settings=(*WHERE_AM_I, "gpu_mem", "gpus"),
+    examples=(
+        ("rig types", "every one"),
+        ("rig types --gpu-mem 16 --json", "those with 16 GiB or more a GPU, for scripts"),
+    ),
+)
+def types(options: Namespace, settings: Settings) -> int:
+    from infra.aws.offers.survey import survey_types
+    from infra.cli.context import open_rig
+    from infra.cli.hints import show
+    from infra.cli.screens.layout import render_json
+    from infra.cli.screens.types import render_types
+
+    rig = open_rig(settings)
+    found = survey_types(rig.session, gpu_mem=settings.gpu_mem, gpus=settings.gpus, tell=rig.tell)
+    if options.json:
+        deliver(render_json(found))
+    else:
+        show(render_types(found, region=rig.session.region), settings)
     return 0
 
 
