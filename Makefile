@@ -140,8 +140,9 @@ lint: .venv/.ready-test ## ruff, mypy, the order of imports, shellcheck and the 
 	@scripts/shellcheck-all
 	@.venv/bin/python scripts/check_docs.py
 
-acceptance: .venv/.ready ## what only a real AWS account can show: the plan and its price; docs/acceptance.md
-	@.venv/bin/python scripts/acceptance.py
+acceptance: .venv/.ready ## what only a real AWS account can show: the plan and its price; NODES=2, TYPE=...: docs/acceptance.md
+	@$(if $(NODES),RIG_NODES=$(call rig_quoted,NODES)) $(if $(TYPE),RIG_TYPE=$(call rig_quoted,TYPE)) \
+	    .venv/bin/python scripts/acceptance.py
 
 lock: .venv/.ready-test ## write requirements/*.txt from *.in; UPGRADE=1 takes newer versions
 	@UPGRADE='$(UPGRADE)' scripts/lock

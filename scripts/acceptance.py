@@ -1,20 +1,23 @@
 """The whole story once on a real AWS account: what no rehearsal can show. It costs money, so it asks.
 
     make acceptance                                    the plan and its price; nothing is launched
+    make acceptance NODES=2                            the same of a group; TYPE=g4dn.12xlarge: of four GPUs in one
     .venv/bin/python scripts/acceptance.py --yes-spend   the same, then asks, runs the story, and writes a report
 
 It types `rig` commands as a user would, for a rig of its own named "acceptance", and terminates it before and after,
-whatever happens in between. RIG_TYPE, RIG_REGION and RIG_PROFILE choose machine, region and profile, as always;
-RIG_CLOUD=rehearsal tries this script itself without an account.
+whatever happens in between. RIG_TYPE, RIG_NODES, RIG_REGION and RIG_PROFILE choose machines, region and profile, as
+always; RIG_CLOUD=rehearsal tries this script itself without an account.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TextIO
 
@@ -24,6 +27,22 @@ CLEAN = ("terminate", "--lose-results")
 # A deadline of six minutes, and the ten of safeguard 3 with a margin.
 SHORT_HOURS, SWITCHED_OFF_WITHIN_S = "0.1", 20 * 60
 
+ASK_FOR_TOKEN = """python3 - <<'END'
+import sys, urllib.request as web
+head = {"X-aws-ec2-metadata-token-ttl-seconds": "60"}
+try:
+    web.urlopen(web.Request("http://169.254.169.254/latest/api/token", method="PUT", headers=head), timeout=5)
+except OSError as error:
+    print("refused, as it should be:", error)
+else:
+    sys.exit("the metadata service answered: this job could take the instance's role")
+END"""
+# What several GPUs add, in one machine or in several: NCCL, which no rehearsal can show.
+ON_ALL_GPUS = (
+    "one process on each GPU, summed by NCCL",
+    ("train", "remote", "--job", "lenet", "--workers", "gpus", "--args", "num_epochs=1", "--after", "keep"),
+)
+
 STORY: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("credentials, quota, price, image", ("doctor",)),
     ("AWS would permit it", ("launch", "--dry-run", "--hours", "1")),
@@ -32,6 +51,7 @@ STORY: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("which safeguards are armed", ("status",)),
     ("what the machine has", ("train", "remote", "--cmd", "nvidia-smi || lscpu", "--after", "keep")),
     ("one epoch, results home", ("train", "remote", "--job", "lenet", "--args", "num_epochs=1", "--after", "keep")),
+    ("no job can ask for the instance's role", ("train", "remote", "--cmd", ASK_FOR_TOKEN, "--after", "keep")),
     ("every guard moves", ("extend", "--yes", "--by", "10m")),
     ("stop", ("stop",)),
     ("start again, new address, same host key, six minutes", ("start", "--yes", "--hours", SHORT_HOURS)),
@@ -89,11 +109,20 @@ def cleanly(report: Report, rig: str, sleep: Callable[[float], None]) -> list[st
 
 def story(report: Report, rig: str, sleep: Callable[[float], None]) -> list[str]:
     """Each step rests on the one before, so the first failure ends it."""
-    for title, command in STORY:
+    for title, command in list_steps(os.environ):
         failed = run(report, rig, title, command)
         if failed:
             return failed
     return check_switched_off(report, rig, sleep)
+
+
+def list_steps(environ: Mapping[str, str]) -> list[tuple[str, tuple[str, ...]]]:
+    """The story; with several GPUs, as RIG_NODES or the size in RIG_TYPE says, the one about all of them, too."""
+    nodes, kind = environ.get("RIG_NODES", "1"), environ.get("RIG_TYPE", "")
+    found = list(STORY)
+    if nodes != "1" or re.search(r"\.((12|24|48)xlarge|metal)", kind):
+        found.insert([title for title, _ in STORY].index("every guard moves"), ON_ALL_GPUS)
+    return found
 
 
 def check_switched_off(report: Report, rig: str, sleep: Callable[[float], None]) -> list[str]:
@@ -103,7 +132,7 @@ def check_switched_off(report: Report, rig: str, sleep: Callable[[float], None])
     for waited_s in range(0, SWITCHED_OFF_WITHIN_S, 30):
         states = [one["state"] for one in ask_rig(rig, "status") if one["name"] == NAME]
         report.say(f"after {waited_s} s: {', '.join(states) or 'gone'}")
-        if not states or states == ["stopped"]:
+        if set(states) <= {"stopped"}:
             return []
         sleep(30)
     return [title]

@@ -11,7 +11,8 @@ from infra.host.connection import Host
 from infra.host.facts import Facts, ask_facts
 from infra.host.retry import persistently
 from infra.job import docker_image
-from infra.workflows.context import Rig, open_host, running_instance
+from infra.workflows.context import Rig, open_host, running_nodes
+from infra.workflows.nodes import on_each
 
 Show = Callable[[str], None]
 
@@ -78,8 +79,17 @@ def _make(rig: Rig, host: Host, *lines: Sequence[str], context: bytes = b"", sho
 
 
 def prepare(rig: Rig, show: Show) -> str:
-    """See to it that the running instance has the training image; its name."""
-    instance = running_instance(rig)
+    """See to it that the running instance, of a group each, has the training image; its name."""
+    nodes = running_nodes(rig)
+    heard = {nodes[0].id: show}
+    return on_each(rig, nodes, lambda rig, one: _prepare_on(rig, one, heard.get(one.id, _ignore)))[0]
+
+
+def _ignore(line: str) -> None:
+    """The first node's image is built from the same lines."""
+
+
+def _prepare_on(rig: Rig, instance: Instance, show: Show) -> str:
     with open_host(rig, instance) as host:
         names = images_for(rig, instance)
         facts = persistently(lambda: ask_facts(host, images=names), tell=rig.tell)

@@ -69,7 +69,7 @@ def launch(rig: Rig, plan: Plan) -> list[Ready]:
             _arm(rig, nodes, _require_deadline(nodes[0]))
         ready = _wait_for_all(rig, nodes)
     on_each(rig, [one.instance for one in ready if nothing_left(one.facts)], tag_results_fetched)
-    refresh_entry(rig, ready[0].instance)
+    refresh_entry(rig, nodes)
     return ready
 
 

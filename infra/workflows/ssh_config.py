@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from infra.aws.instances.instance import Instance
 from infra.host import ssh_config
-from infra.workflows.context import Rig, open_host, running_instance
+from infra.workflows.context import Rig, open_host, running_nodes
+from infra.workflows.nodes import on_each
 from infra.workflows.results import announce_visit
 
 
@@ -21,27 +23,34 @@ class Entry:
 
 
 def write_entry(rig: Rig) -> Entry:
-    """Write the Host entry of the rig's running instance."""
-    instance = running_instance(rig)
+    """Write the Host entry of the rig's running instance; of a group, one for each of its nodes."""
+    nodes = running_nodes(rig, whole=False)
+    on_each(rig, nodes, _announce)
+    return _write_entry(rig, nodes)
+
+
+def _announce(rig: Rig, instance: Instance) -> None:
     with open_host(rig, instance) as host:
         announce_visit(rig, host, instance)
-    return _write_entry(rig, instance)
 
 
-def refresh_entry(rig: Rig, instance: Instance) -> None:
+def refresh_entry(rig: Rig, nodes: Sequence[Instance]) -> None:
     """Bring the Host entry up to date, if there is one: an instance has a new address after each start."""
     if entry_path(rig).exists():
-        _write_entry(rig, instance)
+        _write_entry(rig, nodes)
 
 
 def remove_entry(rig: Rig) -> None:
     entry_path(rig).unlink(missing_ok=True)
 
 
-def _write_entry(rig: Rig, instance: Instance) -> Entry:
-    alias, path = f"gluon-{rig.name}", entry_path(rig)
-    with open_host(rig, instance) as host:
-        ssh_config.write(path, ssh_config.entry(alias, host.target))
+def _write_entry(rig: Rig, nodes: Sequence[Instance]) -> Entry:
+    """The first node has the rig's own alias, the second that with "-2"."""
+    alias, path, entries = f"gluon-{rig.name}", entry_path(rig), []
+    for one in nodes:
+        with open_host(rig, one) as host:
+            entries.append(ssh_config.entry(f"{alias}-{one.rank + 1}" if one.rank else alias, host.target))
+    ssh_config.write(path, "".join(entries))
     return Entry(alias, path, ssh_config.include_line(path.parent))
 
 

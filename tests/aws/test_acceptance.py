@@ -7,7 +7,7 @@ import pytest
 
 from infra.cli.arguments import parse
 from infra.cli.commands import COMMANDS
-from scripts.acceptance import CLEAN, NAME, STORY, main
+from scripts.acceptance import CLEAN, NAME, ON_ALL_GPUS, STORY, list_steps, main
 
 PRETENDER = """#!{python}
 import json, pathlib, sys
@@ -116,7 +116,25 @@ def test_what_is_left_behind_is_named(rig):
     assert "vol-1" not in report
 
 
-@pytest.mark.parametrize("words", [*(line for _, line in STORY), CLEAN, ("plan", "--hours", "1"), ("sweep", "--json")])
+@pytest.mark.parametrize(
+    ("environ", "several"),
+    [
+        ({}, False),
+        ({"RIG_NODES": "2"}, True),
+        ({"RIG_TYPE": "g4dn.12xlarge"}, True),
+        ({"RIG_TYPE": "g5.2xlarge"}, False),
+    ],
+)
+def test_several_gpus_have_a_step_of_their_own(environ, several):
+    steps = list_steps(environ)
+
+    assert (ON_ALL_GPUS in steps) is several
+    assert [step for step in steps if step != ON_ALL_GPUS] == list(STORY)
+
+
+@pytest.mark.parametrize(
+    "words", [*(line for _, line in [*STORY, ON_ALL_GPUS]), CLEAN, ("plan", "--hours", "1"), ("sweep", "--json")]
+)
 def test_rig_understands_every_line_of_the_story(words):
     understood = parse([*words, "--name", NAME], COMMANDS)
 

@@ -26,6 +26,7 @@ from infra.workflows import launch as launching
 from infra.workflows import stop as stopping
 from infra.workflows.context import Rig
 from infra.workflows.plan import make_plan
+from infra.workflows.status import standings
 from tests.aws.conftest import refuse
 from tests.aws.pretend_account import moto_instance
 from tests.aws.samples import HOME, NAME, Killed, Reaper, forget_ended
@@ -291,3 +292,20 @@ def test_another_number_of_machines_than_there_are_is_another_rig(rig):
 
     with pytest.raises(UserError, match="is there already, with 4 machines, and NODES=3 was asked for"):
         make_plan(three)
+
+
+def test_the_status_of_64_machines_asks_aws_hardly_more_than_that_of_one(rig, calls):
+    asked = {}
+    for nodes in (1, 64):
+        some = dataclasses.replace(
+            rig, settings=dataclasses.replace(rig.settings, nodes=nodes, name=f"rig{nodes}", placement="none")
+        )
+        launch(some)
+        calls.clear()
+        found = [one for one in standings(some) if one.instance.name == some.name]
+        asked[nodes], seen = len(calls), list(calls)
+        assert [len(one.safeguards) for one in found] == [4] * nodes
+        assert all(safeguard.armed for one in found for safeguard in one.safeguards[1:])
+        stopping.terminate(some, lose_results=True)
+
+    assert asked[64] <= 1.3 * asked[1], seen

@@ -74,3 +74,15 @@ def test_the_plan_begins_with_price_most_and_deadline_and_fits_a_small_terminal(
     assert [label for line in lines if (label := line[2:11].strip())][:3] == ["price", "at most", "off by"]
     assert len(lines) <= 24
     assert max(map(len, lines)) <= 80
+
+
+def test_the_machines_of_a_group_have_one_sum() -> None:
+    one = InstanceCost(
+        id="i-1", name="four", type="g4dn.xlarge", state="running", created=datetime(2026, 1, 1, tzinfo=timezone.utc),
+        running_s=60, usd_per_hour=0.54, usd_running=0.5, usd_stopped=0.25, how=THIS_START,
+    )  # fmt: skip
+
+    costs = render_costs(Costs(instances=[one] * 4, runs=[]), pretended=False)
+
+    assert "four: 4 machines together, $3.00" in costs
+    assert costs.count(THIS_START) == 1

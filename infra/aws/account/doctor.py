@@ -9,7 +9,7 @@ import shlex
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -126,7 +126,8 @@ def _room(session: Session, settings: Settings, best: Offer) -> Check:
     rig = find(session, settings.name)
     if rig and rig.state in ("pending", "running"):
         return Check("quota", True, f"{rig.id} is {rig.state}, so its vCPUs are granted")
-    return _quota(quota_of(session, best.machine, spot=best.spot, region=best.region))
+    quota = quota_of(session, best.machine, spot=best.spot, region=best.region)
+    return _quota(replace(quota, needed=quota.needed * settings.nodes) if quota else None)
 
 
 def _quota(quota: Quota | None) -> Check:

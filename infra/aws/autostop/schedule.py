@@ -148,7 +148,8 @@ def read_each(session: Session, instances: Sequence[Instance]) -> list[Safeguard
     """The same of many, by one question for all, whose answer does not tell when each will fire."""
     try:
         with session.translated("read the schedules of safeguard 3"):
-            pages = session.client("scheduler").get_paginator("list_schedules").paginate(NamePrefix=f"{KIT}-i-")
+            listed = session.client("scheduler").get_paginator("list_schedules")
+            pages = listed.paginate(NamePrefix=f"{KIT}-i-", PaginationConfig={"PageSize": 100})
             states = {one["Name"]: one.get("State", "") for page in pages for one in page["Schedules"]}
     except (NotAllowed, AwsFailed) as error:
         return [Safeguard(SCHEDULE, armed=False, note=error.cause) for _ in instances]

@@ -95,7 +95,8 @@ def render_costs(found: Costs, *, pretended: bool) -> str:
             for one in found.instances
         ]
         parts.append(render_columns(["RIG", "INSTANCE", "TYPE", "STATE", "RUNNING", "STOPPED", "SUM"], rows))
-        parts += [f"{one.name}: {one.how}" for one in found.instances]
+        parts += dict.fromkeys(f"{one.name}: {one.how}" for one in found.instances)
+        parts += [f"{line}, {would}${usd:.2f}" for line, usd in _sums_of_groups(found)]
     else:
         parts.append("No instance of the kit in this region.")
     if found.runs:
@@ -110,6 +111,14 @@ def render_costs(found: Costs, *, pretended: bool) -> str:
         ]
         parts += ["", render_columns(["RUN", "ON", "TIME", "COST"], rows)]
     return "\n".join([*parts, "", "Computed from list prices and records; AWS's bill is the truth, a day later."])
+
+
+def _sums_of_groups(found: Costs) -> list[tuple[str, float]]:
+    """One figure for each rig of several machines."""
+    sums: dict[str, list[float]] = {}
+    for one in found.instances:
+        sums.setdefault(one.name, []).append(one.usd)
+    return [(f"{name}: {len(each)} machines together", sum(each)) for name, each in sums.items() if len(each) > 1]
 
 
 def render_sweep(found: Found) -> str:
