@@ -46,6 +46,7 @@ JOBS = {
     "ford": "training.jobs.ford",
     "turbofan": "training.jobs.turbofan",
     "sensors": "training.jobs.sensors",
+    "condition": "training.jobs.condition",
 }
 
 

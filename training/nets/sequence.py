@@ -1,4 +1,4 @@
-"""Nets for sensor data: one that watches the last rows of a log, and one that listens to a stretch of noise.
+"""Nets for sensor data: one watches the last rows of a log, one listens to a stretch of noise, one tells states.
 
 One recurrent layer only: MXNet 1.9.1 exports two fused layers in one block to an ONNX graph that does not run.
 One-dimensional convolution is done as two-dimensional of height 1: hybridized Conv1D with BatchNorm dies on the CPU
@@ -59,3 +59,30 @@ class Listener(mx.gluon.HybridBlock):
         sounds = self.body(F.expand_dims(F.expand_dims(X, axis=1), axis=1))
         # A mean, not GlobalAvgPool2D: 1.6 times as fast in a static graph on the CPU.
         return self.scores(self.dropout(F.mean(sounds, axis=(2, 3))))
+
+
+class StateNet(mx.gluon.HybridBlock):
+    """Cycles (n, bins, features) to (n, states of all parts): the scores of each part's states, one part after the
+    other.
+
+    Wide and deep: straight lines on each feature's statistics over the cycle, which few cycles suffice to learn, and a
+    layer on what two convolutions over time find. Source of the idea: Cheng and others, "Wide & deep learning for
+    recommender systems", DLRS 2016.
+    """
+
+    def __init__(self, *, hidden: int, dropout: float, states: int) -> None:
+        super().__init__()
+        self.body = nn.HybridSequential()
+        for width in (32, 32):
+            self.body.add(nn.Conv2D(width, kernel_size=(1, 3), padding=(0, 1), activation="relu"))
+        self.dropout = nn.Dropout(dropout)
+        self.deep, self.from_deep = nn.Dense(hidden, activation="relu"), nn.Dense(states)
+        self.wide = nn.Dense(states)
+
+    def hybrid_forward(self, F: Any, X: Any) -> Any:
+        shapes = self.body(F.expand_dims(F.transpose(X, axes=(0, 2, 1)), axis=2))
+        level, high, low = F.mean(X, axis=1), F.max(X, axis=1), F.min(X, axis=1)
+        spread = F.sqrt(F.mean(F.square(F.broadcast_sub(X, F.expand_dims(level, axis=1))), axis=1) + 1e-6)
+        statistics = F.concat(level, spread, high, low, dim=1)
+        found = F.concat(F.mean(shapes, axis=(2, 3)), F.max(shapes, axis=(2, 3)), dim=1)
+        return self.wide(self.dropout(statistics)) + self.from_deep(self.dropout(self.deep(found)))

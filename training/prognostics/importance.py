@@ -40,7 +40,8 @@ def permutation_importance(
     seed: int,
     most_s: float = MOST_S,
 ) -> list[Importance]:
-    """The most important first. *error*: (outputs, y) to a number that rises as forecasts get worse.
+    """The most important first. *error*: (outputs, y) to a number that rises as forecasts get worse. X (n, length,
+    features) has one feature for each of *channels*, or several, all channels by the first, then by the second.
 
     A round deals out each channel once; after *most_s* seconds no round is begun, and those left undone are not listed.
     """
@@ -52,7 +53,8 @@ def permutation_importance(
     for number in range(ROUNDS):
         for place in range(len(channels)):
             dealt = X.copy()
-            dealt[:, :, place] = X[random.permutation(len(X)), :, place]
+            these = slice(place, None, len(channels))
+            dealt[:, :, these] = X[random.permutation(len(X))][:, :, these]
             rises[number, place] = error(net(dealt), y) - whole
         done = number + 1
         if time.monotonic() - begun > most_s / 2:

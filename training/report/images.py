@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Sequence
 from html import escape
 
 import numpy as np
@@ -18,17 +19,22 @@ def confusion(result: Result) -> Section:
     """How often each class was taken for each, on the test split."""
     classes = result.data.classes
     counts = confusion_counts(result.test, len(classes))
+    table = confusion_table(classes, counts)
+    worst = _worst_pair(counts)
+    said = f"<p>Most often mistaken: <b>{escape(classes[worst[0]])}</b> for <b>{escape(classes[worst[1]])}</b>."
+    return Section("Confusion matrix", f"{said} Test split, {len(result.test.y):,} examples.</p>{table}")
+
+
+def confusion_table(classes: Sequence[str], counts: Array) -> str:
+    """*counts* (classes, classes): at [i, j] the examples of class i that were taken for class j."""
     head = "".join(f"<th scope=col>{escape(name)}</th>" for name in classes)
     rows = "".join(_row(name, counts[i], i) for i, name in enumerate(classes))
-    table = (
+    return (
         "<p class=sideways>wider than the screen: swipe the table sideways</p>"
         "<div class=wide tabindex=0><table class=confusion><thead>"
         f"<tr><th class=corner>true \\ said</th>{head}<th>right</th></tr></thead>"
         f"<tbody>{rows}</tbody></table></div>"
     )
-    worst = _worst_pair(counts)
-    said = f"<p>Most often mistaken: <b>{escape(classes[worst[0]])}</b> for <b>{escape(classes[worst[1]])}</b>."
-    return Section("Confusion matrix", f"{said} Test split, {len(result.test.y):,} examples.</p>{table}")
 
 
 def confusion_counts(predictions: Predictions, classes: int) -> Array:

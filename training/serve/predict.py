@@ -10,6 +10,8 @@ beyond what training saw; then the low and the high end of an interval that hold
 (empty where the run had too few validation units to promise that). Without a channel measured of late (carry=N) there
 is no forecast: all four stay empty. At the end it says how many rows were outside what training saw.
 
+A run of the job `condition` takes a folder or a table of cycles instead, and prints for each the state of every part.
+
 --state FILE keeps what the next row of each unit needs, and goes on from there after a restart.
 
 Rows that cannot be read, name no unit, or whose time does not rise within their unit are named on standard error and
@@ -34,12 +36,14 @@ from typing import TextIO
 import numpy as np
 
 from training.console import plain
+from training.diagnostics.preparation import StatePreparation
 from training.errors import BadInput
 from training.prognostics.preparation import Preparation
 from training.serve.backends import ENGINES, open_net
 from training.serve.forecaster import Forecast, Forecaster
 from training.serve.rows import Arrived, cells_of, read_arriving
 from training.serve.state import StateFile, unanswered
+from training.serve.states import read_state_preparation, tell_states
 from training.serve.tail import Piece, follow, read_whole
 from training.serve.whole_file import read_whole_file, unusual_dialect
 from training.workdir.model_folder import find_model, open_model
@@ -52,6 +56,9 @@ HEADER = ("unit", "time", "probability", "life", "rows", "missing", "outside", "
 def main(words: Sequence[str]) -> int:
     """Exit code 0 at the end of the log, 130 after Ctrl-C. Raises TrainingError."""
     asked = _parser().parse_args(words)
+    states = read_state_preparation(asked.run)
+    if states:
+        return _tell_states(asked, states)
     _check_log(asked.file, follow_it=asked.follow)
     # A blocked read would go on after a handler that only takes a note.
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -87,6 +94,16 @@ def _serve(asked: argparse.Namespace, forecaster: Forecaster) -> int:
         return serve(forecaster, new, sys.stdout, piece=state.piece)
 
 
+def _tell_states(asked: argparse.Namespace, prepared: StatePreparation) -> int:
+    if asked.follow or asked.state or asked.file == STDIN:
+        raise BadInput(
+            f"{asked.run} tells states of whole cycles: it takes no --follow, no --state and no standard input",
+            "name the folder or the table that holds the cycles",
+        )
+    tell_states(prepared, open_net(asked.run, asked.engine), Path(asked.file), sys.stdout)
+    return 0
+
+
 def _parser() -> argparse.ArgumentParser:
     about, _, details = (__doc__ or "").partition("\n")
     parser = argparse.ArgumentParser(
@@ -117,7 +134,7 @@ def read_preparation(run: Path) -> Preparation:
         raise BadInput(f"{card}: {error.strerror}", "--run takes the work folder of a finished run") from error
     except (ValueError, KeyError, TypeError) as error:
         raise BadInput(
-            f"{run} is not a run that forecasts failure", "predict serves the jobs turbofan and sensors"
+            f"{run} is not a run that forecasts failure", "predict serves the jobs turbofan, sensors and condition"
         ) from error
 
 
