@@ -8,6 +8,7 @@ they come through AWS's own chain (profiles, SSO, environment).
 from __future__ import annotations
 
 import difflib
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import Any
@@ -66,6 +67,23 @@ def name_like(text: str) -> str:
     """A name that AWS takes in a tag, a key pair and an alarm alike."""
     if not text or len(text) > 40 or not all(c.isascii() and (c.isalnum() or c in "-_") for c in text):
         raise ValueError("letters, digits, - and _ only, 40 at most")
+    return text
+
+
+DESKTOP = "desktop"
+
+
+def is_url(text: str) -> bool:
+    return text.lower().startswith(("http://", "https://"))
+
+
+def way_to_notify(text: str) -> str:
+    """ "desktop", an address, or the words of a command, which must be such."""
+    if text != DESKTOP and not is_url(text):
+        try:
+            shlex.split(text)
+        except ValueError as error:
+            raise ValueError(f"no command: {error}") from None
     return text
 
 
@@ -132,6 +150,10 @@ class Settings:
         "idle", one_of("idle", "stop", "terminate", "keep"), "when a run has ended and its results are home: stop the "
         "instance, terminate it, keep it, or leave it to the idle rule"
     )  # fmt: skip
+    notify: str = setting(
+        "", way_to_notify, "when a run that you follow has ended, besides the bell: desktop, a URL that is sent some "
+        "JSON, or a command of yours, which is given a sentence as its last word"
+    )  # fmt: skip
 
     key: str = setting("", str, "SSH private key file; empty: one made for this kit in ~/.config/gluon-rig")
     code: str = setting(".", str, "the project folder that is copied to the instance")
@@ -167,7 +189,7 @@ def load(
     problems = [_unknown(f"option --{name}", name, known) for name in foreign or {}]
     values: dict[str, Any] = {}
     for source, given in (
-        ("rig.toml", {name: _toml_text(value) for name, value in remembered.items()}),
+        ("rig.toml", {name: _toml_text(value, _joins(name)) for name, value in remembered.items()}),
         ("environment", _from_environment(environ)),
         ("option", dict(options)),
     ):
@@ -196,19 +218,31 @@ def load(
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, str]:
-    return {
+    found = {
         name[len(ENVIRONMENT_PREFIX) :].lower(): text
         for name, text in environ.items()
         # RIG_REHEARSAL_* tune the pretend cloud (docs/rehearsal.md); they are not settings of the story.
         if name.startswith(ENVIRONMENT_PREFIX) and not name.startswith("RIG_REHEARSAL_")
     }
+    # `CLOUD=rehearsal rig launch`: who types that must not meet the real AWS, and the pretend one costs nothing.
+    return {"cloud": "rehearsal", **found} if is_rehearsal_meant(environ) else found
 
 
-def _toml_text(value: Any) -> str:
+def is_rehearsal_meant(environ: Mapping[str, str]) -> bool:
+    """Whether CLOUD=rehearsal, as make takes it, stands in the environment; any other CLOUD is somebody else's."""
+    return environ.get("CLOUD") == "rehearsal"
+
+
+def _joins(name: str) -> Callable[[list[str]], str]:
+    """How a list in rig.toml is said as one text: the words of a command may hold anything."""
+    return shlex.join if name == "notify" else ",".join
+
+
+def _toml_text(value: Any, join: Callable[[list[str]], str]) -> str:
     if isinstance(value, bool):
         return "1" if value else "0"
     if isinstance(value, list):
-        return ",".join(str(part) for part in value)
+        return join([str(part) for part in value])
     return str(value)
 
 

@@ -11,8 +11,8 @@ from typing import Any
 from infra.cli.arguments import Request, parse
 from infra.console import deliver, delivered, open_standard_streams, tell
 from infra.errors import INTERRUPTED, BadSettings, NothingToDo, RigError, WorldError
-from infra.secrets import conceal_environment, without_secrets
-from infra.settings import Settings, load
+from infra.secrets import conceal, conceal_environment, without_secrets
+from infra.settings import Settings, is_url, load
 from infra.text import read_text
 
 
@@ -104,6 +104,8 @@ def _settings(request: Request) -> Settings:
     found = load(
         request.settings, environ=os.environ, remembered=read_settings_file(Path("rig.toml")), foreign=request.foreign
     )
+    if is_url(found.notify):
+        conceal([found.notify])  # whoever knows the address of a channel may write into it
     for path in ("~", found.key, found.data):
         try:
             Path(path).expanduser()

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, Final
 
 from infra.errors import UserError
 from infra.settings import Settings, option_name
@@ -112,6 +113,7 @@ def parse(argv: Sequence[str], commands: Mapping[str, Command]) -> Request:
     """Raises UserError for what no command or its options are; `--help` is the help's (infra/cli/help.py)."""
     command = find_command(argv[0], commands)
     own, further = _split_behind(command.rest_after, argv[1:])
+    own = _take_names(command, own)
     given, rest = make_parser(command).parse_known_args([_protect(word) for word in own])
     given.rest = further
     for one in command.arguments:
@@ -125,6 +127,24 @@ def parse(argv: Sequence[str], commands: Mapping[str, Command]) -> Request:
         settings={name: text for name, text in settings.items() if text is not None},
         foreign=_foreign(rest),
     )
+
+
+_NAMED: Final = re.compile(r"([A-Z][A-Z_]*)=(.*)", re.DOTALL)
+
+
+def _take_names(command: Command, words: Sequence[str]) -> list[str]:
+    """HOURS=4 is --hours=4, as make takes it; but not where it is the value of the option before it."""
+    flags = {"--" + one.name for one in command.options if one.flag}
+    flags |= {option_name(f.name) for f in fields(Settings) if f.default is False}
+    names = {"--" + one.name for one in (*command.arguments, *command.options)}
+    names |= {option_name(f.name) for f in fields(Settings)}
+    taken: list[str] = []
+    for before, word in zip(["", *words], words, strict=False):
+        found = _NAMED.fullmatch(word)
+        option = "--" + found[1].lower().replace("_", "-") if found else ""
+        is_value = before in names - flags
+        taken.append(f"{option}={found[2]}" if found and option in names and not is_value else word)
+    return taken
 
 
 def own_words(command: Command, words: Sequence[str]) -> list[str]:

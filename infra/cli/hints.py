@@ -17,7 +17,7 @@ from infra.cli.arguments import Command, Option, own_words
 from infra.cli.commands import COMMANDS
 from infra.cli.moments import beside_utc
 from infra.console import present, tell
-from infra.settings import ENVIRONMENT_PREFIX, Settings, option_name
+from infra.settings import ENVIRONMENT_PREFIX, Settings, is_rehearsal_meant, option_name
 
 CALLED_BY: Final = "GLUON_RIG_CALLED_BY"  # the Makefile says "make"
 REPEATED: Final = ("cloud", "name")
@@ -53,8 +53,12 @@ def _find_repeated(settings: Settings) -> dict[str, str]:
         for f in fields(Settings)
         if f.name in REPEATED
         and getattr(settings, f.name) != f.default
-        and ENVIRONMENT_PREFIX + f.name.upper() not in os.environ  # there it stays for the next line too
+        and not _stands_in_environment(f.name)  # there it is for the next line too
     }
+
+
+def _stands_in_environment(name: str) -> bool:
+    return ENVIRONMENT_PREFIX + name.upper() in os.environ or (name == "cloud" and is_rehearsal_meant(os.environ))
 
 
 def _phrase(hint: str, repeated: Mapping[str, str], *, by_make: bool) -> str:

@@ -87,6 +87,12 @@ def ask(question: str) -> None:
     _write("stderr", plain(question), end=" ")
 
 
+def ring() -> None:
+    """The terminal's bell, where somebody hears it."""
+    if sys.stderr is not None and sys.stderr.isatty():
+        _write("stderr", "\a", end="")
+
+
 def deliver(text: str) -> None:
     """Print the product of a command, as it stands: what a program reads, or a user copies."""
     _make_room()

@@ -78,7 +78,7 @@ def find(project: Path) -> Cloud | None:
     processes.end(place.mark)
     raise RehearsalDown(
         f"The rehearsal cloud of {project} has died, and its instances with it.",
-        f"its log: {place.log}\nany `rig` command with CLOUD=rehearsal starts a new one",
+        f"its log: {place.log}\n`rig rehearsal up` starts a new one",
     )
 
 
@@ -105,7 +105,7 @@ def fault(project: Path, words: Sequence[str]) -> str:
     """Trouble the cloud (docs/rehearsal.md lists how) and return what it says. Raises UserError for unknown words."""
     found = find(project)
     if found is None:
-        raise RehearsalDown("No rehearsal cloud is running here.", "`rig launch CLOUD=rehearsal` starts one")
+        raise RehearsalDown("No rehearsal cloud is running here.", "`rig rehearsal up` starts one")
     try:
         answer = _ask(found.endpoint_url, found.secret, "fault", {"words": list(words)})
     except urllib.error.HTTPError as error:

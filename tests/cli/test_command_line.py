@@ -110,6 +110,32 @@ def test_an_option_wins_over_the_environment_and_that_over_the_file(tmp_path: Pa
     assert "* name = filed" in out
 
 
+@pytest.mark.parametrize(
+    ("words", "environment", "cloud", "hours"),
+    [
+        (["CLOUD=rehearsal", "HOURS=3"], {}, "rehearsal", "3.0"),
+        ([], {"CLOUD": "rehearsal", "HOURS": "3"}, "rehearsal", "8.0"),
+        ([], {"CLOUD": "somebody's", "RIG_HOURS": "2"}, "aws", "2.0"),
+        ([], {"CLOUD": "rehearsal", "RIG_CLOUD": "aws"}, "aws", "8.0"),
+        (["--cloud", "aws"], {"CLOUD": "rehearsal"}, "aws", "8.0"),
+        (["--base-image", "HOURS=3"], {}, "aws", "8.0"),
+    ],
+)
+def test_rig_takes_the_words_of_make_and_whoever_means_a_rehearsal_gets_one(
+    tmp_path: Path, words: list[str], environment: dict[str, str], cloud: str, hours: str
+) -> None:
+    said = rig("settings", *words, cwd=tmp_path, **environment).stdout
+
+    assert f" cloud = {cloud}\n" in said
+    assert f" hours = {hours}\n" in said
+
+
+def test_a_command_to_notify_may_be_a_list_of_words(tmp_path: Path) -> None:
+    (tmp_path / "rig.toml").write_text('notify = ["say", "it is done"]')
+
+    assert "* notify = say 'it is done'\n" in rig("settings", cwd=tmp_path).stdout
+
+
 def test_a_pipe_that_closes_early_is_no_traceback(tmp_path: Path) -> None:
     done = subprocess.run(f"{RIG} settings | head -1", shell=True, capture_output=True, text=True)  # noqa: S602 - a pipe is the point
 

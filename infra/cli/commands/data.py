@@ -20,7 +20,7 @@ GROUP: Final = Group("the data")
     ),
     options=(Option(name="processes", help="so many side by side", default="1", value="N"),),
     examples=(
-        ("rig pack fleet.toml packed/", "then: rig train --job sensors --args table=packed/"),
+        ("rig pack fleet.toml packed/", "then: `rig train --job sensors --args table=packed/`"),
         ("rig pack fleet.toml packed/ --processes 2", "on two cores; killed, the same command goes on"),
     ),
     live=False,

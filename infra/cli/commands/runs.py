@@ -34,7 +34,7 @@ GROUP: Final = Group("runs")
         Option(name="recover", help="launch again if need be, and go on with the newest unfinished run", flag=True),
         Option(name="detach", help="start it and return at once", flag=True),
     ),
-    settings=(*WHERE_AM_I, *MACHINE, *LIMITS, "code", "data", "after", "bucket", "registry", "base_image"),
+    settings=(*WHERE_AM_I, *MACHINE, *LIMITS, "code", "data", "after", "notify", "bucket", "registry", "base_image"),
     examples=(
         ("rig train --job lenet", "on this computer"),
         (
@@ -75,7 +75,8 @@ def _what(options: Namespace, settings: Settings) -> Job:
 def _train_here(options: Namespace, settings: Settings) -> int:
     from infra.cli.hints import say
     from infra.cli.progress import show_log
-    from infra.workflows.train_here import begin_here, find_unfinished, train_here
+    from infra.workflows.notify import notice_end
+    from infra.workflows.train_here import RUNS, begin_here, find_unfinished, train_here
 
     if options.resume:
         name, job = find_unfinished(options.resume)
@@ -84,7 +85,8 @@ def _train_here(options: Namespace, settings: Settings) -> int:
         name, job = begin_here(_job(options, settings))
         say(f"Training {job.name} on this computer; `make train remote` does it on the instance", settings)
     try:
-        done = train_here(settings, job, name, show_log)
+        with notice_end(settings.notify, RUNS / name, lambda line: say(line, settings)):
+            done = train_here(settings, job, name, show_log)
     except KeyboardInterrupt:
         say(f"\nInterrupted. `rig train --resume {name}` goes on from its last checkpoint.", settings)
         return INTERRUPTED
@@ -129,7 +131,7 @@ def _stay(options: Namespace, rig: Rig, name: str) -> int:
 @GROUP.command(
     help="follow a run again, then bring it home",
     options=(RUN,),
-    settings=(*WHERE_AM_I, "after"),
+    settings=(*WHERE_AM_I, "after", "notify"),
     examples=(
         ("rig logs", "of the newest run, until it ends"),
         ("rig logs --run 0b93", "of the run whose name has that in it"),
@@ -145,6 +147,7 @@ def logs(options: Namespace, settings: Settings) -> int:
 
 def _follow(rig: Rig, name: str) -> int:
     from infra.cli.progress import begin_run, show_log
+    from infra.workflows.notify import notice_end
     from infra.workflows.stop import afterwards
     from infra.workflows.train import bring_run_home, follow_run
 
@@ -157,7 +160,7 @@ def _follow(rig: Rig, name: str) -> int:
             "ends it, `rig status` says when the machine goes off."
         )
         return INTERRUPTED
-    with afterwards(rig):
+    with notice_end(rig.settings.notify, rig.runs / name, rig.tell), afterwards(rig):
         _print_outcome(bring_run_home(rig, name, instance))
     return 0
 
