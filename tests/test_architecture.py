@@ -8,6 +8,8 @@ import sys
 from functools import cache
 from pathlib import Path
 
+import pytest
+
 from infra.cli.arguments import Group
 from infra.cli.commands import GROUPS
 from infra.rehearsal.shims.run import HOME_OF
@@ -28,6 +30,7 @@ DOORS: dict[str, str | tuple[str, ...]] = {
     "asyncssh": "infra/rehearsal/",
     "kingfisher_sdk": "infra/host/secret_scan.py",
 }
+LONGEST_FUNCTION, LONGEST_MODULE = 45, 350  # lines
 
 
 def modules(package: str) -> list[Path]:
@@ -108,6 +111,23 @@ def functions_of(paths: list[Path]) -> set[str]:
         for node in parse(path).body
         if isinstance(node, ast.FunctionDef)
     }
+
+
+@pytest.mark.parametrize("package", ["infra", "training", "scripts", "bench"])
+def test_a_function_fits_a_screen_and_a_module_a_sitting(package: str) -> None:
+    long = [
+        f"{path.relative_to(PROJECT)}: {node.name}"
+        for path in modules(package)
+        for node in ast.walk(parse(path))
+        if isinstance(node, ast.FunctionDef) and (node.end_lineno or 0) - node.lineno >= LONGEST_FUNCTION
+    ]
+    large = [str(path.relative_to(PROJECT)) for path in modules(package) if len(lines_of(path)) > LONGEST_MODULE]
+
+    assert (long, large) == ([], [])
+
+
+def lines_of(path: Path) -> list[str]:
+    return path.read_text(encoding="utf-8").splitlines()
 
 
 def test_there_is_no_room_for_odds_and_ends() -> None:

@@ -125,7 +125,24 @@ def forecast_data(
     balances = _balances(config, {"training": fitted, "validation": held, "test": test or held}, source)
     rows, judging = (sum(len(log.times) for log in logs) for logs in (fitted, [*held, *test]))
     fits_memory(config, rows, judging, channels=len(columns.features), most_bytes=usable_bytes())
-    prepared = Preparation(
+    _tell_gaps(fitted, [columns.features[place] for place in scaling.kept], scaling.kept, config.carry)
+    valid = cut(held, scaling, config)
+    balance = {name: one.as_json() for name, one in balances.items()}
+    return Data(
+        train=_training_windows(fitted, scaling, config, columns),
+        valid=valid,
+        test=cut(test, scaling, config) if test else valid,
+        source=source,
+        checksum=checksum,
+        keep={
+            **_preparation(config, columns, scaling).as_json(),
+            "balance": {name: one.as_json() for name, one in balances.items()},
+        },
+    )
+
+
+def _preparation(config: ForecastConfig, columns: Columns, scaling: Scaling) -> Preparation:
+    return Preparation(
         columns,
         scaling,
         smooth=config.smooth,
@@ -134,16 +151,6 @@ def forecast_data(
         cap=config.cap,
         carry=config.carry,
         past_is_mean=True,
-    )
-    _tell_gaps(fitted, [columns.features[place] for place in scaling.kept], scaling.kept, config.carry)
-    valid = cut(held, scaling, config)
-    return Data(
-        train=_training_windows(fitted, scaling, config, columns),
-        valid=valid,
-        test=cut(test, scaling, config) if test else valid,
-        source=source,
-        checksum=checksum,
-        keep={**prepared.as_json(), "balance": {name: one.as_json() for name, one in balances.items()}},
     )
 
 
