@@ -134,10 +134,7 @@ def forecast_data(
         test=cut(test, scaling, config) if test else valid,
         source=source,
         checksum=checksum,
-        keep={
-            **_preparation(config, columns, scaling).as_json(),
-            "balance": {name: one.as_json() for name, one in balances.items()},
-        },
+        keep={**_preparation(config, columns, scaling).as_json(), "balance": balance},
     )
 
 
