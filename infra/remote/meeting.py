@@ -233,8 +233,8 @@ class Meeting:
                 self._try_put("rig", "done", True)
 
     def _wait_for_the_others(self) -> None:
-        """The store stays until the others have read what it says, or are not heard of any more."""
-        ends_at = time.monotonic() + self.silence_s
+        """The store stays until the others have read what it says; those that cannot are not waited for long."""
+        ends_at = time.monotonic() + ANSWER_WITHIN_S
         while time.monotonic() < ends_at and len(self._all("left", range(self.nodes))) < self.nodes:
             time.sleep(BEAT_EVERY_S / 5)
 
