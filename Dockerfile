@@ -57,6 +57,8 @@ RUN pip install --no-cache-dir --no-compile --no-deps --require-hashes -r /opt/r
 
 FROM gpu-packages AS gpu-horovod
 RUN apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends cmake g++ make
+COPY requirements/image-gpu-build.txt /opt/requirements/
+RUN pip install --no-cache-dir --no-compile --no-deps --require-hashes -r /opt/requirements/image-gpu-build.txt
 COPY requirements/image-horovod.txt /opt/build/requirements/
 COPY scripts/horovod /opt/build/scripts/horovod
 RUN sh /opt/build/scripts/horovod/build gpu python3 /opt/build \

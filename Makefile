@@ -5,11 +5,11 @@
 .DEFAULT_GOAL := help
 
 # The commands of `rig`; what each does stands beside its name further down.
-rig_commands := demo doctor completion plan types launch train logs watch pull runs compare note dashboard cancel status extend stop start terminate \
+rig_commands := demo doctor completion plan types launch train tune logs watch pull runs compare note dashboard cancel status extend stop start terminate \
              ssh ssh-config port notebook serve board pack image bake cost sweep settings rehearsal iam-policy setup-guard \
              lesson lesson-check lesson-solution cards quiz
 
-.PHONY: help set-up extra-ford extra-notebook extra-horovod test test-all trust check lint acceptance lock clean remote here \
+.PHONY: help set-up extra-ford extra-notebook extra-horovod extra-tune test test-all trust check lint acceptance lock clean remote here \
         $(rig_commands)
 
 # --- How TYPE=g5.xlarge becomes --type='g5.xlarge' -------------------------------------------------------------------
@@ -57,6 +57,7 @@ bake: ## make an image (AMI) of the prepared instance: the next launch is ready 
 
 ##@ runs
 train: ## train JOB=lenet on this CPU; `make train remote JOB=lenet` on the instance; SCRIPT=mine.py ARGS="-n 3"
+tune: ## many runs of a job with different settings: JOB=turbofan SPACE=space.toml TRIALS=16
 logs: ## follow a run again
 watch: ## one live screen of a run: progress, curves, GPU, money, what will end it; keys to cancel and extend
 pull: ## fetch a run's results, also while it trains
@@ -114,6 +115,7 @@ set-up: .venv/.ready ## install what the kit needs into .venv (every other targe
 
 extra-ford: .venv/.ready-extra-ford ## add the FordA and FordB data (77 MB), for the job `ford`
 extra-horovod: .venv/.ready-extra-horovod ## build Horovod for this computer, once (two minutes), for WORKERS=2
+extra-tune: .venv/.ready-extra-tune ## add Optuna, Dask and Plotly (75 MB), for `make tune`
 extra-notebook: .venv/.ready-extra-notebook ## add JupyterLab and Jupytext (100 MB), for `make notebook here`
 
 ##@ for those who change the kit

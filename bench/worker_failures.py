@@ -103,8 +103,8 @@ def cut() -> tuple[float, list[str]]:
         began = time.monotonic()
         ip("netns", "exec", "rig-bench0", "ip", "link", "set", "rigb2", "down")
         seconds, lines = end(nodes, began, LIMITS_S["cut"])
-        assert "node 1 has not been heard of" in lines[0], lines
-        assert "node 0 has not been heard of" in lines[1], lines
+        assert "node 2 has not been heard of" in lines[0], lines
+        assert "node 1 has not been heard of" in lines[1], lines
         assert not any(one.is_running() for one in there), "a worker is left"
     return seconds, lines
 

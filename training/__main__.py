@@ -19,6 +19,7 @@ USAGE = """usage: python -m training JOB --workdir DIR [key=value ...]
        python -m training predict --run DIR   use what a run has learned (--help says more)
        python -m training serve --run DIR     the same over HTTP, with a page (--help says more)
        python -m training pack TABLE DIR      a sensor log of any size, made ready to be streamed
+       python -m training tune JOB ...        many runs with different settings (--help says more)
        python -m training compare DIR DIR ... runs side by side
 """
 
@@ -81,6 +82,10 @@ def _dispatch(words: list[str], stop: StopRequest) -> int:
         from training.pack.main import main as pack
 
         return pack(rest)
+    if verb == "tune":
+        from training.tune.main import main as tune
+
+        return tune(rest, stop)
     if verb == "compare":
         from training.workdir.compare import main as compare
 

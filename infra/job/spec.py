@@ -9,6 +9,7 @@ import json
 import secrets
 import shlex
 import warnings
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -87,6 +88,18 @@ def training_job(name: str, code: Path, args: str = "") -> Job:
         raise BadSettings(f"job = {name!r}: there is no such job{guess}", "jobs: " + " ".join(known))
     command = ("python3", "-m", "training", name, "--workdir", RUN_DIR, DATA_OPTION, *_split(args))
     return Job(name=name, command=command)
+
+
+def tune_job(name: str, code: Path, space: Path, args: str = "", options: Sequence[str] = ()) -> Job:
+    """Many runs of the kit's job *name* over *space*; *options*: words of `python -m training tune`."""
+    one = training_job(name, code, args)
+    if not space.is_file():
+        raise BadSettings(
+            f"space = {str(space)!r}: there is no such file.", "docs/scaling.md shows what a space looks like"
+        )
+    words = ("--workdir", RUN_DIR, "--space", str(space.resolve()), *options)
+    command = ("python3", "-m", "training", "tune", name, *words, "--", DATA_OPTION, *one.command[7:])
+    return Job(name=f"tune-{name}", command=command)
 
 
 def with_training(code: Path) -> Path:

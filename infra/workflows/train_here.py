@@ -37,6 +37,15 @@ def find_unfinished(name: str) -> tuple[str, Job]:
     return name, _job_of(name)
 
 
+def find_study(name: str) -> tuple[str, Job]:
+    """A study in runs/ to go on with, whether it was stopped or its time was up; it knows itself what is left."""
+    name = choose_run(name, [one.name for one in runs_home(RUNS)], where="in runs/ here")
+    job = _job_of(name)
+    if job.command[3:4] != ("tune",):
+        raise UserError(f"Run {name} is no study.", f"`rig train --resume {name}` goes on with it")
+    return name, job
+
+
 def _job_of(name: str) -> Job:
     try:
         return Job.from_json((RUNS / name / "job.json").read_text(encoding="utf-8"))

@@ -1,0 +1,73 @@
+"""The group "studies": tune."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from typing import TYPE_CHECKING, Final
+
+from infra.cli.arguments import Group, Option
+from infra.console import deliver
+from infra.errors import INTERRUPTED, BadSettings
+from infra.settings import Settings
+
+if TYPE_CHECKING:
+    from infra.job.spec import Job
+
+GROUP: Final = Group("studies")
+
+
+@GROUP.command(
+    help="many runs of one job with different settings, side by side on this computer; the best one is the result",
+    options=(
+        Option(name="job", help="a job of the kit [turbofan]", default="turbofan"),
+        Option(name="space", help="a file of TOML: what may vary, and how far"),
+        Option(name="trials", help="how many runs in all [16]", default="16"),
+        Option(name="workers", help="how many at a time [one on each core]"),
+        Option(name="minutes", help="end by then; what has not ended goes on with --resume"),
+        Option(name="sampler", help="even, or tpe, which learns [even]", default="even", choices=("even", "tpe")),
+        Option(name="no-pruning", help="let runs that are behind the others go on to their end", flag=True),
+        Option(name="args", help='what every run is given: "num_epochs=3"'),
+        Option(name="resume", help="go on with this study"),
+    ),
+    settings=("code", "data"),
+    examples=(
+        ("rig tune --job turbofan --space space.toml", "16 runs, one on each core"),
+        ("rig tune --resume latest", "what has not ended yet"),
+    ),
+)
+def tune(options: Namespace, settings: Settings) -> int:
+    from pathlib import Path
+
+    from infra.cli.hints import say
+    from infra.cli.progress import show_log
+    from infra.cli.screens.runs import render_outcome
+    from infra.job import artifacts
+    from infra.workflows.train_here import begin_here, find_study, train_here
+
+    name, job = find_study(options.resume) if options.resume else begin_here(_study(options, settings))
+    say(f"{'Going on with' if options.resume else 'Beginning'} {name} on this computer", settings)
+    try:
+        done = train_here(settings, job, name, show_log)
+    except KeyboardInterrupt:
+        say(f"\nInterrupted. `rig tune --resume {name}` goes on with what has not ended.", settings)
+        return INTERRUPTED
+    deliver(render_outcome(done, artifacts.summary(done.folder), here=Path.cwd()))
+    return 0
+
+
+def _study(options: Namespace, settings: Settings) -> Job:
+    from pathlib import Path
+
+    from infra.job.spec import existing_folder, tune_job
+
+    if not options.space:
+        raise BadSettings("space is missing: what may vary?", "`rig tune --space space.toml`; docs/scaling.md has one")
+    numbers = {name: getattr(options, name) for name in ("trials", "workers", "minutes") if getattr(options, name)}
+    for name, text in numbers.items():
+        if not (text.isascii() and text.isdecimal() and int(text) > 0):
+            hint = "`rig tune --trials 16 --workers 4 --minutes 30`"
+            raise BadSettings(f"{name} = {text!r}: not a whole number above 0.", hint)
+    words = [word for name, text in numbers.items() for word in (f"--{name}", text)]
+    words += ["--sampler", options.sampler, *(["--no-pruning"] if options.no_pruning else [])]
+    code = existing_folder(settings.code, "code")
+    return tune_job(options.job, code, Path(options.space).expanduser(), options.args, words)

@@ -1,0 +1,85 @@
+"""One trial: `python -m training JOB` in a folder of its own. Runs in a Dask worker, and knows nothing of the study."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from training.workdir.metrics import MetricsFile
+from training.workdir.names import METRICS, SUMMARY
+from training.workdir.summary import DONE, INTERRUPTED, is_done
+
+PRUNE = "prune"  # a file of this name asks the trial to leave off
+LOG = "train.log"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """*reason*: done, interrupted, or failed; *said*: the last line of its log; *seconds*: of this part of it."""
+
+    reason: str
+    said: str
+    seconds: float
+
+
+def run_trial(job: str, folder: str, words: Sequence[str]) -> Outcome:
+    """Run it, or go on with it; one that another worker has begun is waited for, and never done twice."""
+    workdir = Path(folder)
+    workdir.mkdir(parents=True, exist_ok=True)
+    began = time.monotonic()
+    with _alone_in(workdir) as lock:
+        # A worker that was killed leaves its process behind, which holds the lock and goes on to the end.
+        if not is_done(workdir) and not (workdir / PRUNE).exists():
+            _run(job, workdir, words, lock)
+    return Outcome(_reason(workdir), _last_line(workdir / LOG), time.monotonic() - began)
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[int]:
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(opened, fcntl.LOCK_EX)
+        yield opened
+    finally:
+        os.close(opened)
+
+
+def _run(job: str, workdir: Path, words: Sequence[str], lock: int) -> None:
+    line = [sys.executable, "-m", "training", job, "--workdir", str(workdir), *words]
+    with (workdir / LOG).open("ab") as log:
+        process = subprocess.Popen(
+            line, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, pass_fds=[lock]
+        )
+        while process.poll() is None:
+            if (workdir / PRUNE).exists():
+                process.terminate()
+                process.wait()
+            time.sleep(0.2)
+
+
+def _reason(workdir: Path) -> str:
+    try:
+        said = json.loads((workdir / SUMMARY).read_text())["reason"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return "failed"
+    return said if said in (DONE, INTERRUPTED) else "failed"
+
+
+def _last_line(path: Path) -> str:
+    lines = path.read_text(errors="replace").strip().splitlines()
+    return lines[-1][:200] if lines else ""
+
+
+def scores(folder: Path, metric: str) -> dict[int, float]:
+    """The validation's *metric* by epoch, as far as the trial has come. The test split is nobody's to choose by."""
+    rows = MetricsFile(folder / METRICS).rows()
+    name = f"valid_{metric}"
+    return {row["epoch"]: row[name] for row in rows if isinstance(row.get(name), int | float)}
