@@ -103,10 +103,20 @@ function drawTable() {
   byId("found").textContent = `${found.length} of ${runs.length} runs. A name leads to its report; mark two to ${MOST} to see them side by side.`;
 }
 
+// A row is made once: a filter and another order only put rows elsewhere.
+const rows = new Map();
+
 function drawRow(run) {
-  const box = make("input", { type: "checkbox", "aria-label": `compare ${run.name}` });
+  const row = rows.get(run) || makeRow(run);
+  rows.set(run, row);
+  const box = row.querySelector("input");
   box.checked = chosen.includes(run);
   box.disabled = !box.checked && chosen.length >= MOST;
+  return row;
+}
+
+function makeRow(run) {
+  const box = make("input", { type: "checkbox", "aria-label": `compare ${run.name}` });
   box.addEventListener("change", () => {
     if (box.checked) chosen.push(run);
     else chosen.splice(chosen.indexOf(run), 1);
