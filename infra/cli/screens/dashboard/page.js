@@ -9,10 +9,15 @@ const byId = (id) => document.getElementById(id);
 function make(name, attributes = {}, ...children) {
   const svg = ["svg", "polyline", "line", "text", "title"].includes(name);
   const node = svg ? document.createElementNS("http://www.w3.org/2000/svg", name) : document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
-  node.append(...children.filter((child) => child !== null));
+  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, key === "href" ? value : visible(value));
+  node.append(...children.filter((child) => child !== null).map(visible));
   return node;
 }
+
+// What has no shape of its own, or turns the letters round ("exe.png" for "gnp.exe"), is shown by its number.
+const SHAPELESS = /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g;
+const asNumber = (letter) => "\\u" + letter.charCodeAt(0).toString(16).padStart(4, "0");
+const visible = (text) => (typeof text === "string" ? text.replace(SHAPELESS, asNumber) : text);
 
 // --- numbers as people read them
 const round = (value) => (value === null || value === undefined ? "-" : String(Number(value.toPrecision(4))));
