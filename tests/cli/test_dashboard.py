@@ -5,10 +5,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
 import re
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 import pytest
 
@@ -62,6 +64,7 @@ def run(name: str, **settings: str) -> None:
     end = {"by": "gluon-rig", "command": list(settings.values()), "exit_code": 0, "started": "2026-11-20T15:53:01",
            "seconds": 3600, "usd_per_hour": 0.5}  # fmt: skip
     Path(folder, "exit.json").write_text(json.dumps(end))
+    Path(folder, "report.html").touch()
     Path(folder, "config.json").write_text(json.dumps(settings))
     Path(folder, "metrics.jsonl").write_text(
         "".join(json.dumps({"step": i, key: i}) + "\n" for i in (1, 2) for key in settings)
@@ -78,12 +81,17 @@ def test_hostile_names_settings_and_logs_stay_text(dashboard: Any) -> None:
     for number, word in enumerate(HOSTILE):
         run(f"20261120-155302-{word.replace('/', '|')}-{number}".encode(errors="replace").decode(), **{word: word})
 
+    run(os.fsdecode(b"20261120-155303-\xff&#-1"))
+
     _, page = dashboard()
 
     seen = Seen(page)
     assert seen.tags == plain.tags
     assert seen.links == plain.links == ["#compared"]
     assert len(seen.scripts) == 2
+    links = [one["report"] for one in data(seen)["runs"]]
+    assert links[-1] == "./20261120-155303-%FF%26%23-1/report.html"
+    assert all(Path("runs", os.fsdecode(unquote_to_bytes(link))).is_file() for link in links)
     told = {key: value for one in data(seen)["runs"] for key, value in one["settings"].items()}
     assert {told[word] for word in HOSTILE} == set(HOSTILE)
 

@@ -10,11 +10,14 @@ import base64
 import dataclasses
 import hashlib
 import json
+import os
 from collections.abc import Sequence
 from importlib.resources import files
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from infra.budget import clock
+from infra.names import REPORT
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -34,7 +37,9 @@ def render_dashboard(entries: Sequence[Entry], *, now: datetime) -> str:
 
 
 def _as_json(one: Entry) -> dict[str, object]:
-    beside = {"usd": one.cost.usd, "pretended": one.cost.pretended, "note": str(one.note)}
+    # As the disk has its name, byte for byte: it need not be UTF-8.
+    report = f"./{quote(os.fsencode(one.run.name))}/{REPORT}" if one.run.report else ""
+    beside = {"report": report, "usd": one.cost.usd, "pretended": one.cost.pretended, "note": str(one.note)}
     return {**dataclasses.asdict(one.run), **beside}
 
 

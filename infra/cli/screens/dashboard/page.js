@@ -40,7 +40,7 @@ const COLUMNS = [
   { key: "usd", title: "cost", number: true, cell: (run) => make("td", { class: "number" }, cost(run)) },
   { key: "started", title: "started", cell: (run) => make("td", {}, run.started.replace("T", " ").slice(0, 16)) },
 ];
-const reportOf = (run) => (run.report ? make("a", { href: "./" + encodeURIComponent(run.name) + "/report.html" }, run.name) : run.name);
+const reportOf = (run) => (run.report ? make("a", { href: run.report }, run.name) : run.name);
 const bests = new Map();
 for (const run of runs) {
   const key = run.what + "\n" + run.metric, best = bests.get(key);
