@@ -9,7 +9,8 @@ rig_commands := demo doctor completion plan types launch train tune logs watch p
              ssh ssh-config port notebook serve board pack image bake cost sweep settings rehearsal iam-policy setup-guard \
              lesson lesson-check lesson-solution cards quiz
 
-.PHONY: help set-up extra-ford extra-notebook extra-horovod extra-tune test test-all trust check lint acceptance lock clean remote here \
+.PHONY: help set-up extra-ford extra-notebook extra-horovod extra-tune test test-all trust bench bench-check check \
+        lint acceptance lock clean remote here \
         $(rig_commands)
 
 # --- How TYPE=g5.xlarge becomes --type='g5.xlarge' -------------------------------------------------------------------
@@ -131,6 +132,12 @@ test-all: .venv/.ready-test ## the rest of the tests: more of each kind than `te
 
 trust: .venv/.ready-test ## deaths, bad input, broken answers and load, at full size (hours): docs/reliability.md; ROWS="load pull"
 	@.venv/bin/python scripts/trust.py $(ROWS)
+
+bench: .venv/.ready-test ## where people wait, as ratios against a named floor; ROWS="pull help": docs/performance.md
+	@.venv/bin/python bench/waits.py $(if $(ROWS),--rows $(ROWS))
+
+bench-check: .venv/.ready-test ## the same; fails by name where a bound is missed
+	@.venv/bin/python bench/waits.py --check $(if $(ROWS),--rows $(ROWS))
 
 check: lint test ## both: what CI runs
 

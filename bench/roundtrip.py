@@ -1,34 +1,29 @@
-"""What the kit adds to the few shell lines that do the same, over a real sshd on this computer. Ratios, not seconds.
+"""What the kit adds to the few shell lines that do the same, over a real sshd on this computer: `bench/waits.py` asks.
 
-    python bench/roundtrip.py            both measures
-    python bench/roundtrip.py trip -n 9  a trivial script in Docker: sync, start, follow, verdict, pull; against rsync,
-                                         `ssh docker run -d`, `ssh docker logs -f`, `ssh docker wait`, rsync
-    python bench/roundtrip.py sync       a sync in which nothing has changed, over a line of 80 ms, against rsync alone
-                                         through the same kind of shared connection
+`trip`: a trivial script in Docker, that is sync, start, follow, verdict, pull; against rsync, `ssh docker run -d`,
+`ssh docker logs -f`, `ssh docker wait`, rsync. `sync`: one in which nothing has changed, over a line of 80 ms, against
+rsync alone through the same kind of shared connection.
 
-The two sides take turns, so that a busy computer troubles both alike; medians. Needs sshd, rsync and, for the trip, a
-Docker engine with an image that has python3 (RIG_BENCH_IMAGE, else the kit's own for the CPU).
+Needs sshd, rsync and, for the trip, a Docker engine with an image that has python3 (RIG_BENCH_IMAGE, else the kit's own
+for the CPU).
 """
 
 from __future__ import annotations
 
-import argparse
 import getpass
 import os
 import shlex
 import shutil
-import statistics
 import subprocess
 import sys
-import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(PROJECT))
 
+from bench.turns import Row, take_turns
 from infra.host import command_lines
 from infra.host.connection import Host
 from infra.host.facts import ask_facts
@@ -41,24 +36,10 @@ from infra.job import artifacts, docker_image, run
 from infra.job.container import Container
 from infra.job.outcome import judge
 from tests.host.cutting_proxy import Proxy
-from tests.host.ssh_server import Server, ssh_server
+from tests.host.ssh_server import Server
 
 LINE_S = 0.080  # there and back
 SCRIPT = "import os; open(os.environ['RIG_RUN_DIR'] + '/weights', 'w').write('learned'); print('done')\n"
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", nargs="?", choices=("trip", "sync"))
-    parser.add_argument("-n", type=int, default=7, help="how often each side is measured [7]")
-    asked = parser.parse_args()
-    with tempfile.TemporaryDirectory() as text, ssh_server(Path(text)) as server:
-        folder = Path(text)
-        if asked.what != "sync":
-            trip(folder, server, asked.n)
-        if asked.what != "trip":
-            sync(folder, server, asked.n)
-    return 0
 
 
 def target_of(folder: Path, server: Server, port: int) -> Target:
@@ -77,32 +58,17 @@ def hang_up(target: Target) -> None:
     subprocess.run(command_lines.ssh(target, options=["-O", "exit"]), capture_output=True)
 
 
-def compare(title: str, bound: float, n: int, ours: Callable[[int], None], plain: Callable[[int], None]) -> None:
-    sides: dict[str, list[float]] = {"ours": [], "plain": []}
-    for turn in range(n + 1):
-        for name, side in (("ours", ours), ("plain", plain)):
-            began = time.perf_counter()
-            side(turn)
-            if turn:  # the first turn warms the caches of both
-                sides[name].append(time.perf_counter() - began)
-    ratio = statistics.median(sides["ours"]) / statistics.median(sides["plain"])
-    mark = "ok" if ratio <= bound else "TOO SLOW"
-    for name, seconds in sides.items():
-        print(f"{title:<28} {name:<6} {statistics.median(seconds):6.2f} s  {min(seconds):.2f} .. {max(seconds):.2f}")
-    print(f"{title:<28} ratio  {ratio:6.2f}    at most {bound}: {mark}")
-
-
 # --- The trip --------------------------------------------------------------------------------------------------------
 
 
-def trip(folder: Path, server: Server, n: int) -> None:
+def trip(folder: Path, server: Server, n: int) -> list[Row]:
     name = os.environ.get("RIG_BENCH_IMAGE") or docker_image.tag("cpu", os.environ.get("RIG_BASE_IMAGE", ""))
     if (
         not shutil.which("docker")
         or subprocess.run(["docker", "image", "inspect", name], capture_output=True).returncode
     ):
-        print(f"trip: no Docker engine with the image {name} answers here", file=sys.stderr)
-        return
+        print(f"round trip of a script: left out, no Docker engine with the image {name} answers here")
+        return []
     lend_engine(server)
     target = target_of(folder, server, server.port)
     code = folder / "code"
@@ -116,7 +82,7 @@ def trip(folder: Path, server: Server, n: int) -> None:
     def plain(turn: int) -> None:
         plain_trip(target, code, folder / f"plain-{turn}", f"plain-{os.getpid()}-{turn}", name)
 
-    compare("round trip of a script", 1.25, n, ours, plain)
+    return [take_turns("round trip of a script", "five lines of rsync, ssh and docker", ours, plain, n=n, most=1.25)]
 
 
 def lend_engine(server: Server) -> None:
@@ -173,7 +139,7 @@ def call(line: list[str]) -> str:
 # --- The sync --------------------------------------------------------------------------------------------------------
 
 
-def sync(folder: Path, server: Server, n: int) -> None:
+def sync(folder: Path, server: Server, n: int) -> list[Row]:
     """500 files, nothing changed since the last time; both through an open shared connection, as the second command is
     within half a minute of the first."""
     code = some_project(folder / "project")
@@ -189,8 +155,9 @@ def sync(folder: Path, server: Server, n: int) -> None:
         def plain(_: int) -> None:
             call([*rsync, "--exclude=.git", f"{code}/", f"{target.address}:{home}/plain/"])
 
-        compare("sync without changes, 80 ms", 1.1, n, ours, plain)
+        row = take_turns("sync without changes, 80 ms away", "rsync, line open", ours, plain, n=n, most=1.1)
         hang_up(target)
+    return [row]
 
 
 @contextmanager
@@ -209,7 +176,3 @@ def some_project(folder: Path) -> Path:
     (folder / ".gitignore").write_text("*.log\n")
     subprocess.run(["git", "init", "--quiet", folder], check=True)
     return folder
-
-
-if __name__ == "__main__":
-    sys.exit(main())

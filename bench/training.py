@@ -1,12 +1,14 @@
 """How fast the training loop is: samples/s against a hand-written MXNet loop, and against PyTorch.
 
-    python bench/training.py                          the four nets, three rounds; takes a few minutes
+    python bench/training.py                          all nets, nine rounds; takes the better part of an hour
     python bench/training.py --nets lenet --rounds 5
     python bench/training.py --torch PATH/bin/python  a Python that has PyTorch (else it is left out, by name)
+    python bench/training.py --busy 1                 beside so many programs that do nothing but keep a core busy
 
 Each measurement is a process of its own, and the contenders take turns, so that a busy machine is unfair to all alike.
 Quote the ratios, not the absolute figures. Same data, net, batch, optimizer and two threads for everybody; whole epochs
-are timed, from shuffling the set to the end of the last step, after one epoch to warm up.
+are timed, from shuffling the set to the end of the last step, after one epoch to warm up. PyTorch runs in the
+environment that it has of its own, in ours, and compiled; each round counts the best of the three.
 """
 
 from __future__ import annotations
@@ -18,17 +20,18 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-BATCH = {"lenet": 128, "mlp": 256, "lstm": 256, "resnet": 128}
-SHAPE = {"lenet": (1, 28, 28), "mlp": (784,), "lstm": (50, 14), "resnet": (3, 32, 32)}
-STEPS = {"lenet": 400, "mlp": 800, "lstm": 150, "resnet": 6}  # in an epoch
+BATCH = {"lenet": 128, "mlp": 256, "lstm": 256, "gru": 256, "resnet": 128}
+SHAPE = {"lenet": (1, 28, 28), "mlp": (784,), "lstm": (50, 14), "gru": (50, 14), "resnet": (3, 32, 32)}
+STEPS = {"lenet": 400, "mlp": 800, "lstm": 150, "gru": 150, "resnet": 6}  # in an epoch
 EPOCHS = 6
-ADAM = ("lstm",)
+RECURRENT = ("lstm", "gru")  # these forecast a number, with Adam
 THREADS = 2
 
 
@@ -41,7 +44,7 @@ def examples(net: str) -> tuple[Any, Any]:
     X = random.uniform(0, 1, (count, *SHAPE[net])).astype(np.float32)
     return X, (
         random.uniform(0, 1, count).astype(np.float32)
-        if net == "lstm"
+        if net in RECURRENT
         else random.randint(0, 10, count).astype(np.int32)
     )
 
@@ -52,22 +55,29 @@ def mxnet_net(name: str) -> Any:
     from training.nets.mlp import mlp
     from training.nets.resnet import resnet
 
-    class LastOfLstm(mx.gluon.HybridBlock):
-        def __init__(self) -> None:
+    class Last(mx.gluon.HybridBlock):
+        def __init__(self, cell: Any) -> None:
             super().__init__()
-            self.lstm = mx.gluon.rnn.LSTM(64, layout="NTC")
+            self.cell = cell(64, layout="NTC")
             self.out = mx.gluon.nn.Dense(1)
 
         def hybrid_forward(self, F: Any, X: Any) -> Any:
-            return self.out(F.slice_axis(self.lstm(X), axis=1, begin=-1, end=None))
+            return self.out(F.slice_axis(self.cell(X), axis=1, begin=-1, end=None))
 
-    return {"lenet": lenet, "mlp": lambda: mlp([256, 256], 10), "lstm": LastOfLstm, "resnet": resnet}[name]()
+    nets: dict[str, Callable[[], Any]] = {
+        "lenet": lenet,
+        "mlp": lambda: mlp([256, 256], 10),
+        "lstm": lambda: Last(mx.gluon.rnn.LSTM),
+        "gru": lambda: Last(mx.gluon.rnn.GRU),
+        "resnet": resnet,
+    }
+    return nets[name]()
 
 
 def mxnet_loss(name: str) -> Any:
     from training.compat import mx
 
-    return mx.gluon.loss.L2Loss() if name in ADAM else mx.gluon.loss.SoftmaxCrossEntropyLoss()
+    return mx.gluon.loss.L2Loss() if name in RECURRENT else mx.gluon.loss.SoftmaxCrossEntropyLoss()
 
 
 def ours(name: str) -> float:
@@ -103,7 +113,7 @@ def ours(name: str) -> float:
         name=name,
         minibatches=timed,
     )
-    optimizer = "adam" if name in ADAM else "sgd"
+    optimizer = "adam" if name in RECURRENT else "sgd"
     words = [f"batch_size={BATCH[name]}", f"num_epochs={EPOCHS}", "device=cpu", "lr=0.001", f"optimizer={optimizer}"]
     with tempfile.TemporaryDirectory() as folder, open("/dev/null", "w") as quiet:
         train_and_evaluate(recipe, parse(JobConfig, words), Path(folder), console=Console(quiet), stop=StopRequest())
@@ -129,7 +139,7 @@ def by_hand(name: str) -> float:
     whole.hybridize(static_alloc=True, static_shape=True)
     X, y = (mx.nd.array(part, dtype=part.dtype) for part in examples(name))
     net(X[: BATCH[name]])
-    optimizer = "adam" if name in ADAM else "sgd"
+    optimizer = "adam" if name in RECURRENT else "sgd"
     trainer = mx.gluon.Trainer(net.collect_params(), optimizer, {"learning_rate": 0.001}, kvstore=None)
 
     def epoch() -> None:
@@ -147,17 +157,24 @@ def by_hand(name: str) -> float:
     return _timed(name, epoch)
 
 
-def pytorch(name: str) -> float:
+def pytorch_compiled(name: str) -> float:
+    """The same through torch.compile, which makes C++ of it and needs a compiler."""
+    import torch
+
+    return pytorch(name, torch.compile)
+
+
+def pytorch(name: str, compiled: Callable[[Any], Any] = lambda net: net) -> float:
     """PyTorch, eager, as its tutorials write it. Runs in the Python given with --torch."""
     import torch
     from torch import nn
 
     torch.set_num_threads(THREADS)
-    net = _torch_net(name, nn, torch)
-    loss = nn.MSELoss() if name in ADAM else nn.CrossEntropyLoss()
-    optimizer = (torch.optim.Adam if name in ADAM else torch.optim.SGD)(net.parameters(), lr=0.001)
+    net = compiled(_torch_net(name, nn, torch))
+    loss = nn.MSELoss() if name in RECURRENT else nn.CrossEntropyLoss()
+    optimizer = (torch.optim.Adam if name in RECURRENT else torch.optim.SGD)(net.parameters(), lr=0.001)
     X, y = (torch.from_numpy(part) for part in examples(name))
-    y = y if name in ADAM else y.long()
+    y = y if name in RECURRENT else y.long()
 
     def epoch() -> None:
         order = torch.randperm(len(X))
@@ -166,7 +183,7 @@ def pytorch(name: str) -> float:
         for batch in _slices(name):
             optimizer.zero_grad()
             output = net(shuffled_X[batch])
-            value = loss(output.squeeze(-1) if name in ADAM else output, shuffled_y[batch])
+            value = loss(output.squeeze(-1) if name in RECURRENT else output, shuffled_y[batch])
             value.backward()
             optimizer.step()
             total = total + value.detach()
@@ -181,17 +198,18 @@ def _torch_net(name: str, nn: Any, torch: Any) -> Any:
         return nn.Sequential(*convolutions, nn.Flatten(), *dense)
     if name == "mlp":
         return nn.Sequential(nn.Linear(784, 256), nn.ReLU(), nn.Linear(256, 256), nn.ReLU(), nn.Linear(256, 10))
-    if name == "lstm":
+    if name in RECURRENT:
 
-        class LastOfLstm(nn.Module):
+        class Last(nn.Module):
             def __init__(self) -> None:
                 super().__init__()
-                self.lstm, self.out = nn.LSTM(14, 64, batch_first=True), nn.Linear(64, 1)
+                cell = {"lstm": nn.LSTM, "gru": nn.GRU}[name]
+                self.cell, self.out = cell(14, 64, batch_first=True), nn.Linear(64, 1)
 
             def forward(self, X: Any) -> Any:
-                return self.out(self.lstm(X)[0][:, -1])
+                return self.out(self.cell(X)[0][:, -1])
 
-        return LastOfLstm()
+        return Last()
 
     class Residual(nn.Module):
         def __init__(self, before: int, after: int, stride: int) -> None:
@@ -237,14 +255,37 @@ def _speed(name: str, seconds: Sequence[float]) -> float:
     return STEPS[name] * BATCH[name] / statistics.median(measured)
 
 
-CONTENDERS = {"ours": ours, "by hand": by_hand, "PyTorch": pytorch}
+CONTENDERS = {"ours": ours, "by hand": by_hand, "PyTorch": pytorch, "PyTorch compiled": pytorch_compiled}
+OURS = {"OMP_NUM_THREADS": str(THREADS)}  # the rest training/compat.py sets
+TUNED = {**OURS, "GOMP_SPINCOUNT": "1000"}
+WAYS: dict[str, list[tuple[str, dict[str, str]]]] = {
+    "ours": [("ours", OURS)],
+    "by hand": [("by hand", OURS)],
+    "PyTorch": [("PyTorch", {}), ("PyTorch", TUNED), ("PyTorch compiled", {})],
+}
+"""Each row of the table by its contenders and their environments; of several, the best counts in each round."""
 
 
-def measure(contender: str, net: str, python: str) -> float:
+def measure(contender: str, net: str, python: str, extra: Mapping[str, str]) -> float:
+    """Samples per second; 0 for what does not run here, such as torch.compile without a compiler."""
     line = [python, __file__, "--one", contender, "--nets", net]
-    # What training/compat.py sets for us, PyTorch gets too: it gains by it on LeNet and loses nowhere.
-    environ = {**os.environ, "OMP_NUM_THREADS": str(THREADS), "GOMP_SPINCOUNT": "1000"}
-    return float(subprocess.run(line, env=environ, capture_output=True, text=True, check=True).stdout.split()[-1])
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(("OMP_", "GOMP_", "KMP_"))}
+    done = subprocess.run(line, env={**environ, **extra}, capture_output=True, text=True)
+    if done.returncode and contender != "PyTorch compiled":
+        raise SystemExit(f"{contender} on {net}: {done.stderr}")
+    return 0.0 if done.returncode else float(done.stdout.split()[-1])
+
+
+@contextmanager
+def company(programs: int) -> Iterator[None]:
+    """So many programs that do nothing but keep a core busy, in the meantime."""
+    spinning = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(programs)]
+    try:
+        yield
+    finally:
+        for program in spinning:
+            program.kill()
+            program.wait()
 
 
 def has_torch(python: str) -> bool:
@@ -265,7 +306,7 @@ def compare(nets: Sequence[str], rounds: int, torch_python: str) -> None:
         found: dict[str, list[float]] = {name: [] for name in pythons}
         for _ in range(rounds):
             for name, python in pythons.items():
-                found[name].append(measure(name, net, python))
+                found[name].append(max(measure(way, net, python, extra) for way, extra in WAYS[name]))
         cells = [_ratio(found["ours"], found[name]) for name in others]
         print(
             f"{net:<8} {statistics.median(found['ours']):>16,.0f}" + "".join(f" {cell:>22}" for cell in cells),
@@ -282,14 +323,16 @@ def _ratio(ours: Sequence[float], other: Sequence[float]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--nets", nargs="+", default=list(BATCH), choices=list(BATCH))
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--torch", default=sys.executable, metavar="PYTHON")
+    parser.add_argument("--busy", type=int, default=0, metavar="PROGRAMS")
     parser.add_argument("--one", choices=list(CONTENDERS), help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.one:
         print(CONTENDERS[given.one](given.nets[0]))
     else:
-        compare(given.nets, given.rounds, given.torch)
+        with company(given.busy):
+            compare(given.nets, given.rounds, given.torch)
 
 
 if __name__ == "__main__":
