@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 MEANINGS: Final = {
     "money": r"\$\d[\d,]*(?:\.\d+)?(?:/h| per month)?",
     "command": r"`[^`]+`",
-    "danger": r"^rig: |^ *NO  |\b(?:TOO SMALL|NOT CARRIED OUT|not armed|still there|lost)\b|!(?=\s|$)",
+    "danger": (
+        r"^rig: |^ *NO  |!(?=\s|$)|(?<!training command: )\bnot armed\b"  # that one is a choice
+        r"|\b(?:TOO SMALL|NOT CARRIED OUT|still there|lost)\b"
+    ),
     "done": r"^ *(?:ok|ready)  |^Nothing stands in the way|^removed|\bDone\.|\bbest so far\b",
     "unsure": r"^ *\?   ",
 }
@@ -24,7 +27,7 @@ STYLES: Final = {"money": "bold cyan", "command": "bold", "danger": "bold red", 
 WIDEST: Final = 120  # longer lines are hard to read: https://www.w3.org/WAI/WCAG21/Understanding/visual-presentation
 # What stands before the text of a line: spaces, an arrow, a number, "rig: ", or a label with two spaces behind it.
 _BEFORE: Final = re.compile(
-    r"( *(?:-> |- |\* |\d+\. )|rig: | +\S+(?: \S+)*?  +(?:(?:ok|NO|\?) +\S+  +)?|(?:ok|NO)  +\S+  +)(?=\S)| *"
+    r"( *(?:-> |- |\* |\d+\. )|rig: | +(?:ok|NO|\?) +\S+(?: \S+)*?  +| +\S+(?: \S+)*?  +)(?=\S)| *"
 )
 
 

@@ -72,7 +72,7 @@ def test_each_run_stands_once_with_what_the_instance_and_home_know_of_it(
         f"{BOTH}  done        98.77%  1:30   $0.013  both      #good for the paper\n"
         f"{HERE}  failed (3)  -       1:30   -       here\n"
         f"{THERE}   running     50.00%  30:00  $0.500  instance\n\n"
-        "together $0.52; a run's name may be short: `rig logs --run lenet`"
+        "together $0.52"
     )
     assert json.loads(runs_json(listed))[0]["tags"] == ["good"]
 

@@ -80,7 +80,6 @@ def _render_offer(offer: Offer) -> str:
 
 def render_costs(found: Costs, *, pretended: bool) -> str:
     parts = []
-    would = "would be " if pretended else ""
     if found.instances:
         rows = [
             [
@@ -90,13 +89,17 @@ def render_costs(found: Costs, *, pretended: bool) -> str:
                 one.state,
                 f"${one.usd_running:.2f}",
                 f"${one.usd_stopped:.2f}",
-                f"{would}${one.usd:.2f}",
+                f"${one.usd:.2f}",
             ]
             for one in found.instances
         ]
-        parts.append(render_columns(["RIG", "INSTANCE", "TYPE", "STATE", "RUNNING", "STOPPED", "SUM"], rows))
+        parts.append(
+            render_columns(
+                ["RIG", "INSTANCE", "TYPE", "STATE", "RUNNING", "STOPPED", "WOULD BE" if pretended else "SUM"], rows
+            )
+        )
         parts += dict.fromkeys(f"{one.name}: {one.how}" for one in found.instances)
-        parts += [f"{line}, {would}${usd:.2f}" for line, usd in _sums_of_groups(found)]
+        parts += [f"{line}, {'would be ' if pretended else ''}${usd:.2f}" for line, usd in _sums_of_groups(found)]
     else:
         parts.append("No instance of the kit in this region.")
     if found.runs:

@@ -36,9 +36,11 @@ def render_runs(listed: Sequence[ListedRun]) -> str:
         ]
         for one in listed
     ]
+    pretended = any(one.pretended and one.usd is not None for one in listed)
     total = sum(one.usd for one in listed if one.usd is not None and not one.pretended)
-    last = f"\n\ntogether {budget.usd(total)}; a run's name may be short: `rig logs --run lenet`" if total else ""
-    return render_columns(head, rows) + last
+    last = [f"together {budget.usd(total)}"] if total else []
+    last += ["(in brackets: what it would have cost, for it was a rehearsal)"] if pretended else []
+    return "\n".join([render_columns(head, rows), *([""] if last else []), *last])
 
 
 def _where(one: ListedRun) -> str:
