@@ -1,4 +1,4 @@
-"""A function that takes or returns arrays says their shapes. prognostics and serve give them in their dataclasses."""
+"""A public function that takes or returns arrays says their shapes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 TRAINING = Path(__file__).resolve().parents[2] / "training"
-ROOMS = ("data", "jobs", "nets", "report", "trainer", "workdir")
+ROOMS = ("data", "jobs", "nets", "prognostics", "report", "serve", "trainer", "workdir")
 ARRAYS = re.compile(r"\b(Array|NDArray|Arrays|Split|Predictions)\b")
 SHAPE = re.compile(r"\([\w .*]+,[\w ,.*]*\)|\bshapes?\b|\bshaped\b")
 

@@ -30,10 +30,12 @@ Features = Callable[[Split], Array]
 
 
 def age(split: Split) -> Array:
+    """(n, 1): how long each unit has run, in the log's unit of time."""
     return split.y[:, [AGE]]
 
 
 def last_row(split: Split) -> Array:
+    """(n, channels): the newest row of each window, scaled."""
     X = split.X
     return X.rows[X.ends] if isinstance(X, Windows) else np.asarray(X[:, -1])
 

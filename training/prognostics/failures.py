@@ -12,7 +12,7 @@ from training.prognostics.unit_logs import read_tables
 
 
 def read_failures(description: Description, failures: Failures) -> dict[str, NDArray[np.float64]]:
-    """When each unit failed, rising. Raises BadData, naming file and line."""
+    """When each unit failed: times (failures,), rising, by unit. Raises BadData, naming file and line."""
     log = description.columns
     columns = Columns(
         unit=failures.unit, time=failures.time, channels=(), time_unit=log.time_unit, zone=log.zone, dates=log.dates

@@ -272,7 +272,8 @@ def forecast_learner(config: ForecastConfig, data: Data, devices: Sequence[Any])
 
 
 def forecast_scores(outputs: Array, y: Array) -> Scores:
-    """RMSE of the remaining life over all rows, Brier score and calibration error of the probability over all rows."""
+    """Over all rows, of *outputs* (n, 2) and *y* (n, answers): RMSE of the remaining life; Brier score and calibration
+    error of the probability."""
     life, fails = y[:, REMAINING_KNOWN] > 0, y[:, FAILS_KNOWN] > 0
     said, happened = probability(outputs[fails, LOG_ODDS]), y[fails, FAILS]
     scores = {"brier": brier(said, happened), "calibration_error": calibration_error(reliability(said, happened))}
@@ -282,7 +283,10 @@ def forecast_scores(outputs: Array, y: Array) -> Scores:
 
 
 def last_row_scores(outputs: Array, y: Array) -> Scores:
-    """The usual practice for C-MAPSS: each unit is judged by the forecast at the last row of its record."""
+    """The usual practice for C-MAPSS: each unit is judged by the forecast at the last row of its record.
+
+    *outputs*: (n, 2), *y*: (n, answers), of all rows.
+    """
     last = (y[:, LAST] > 0) & (y[:, REMAINING_KNOWN] > 0)
     life, remaining, cap = outputs[last, LIFE], y[last, REMAINING], float(y[0, CAP])
     return {

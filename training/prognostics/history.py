@@ -119,7 +119,7 @@ def smooth(rows: Array, counts: Counts, past: Past, *, over: float) -> Array:
 
 
 def after(filled: Filled, counts: Counts, past: Past, means: Array) -> Past:
-    """What the rows that follow will need."""
+    """What the rows that follow will need; *counts*: (units,), *means*: (units, kept)."""
     last = starts_of(counts) + counts - 1
     return Past(filled.values[last], filled.since[last], means, past.seen + counts)
 
@@ -143,7 +143,7 @@ def prepare(logs: Sequence[UnitLog], scaling: Scaling, *, carry: float, over: fl
 
 
 def forgotten(filled: Filled, carry: float) -> Array:
-    """The values, but NaN where they were measured more than *carry* rows ago: nobody knows them any more."""
+    """The values (rows, channels), but NaN where measured more than *carry* rows ago: nobody knows them any more."""
     late = filled.since > carry
     return np.where(late, np.float32(np.nan), filled.values) if late.any() else filled.values
 

@@ -76,7 +76,7 @@ class Interval:
 
 
 def fit_spread(told: Array, true: Array, *, cap: float) -> Spread:
-    """From rows the net has learnt from: its errors there are too small, but grow where others do."""
+    """From (rows,) that the net has learnt from: its errors there are too small, but grow where others do."""
     edges = np.quantile(told, np.linspace(0, 1, PLACES + 1))
     place = np.clip(np.searchsorted(edges, told, side="right") - 1, 0, PLACES - 1)
     groups = [place == number for number in range(PLACES) if (place == number).any()]
@@ -111,7 +111,7 @@ def conformal_factor(errors: Array, units: Array) -> float:
 
 
 def calibrate(told: Array, true: Array, units: Array, *, spread: Spread, cap: float) -> Interval | None:
-    """From validation rows; None where there are fewer than FEWEST_UNITS units."""
+    """From validation rows, each of shape (rows,); None where there are fewer than FEWEST_UNITS units."""
     factor = conformal_factor(errors_in_spreads(told, true, spread), units)
     return Interval(spread, factor, cap, len(np.unique(units))) if math.isfinite(factor) else None
 
@@ -128,6 +128,7 @@ class Coverage:
 
 
 def coverage(low: Array, high: Array, true: Array, units: Array) -> Coverage:
+    """Of intervals from *low* to *high*; each array is (rows,)."""
     within, width = (low <= true) & (true <= high), high - low
     names, place, counts = np.unique(units, return_inverse=True, return_counts=True)
     weights = 1.0 / (len(names) * counts[place.ravel()])
@@ -135,7 +136,8 @@ def coverage(low: Array, high: Array, true: Array, units: Array) -> Coverage:
 
 
 def left_out_coverage(told: Array, true: Array, units: Array, *, spread: Spread, cap: float) -> Coverage | None:
-    """Without test units: each validation unit by an interval that the others give. None where they are too few."""
+    """Without test units: each validation unit by an interval that the others give; each array is (rows,). None where
+    they are too few."""
     low, high = np.empty_like(true), np.empty_like(true)
     for unit in np.unique(units):
         here = units == unit

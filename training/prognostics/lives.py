@@ -29,7 +29,8 @@ def lives_of(
     description: Description,
     failed: Mapping[str, NDArray[np.float64]] | None,
 ) -> list[Life]:
-    """The lives of one unit of *rows*; *marks* is what its rows say of the failure. Raises BadData, naming the line."""
+    """The lives of one unit of *rows*; *marks* (rows of the unit,): what they say of its failure; *failed*: by unit,
+    times (failures,). Raises BadData, naming the line."""
     begin = int(rows.begins[number])
     times, name = rows.times[begin : int(rows.begins[number + 1])], rows.names[number]
     if description.runs_to_failure:

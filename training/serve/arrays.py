@@ -26,7 +26,7 @@ def pack(kind: type[Any], records: Sequence[Any], *, prefix: str) -> Packed:
 
 
 def unpack(kind: type[Record], packed: Mapping[str, NDArray[Any]], *, prefix: str) -> list[Record]:
-    """What `pack` took apart. Raises KeyError or ValueError where *packed* is something else."""
+    """What `pack` took apart, in its shapes. Raises KeyError or ValueError where *packed* is something else."""
     columns = [_split(packed[f"{prefix}{one.name}"], packed[f"{prefix}{one.name}.lengths"]) for one in fields(kind)]  # type: ignore[arg-type]
     return [kind(*each) for each in zip(*columns, strict=True)]
 

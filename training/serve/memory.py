@@ -17,7 +17,7 @@ PREFIX = "memory."
 
 
 def take_memory(forecaster: Forecaster) -> tuple[list[str], Arrays]:
-    """The units, and what is kept of each in that order."""
+    """The units, and what is kept of each in that order: arrays (units, ...)."""
     memory, count = forecaster.memory, len(forecaster.memory.place)
     arrays = {PREFIX + one.name: getattr(memory.past, one.name)[:count] for one in fields(Past)}
     own = {PREFIX + name: getattr(memory, name)[:count] for name in ("windows", "times")}
@@ -25,7 +25,7 @@ def take_memory(forecaster: Forecaster) -> tuple[list[str], Arrays]:
 
 
 def put_memory(forecaster: Forecaster, units: list[str], arrays: Mapping[str, NDArray[Any]]) -> None:
-    """Into a new forecaster. Raises KeyError or ValueError where *arrays* do not fit it."""
+    """Into a new forecaster, arrays (units, ...). Raises KeyError or ValueError where they do not fit it."""
     windows, times = arrays[PREFIX + "windows"], arrays[PREFIX + "times"]
     past = {one.name: arrays[PREFIX + one.name] for one in fields(Past)}
     expected = (len(units), *forecaster.memory.windows.shape[1:])

@@ -212,6 +212,7 @@ class _Order:
 
 
 def picked(arrived: Arrived, places: NDArray[np.intp]) -> Arrived:
+    """The rows at *places* (rows,), in that order."""
     rows = arrived.rows
     return Arrived(
         Rows(

@@ -80,6 +80,7 @@ def _outside(prepared: StatePreparation, X: Array) -> NDArray[np.bool_]:
 
 
 def drift_note(prepared: StatePreparation, X: Array) -> str:
+    """What to say where many of the cycles *X* (cycles, points, features) are beyond training; empty where few are."""
     outside = _outside(prepared, X)
     count = int(outside.any(axis=1).sum())
     if count <= WORTH_A_LINE * len(X):
