@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from training.data.streams import Streamed
 from training.data.windows import Windows
 from training.errors import BadData
 
@@ -17,8 +18,9 @@ from training.errors import BadData
 class Split:
     """Inputs X (n, ...) and targets y (n,) or (n, k). X may stay uint8: `prepare` makes floats of a batch."""
 
-    X: np.ndarray[Any, Any] | Windows
+    X: np.ndarray[Any, Any] | Windows | Streamed
     y: np.ndarray[Any, Any]
+    """Of a stream a stand-in that can be asked for some of its rows."""
 
     def __post_init__(self) -> None:
         if len(self.X) != len(self.y):
@@ -28,6 +30,8 @@ class Split:
         return len(self.X)
 
     def __getitem__(self, rows: Any) -> Split:
+        if isinstance(self.X, Streamed):
+            return Split(*self.X.stream.take(np.arange(len(self))[rows]))
         return Split(self.X[rows], self.y[rows])
 
 
@@ -60,17 +64,20 @@ class Data:
 
     def identity(self) -> dict[str, str]:
         """What a resumed run must find again: the sizes of the splits, and a checksum of what it learns from."""
-        X, y = self.train.X, np.ascontiguousarray(self.train.y).data
-        seen = X.crc() if isinstance(X, Windows) else zlib.crc32(np.ascontiguousarray(X).data)
-        learned_from = zlib.crc32(y, seen)
-        return {
-            "examples": f"{len(self.train):,} + {len(self.valid):,} + {len(self.test):,}",
-            "training set": f"crc32 {learned_from:08x}",
-        }
+        examples = f"{len(self.train):,} + {len(self.valid):,} + {len(self.test):,}"
+        return {"examples": examples, "training set": _checksum(self.train)}
 
     def limit(self, examples: int) -> Data:
         """Only the first *examples* of the training split; 0 means all."""
         return replace(self, train=self.train[:examples]) if examples else self
+
+
+def _checksum(split: Split) -> str:
+    X = split.X
+    if isinstance(X, Streamed):
+        return X.stream.checksum
+    seen = X.crc() if isinstance(X, Windows) else zlib.crc32(np.ascontiguousarray(X).data)
+    return f"crc32 {zlib.crc32(np.ascontiguousarray(split.y).data, seen):08x}"
 
 
 def split_off(whole: Split, examples: int, seed: int) -> tuple[Split, Split]:

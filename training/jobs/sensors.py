@@ -21,11 +21,12 @@ from training.console import Console
 from training.data.splits import Data
 from training.errors import BadData
 from training.pack.reading import Pack, is_packed, open_pack
+from training.pack.streaming import stream_pack
 from training.prognostics.dialect import count_roughly
 from training.prognostics.examination import examine
 from training.prognostics.forecast import ForecastConfig, forecast_data, forecast_learner, forecast_scores
 from training.prognostics.log_schema import Columns, Description, read_description
-from training.prognostics.memory import fits_roughly, usable_bytes
+from training.prognostics.memory import fits_roughly, has_room, usable_bytes
 from training.prognostics.read_log import Log, read_log
 from training.prognostics.scaling import fit_scaling, silent_channels
 from training.prognostics.suspects import refuse_other_unit, suspect_values
@@ -40,6 +41,11 @@ NO_TEST = "; no test files: the validation units stand in for the test"
 @dataclass(frozen=True, kw_only=True)
 class Config(ForecastConfig):
     table: str = option("", "the TOML file that describes the log, or a folder made of it by `pack`")
+    stream: str = option(
+        "auto",
+        "whether the training units of a packed folder are streamed; auto: where they do not fit into memory",
+        choices=("auto", "yes", "no"),
+    )
 
 
 def data(config: Config) -> Data:
@@ -50,8 +56,20 @@ def data(config: Config) -> Data:
 
 
 def _packed(config: Config, pack: Pack) -> Data:
+    """In memory where it fits, as if it had been described; streamed where it does not."""
     pack.check()
+    if _is_streamed(config, pack):
+        files = f"{len(pack.files)} files packed and streamed"
+        data = stream_pack(config, pack, source=f"{config.table} ({files}, {len(pack.lives)} units)")
+        return replace(data, keep={**data.keep, "taken": list(pack.said)})
     return _from_log(config, pack.whole(), f"{len(pack.files)} files packed", pack.checksum)
+
+
+def _is_streamed(config: Config, pack: Pack) -> bool:
+    if config.stream != "auto":
+        return config.stream == "yes"
+    rows = sum(life.rows for life in pack.lives)
+    return not has_room(config, rows, 0, channels=len(pack.columns.features), most_bytes=usable_bytes())
 
 
 def _described(config: Config) -> Data:

@@ -60,6 +60,18 @@ def count_balance(logs: Sequence[UnitLog], *, horizon: float, cap: float) -> Bal
     )
 
 
+def add_balances(parts: Sequence[Balance], histories: Sequence[int]) -> Balance:
+    """Of units counted apart; *histories* are all their lengths."""
+    lengths = sorted(histories) or [0]
+    names = ("units", "failed_units", "unanswered_units", "failing_rows", "lasting_rows")
+    return Balance(
+        **{name: sum(getattr(part, name) for part in parts) for name in names},
+        shortest_history=lengths[0],
+        median_history=lengths[(len(lengths) - 1) // 2],
+        longest_history=lengths[-1],
+    )
+
+
 def refuse_no_log(logs: Sequence[UnitLog], *, source: str) -> None:
     """Raises BadData where most units have one row: nothing there goes on over time."""
     single = sum(len(log.times) == 1 for log in logs)

@@ -98,6 +98,10 @@ class ForecastConfig(JobConfig):
     held_out: float = option(0.1, "share of the training units kept for validation", least=0, below=1)
 
 
+Record = tuple[UnitLog, Array]
+"""A unit's log, or a piece of it, and what is asked of each of its rows."""
+
+
 def forecast_data(
     config: ForecastConfig,
     train: Sequence[UnitLog],
@@ -122,23 +126,23 @@ def forecast_data(
     refuse_short_reach(
         [*train, *test], time_unit=columns.time_unit, horizon=config.horizon, cap=config.cap, source=source
     )
-    balances = _balances(config, {"training": fitted, "validation": held, "test": test or held}, source)
+    balances = say_balances(config, {"training": fitted, "validation": held, "test": test or held}, source)
     rows, judging = (sum(len(log.times) for log in logs) for logs in (fitted, [*held, *test]))
     fits_memory(config, rows, judging, channels=len(columns.features), most_bytes=usable_bytes())
     _tell_gaps(fitted, [columns.features[place] for place in scaling.kept], scaling.kept, config.carry)
     valid = cut(held, scaling, config)
     balance = {name: one.as_json() for name, one in balances.items()}
     return Data(
-        train=_training_windows(fitted, scaling, config, columns),
+        train=training_windows(fitted, scaling, config, columns),
         valid=valid,
         test=cut(test, scaling, config) if test else valid,
         source=source,
         checksum=checksum,
-        keep={**_preparation(config, columns, scaling).as_json(), "balance": balance},
+        keep={**preparation_of(config, columns, scaling).as_json(), "balance": balance},
     )
 
 
-def _preparation(config: ForecastConfig, columns: Columns, scaling: Scaling) -> Preparation:
+def preparation_of(config: ForecastConfig, columns: Columns, scaling: Scaling) -> Preparation:
     return Preparation(
         columns,
         scaling,
@@ -151,8 +155,13 @@ def _preparation(config: ForecastConfig, columns: Columns, scaling: Scaling) -> 
     )
 
 
-def _balances(config: ForecastConfig, splits: Mapping[str, Sequence[UnitLog]], source: str) -> dict[str, Balance]:
+def say_balances(config: ForecastConfig, splits: Mapping[str, Sequence[UnitLog]], source: str) -> dict[str, Balance]:
     balances = {name: count_balance(logs, horizon=config.horizon, cap=config.cap) for name, logs in splits.items()}
+    return check_balances(config, balances, source)
+
+
+def check_balances(config: ForecastConfig, balances: dict[str, Balance], source: str) -> dict[str, Balance]:
+    """Say them. Raises BadData where they know one answer only."""
     refuse_one_sided(balances, horizon=config.horizon, source=source)
     for name, balance in balances.items():
         Console().say(f"{name}: {balance}")
@@ -178,32 +187,40 @@ def _shares_unknown(logs: Sequence[UnitLog], places: Sequence[int], carry: int) 
     return late / sum(len(log.times) for log in logs)
 
 
-def _at_other_paces(logs: Sequence[UnitLog], config: ForecastConfig, columns: Columns) -> list[UnitLog]:
+def _at_other_paces(logs: Sequence[UnitLog], config: ForecastConfig, columns: Columns | None) -> list[UnitLog]:
     factors = [] if config.stretch == 1 else [1 / config.stretch, config.stretch]
-    clock = columns.features.index(columns.time) if columns.time in columns.channels else None
+    aged = columns is not None and columns.time in columns.channels
+    clock = columns.features.index(columns.time) if columns is not None and aged else None
     more_than_a_point = [log for log in logs if len(log.times) > 1]
     copies = [stretched(log, factor, seed=config.seed, clock=clock) for factor in factors for log in more_than_a_point]
     return [*logs, *copies]
 
 
-def _training_windows(logs: Sequence[UnitLog], scaling: Scaling, config: ForecastConfig, columns: Columns) -> Split:
+def training_windows(logs: Sequence[UnitLog], scaling: Scaling, config: ForecastConfig, columns: Columns) -> Split:
     """Each unit as it was, at other paces, and as if met in mid-life."""
+    return _cut(_training_records(logs, config, columns), scaling, config, stride=config.stride, thin=config.thin)
+
+
+def count_training_windows(logs: Sequence[UnitLog], config: ForecastConfig) -> int:
+    """How many windows training_windows gives; it needs the times of *logs* alone."""
+    records = _training_records(logs, config, None)
+    return sum(len(_taken(y, config.stride, config.thin)) for _, y in records)
+
+
+def _training_records(logs: Sequence[UnitLog], config: ForecastConfig, columns: Columns | None) -> list[Record]:
+    """*columns* says which channel is the time, where the values are there."""
     records = _records(_at_other_paces(logs, config, columns), config)
     late = [
         piece
         for log, y in records[: len(logs)]
         for piece in late_starts(log, y, window=config.window, times=config.late_starts, seed=config.seed)
     ]
-    return _cut([*records, *late], scaling, config, stride=config.stride, thin=config.thin)
+    return [*records, *late]
 
 
 def cut(logs: Sequence[UnitLog], scaling: Scaling, config: ForecastConfig, *, stride: int = 1, thin: int = 1) -> Split:
     """Windows X (n, window, channels) and y (n, columns) of those rows of *logs* of which something is known."""
     return _cut(_records(logs, config), scaling, config, stride=stride, thin=thin)
-
-
-Record = tuple[UnitLog, Array]
-"""A unit's log, or a piece of it, and what is asked of each of its rows."""
 
 
 def _records(logs: Sequence[UnitLog], config: ForecastConfig) -> list[Record]:

@@ -60,6 +60,10 @@ def fits_memory(config: Cutting, fitted: int, judged: int, *, channels: int, mos
         )
 
 
+def has_room(config: Cutting, fitted: int, judged: int, *, channels: int, most_bytes: int) -> bool:
+    return _bytes(fitted, judged, _paces(config), config.stride, channels) <= most_bytes
+
+
 def fits_roughly(config: Cutting, rows: int, judging: int, *, channels: int, most_bytes: int) -> None:
     """As fits_memory, before a log is read: *rows* of it, and *judging* rows of test files, are about what it has."""
     held = round(rows * config.held_out)
@@ -80,7 +84,7 @@ def _bytes(fitted: int, judged: int, paces: float, stride: int, channels: int) -
 
 def _what_helps(config: Cutting, fitted: int, judged: int, *, channels: int, most_bytes: int) -> str:
     """Only what is enough."""
-    fewer = "Fewer channels or fewer units need less."
+    fewer = "Fewer channels or fewer units need less.\nOf any size: python -m training pack TABLE DIR, then table=DIR."
     own_pace = _bytes(fitted, judged, 1.0 + config.late_starts, config.stride, channels)
     if config.stretch != 1 and own_pace <= most_bytes:
         return f"stretch=1 shows each unit at its own pace alone, in {_gib(own_pace)}.\n{fewer}"

@@ -64,6 +64,8 @@ def _groups(number: int, log: UnitLog) -> list[tuple[int, Array, int, NDArray[np
 
 def _over_rows(values: NDArray[np.floating]) -> tuple[NDArray[np.int64], Array, Array, Array, Array]:
     """Channel by channel: how many are known, their mean, the sum of squares about it, the least and the greatest."""
+    # In one layout: NumPy sums a column in another order where it lies in one piece, and the last bit differs.
+    values = np.ascontiguousarray(values)
     known, rows = ~np.isnan(values), len(values)
     count = known.sum(axis=0)
     if (count == rows).all():

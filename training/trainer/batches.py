@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 
 from training.compat import NDArray, mx
+from training.data.streams import Stream, Streamed
 from training.data.windows import Windows
+from training.trainer.group import Alone
 
 Batches = Iterator[tuple[NDArray, NDArray]]
 
@@ -28,8 +30,11 @@ class DeviceWindows:
         return mx.nd.take(self.rows, mx.nd.array(self.which[places].places(), ctx=self.rows.context, dtype="int32"))
 
 
-def on_device(part: np.ndarray[Any, Any] | Windows, context: Any) -> NDArray | DeviceWindows:
-    """*part* (n, ...) of a split where batches are cut from it. Windows on the CPU share NumPy's memory."""
+def on_device(part: np.ndarray[Any, Any] | Windows | Streamed, context: Any) -> NDArray | DeviceWindows | Streamed:
+    """*part* (n, ...) of a split where batches are cut from it. Windows on the CPU share NumPy's memory;
+    what is streamed stays where it is."""
+    if isinstance(part, Streamed):
+        return part
     if not isinstance(part, Windows):
         return mx.nd.array(part, dtype=part.dtype, ctx=context)
     rows = mx.nd.from_numpy(part.rows) if context.device_type == "cpu" else mx.nd.array(part.rows, ctx=context)
@@ -46,3 +51,12 @@ def in_order(X: NDArray | DeviceWindows, y: NDArray, batch_size: int, order: np.
     X, y = X.put_in(order) if isinstance(X, DeviceWindows) else mx.nd.take(X, index), mx.nd.take(y, index)
     for start in range(0, len(order) - batch_size + 1, batch_size):
         yield X[start : start + batch_size], y[start : start + batch_size]
+
+
+def from_stream(
+    stream: Stream, group: Alone, context: Any, *, seed: int, epoch: int, batch: int, begin: int
+) -> Batches:
+    """Of each batch of *epoch* from *begin* on this worker's share: X (share, length, channels), y (share, k)."""
+    mine = group.cut(np.arange(batch), batch)
+    for X, y in stream.epoch(seed=seed, epoch=epoch, batch=batch, begin=begin):
+        yield mx.nd.array(X[mine], ctx=context), mx.nd.array(y[mine], dtype=y.dtype, ctx=context)

@@ -6,7 +6,8 @@ from itertools import islice
 
 from training.compat import NDArray, mx
 from training.console import Console
-from training.trainer.batches import on_device
+from training.data.streams import Streamed
+from training.trainer.batches import Batches, from_stream, on_device
 from training.trainer.checkpoint_manager import CheckpointManager
 from training.trainer.evaluate import predict_together
 from training.trainer.group import Wishes, here
@@ -45,10 +46,7 @@ class Training:
         """The batches that are left of the present epoch; False when *stop* is set."""
         run = self.run
         run.timer.switch("training")
-        order = epoch_order(len(run.data.train), run.config.seed, self.position.epoch)
-        mine, share = self._group.cut(order, run.batch_size), self._group.share(run.batch_size)
-        batches = run.recipe.minibatches(self._X, self._y, share, mine)
-        for X, y in islice(batches, self.position.batch, None):
+        for X, y in self._batches():
             # Not after the last batch: the end of the epoch is the better place to stop and to save.
             wishes = self._agree(stop)
             if wishes.stop:
@@ -57,6 +55,16 @@ class Training:
                 self._save()
             self._step(X, y)
         return True
+
+    def _batches(self) -> Batches:
+        """Those of the present epoch, from the present one on."""
+        run, seed, epoch, begin = self.run, self.run.config.seed, self.position.epoch, self.position.batch
+        if isinstance(self._X, Streamed):
+            stream, home = self._X.stream, run.learner.home
+            return from_stream(stream, self._group, home, seed=seed, epoch=epoch, batch=run.batch_size, begin=begin)
+        order = epoch_order(len(run.data.train), seed, epoch)
+        mine, share = self._group.cut(order, run.batch_size), self._group.share(run.batch_size)
+        return islice(run.recipe.minibatches(self._X, self._y, share, mine), begin, None)
 
     def _agree(self, stop: StopRequest) -> Wishes:
         """What all workers do before this step; each has a clock and signals of its own."""
