@@ -23,8 +23,29 @@ def encoded(column: Any) -> tuple[NDArray[np.int32], list[str]]:
     """(rows,) which of the words each row holds, and the words; a missing cell holds the one behind the last."""
     encoded = as_text(column).dictionary_encode()
     words = encoded.dictionary.to_pylist()
-    codes = encoded.indices.fill_null(len(words)).to_numpy(zero_copy_only=False).astype(np.int32)
-    return codes, words
+    codes, known = _in_numpy(encoded.indices, np.dtype(np.int32))
+    return (codes.copy() if known is None else np.where(known, codes, np.int32(len(words)))), words
+
+
+def _in_numpy(column: Any, dtype: np.dtype[Any]) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
+    """The numbers of *column* where Arrow holds them, and which are known; None: all. Arrow's own to_numpy imports
+    pandas, for half a second.
+    """
+    bitmap, content = column.buffers()
+    here = slice(column.offset, column.offset + len(column))
+    numbers = np.frombuffer(content, dtype=dtype, count=here.stop)[here]
+    if not column.null_count:
+        return numbers, None
+    return numbers, np.unpackbits(np.frombuffer(bitmap, dtype=np.uint8), bitorder="little")[here].astype(np.bool_)
+
+
+def _with_gaps(column: Any, dtype: np.dtype[Any]) -> Floats:
+    """The numbers of *column* as float64, NaN where it has none; a copy."""
+    numbers, known = _in_numpy(column, dtype)
+    found = numbers.astype(np.float64)
+    if known is not None:
+        found[~known] = np.nan
+    return found
 
 
 def word_in(column: Any, row: int) -> str:
@@ -51,10 +72,9 @@ def as_floats(column: Any, cells: Cells, kind: str) -> Floats | None:
     ):
         return None if not pa.types.is_null(column.type) else np.full(len(column), np.nan)
     try:
-        found: Floats = column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+        return _with_gaps(column.cast(pa.float64(), safe=False), np.dtype(np.float64))
     except pa.ArrowInvalid:
         return None
-    return found if found.flags.writeable else found.copy()
 
 
 def _quoted(unit: str) -> str:
@@ -93,5 +113,4 @@ def microseconds(stamps: Any) -> Floats:
 
     zone = stamps.type.tz if pa.types.is_timestamp(stamps.type) else None
     whole = stamps.cast(pa.timestamp("us", zone), safe=False).cast(pa.int64())
-    found: Floats = whole.to_numpy(zero_copy_only=False).astype(np.float64)
-    return found
+    return _with_gaps(whole, np.dtype(np.int64))

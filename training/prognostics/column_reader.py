@@ -38,7 +38,7 @@ class TableReader:
         self.file, self.dialect, self.columns, self._clock = file, dialect, columns, clock
         self._cells = Cells(columns)
         self._wrong: list[Wrong] = []
-        self._wrong_count = 0
+        self.wrong_count = 0
         self._row = 0
 
     def batches(self, wanted: Sequence[str]) -> Iterator[Any]:
@@ -47,7 +47,7 @@ class TableReader:
 
     def refuse_wrong(self) -> None:
         if self._wrong:
-            refuse(self.file, self.dialect, self._wrong, self._wrong_count)
+            refuse(self.file, self.dialect, self._wrong, self.wrong_count)
 
     def kind(self, name: str) -> str:
         return self._cells.kinds.get(name, "")
@@ -167,7 +167,7 @@ class TableReader:
 
     def wrong(self, rows: NDArray[np.intp], column: str, why: Callable[[int], str], hint: str = FIX) -> None:
         """The first are kept to be shown, the others counted."""
-        self._wrong_count += len(rows)
+        self.wrong_count += len(rows)
         self._wrong += [Wrong(self._row + row, column, why(row), hint) for row in rows[:SHOWN].tolist()]
 
 

@@ -33,7 +33,7 @@ from training.prognostics.answers import (
 )
 from training.prognostics.balance import Balance, count_balance, refuse_no_log, refuse_one_sided
 from training.prognostics.history import Past, carry_forward, prepare
-from training.prognostics.late_starts import late_starts, with_unknown_past
+from training.prognostics.late_starts import UNKNOWN_PAST, late_starts
 from training.prognostics.log_schema import Columns
 from training.prognostics.memory import fits_memory, usable_bytes
 from training.prognostics.metrics import (
@@ -229,10 +229,10 @@ def _records(logs: Sequence[UnitLog], config: ForecastConfig) -> list[Record]:
 
 def _cut(records: Sequence[Record], scaling: Scaling, config: ForecastConfig, *, stride: int, thin: int) -> Split:
     """The last row of each record is among those taken."""
-    prepared, starts = prepare([log for log, _ in records], scaling, carry=config.carry, over=config.smooth)
-    rows, begins = with_unknown_past(prepared, starts)
+    logs = [log for log, _ in records]
+    rows, begins = prepare(logs, scaling, carry=config.carry, over=config.smooth, before=UNKNOWN_PAST)
     taken = [_taken(y, stride, thin) for _, y in records]
-    ends = [begin + 1 + here for begin, here in zip(begins, taken, strict=True)]
+    ends = [begin + UNKNOWN_PAST + here for begin, here in zip(begins, taken, strict=True)]
     X = Windows(rows, np.repeat(begins, [len(here) for here in taken]), np.concatenate(ends), config.window)
     return Split(X, np.concatenate([y[here] for (_, y), here in zip(records, taken, strict=True)]))
 

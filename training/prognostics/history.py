@@ -96,14 +96,15 @@ def carry_forward(values: Array, counts: Counts, past: Past) -> Filled:
     return Filled(np.take_along_axis(rows, known_at, axis=0)[new], since[new].astype(np.float32))
 
 
-def smooth(rows: Array, counts: Counts, past: Past, *, over: float) -> Array:
+def smooth(rows: Array, counts: Counts, past: Past, *, over: float, starts: Counts | None = None) -> Array:
     """Put into each of *rows* (rows, kept) the mean of its unit's rows so far, the latest of which count most; return
     the means after each unit's last row (units, kept).
 
     The n-th row moves the mean by 1/n of the way to itself, later by 1/*over*: an exponential mean that begins as a
-    plain one and so owes nothing to the first row. Units move side by side, a row of each at a time.
+    plain one and so owes nothing to the first row. Units move side by side, a row of each at a time. *starts* (units,)
+    says where their rows begin, if not one unit after the other.
     """
-    starts, longest_first = starts_of(counts), np.argsort(-counts, kind="stable")
+    starts, longest_first = starts_of(counts) if starts is None else starts, np.argsort(-counts, kind="stable")
     means = past.mean.copy()
     if over == 1:
         means[:] = rows[starts + counts - 1]
@@ -124,22 +125,28 @@ def after(filled: Filled, counts: Counts, past: Past, means: Array) -> Past:
     return Past(filled.values[last], filled.since[last], means, past.seen + counts)
 
 
-def prepare(logs: Sequence[UnitLog], scaling: Scaling, *, carry: float, over: float) -> tuple[Array, Counts]:
-    """The rows (all rows, kept) of *logs*, whole records, filled, scaled and smoothed, and where each record begins."""
+def prepare(
+    logs: Sequence[UnitLog], scaling: Scaling, *, carry: float, over: float, before: int = 0
+) -> tuple[Array, Counts]:
+    """The rows (all rows, kept) of *logs*, whole records, filled, scaled and smoothed, and where each record begins.
+    There it has *before* rows of 0, which stand for what is not known of the time before.
+    """
     counts = np.array([len(log.times) for log in logs], dtype=np.int64)
     starts, channels = starts_of(counts), logs[0].values.shape[1]
-    rows = np.empty((int(counts.sum()), len(scaling.kept)), dtype=np.float32)
+    rows = np.zeros((int(counts.sum()) + before * len(logs), len(scaling.kept)), dtype=np.float32)
     last: Past | None = None
-    for piece in _pieces(starts, len(rows)):
+    for piece in _pieces(starts, int(counts.sum())):
         past = Past.none(len(piece.counts), channels, 0)
         if last is not None and piece.goes_on:
             past.values[0], past.since[0] = last.values[-1], last.since[-1]
-        values, conditions = (piece.of([getattr(log, part) for log in logs]) for part in ("values", "conditions"))
-        filled = carry_forward(values, piece.counts, past)
-        rows[piece.begin : piece.end] = scaling.apply(forgotten(filled, carry), conditions)
+        filled = carry_forward(piece.of(logs, "values"), piece.counts, past)
+        scaled = scaling.apply(forgotten(filled, carry), piece.of(logs, "conditions"))
+        rows[piece.places(before)] = scaled
         last = after(filled, piece.counts, past, past.mean)
-    smooth(rows, counts, Past.none(len(logs), channels, len(scaling.kept)), over=over)
-    return rows, starts
+    begins = starts + before * np.arange(len(logs))
+    nothing = Past.none(len(logs), channels, len(scaling.kept))
+    smooth(rows, counts, nothing, over=over, starts=begins + before)
+    return rows, begins
 
 
 def forgotten(filled: Filled, carry: float) -> Array:
@@ -163,10 +170,18 @@ class _Piece:
         """Whether the first unit began in the piece before."""
         return self.begin > int(self.starts[0])
 
-    def of(self, parts: Sequence[Array]) -> Array:
-        """These rows of *parts*, one array for each of all units."""
-        cuts = [(max(self.begin - int(start), 0), self.end - int(start)) for start in self.starts]
-        return np.concatenate([parts[self.first + number][a:b] for number, (a, b) in enumerate(cuts)])
+    def of(self, logs: Sequence[UnitLog], part: str) -> Array:
+        """These rows of the *part* "values" or "conditions" of all units' *logs*."""
+        cuts = [(max(self.begin - start, 0), self.end - start) for start in self.starts.tolist()]
+        return np.concatenate([getattr(logs[self.first + n], part)[a:b] for n, (a, b) in enumerate(cuts)])
+
+    def places(self, before: int) -> slice | Counts:
+        """Where these rows are, where *before* others stand before those of each unit."""
+        if not before:
+            return slice(self.begin, self.end)
+        units = np.repeat(np.arange(self.first + 1, self.first + 1 + len(self.counts)), self.counts)
+        found: Counts = np.arange(self.begin, self.end) + before * units
+        return found
 
 
 def _pieces(starts: Counts, rows: int) -> Iterator[_Piece]:

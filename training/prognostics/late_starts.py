@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,13 +18,11 @@ from training.prognostics.windows import UnitLog
 Array = NDArray[np.floating]
 
 
-def with_unknown_past(rows: Array, starts: NDArray[np.int64]) -> tuple[Array, NDArray[np.int64]]:
-    """Put a row before each record of *rows* (all rows, channels), and return where these rows are: in a window each
-    stands for all that is not known. They are 0, the mean, as a channel that was never measured. The first row repeated
-    would be taken for many that say the same: of C-MAPSS FD001 engines whose last 20 rows alone are known the Brier
-    score was 0.072 so, and is 0.040 with zeros.
-    """
-    return np.insert(rows, starts, 0.0, axis=0), starts + np.arange(len(starts))
+UNKNOWN_PAST: Final = 1
+"""So many rows of 0 stand before each record: in a window the first of them stands for all that is not known. They are
+the mean, as a channel that was never measured. The first row repeated would be taken for many that say the same: of
+C-MAPSS FD001 engines whose last 20 rows alone are known the Brier score was 0.072 so, and is 0.040 with zeros.
+"""
 
 
 def late_starts(log: UnitLog, y: Array, *, window: int, times: int, seed: int) -> Iterator[tuple[UnitLog, Array]]:

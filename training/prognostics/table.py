@@ -43,6 +43,8 @@ class Table:
 
     at: NDArray[np.int64] | None = None
     """(rows,) which rows of the file these are; None: all of them."""
+    wrong: int = 0
+    """Cells of the file that could not be read so far; they stand as missing here, and are refused at its end."""
 
     def __len__(self) -> int:
         return len(self.times)
@@ -107,6 +109,8 @@ class Met:
 
     units: Words = field(default_factory=lambda: Words())
     texts: dict[str, Words] = field(default_factory=dict)
+    written: Any = None
+    """The times of the last piece as the file has them, an Arrow array."""
 
 
 def table_pieces(
@@ -130,7 +134,8 @@ def table_pieces(
         told = _marks(reader, batch, marks, rows)
         texts = {name: list(words.known) for name, words in met.texts.items()}
         at = np.arange(begin, begin + rows)
-        yield Table(file, dialect, columns, list(met.units.known), units, times, values, texts, told, at)
+        met.written, names_met = moments, list(met.units.known)
+        yield Table(file, dialect, columns, names_met, units, times, values, texts, told, at, reader.wrong_count)
         begin += rows
         reader.advance(rows)
     reader.refuse_wrong()

@@ -100,22 +100,45 @@ def _log(
 
 def _matrix(tables: Sequence[Table], rows: Rows, columns: Columns, names: Sequence[str]) -> NDArray[np.float32]:
     """(rows, features) of the columns *names*, column by column: never twice in memory."""
-    words = dict(columns.categories)
-    channels = names == columns.channels
-    width = sum(len(words[name]) if channels and name in words else 1 for name in names)
-    found = np.empty((width, len(rows.order)), dtype=np.float32)
+    found = np.empty((_width(columns, names), len(rows.order)), dtype=np.float32)
     at = 0
     for name in names:
-        parts = [_coded(table, name, words[name]) if name in words else table.values[name] for table in tables]
+        parts = [_column(table, columns, name) for table in tables]
         column = np.concatenate(parts)[rows.order] if len(parts) > 1 or not rows.as_read else parts[0]
-        if name in words and channels:
-            for word in range(len(words[name])):
-                found[at] = np.where(np.isnan(column), np.nan, column == word)
-                at += 1
-        else:
-            found[at] = column
+        for feature in _features(column, columns, names, name):
+            found[at] = feature
             at += 1
     return found.T
+
+
+def features_of(table: Table, columns: Columns, names: Sequence[str]) -> NDArray[np.float32]:
+    """(rows, features) of the columns *names* of one table, its rows as they are."""
+    found = np.empty((len(table), _width(columns, names)), dtype=np.float32)
+    features = (one for name in names for one in _features(_column(table, columns, name), columns, names, name))
+    for at, feature in enumerate(features):
+        found[:, at] = feature
+    return found
+
+
+def _width(columns: Columns, names: Sequence[str]) -> int:
+    return len(columns.features) if names == columns.channels else len(names)
+
+
+def _column(table: Table, columns: Columns, name: str) -> NDArray[np.float32]:
+    words = dict(columns.categories)
+    return _coded(table, name, words[name]) if name in words else table.values[name]
+
+
+def _features(
+    column: NDArray[np.float32], columns: Columns, names: Sequence[str], name: str
+) -> Iterator[NDArray[np.float32]]:
+    """A text channel as one of 0 and 1 for each of its words; any other column as it is."""
+    words = dict(columns.categories).get(name, ())
+    if names != columns.channels or not words:
+        yield column
+        return
+    for word in range(len(words)):
+        yield np.where(np.isnan(column), np.float32(np.nan), (column == word).astype(np.float32))
 
 
 def _coded(table: Table, name: str, words: Sequence[str]) -> NDArray[np.float32]:

@@ -45,7 +45,7 @@ from training.serve.rows import Arrived, cells_of, read_arriving
 from training.serve.state import StateFile, unanswered
 from training.serve.states import read_state_preparation, tell_states
 from training.serve.tail import Piece, follow, read_whole
-from training.serve.whole_file import read_whole_file, unusual_dialect
+from training.serve.whole_file import cells_by_line, is_plain, read_columns, whole_dialect
 from training.workdir.model_folder import find_model, open_model
 from training.workdir.names import DATA_CARD
 
@@ -174,12 +174,16 @@ def _is_parquet(file: str) -> bool:
 
 def _arriving(asked: argparse.Namespace, prepared: Preparation) -> Iterator[Arrived]:
     columns, name = prepared.columns, "standard input" if asked.file == STDIN else asked.file
-    dialect = None if asked.follow or asked.file == STDIN else unusual_dialect(Path(asked.file), columns)
-    if dialect is not None:
-        cells = read_whole_file(Path(asked.file), dialect, columns)
-    else:
-        cells = cells_of(_lines(asked.file, follow_it=asked.follow), columns, file=name, say=_say)
-    return read_arriving(cells, columns, file=name, say=_say)
+    dialect = None if asked.follow or asked.file == STDIN else whole_dialect(Path(asked.file), columns)
+
+    def by_line() -> Iterator[Arrived]:
+        if dialect is None or is_plain(dialect, columns):
+            cells = cells_of(_lines(asked.file, follow_it=asked.follow), columns, file=name, say=_say)
+        else:
+            cells = cells_by_line(Path(asked.file), dialect, columns)
+        return read_arriving(cells, columns, file=name, say=_say)
+
+    return by_line() if dialect is None else read_columns(Path(asked.file), dialect, columns, by_line)
 
 
 def _say(line: str) -> None:

@@ -19,7 +19,7 @@ from training.prognostics.log_schema import SECONDS, Columns, names_in
 from training.serve.tail import Piece, Say
 
 ROWS_AT_ONCE = 4096
-Table = tuple[list[str], list[list[str]], list[int]]
+Cut = tuple[list[str], list[list[str]], list[int]]
 """(header, rows, line numbers)"""
 
 
@@ -31,7 +31,7 @@ class Arrived:
     times: list[str]
 
 
-def cells_of(pieces: Iterable[Piece], columns: Columns, *, file: str, say: Say) -> Iterator[Table]:
+def cells_of(pieces: Iterable[Piece], columns: Columns, *, file: str, say: Say) -> Iterator[Cut]:
     """Split lines into cells. Where *columns* names no header, line 1 is the header, also of a file begun anew; if it
     is plainly a row (`tail -f` begins anywhere), the columns stand in the order of the training log.
 
@@ -113,7 +113,7 @@ def _split(lines: Sequence[str], columns: Columns) -> list[list[str]]:
     return rows[:-1]
 
 
-def read_arriving(cells: Iterable[Table], columns: Columns, *, file: str, say: Say) -> Iterator[Arrived]:
+def read_arriving(cells: Iterable[Cut], columns: Columns, *, file: str, say: Say) -> Iterator[Arrived]:
     """Raises BadData where a column is missing: then no row of the log can be read."""
     layout, known = None, None
     order = _Order(columns, file, say)

@@ -103,7 +103,12 @@ def test_many_units_at_once_are_prepared_to_the_bit_as_each_row_by_itself(counts
         patch.setattr(history, "ROWS_AT_ONCE", rows_at_once)
         rows, begins = prepare(logs, SCALING, carry=CARRY, over=OVER)
 
-    assert rows.tobytes() == row_by_row(logs).tobytes()
+    spaced, places = prepare(logs, SCALING, carry=CARRY, over=OVER, before=2)
+    whole = np.concatenate(
+        [np.arange(place + 2, place + 2 + count) for place, count in zip(places, counts, strict=True)]
+    )
+    assert rows.tobytes() == spaced[whole].tobytes() == row_by_row(logs).tobytes()
+    assert not np.delete(spaced, whole, axis=0).any()
     assert begins.tolist() == [sum(counts[:number]) for number in range(len(counts))]
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from training.data.windows import Windows
 from training.prognostics.history import prepare
 from training.prognostics.intervals import Interval, Spread
-from training.prognostics.late_starts import with_unknown_past
+from training.prognostics.late_starts import UNKNOWN_PAST
 from training.prognostics.layout import Rows
 from training.prognostics.log_schema import Columns
 from training.prognostics.preparation import Preparation
@@ -92,11 +92,9 @@ def test_service_sees_the_windows_that_training_saw(past_is_mean):
 
     served = Forecaster(replace(PREPARED, past_is_mean=past_is_mean), a_net).forecast(rows)
 
-    prepared, begins = prepare(LOGS, PREPARED.scaling, carry=PREPARED.carry, over=5.0)
-    ends = np.arange(len(prepared))
-    if past_is_mean:
-        prepared, begins = with_unknown_past(prepared, begins)
-        ends = np.concatenate([begins[0] + 1 + np.arange(23), begins[1] + 1 + np.arange(40)])
+    before = UNKNOWN_PAST if past_is_mean else 0
+    prepared, begins = prepare(LOGS, PREPARED.scaling, carry=PREPARED.carry, over=5.0, before=before)
+    ends = np.concatenate([begins[0] + before + np.arange(23), begins[1] + before + np.arange(40)])
     trained = a_net(np.asarray(Windows(prepared, np.repeat(begins, [23, 40]), ends, 7)))
     for number, log in enumerate(LOGS):
         here = [place for place, unit in enumerate(rows.units) if unit == log.unit]

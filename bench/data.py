@@ -1,0 +1,206 @@
+"""The data path of sensor logs against PyArrow reading the same file: CPU seconds and memory, as ratios in one run.
+
+    python bench/data.py                        300,000 rows of 20 channels, three rounds
+    python bench/data.py --rows 3000000         a CSV of half a gigabyte
+    python bench/data.py --rows 10000000 --rounds 1 pack stream
+
+Each measurement is a process of its own; contenders take turns, and the median counts. CPU seconds are those between
+the imports and the end, of all threads; memory is the most the process ever held, its imports too.
+
+bare_csv, bare_parquet: PyArrow's streaming read, no column kept
+csv, parquet:           the job `sensors` until its data stands ready to train on
+pack:                   the CSV into a packed folder
+stream:                 one epoch of windows out of the packed folder, without a net
+predict:                forecasts for the rows of the CSV, by a net that answers at once
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import os
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import redirect_stdout
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+CHANNELS = tuple(f"c{number}" for number in range(20))
+UNITS = 100
+
+
+def make_log(folder: Path, rows: int) -> None:
+    """UNITS machines that wear out, as CSV and as Parquet."""
+    import pyarrow as pa
+    from pyarrow import csv, parquet
+
+    random, each = np.random.RandomState(0), rows // UNITS
+    writer = None
+    with (folder / "log.csv").open("wb") as out:
+        for unit in range(UNITS):
+            values = (random.standard_normal((each, len(CHANNELS))).cumsum(axis=0) / 10 + 20).round(3)
+            parts = {"unit": [f"U{unit}"] * each, "time": np.arange(each), "failed": np.full(each, each)}
+            table = pa.table({**parts, **dict(zip(CHANNELS, values.T, strict=True))})
+            csv.write_csv(table, out, csv.WriteOptions(include_header=unit == 0))
+            writer = writer or parquet.ParquetWriter(folder / "log.parquet", table.schema)
+            writer.write_table(table)
+    if writer is not None:
+        writer.close()
+    for kind in ("csv", "parquet"):
+        (folder / f"{kind}.toml").write_text(
+            f'files = ["log.{kind}"]\nunit = "unit"\ntime = "time"\nfails_at = "failed"\nchannels = {list(CHANNELS)}\n'
+        )
+
+
+def bare_csv(folder: Path) -> int:
+    from pyarrow import csv
+
+    reader = csv.open_csv(folder / "log.csv", csv.ReadOptions(use_threads=False))
+    return sum(len(batch) for batch in reader)
+
+
+def bare_parquet(folder: Path) -> int:
+    from pyarrow import parquet
+
+    return sum(len(batch) for batch in parquet.ParquetFile(folder / "log.parquet").iter_batches(use_threads=False))
+
+
+def ready(table: Path, *words: str) -> Any:
+    from training.config import parse
+    from training.jobs import sensors
+
+    with redirect_stdout(io.StringIO()):
+        return sensors.data(parse(sensors.Config, [f"table={table}", *words]))
+
+
+def ours_csv(folder: Path) -> int:
+    return len(ready(folder / "csv.toml").train)
+
+
+def ours_parquet(folder: Path) -> int:
+    return len(ready(folder / "parquet.toml").train)
+
+
+def pack(folder: Path) -> int:
+    from training.pack.main import main
+
+    shutil.rmtree(folder / "packed", ignore_errors=True)
+    with redirect_stdout(io.StringIO()):
+        return main([str(folder / "csv.toml"), str(folder / "packed")])
+
+
+def stream(folder: Path) -> int:
+    data = ready(folder / "packed", "stream=yes")
+    batches = data.train.X.stream.epoch(seed=0, epoch=0, batch=64, begin=0)
+    return sum(len(y) for _, y in batches)
+
+
+def predict(folder: Path) -> int:
+    from training.prognostics.preparation import Preparation
+    from training.serve.forecaster import Forecaster
+    from training.serve.predict import _arriving, serve
+
+    asked = argparse.Namespace(file=str(folder / "log.csv"), follow=False)
+    kept = json.loads((folder / "kept.json").read_text())
+    forecaster = Forecaster(Preparation.from_json(kept), lambda X: np.zeros((len(X), 2), dtype=np.float32))
+    with open(os.devnull, "w") as nowhere:
+        return serve(forecaster, _arriving(asked, forecaster.prepared), nowhere)
+
+
+CONTENDERS: dict[str, Callable[[Path], int]] = {
+    "bare_csv": bare_csv,
+    "csv": ours_csv,
+    "bare_parquet": bare_parquet,
+    "parquet": ours_parquet,
+    "pack": pack,
+    "stream": stream,
+    "predict": predict,
+}
+
+
+def measure(name: str, folder: Path) -> dict[str, float]:
+    """One contender in a process of its own."""
+    line = [sys.executable, __file__, "--measure", name, str(folder)]
+    done = subprocess.run(line, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"{name} failed:\n{done.stdout}{done.stderr}")
+    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def measured(name: str, folder: Path) -> dict[str, float]:
+    if not name.startswith("bare"):
+        import training.jobs.sensors
+        import training.pack.main
+        import training.serve.predict  # noqa: F401
+    begun = time.process_time()
+    count = CONTENDERS[name](folder)
+    seconds = time.process_time() - begun
+    return {"cpu_s": seconds, "mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, "count": count}
+
+
+def compare(rows: int, rounds: int, names: list[str]) -> None:
+    with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR")) as place:
+        folder = Path(place)
+        make_log(folder, rows)
+        prepare_needs(folder, names)
+        found: dict[str, list[dict[str, float]]] = {name: [] for name in names}
+        for _ in range(rounds):
+            for name in names:
+                found[name].append(measure(name, folder))
+        report(rows, folder, found)
+
+
+def prepare_needs(folder: Path, names: list[str]) -> None:
+    """What some contenders need of others: a packed folder, what a run keeps of its data."""
+    if "stream" in names and "pack" not in names:
+        measure("pack", folder)
+    if "predict" in names:
+        make_small = folder / "small"
+        make_small.mkdir()
+        make_log(make_small, 100 * UNITS)
+        (folder / "kept.json").write_text(json.dumps(dict(ready(make_small / "csv.toml").keep), default=str))
+
+
+def report(rows: int, folder: Path, found: dict[str, list[dict[str, float]]]) -> None:
+    size = (folder / "log.csv").stat().st_size / 1e6
+    print(f"{rows:,} rows, {len(CHANNELS)} channels, {UNITS} units, {size:,.0f} MB of CSV; medians")
+    print(f"{'':14}{'CPU s':>10}{'rows/CPU s':>14}{'MB':>8}   against the bare read")
+    middle = {
+        name: {key: statistics.median(one[key] for one in all_) for key in all_[0]} for name, all_ in found.items()
+    }
+    for name, one in middle.items():
+        bare = middle.get(f"bare_{name}")
+        ratio = f"{one['cpu_s'] / bare['cpu_s']:.2f} x" if bare else ""
+        print(f"{name:14}{one['cpu_s']:10.2f}{rows / one['cpu_s']:14,.0f}{one['mb']:8,.0f}   {ratio}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, default=300_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--measure", nargs=2, metavar=("NAME", "DIR"), help=argparse.SUPPRESS)
+    parser.add_argument("names", nargs="*", help=f"some of {', '.join(CONTENDERS)}")
+    asked = parser.parse_args()
+    if asked.measure:
+        print(json.dumps(measured(asked.measure[0], Path(asked.measure[1]))))
+        return
+    unknown = set(asked.names) - set(CONTENDERS)
+    if unknown:
+        parser.error(f"there is no {', '.join(sorted(unknown))}")
+    compare(asked.rows, asked.rounds, asked.names or list(CONTENDERS))
+
+
+if __name__ == "__main__":
+    main()
