@@ -17,7 +17,7 @@ from training.console import plain
 from training.errors import BadData
 from training.prognostics.layout import Rows
 from training.prognostics.log_schema import Columns
-from training.serve.rows import Arrived, Table, cells_of, read_arriving
+from training.serve.rows import Arrived, Cut, cells_of, read_arriving
 from training.serve.tail import Piece
 
 CSV: Final = "text/csv"
@@ -73,7 +73,7 @@ def read_body(body: Body, columns: Columns) -> Arrived:
     return _of_unit(_together(pieces), body.unit, columns if named else known)
 
 
-def _cells(body: Body, columns: Columns, said: list[str]) -> Iterator[Table]:
+def _cells(body: Body, columns: Columns, said: list[str]) -> Iterator[Cut]:
     if body.kind == JSON:
         yield _json_cells(body.content, columns.decimal)
         return
@@ -91,7 +91,7 @@ def _utf8(line: bytes, number: int) -> str:
 SHAPES: Final = 'Send {"rows": [{"column": value, ...}, ...]} or {"columns": [...], "rows": [[...], ...]}.'
 
 
-def _json_cells(content: bytes, decimal: str) -> Table:
+def _json_cells(content: bytes, decimal: str) -> Cut:
     try:
         data = json.loads(content)
     except (ValueError, RecursionError) as error:
@@ -134,7 +134,7 @@ def _text(value: Any, decimal: str) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _names_units(columns: Columns, cells: Sequence[Table]) -> bool:
+def _names_units(columns: Columns, cells: Sequence[Cut]) -> bool:
     return bool(columns.unit) and any(columns.unit in header for header, _, _ in cells)
 
 
