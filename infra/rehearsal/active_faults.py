@@ -13,6 +13,7 @@ from infra.rehearsal.clock import Clock
 from infra.rehearsal.fault_injection import USAGE, Troubles, UnknownFault
 from infra.rehearsal.instance.instances import Room
 from infra.rehearsal.instance.machine import Machine
+from infra.rehearsal.instance.network import Network
 
 NOTICE: Final = timedelta(minutes=2)
 
@@ -20,8 +21,9 @@ NOTICE: Final = timedelta(minutes=2)
 class Trouble:
     """Called from the AWS side's threads; what it does happens on the event loop."""
 
-    def __init__(self, room: Room, clock: Clock, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, room: Room, network: Network, clock: Clock, loop: asyncio.AbstractEventLoop) -> None:
         self._room = room
+        self._network = network
         self._clock = clock
         self._loop = loop
 
@@ -32,6 +34,10 @@ class Trouble:
             return self._on_all("now have this nvidia-smi", lambda machine: machine.fake_gpu(_file(words)))
         if verb == "spot-notice":
             return self._spot_notice()
+        if verb in ("net-cut", "net-slow"):
+            return self._on_network(verb, words[1:])
+        if verb == "clear":
+            self._network.heal()
         deeds: dict[str, tuple[str, Callable[[Machine], None]]] = {
             "hang": ("hang", Machine.freeze),
             "drop-ssh": ("lost their SSH connections", lambda machine: machine.sshd.drop_connections()),
@@ -39,6 +45,17 @@ class Trouble:
             "clear": ("are well again", Machine.heal),
         }
         return self._on_all(*deeds[verb]) if verb in deeds else None
+
+    def _on_network(self, verb: str, words: list[str]) -> str:
+        if len(words) != 1 or not words[0].removesuffix("mbit").isdecimal():
+            raise UnknownFault(USAGE[verb])
+        slow = verb == "net-slow"
+        count = self._network.slow(words[0]) if slow else int(self._network.cut(int(words[0])))
+        if not count:
+            raise UnknownFault("no such machine of a group has a network of its own: that takes Linux, root and `ip`")
+        return (
+            f"{count} machine(s) send {words[0]} at most" if slow else f"machine {words[0]} is cut off from the others"
+        )
 
     def _on_all(self, said: str, deed: Callable[[Machine], None]) -> str:
         machines = self._room.running()

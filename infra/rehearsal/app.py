@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 import time
 
 from infra.rehearsal.active_faults import Trouble
@@ -16,6 +17,7 @@ from infra.rehearsal.cloud.wsgi import Journal
 from infra.rehearsal.fault_injection import Faults, UnknownFault
 from infra.rehearsal.instance.instances import Room
 from infra.rehearsal.instance.machine import Surroundings
+from infra.rehearsal.instance.network import Network
 from infra.rehearsal.paths import Place
 
 log = logging.getLogger(__name__)
@@ -28,12 +30,13 @@ class World:
         self.clock = clock
         self.faults = Faults()
         self.journal = Journal(place.calls, clock)
-        self.room = Room(loop, Surroundings(place, clock, endpoint, self.faults, self._press))
+        self.network = Network(place.folder, os.environ)
+        self.room = Room(loop, Surroundings(place, clock, endpoint, self.faults, self.network, self._press))
         self.application = server.build(Parts(place, clock, self.room, self.faults, self.journal))
         from infra.rehearsal.evaluator import Watch  # imports moto, which server.build has just done in the right way
 
         self.watch = Watch(place, clock, self.room, ACCOUNT)
-        self._trouble = Trouble(self.room, clock, loop)
+        self._trouble = Trouble(self.room, self.network, clock, loop)
 
     def _press(self, instance_id: str, button: str) -> None:
         self.room.press(instance_id, button)
@@ -66,3 +69,4 @@ class World:
 
     async def close(self) -> None:
         await self.room.close()
+        await asyncio.to_thread(self.network.clear)

@@ -21,6 +21,7 @@ from typing import IO, TYPE_CHECKING, Final
 from infra.errors import RehearsalDown
 from infra.rehearsal import clock as clocks
 from infra.rehearsal import processes, secret
+from infra.rehearsal.instance.network import Network
 from infra.rehearsal.paths import Place, write_whole
 from infra.rehearsal.shims import engine
 from infra.rehearsal.startup_proxy import Gate, serve
@@ -63,6 +64,7 @@ def _lock(place: Place) -> IO[str]:
 def _clear_leftovers(place: Place) -> None:
     """What a killed process left behind: its instances' processes, and disks that no cloud knows any more."""
     _end_instances(place)
+    Network(place.folder, os.environ).clear()
     for folder in (place.instances, place.images):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()

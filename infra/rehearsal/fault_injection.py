@@ -18,6 +18,8 @@ USAGE: Final = {
     "hang": "hang: everything on the running instances is frozen",
     "drop-ssh": "drop-ssh: all SSH connections are cut",
     "slow": "slow 80ms: what comes over SSH comes this much later",
+    "net-cut": "net-cut N: the line of the N-th machine of a group is cut, both ways; SSH goes on (Linux, root)",
+    "net-slow": "net-slow 5mbit: the machines of a group send no more than that to one another (Linux, root)",
     "disk-full": "disk-full: nothing more can be written to files on the instances (Linux only)",
     "nvidia-smi": "nvidia-smi FILE: the instances get an nvidia-smi that prints this file; off takes it away",
     "clear": "clear: everything is well again",
@@ -100,7 +102,7 @@ def _changed(now: Troubles, verb: str, words: list[str]) -> Troubles:
         return replace(now, throttle=_one(words, float, most=1.0))
     if verb == "slow":
         return replace(now, slow_s=_one(words, seconds, most=60.0))
-    if words and verb != "nvidia-smi":
+    if words and verb not in ("nvidia-smi", "net-cut", "net-slow"):
         raise ValueError(words)
     if verb == "expired":
         return replace(now, expired=True)

@@ -205,7 +205,7 @@ class Meeting:
                 self._verdict = self._verdict or Cause(**said)
             self._all_done = self._all_done or bool(self._try_get("rig", "done"))
             if time.monotonic() - heard_at > self.silence_s and self._verdict is None:
-                self._verdict = Cause(f"node 0 has not been heard of for {self.silence_s:g} s", 1)
+                self._verdict = Cause(f"node 1 has not been heard of for {self.silence_s:g} s", 1)
 
     def _watch(self, over: threading.Event) -> None:
         """Node 0's alone: judge, and publish."""

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from typing import Final
 
 from infra.aws.instances.instance import Instance
-from infra.errors import JobFailed, RigError
+from infra.errors import JobFailed, RigError, WorldError
 from infra.host.connection import Host
 from infra.job import artifacts, run
 from infra.job.container import Container, container_name, undo
@@ -22,8 +22,6 @@ from infra.workflows.prepare_run import Chosen, prepare
 from infra.workflows.results import announce
 from infra.workflows.runs import Fetched, Outcome, fetch_unjudged
 
-# Where the first node waits for the others; within the rig's own security group alone.
-PORT: Final = 29500
 # What another node may say after the first has ended: the launcher ends a run everywhere within 45 s.
 LAST_WORDS_S: Final = 60.0
 
@@ -35,7 +33,7 @@ def begin_on_all(rig: Rig, nodes: Sequence[Instance], job: Job, name: str, chose
         hosts = {one.id: stack.enter_context(open_host(rig, one)) for one in nodes}
         for host in hosts.values():
             stack.enter_context(host.target.one_at_a_time(rig.tell))
-        meeting = _meeting_place(rig, hosts[nodes[0].id], nodes[0])
+        meeting = _meeting_place(hosts[nodes[0].id], nodes[0])
         places = {one.id: Place(len(nodes), number, meeting) for number, one in enumerate(nodes)}
 
         def prepare_one(rig: Rig, one: Instance) -> Container:
@@ -52,12 +50,13 @@ def _nobody(line: str) -> None:
     """The first node's image is built from the same lines."""
 
 
-def _meeting_place(rig: Rig, host: Host, first: Instance) -> str:
-    """ "ADDRESS:PORT" of the first node. In a rehearsal all nodes share one loopback, so a port is asked for."""
-    if not rig.rehearsing:
-        return f"{first.private_address}:{PORT}"
-    ask = "import socket; s = socket.socket(); s.bind(('127.0.0.1', 0)); print(s.getsockname()[1])"
-    return f"127.0.0.1:{host.run(['python3', '-c', ask]).strip()}"
+def _meeting_place(host: Host, first: Instance) -> str:
+    """ "ADDRESS:PORT" of the first node, with a port that is free there: a rehearsal's nodes may share a loopback."""
+    ask = "import socket; s = socket.socket(); s.bind(('', 0)); print(s.getsockname()[1])"
+    said = host.run(["python3", "-c", ask]).strip()
+    if not said.isdecimal() or not 0 < int(said) < 65536:
+        raise WorldError(f"{first.node} names no free port: {said[:80]!r}.", "`rig ssh` opens a shell there")
+    return f"{first.private_address}:{said}"
 
 
 def _start_all(

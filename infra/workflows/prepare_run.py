@@ -119,6 +119,5 @@ def _on_own_network(rig: Rig, host: Host, node: Instance, container: Container) 
     """*container* as one of a group: where the others reach it, and without a way to the instance's role."""
     if not rig.rehearsing:  # a pretended machine has no kernel of its own
         host.run(*metadata_fence.put_up())
-    address = "127.0.0.1" if rig.rehearsing else node.private_address
-    entry = f"{host.run(['hostname']).strip()}:{address}"
+    entry = f"{host.run(['hostname']).strip()}:{node.private_address}"
     return dataclasses.replace(container, hosts_entry=entry, fenced=not rig.rehearsing)

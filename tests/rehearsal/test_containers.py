@@ -129,6 +129,14 @@ def test_a_real_engine_gets_the_same_line_without_the_gpu_and_with_the_instance_
     assert docker.for_real(["logs", "x"], "i-1", "/c") == ["logs", "x"]
 
 
+def test_machines_of_a_group_may_give_their_containers_the_same_name_in_one_engine() -> None:
+    run = docker.for_real(["run", "--name", "rig-a", "image", "echo", "rig-a"], "i-1", "/c")
+
+    assert run[-5:] == ["--name", "rig-a.i-1", "image", "echo", "rig-a"]
+    assert docker.for_real(["stop", "--time", "60", "rig-a"], "i-1", "/c") == ["stop", "--time", "60", "rig-a.i-1"]
+    assert docker.for_real(["run", "--name=rig-a", "image"], "i-1", "/c")[-2:] == ["--name=rig-a.i-1", "image"]
+
+
 def test_templates_render_as_docker_s() -> None:
     row = {"Names": "a", "Labels": "k=v,l=w", "State": {"Running": True}, "Config": {"Labels": {"k": "v"}}}
 

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import shlex
+import shutil
+import sys
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -10,7 +14,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from infra.errors import UserError
 from infra.rehearsal import client
+from tests.rehearsal.conftest import Box
 
 THREE = {"InstanceType": "t3.micro", "MinCount": 3, "MaxCount": 3}
 
@@ -111,3 +117,41 @@ def code_of_delete(ec2: Any) -> str:
     except ClientError as error:
         return str(error.response["Error"]["Code"])
     return ""
+
+
+ECHO = "import socket,sys; s=socket.create_server(('', 29999)); c=s.accept()[0]; c.sendall(c.recv(9)); c.close()"
+CALL = (
+    "import socket,sys,time\n"
+    "for _ in range(100):\n"
+    "    try: s=socket.create_connection((sys.argv[1], 29999), 1); break\n"
+    "    except OSError: time.sleep(0.1)\n"
+    "else: sys.exit('no answer')\n"
+    "s.sendall(b'hello'); print(s.recv(9).decode(), s.getsockname()[0])"
+)
+
+
+@pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0 or not shutil.which("ip"), reason="Linux, root and ip")
+def test_machines_of_a_group_reach_each_other_by_their_own_addresses_until_the_line_is_cut(
+    rehearsal: Any, until: Any
+) -> None:
+    ids = [one["InstanceId"] for one in order(rehearsal, MinCount=2, MaxCount=2)]
+    first, second = (Box(rehearsal, one).ready() for one in ids)
+    addresses = [one.see()["PrivateIpAddress"] for one in (first, second)]
+    assert all(address.startswith("10.77.0.") for address in addresses)
+    own = ["--network", "host", "--name"]
+    run = lambda box, name, *words: box.ssh(shlex.join(["docker", "run", *own, name, "image", *words]))  # noqa: E731
+
+    first.say(shlex.join(["docker", "run", "--detach", *own, "echo", "image", "python3", "-c", ECHO]))
+    done = run(second, "call", "python3", "-c", CALL, addresses[0])
+    assert done.stdout.decode().split() == ["hello", addresses[1]]
+
+    numbers = [address.rpartition(".")[2] for address in addresses]
+    client.fault(rehearsal.project, ["net-slow", "5mbit"])
+    client.fault(rehearsal.project, ["net-cut", numbers[0]])
+    first.say(shlex.join(["docker", "run", "--detach", *own, "echo2", "image", "python3", "-c", ECHO]))
+    call = CALL.replace("range(100)", "range(3)")
+    assert run(second, "call2", "python3", "-c", call, addresses[0]).returncode == 1
+    client.fault(rehearsal.project, ["clear"])
+    assert run(second, "call3", "python3", "-c", CALL, addresses[0]).stdout.decode().split()[0] == "hello"
+    with pytest.raises(UserError, match="is no fault"):
+        client.fault(rehearsal.project, ["net-cut", "99"])

@@ -95,7 +95,11 @@ class LifeCycle:
 
     def run_instances(self, *args: Any, **kwargs: Any) -> Any:
         reservation = super().run_instances(*args, **kwargs)  # type: ignore[misc]
+        several = reservation.instances if len(reservation.instances) > 1 else []
+        addresses = self.room.join_network(one.id for one in several) if several else {}
         for instance in reservation.instances:
+            if instance.id in addresses:
+                instance.nics[0].private_ip_address = addresses[instance.id]
             self._begin_start(instance, Ledger(self, instance))
         return reservation
 

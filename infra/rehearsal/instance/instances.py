@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from contextlib import suppress
 from typing import Any, Final
 
@@ -53,6 +53,9 @@ class Room:
         if machine is None or not machine.disk.console.exists():
             return ""
         return machine.disk.console.read_text(errors="replace")[-CONSOLE_BYTES:]
+
+    def join_network(self, instance_ids: Iterable[str]) -> Mapping[str, str]:
+        return self._around.network.join(instance_ids)
 
     # On the event loop.
 
@@ -110,6 +113,7 @@ class Room:
         await self._pass_time(STOPPING_S)
         if forget and machine:
             await asyncio.to_thread(machine.erase)
+            await asyncio.to_thread(self._around.network.leave, record.birth.id)
         await asyncio.to_thread(record.off)
 
     async def _reboot(self, record: Record) -> None:

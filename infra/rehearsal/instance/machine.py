@@ -20,6 +20,7 @@ from infra.rehearsal.fault_injection import Faults
 from infra.rehearsal.instance import limits, userdata
 from infra.rehearsal.instance.disk import RUN_SHIM, Disk
 from infra.rehearsal.instance.imds import Imds
+from infra.rehearsal.instance.network import Network
 from infra.rehearsal.instance.record import Record
 from infra.rehearsal.instance.sshd import Sshd
 from infra.rehearsal.paths import CLOUD_MARK, IN_CONTAINER, INSTANCE_MARK, Place
@@ -38,6 +39,7 @@ class Surroundings:
     clock: Clock
     endpoint: str
     faults: Faults
+    network: Network
     press: Callable[[str, str], None]
     """Called with an instance's id and poweroff, reboot or halt when its own power button is pressed."""
 
@@ -69,6 +71,7 @@ class Machine:
             "AWS_EC2_METADATA_SERVICE_ENDPOINT": self.imds.url, "RIG_REHEARSAL_POWER": self.imds.url,
             "RIG_REHEARSAL_ENDPOINT": self.around.endpoint, "RIG_REHEARSAL_REGION": self.record.birth.region,
             "GLUON_RIG_GUARD_SPEED": f"{self.around.clock.speed:g}", **self.around.clock.environment(),
+            **self.around.network.environment(self.record.birth.id),
             **{name: os.environ[name] for name in PASSED_ON if name in os.environ},
         }  # fmt: skip
 

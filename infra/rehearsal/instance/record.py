@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -51,6 +51,9 @@ class MachineRoom(Protocol):
     """The instances' side, as AWS's side calls it, from any thread. None of these waits."""
 
     def power_on(self, record: Record) -> None: ...
+
+    def join_network(self, instance_ids: Iterable[str]) -> Mapping[str, str]:
+        """The private address of each machine of one order, by which the others reach it."""
 
     def power_off(self, record: Record, *, forget: bool) -> None:
         """*forget*: the instance was terminated, its disk goes too."""

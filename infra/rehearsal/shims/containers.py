@@ -12,6 +12,7 @@ from itertools import islice
 from pathlib import Path
 
 from infra.rehearsal import processes
+from infra.rehearsal.instance.network import NETNS, inside
 from infra.rehearsal.paths import CLOUD_MARK, IN_CONTAINER, INSTANCE_MARK
 from infra.rehearsal.shims import docker_format
 from infra.rehearsal.shims.options import Line
@@ -68,10 +69,12 @@ def _wish(store: Store, line: Line, environ: Mapping[str, str]) -> Wish:
                 f"{target}", DAEMON_REFUSED
             )  # fmt: skip
     image, *command = line.words
+    netns = environ.get(NETNS, "") if line.last("--network") == "host" else ""
+    program = inside(netns, [*line.all("--entrypoint"), *command] or ["true"])
     asked = [text.partition("=") for text in (*_env_files(line), *line.all("--env"))]
     given = {key: _in_own_tmp(value if equals else environ.get(key, ""), environ) for key, equals, value in asked}
     return Wish(
-        id=container_id, name=name, image=image, command=[*line.all("--entrypoint"), *command] or ["true"],
+        id=container_id, name=name, image=image, command=program,
         environment={**{key: environ[key] for key in INHERITED if key in environ}, "HOME": environ["HOME"],
                      "PATH": _path(environ), "TMPDIR": _in_own_tmp("/tmp/", environ),
                      "HOSTNAME": container_id[:12], **given, IN_CONTAINER: "1", CONTAINER_MARK: container_id},
