@@ -9,8 +9,8 @@ rig_commands := demo doctor completion plan types launch train tune logs watch p
              ssh ssh-config port notebook serve board pack image bake cost sweep settings rehearsal iam-policy setup-guard \
              lesson lesson-check lesson-solution cards quiz
 
-.PHONY: help set-up extra-ford extra-notebook extra-horovod extra-tune test test-all trust bench bench-check check \
-        lint acceptance lock clean remote here \
+.PHONY: help set-up extra-ford extra-notebook extra-docs extra-horovod extra-tune test test-all trust bench bench-check check \
+        lint docs pictures acceptance lock clean remote here \
         $(rig_commands)
 
 # --- How TYPE=g5.xlarge becomes --type='g5.xlarge' -------------------------------------------------------------------
@@ -25,6 +25,8 @@ unexport $(rig_given)
 MAKEOVERRIDES =
 # A shell that sets it keeps no compiled modules: each `rig` would compile 600 of them again, for half a second.
 unexport PYTHONDONTWRITEBYTECODE
+# MkDocs would remark on its own future in each build.
+export NO_MKDOCS_2_WARNING = 1
 # `make train remote`, `make serve remote`, `make notebook here`: the argument says where.
 rig_place = $(if $(filter train serve,$@),$(filter remote,$(MAKECMDGOALS)))$(if $(filter notebook,$@),$(filter here,$(MAKECMDGOALS)))
 
@@ -117,6 +119,7 @@ set-up: .venv/.ready ## install what the kit needs into .venv (every other targe
 extra-ford: .venv/.ready-extra-ford ## add the FordA and FordB data (77 MB), for the job `ford`
 extra-horovod: .venv/.ready-extra-horovod ## build Horovod for this computer, once (two minutes), for WORKERS=2
 extra-tune: .venv/.ready-extra-tune ## add Optuna, Dask and Plotly (75 MB), for `make tune`
+extra-docs: .venv/.ready-extra-docs ## add MkDocs and its Material theme (25 MB), for `make docs`
 extra-notebook: .venv/.ready-extra-notebook ## add JupyterLab and Jupytext (100 MB), for `make notebook here`
 
 ##@ for those who change the kit
@@ -148,6 +151,13 @@ lint: .venv/.ready-test ## ruff, mypy, the order of imports, shellcheck and the 
 	@.venv/bin/lint-imports
 	@scripts/shellcheck-all
 	@.venv/bin/python scripts/check_docs.py
+	@.venv/bin/mkdocs build --quiet
+
+docs: .venv/.ready-extra-docs ## the pages of docs/ as a site in build/docs, every link checked; OPEN=1 shows it on this computer
+	@.venv/bin/mkdocs $(if $(OPEN),serve --open,build --quiet)
+
+pictures: .venv/.ready-test ## make docs/pictures anew: screens, report, dashboard and server (needs tmux and chromium)
+	@.venv/bin/python scripts/pictures.py
 
 acceptance: .venv/.ready ## what only a real AWS account can show: the plan and its price; NODES=2, TYPE=...: docs/acceptance.md
 	@$(if $(NODES),RIG_NODES=$(call rig_quoted,NODES)) $(if $(TYPE),RIG_TYPE=$(call rig_quoted,TYPE)) \
