@@ -34,6 +34,7 @@ DATA_DIR: Final = "rig/data"
 FETCHED_DIR: Final = "rig/fetched"  # a folder per run, and in it one named after the part that is home
 STARTING_DIR: Final = "rig/starting"  # an empty folder per run that somebody is about to start
 VISITED_DIR: Final = "rig/visited"  # there since a user was led to a shell here
+QUEUE_DIR: Final = "rig/queue"  # a ticket for each run that waits or goes on (infra/remote/turn.py)
 NOTEBOOKS_DIR: Final = "rig/notebooks"  # what Jupyter writes
 
 # Files of a work folder that the kit's own training leaves, named as in training/workdir/names.py. Any program may

@@ -14,9 +14,18 @@ from infra.host import foreign
 from infra.host.connection import Host
 from infra.host.foreign import json_object, make_printable
 from infra.host.programs import SCRIPTS, hear, program
-from infra.names import CODE_DIR, DATA_DIR, FETCHED_DIR, KIT_DIR, RUNS_DIR, STARTING_DIR
+from infra.names import CODE_DIR, DATA_DIR, FETCHED_DIR, KIT_DIR, QUEUE_DIR, RUNS_DIR, STARTING_DIR
 
-PROGRAMS = ("recorder.py", "workspace.py", "advice.py", "host_facts.py", "s3_backup.py", "workers.py", "meeting.py")
+PROGRAMS = (
+    "recorder.py",
+    "workspace.py",
+    "advice.py",
+    "host_facts.py",
+    "s3_backup.py",
+    "workers.py",
+    "meeting.py",
+    "turn.py",
+)
 WAYS = ((), ("docker",), ("sudo", "-n", "docker"))
 STATES = ("running", "ended", "lost", "unknown")
 T = TypeVar("T")
@@ -29,7 +38,7 @@ class RunFacts:
     *state*: running, ended, lost (its container is gone and it left no record), or unknown (Docker did not answer).
     *exit_code*: None while it runs, and when the machine went down under it. *oom*: a process of it was killed for
     memory. *signal*: what it was asked to end by ("SIGTERM"), if it was. *part*: the host's word for what it has
-    written so far; a run that has gone on since has another.
+    written so far; a run that has gone on since has another. *waiting*: its container runs, and waits for its turn.
     """
 
     name: str
@@ -42,6 +51,7 @@ class RunFacts:
     sealed: bool
     fetched: bool
     part: str = ""
+    waiting: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +103,7 @@ def ask_facts(host: Host, *, images: Sequence[str] = ()) -> Facts:
 
 def _lay_out() -> list[str]:
     """Folders and programs for the next run. On a full disk they cannot be written, and the questions go on."""
-    folders = [CODE_DIR, KIT_DIR, RUNS_DIR, DATA_DIR, FETCHED_DIR, STARTING_DIR]
+    folders = [CODE_DIR, KIT_DIR, RUNS_DIR, DATA_DIR, FETCHED_DIR, STARTING_DIR, QUEUE_DIR]
     return ["sh", "-c", f'mkdir -p "$@"; tar -xf - -C {KIT_DIR}; true', "sh", *folders]
 
 
@@ -158,6 +168,7 @@ def _run(said: Mapping[str, Any]) -> RunFacts:
             sealed=foreign.truth(said.get("sealed")),
             fetched=foreign.truth(said.get("fetched")),
             part=foreign.text(said.get("part")),
+            waiting=foreign.truth(said.get("waiting", False)),
         )
     except ValueError:
         return unknown_run(name)

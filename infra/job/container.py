@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from infra.host.facts import Facts
 from infra.job.metadata_fence import SLICE
-from infra.names import CODE_DIR, DATA_DIR, FETCHED_DIR, KIT_DIR, RUN_LABEL, RUNS_DIR, STARTING_DIR
+from infra.names import CODE_DIR, DATA_DIR, FETCHED_DIR, KIT_DIR, QUEUE_DIR, RUN_LABEL, RUNS_DIR, STARTING_DIR
 from infra.remote import workspace
 
 # Caches and sockets are no results: they stay out of HOME.
@@ -93,6 +93,7 @@ def docker_run(container: Container) -> list[str]:
         f"{container.folder(KIT_DIR)}:{container.folder(KIT_DIR)}:ro",
         f"{container.run_dir}:{container.run_dir}",
         f"{container.data_dir}:{container.data_dir}",
+        f"{container.folder(QUEUE_DIR)}:{container.folder(QUEUE_DIR)}",
     ]
     environment = {
         "HOME": container.run_dir,
@@ -101,6 +102,7 @@ def docker_run(container: Container) -> list[str]:
         "PYTHONDONTWRITEBYTECODE": "1",  # nor is compiled code
         "PYTHONUNBUFFERED": "1",  # a line is seen when it is printed
         "RIG_DATA": container.data_dir,
+        "RIG_QUEUE": container.folder(QUEUE_DIR),
         "RIG_RUN": container.run,
         "RIG_RUN_DIR": container.run_dir,
         "TMPDIR": "/tmp",  # short: DataLoader's workers meet at a socket there, whose path may have 107 bytes

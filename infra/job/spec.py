@@ -25,7 +25,8 @@ class Job:
     """*command* is complete but for the folders, which stand in it as RUN_DIR and DATA_OPTION. *results*: whether it is
     to leave files; of a command, what it prints is the result. *requirements*: the text of the script's own
     requirements.txt. *needs*: the files below the code folder without which it cannot run. *workers*: how many
-    processes do it together, as job/workers.py reads it; empty for one."""
+    processes do it together, as job/workers.py reads it; empty for one. *waits*: whether it begins only
+    when all that was started before it on its machine has ended."""
 
     name: str
     command: tuple[str, ...]
@@ -33,6 +34,7 @@ class Job:
     requirements: str = ""
     needs: tuple[str, ...] = ()
     workers: str = ""
+    waits: bool = False
 
     @property
     def is_of_the_kit(self) -> bool:

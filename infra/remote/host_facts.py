@@ -152,7 +152,16 @@ def run_facts(folder: Path, containers: dict[str, dict[str, object]] | None) -> 
         "sealed": (folder / "MANIFEST.sha256").is_file(),
         "fetched": state != "running" and is_fetched(folder),
         "part": part_of(folder),
+        "waiting": state == "running" and is_waiting(folder),
     }
+
+
+def is_waiting(folder: Path) -> bool:
+    """Whether its ticket in the queue says so (turn.py)."""
+    for ticket in (folder.parent.parent / "queue").glob(f"*-{folder.name}"):
+        with contextlib.suppress(OSError):
+            return ticket.read_text() == "waits"
+    return False
 
 
 def part_of(folder: Path) -> str:

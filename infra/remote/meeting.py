@@ -118,11 +118,11 @@ class Meeting:
             self._serve()
         ends_at = time.monotonic() + within_s
         while not self._try_put("came", self.node, workers):
-            self._wait_or_give_up(ends_at, f"node 0 ({self.address}:{self.port}) did not come", within_s)
+            self._wait_or_give_up(ends_at, f"node 1 ({self.address}:{self.port}) did not come", within_s)
         if self.node == 0:
             self._make_plan(ends_at, within_s)
         while not (rows := self._try_get("rig", "plan")):
-            self._wait_or_give_up(ends_at, "node 0 did not hear of all others", within_s)
+            self._wait_or_give_up(ends_at, "node 1 did not hear of all others", within_s)
         self._slots = [Slot(**row) for row in rows]
         return [slot for slot in self._slots if slot.node == self.node]
 
@@ -133,7 +133,7 @@ class Meeting:
         try:
             self._server = RendezvousHTTPServer((self.address, self.port), RendezvousHandler, 0)
         except OSError as error:
-            raise NotMet(f"node 0 cannot listen at {self.address}:{self.port}: {error.strerror}") from error
+            raise NotMet(f"node 1 cannot listen at {self.address}:{self.port}: {error.strerror}") from error
         self.port = self._server.server_port
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 

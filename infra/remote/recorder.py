@@ -30,9 +30,10 @@ from typing import IO
 
 # On the instance this file is a program with its neighbours beside it; on the laptop it is in a package as well.
 if __package__:
-    from infra.remote import workspace
+    from infra.remote import turn, workspace
     from infra.remote.advice import advice
 else:
+    import turn  # type: ignore[import-not-found, no-redef]
     import workspace  # type: ignore[import-not-found, no-redef]
     from advice import advice  # type: ignore[import-not-found, no-redef]
 
@@ -74,12 +75,11 @@ def record(workdir: Path, command: list[str]) -> int:
     if job.is_file():
         workspace.write_whole(workdir / JOB, job.read_bytes() + b"\n")
     child = Child()
-    started, killed_before = time.time(), oom_kills()
     # Unbuffered: what a full disk refused must not be tried, and fail, again when the file is closed.
     with (workdir / LOG).open("ab", buffering=0) as log:
-        refusal = gpu_missing()
-        with workspace.gathering(workdir):
-            exit_code = refuse(log, refusal) if refusal else child.run(command, log)
+        with turn.awaited(lambda text: announce(log, text), lambda: bool(child.asked_to_end)):
+            started, killed_before = time.time(), oom_kills()
+            exit_code = do(command, child, log, workdir)
         if exit_code and (next_step := advice(last_words(workdir / LOG), in_container=workspace.is_given(workdir))):
             announce(log, f"gluon-rig: {next_step}\n")
     end = {
@@ -95,6 +95,16 @@ def record(workdir: Path, command: list[str]) -> int:
     return exit_code
 
 
+def do(command: list[str], child: Child, log: IO[bytes], workdir: Path) -> int:
+    if child.asked_to_end:  # while it waited for its turn
+        return 128 + signal.Signals[child.asked_to_end]
+    if refusal := gpu_missing():
+        announce(log, refusal)
+        return 1
+    with workspace.gathering(workdir):
+        return child.run(command, log)
+
+
 def gpu_missing() -> str:
     """Why this run must not start: a GPU was rented, and the container does not see it. Never a silent CPU run."""
     if os.environ.get("RIG_REQUIRE_GPU") != "1":
@@ -108,11 +118,6 @@ def gpu_missing() -> str:
     if asked.returncode != 0 or "GPU" not in asked.stdout:
         return f"No GPU in the container. nvidia-smi says: {(asked.stdout + asked.stderr).strip()}\n"
     return ""
-
-
-def refuse(log: IO[bytes], why: str) -> int:
-    announce(log, why)
-    return 1
 
 
 def last_words(path: Path) -> str:

@@ -84,6 +84,7 @@ def container_for(
             "RIG_INSTANCE_TYPE": instance.type if place.nodes == 1 else f"{place.nodes} x {instance.type}",
             "RIG_JOB_FILE": job_file(facts, name),
             **({"RIG_PRETENDED": "1"} if rig.rehearsing else {}),
+            **({"RIG_WAITS": "1"} if job.waits else {}),
             "RIG_RESULTS": "required" if job.results else "optional",
             "RIG_USD_PER_HOUR": f"{price.usd_per_hour * place.nodes:.5f}" if price else "0",
         },

@@ -49,7 +49,7 @@ class ListedRun:
         if (one.state, self.where) == ("lost", HERE):
             return "not ended"
         if one.state != "ended":
-            return one.state
+            return "waiting" if one.waiting else one.state
         if one.signal:
             return "cancelled"
         return "done" if one.exit_code == 0 else f"failed ({one.exit_code})"

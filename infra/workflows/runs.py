@@ -130,7 +130,8 @@ def _running(facts: Facts, name: str) -> RunFacts:
     if name:
         one = find_run(facts.runs, name)
     elif facts.running:
-        one = facts.running[-1]
+        # Not one that only waits for its turn, unless all do.
+        one = next((one for one in reversed(facts.running) if not one.waiting), facts.running[-1])
     else:
         raise NothingToDo("No run is going on.")
     if one.state != "running":

@@ -220,9 +220,24 @@ def afterwards(rig: Rig) -> Iterator[None]:
     end_as_wished(rig)
 
 
+def _still_going(rig: Rig) -> list[str]:
+    """Runs that others have started or queued there. A machine that does not answer keeps no bill running for them."""
+    try:
+        nodes = find_nodes(rig.session, rig.name)
+        if len(nodes) != 1 or nodes[0].state != "running":
+            return []
+        with open_host(rig, nodes[0]) as host:
+            return [one.name for one in ask_facts(host).running]
+    except RigError:
+        return []
+
+
 def end_as_wished(rig: Rig) -> None:
     """Raises WorldError when AWS does not let us: then a machine costs on, and its reader must act."""
     wish = rig.settings.after
+    if wish in ("stop", "terminate") and (left := _still_going(rig)):
+        rig.tell(f"AFTER={wish} is for the last run: {' and '.join(left)} still to end; `rig logs` follows the newest")
+        return
     try:
         if wish == "stop":
             stop(rig)
@@ -243,7 +258,7 @@ def bring_all_home(rig: Rig, instance: Instance) -> list[str]:
     """
     with open_host(rig, instance) as host:
         facts = ask_facts(host)
-        troubles = [*_each(rig, facts.running, lambda one: _end_run(rig, host, facts, one))]
+        troubles = [*_each(rig, facts.running[::-1], lambda one: _end_run(rig, host, facts, one))]
         if facts.running:
             facts = ask_facts(host)
         troubles += _each(rig, facts.unfetched, lambda one: fetch_results(rig, host, facts, one, rank=instance.rank))

@@ -24,6 +24,8 @@ def start_training(rig: Rig, job: Job, show: Show) -> str:
     """Start *job* on the instance and return the run's name. Once that is told, the laptop may go."""
     chosen, name = choose(rig, job), new_run_name(job, rig.now())
     nodes = take_nodes(rig, running_nodes(rig))
+    if job.waits and len(nodes) > 1:
+        raise UserError("A queue is for one machine, and this run is on several.", "leave QUEUE=1 out, or say NODES=1")
     if len(nodes) > 1:
         return begin_on_all(rig, nodes, job, name, chosen, show)
     with open_host(rig, nodes[0]) as host, host.target.one_at_a_time(rig.tell):

@@ -32,6 +32,7 @@ GROUP: Final = Group("runs")
         Option(name="workers", help="processes that train together: a number, or gpus for one on each GPU"),
         Option(name="resume", help="go on with this run, from its last checkpoint"),
         Option(name="recover", help="launch again if need be, and go on with the newest unfinished run", flag=True),
+        Option(name="queue", help="begin when all that runs on the instance has ended", flag=True),
         Option(name="detach", help="start it and return at once", flag=True),
     ),
     settings=(*WHERE_AM_I, *MACHINE, *LIMITS, "code", "data", "after", "notify", "bucket", "registry", "base_image"),
@@ -46,8 +47,8 @@ GROUP: Final = Group("runs")
 def train(options: Namespace, settings: Settings) -> int:
     if options.where == "remote":
         return _resume(options, settings) if options.resume or options.recover else _train_there(options, settings)
-    if options.recover or options.detach:
-        raise BadSettings("recover and detach are about the instance.", "`rig train remote`, or leave them out")
+    if options.recover or options.detach or options.queue:
+        raise BadSettings("recover, detach and queue are about the instance.", "`rig train remote`, or leave them out")
     return _train_here(options, settings)
 
 
@@ -56,7 +57,7 @@ def _job(options: Namespace, settings: Settings) -> Job:
 
     from infra.job.workers import read_workers
 
-    return replace(_what(options, settings), workers=read_workers(options.workers))
+    return replace(_what(options, settings), workers=read_workers(options.workers), waits=bool(options.queue))
 
 
 def _what(options: Namespace, settings: Settings) -> Job:
