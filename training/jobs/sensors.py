@@ -32,6 +32,7 @@ from training.prognostics.scaling import fit_scaling, silent_channels
 from training.prognostics.suspects import refuse_other_unit, suspect_values
 from training.prognostics.windows import UnitLog, split_units
 from training.report.forecasts import balance_section, life_section, reliability_section
+from training.report.reading import reading_section
 from training.report.worth import baseline_section, importance_section, interval_section
 from training.trainer.recipe import Recipe
 
@@ -157,5 +158,6 @@ JOB = Recipe(
         life_section,
         importance_section,
         balance_section,
+        reading_section,
     ),
 )

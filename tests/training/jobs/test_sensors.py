@@ -28,6 +28,7 @@ from training.prognostics.memory import fits_memory
 from training.prognostics.scaling import fit_scaling
 from training.prognostics.windows import UnitLog, split_units, targets
 from training.report.forecasts import balance_section, life_section, reliability_section
+from training.report.reading import reading_section
 from training.trainer.recipe import Predictions, Result
 
 PROJECT = Path(__file__).parents[3]
@@ -316,6 +317,20 @@ def test_without_test_files_the_report_says_that_validation_units_stand_in(tmp_p
     assert ("the validation units stand in" in data.source) is not with_test
     assert ("There are no test files" in page) is not with_test
     assert f"unit 1 of the {'test' if with_test else 'validation'} units" in page
+
+
+def test_the_report_says_what_was_taken_for_what(tmp_path):
+    rows = [row.replace(",", ";").replace(".", ",") + ";" for row in some_rows(x="{t}.5", y="{t} V")]
+    (tmp_path / "log.csv").write_text("\n".join(["u;t;x;y;rpm;", *rows]) + "\n")
+    (tmp_path / "log.toml").write_text(
+        'files = ["log.csv"]\nunit = "u"\ntime = "t"\nchannels = ["x", "y"]\nruns_to_failure = true\n'
+    )
+    data = sensors.data(parse(sensors.Config, [f"table={tmp_path / 'log.toml'}", "horizon=10"]))
+    nothing = Predictions(np.zeros((0, 2)), np.zeros((0, 8)))
+    result = Result(config=ForecastConfig(), data=data, valid=nothing, test=nothing, rows=(), scores={}, best_epoch=1)
+
+    said = "cells apart by semicolons, a last cell without a name left out, &#x27;,&#x27; before the decimals"
+    assert f"<li>log.csv: taken for {said}</li><li>y: taken for numbers in V</li>" in reading_section(result).html
 
 
 def test_the_order_of_the_columns_travels_with_the_run_where_all_files_agree(tmp_path):
