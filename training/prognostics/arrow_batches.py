@@ -72,6 +72,7 @@ def _csv_batches(file: Path, dialect: Dialect, wanted: Sequence[str], cells: Cel
         for batch in reader:
             if len(batch):
                 yield dict(zip(wanted, batch.columns, strict=True))
+        _refuse_open_quote(file, dialect)
     except pa.ArrowInvalid as error:
         if "Empty CSV file" not in str(error):
             raise _Uneven from error
@@ -79,6 +80,25 @@ def _csv_batches(file: Path, dialect: Dialect, wanted: Sequence[str], cells: Cel
         raise _Uneven from error
     finally:
         content.close()
+
+
+def _refuse_open_quote(file: Path, dialect: Dialect) -> None:
+    """A quotation mark that nobody closes makes one cell of all that follows: rows would vanish unsaid.
+
+    Raises BadData, which names the line.
+    """
+    with dialects.open_bytes(file, dialect) as content:
+        marks = sum(block.count(b'"') for block in iter(lambda: content.read(BLOCK_BYTES), b""))
+    if marks % 2 == 0:
+        return  # an odd one may be the 5" of a pipe
+    before, last, cells = 0, 0, [""]
+    for row, line in cells_by_hand(file, dialect):
+        before, last, cells = last, line, row
+    if "\n" in cells[-1]:
+        raise BadData(
+            f"{file} line {before + 1}: a quotation mark is opened and not closed",
+            "Fix it: all that follows is taken for one cell.",
+        )
 
 
 def _batches_by_hand(file: Path, dialect: Dialect, wanted: Sequence[str], *, skip: int) -> Iterator[Mapping[str, Any]]:

@@ -34,14 +34,14 @@ _MONTH_NAMES: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "
 _MONTHS: Final = {name: n for n, name in enumerate(_MONTH_NAMES, start=1)}
 _ZONE_AT_END: Final = re.compile(r"[Zz]$|[T ]\d\d:?\d\d.*[+-]\d\d(:?\d\d){0,2}$")
 _YEAR_FIRST: Final = re.compile(r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})(?:[T ]+(.*))?$")
-_YEAR_LAST: Final = re.compile(r"(\d{1,2})([./-])(\d{1,2})[./-](\d{4})(?:,?[T ]+(.*))?$")
+_YEAR_LAST: Final = re.compile(r"(\d{1,2})([./-])(\d{1,2})\2(\d{4}|(?<!-)\d\d)(?:,?[T ]+(.*))?$")
 _NAMED: Final = re.compile(r"(\d{1,2})[- .]+([A-Za-z]{3})[a-z]*[-. ,]+(\d{4})(?:[T ]+(.*))?$")
 _IN_DIGITS: Final = re.compile(r"(\d{4})(\d\d)(\d\d)(?:[T ]?(\d\d:?\d\d(?::?\d\d)?(?:[.,]\d+)?.*))?$")
 _CLOCK: Final = re.compile(
     r"(\d{1,2}):?(\d\d)(?::?(\d\d)(?:[.,](\d{1,9}))?)?\s*([AaPp][Mm])?\s*(Z|z|[+-]\d\d(?::?\d\d)?)?$"
 )
 _WITH_UNIT: Final = re.compile(
-    r"[-+]?[\d.,' \u00a0\u202f\u2009]*\d(?:[eE][-+]?\d+)?\s*((?:[%‰°]|[^\W\d_])\S{0,11}(?: \D\S{0,11})?)$"
+    r"[-+]?[\d.,' \u00a0\u202f\u2009]*\d(?:[eE][-+]?\d+)?[^\S\n]*((?:[%‰°]|[^\W\d_])\S{0,11}(?: \D\S{0,11})?)$"
 )
 
 
@@ -94,7 +94,7 @@ class Cells:
             return truth(word)
         found = plain_number(bare(word, kind) if kind else word, self.columns.decimal, self.columns.thousands)
         if found is None:
-            raise ValueError(f"'{word}' is not a number")
+            raise ValueError(_no_number(word))
         return found
 
     def moment(self, word: str) -> float:
@@ -120,6 +120,15 @@ class Cells:
 
     def steps(self, seconds: float) -> float:
         return seconds / SECONDS[self.columns.time_unit]
+
+
+def _no_number(word: str) -> str:
+    first, newline, _ = word.partition("\n")
+    return (
+        f"'{first}...' goes on in the next line: is a quotation mark left open?"
+        if newline
+        else f"'{word}' is not a number"
+    )
 
 
 def truth(word: str) -> float:
@@ -185,7 +194,7 @@ def _written_out(word: str, dates: str) -> datetime | None:
         if found[2] != "." and dates not in (DAY_FIRST, MONTH_FIRST):
             raise ValueError(word)
         month_first = dates == MONTH_FIRST
-        return _at(int(found[4]), first if month_first else second, second if month_first else first, found[5])
+        return _at(_full_year(found[4]), first if month_first else second, second if month_first else first, found[5])
     found = _IN_DIGITS.match(word) if "T" in word else None
     return _at(int(found[1]), int(found[2]), int(found[3]), found[4]) if found else None
 
@@ -194,6 +203,18 @@ def day_and_month(word: str) -> tuple[int, int] | None:
     """The first two numbers of a date whose year stands last and that no point divides: which is the day?"""
     found = _YEAR_LAST.match(word.strip())
     return (int(found[1]), int(found[3])) if found and found[2] != "." else None
+
+
+def begins_with_day_or_year(word: str) -> bool:
+    """24/03/01 is a day of 2001 or of 2024."""
+    found = _YEAR_LAST.match(word.strip())
+    return bool(found and found[2] != "." and len(found[4]) == 2 and int(found[1]) > 12)
+
+
+def _full_year(digits: str) -> int:
+    """Of two digits the year nearest to now: '24 is 2024, '87 is 1987."""
+    year = int(digits)
+    return year if len(digits) == 4 else year + (2000 if year < 70 else 1900)
 
 
 def _at(year: int, month: int, day: int, clock: str | None) -> datetime:

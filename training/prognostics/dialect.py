@@ -19,6 +19,7 @@ from training.prognostics.cells import MISSING
 from training.prognostics.log_schema import Columns
 
 SAMPLE_BYTES: Final = 1 << 18
+LATER_BYTES: Final = 1 << 15
 HEADER_WITHIN: Final = 60
 """The header is looked for in so many lines."""
 SEPARATORS: Final = (",", ";", "\t", "|")
@@ -222,9 +223,21 @@ def _first_rows(path: Path, dialect: Dialect, most: int = HEADER_WITHIN) -> list
 
 
 def sample_rows(path: Path, dialect: Dialect, most: int = 120) -> list[list[str]]:
-    """Its first rows, as the header goes."""
+    """Some of its rows: the first, and of plain text some from the middle and the end, where numbers may be longer."""
     rows = _first_rows(path, dialect, most + HEADER_WITHIN)
-    return [row for row, line in rows if line > dialect.first_row]
+    first = [row for row, line in rows if line > dialect.first_row]
+    plain = dialect.form == TEXT_FILE and not dialect.packed and not dialect.encoding.startswith("utf-16")
+    return [*first, *_later_rows(path, dialect, most)] if plain and len(first) >= most else first
+
+
+def _later_rows(path: Path, dialect: Dialect, most: int) -> list[list[str]]:
+    size, found = path.stat().st_size, []
+    with path.open("rb") as file:
+        for place in (size // 2, max(size - LATER_BYTES, size // 2)):
+            file.seek(place)
+            lines = file.read(LATER_BYTES).decode(dialect.encoding, errors="replace").splitlines()[1:-1][-most:]
+            found += [row for line in lines for row in csv.reader([line], delimiter=dialect.separator)]
+    return [row for row in found if len(row) == len(dialect.header)]
 
 
 def _fit_rows(path: Path, dialect: Dialect, columns: Columns) -> Dialect:

@@ -13,7 +13,17 @@ from training.errors import BadData
 from training.prognostics import dialect as dialects
 from training.prognostics.arrow_batches import read_batches
 from training.prognostics.arrow_cells import as_text, encoded
-from training.prognostics.cells import TEXT, TRUTH, TRUTHS, Cells, bare, day_and_month, plain_number, unit_behind
+from training.prognostics.cells import (
+    TEXT,
+    TRUTH,
+    TRUTHS,
+    Cells,
+    bare,
+    begins_with_day_or_year,
+    day_and_month,
+    plain_number,
+    unit_behind,
+)
 from training.prognostics.dialect import Dialect, find_dialect, sample_rows
 from training.prognostics.log_keys import DAY_FIRST, DIGITS, MONTH_FIRST, TIME_OF_DAY
 from training.prognostics.log_schema import SECONDS, Columns, Description, names_in
@@ -172,6 +182,12 @@ def _times(
     columns: Columns, words: Words, description: Description, found: Mapping[Path, Dialect]
 ) -> tuple[Columns, list[str]]:
     """How the times are written, where that is to be found out."""
+    told = words.get(description.fails_at, [])
+    if told and all(word.lower() in TRUTHS for word in told):
+        raise BadData(
+            f"{description.fails_at}: says whether a unit failed, not when: '{told[0]}'",
+            f'Say label = "{description.fails_at}" instead of fails_at.',
+        )
     names = [name for name in (columns.time, description.fails_at) if name]
     seen = [word for name in names for word in words.get(name, [])]
     if not seen or columns.dates or columns.clock:
@@ -191,6 +207,12 @@ def _order_of_date(columns: Columns, seen: Sequence[str], found: Mapping[Path, D
     pairs = [pair for word in seen if (pair := day_and_month(word))]
     if not pairs or columns.dates:
         return columns, []
+    unclear = [word for word in seen if begins_with_day_or_year(word)]
+    if unclear:
+        raise BadData(
+            f"{columns.time}: '{unclear[0]}' begins with its day or with its year",
+            f'Write years with four digits. If it is the day: dates = "{DAY_FIRST}".',
+        )
     order = _decided(pairs)
     if not order:
         for file, dialect in found.items():

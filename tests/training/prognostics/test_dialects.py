@@ -56,7 +56,7 @@ def moment(hour: float, form: str) -> str:
 
 ISO, GERMAN, AMERICAN, BRITISH = "iso", "%d.%m.%Y %H:%M", "%m/%d/%Y %H:%M", "%d/%m/%Y %H:%M:%S"
 FORMS = (ISO, GERMAN, AMERICAN, BRITISH, "%Y-%m-%d %H:%M", "%Y/%m/%d %H:%M", "%d-%b-%Y %H:%M", "%m/%d/%Y %I:%M %p",
-         "%Y%m%d%H%M%S", "%Y%m%dT%H%M%SZ", "epoch", "epoch ms")  # fmt: skip
+         "%d.%m.%y %H:%M", "%m/%d/%y %H:%M", "%Y%m%d%H%M%S", "%Y%m%dT%H%M%SZ", "epoch", "epoch ms")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -218,6 +218,26 @@ def test_dates_that_can_be_read_in_two_ways_are_refused_until_it_is_said(tmp_pat
     (spring,) = alone(tmp_path, text, 'dates = "month first"').train
     assert np.diff(january.times).tolist() == [24.0]
     assert np.diff(spring.times).tolist() == [31 * 24.0]
+
+
+@pytest.mark.parametrize(
+    ("text", "keys", "cause"),
+    [
+        ("u,t,x\na,24/03/01,1\n", {}, "t: '24/03/01' begins with its day or with its year"),
+        ("u,t,x,f\na,1,1,False\n", {"fails": 'fails_at = "f"'}, "f: says whether a unit failed, not when: 'False'"),
+        ('u,t,x\na,1,1\na,2,"2\na,3,3\n', {}, "log.csv line 3: a quotation mark is opened and not closed"),
+    ],
+)
+def test_what_is_likely_meant_is_asked(tmp_path, text, keys, cause):
+    assert refused(tmp_path, text, **keys).cause.endswith(cause)
+
+
+def test_decimal_commas_that_begin_far_below_are_found(tmp_path):
+    text = "u;t;x\n" + "".join(f"a;{t};{t}\n" for t in range(3000)) + "".join(f"a;{t};1,5\n" for t in range(3000, 6000))
+
+    (log,) = alone(tmp_path, text).train
+
+    assert set(log.values[3000:].ravel().tolist()) == {1.5}
 
 
 def test_a_number_that_can_be_read_in_two_ways_is_refused_until_it_is_said(tmp_path):
