@@ -19,6 +19,7 @@ from infra.rehearsal.instance.instances import Room
 from infra.rehearsal.instance.machine import Surroundings
 from infra.rehearsal.instance.network import Network
 from infra.rehearsal.paths import Place
+from infra.rehearsal.shims import engine
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +31,9 @@ class World:
         self.clock = clock
         self.faults = Faults()
         self.journal = Journal(place.calls, clock)
-        self.network = Network(place.folder, os.environ)
+        self.network = Network(
+            place.folder, os.environ, lambda: engine.chosen(place.engine_file, os.environ) == "process"
+        )
         self.room = Room(loop, Surroundings(place, clock, endpoint, self.faults, self.network, self._press))
         self.application = server.build(Parts(place, clock, self.room, self.faults, self.journal))
         from infra.rehearsal.evaluator import Watch  # imports moto, which server.build has just done in the right way

@@ -14,7 +14,7 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -25,9 +25,13 @@ MOST: Final = 250
 
 
 class Network:
-    """*folder*: the cloud's; its namespaces bear a name made of it. Called from any thread, one call at a time."""
+    """*folder*: the cloud's; its namespaces bear a name made of it. *as_processes*: whether containers are processes;
+    those of a Docker engine stand in this computer's own network. Called from any thread, one call at a time."""
 
-    def __init__(self, folder: Path, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self, folder: Path, environ: Mapping[str, str], as_processes: Callable[[], bool] = lambda: True
+    ) -> None:
+        self._as_processes = as_processes
         self._prefix = "rig" + hashlib.sha256(str(folder).encode()).hexdigest()[:6]
         self._wanted = environ.get(NETNS, "1") != "0"
         self._numbers: dict[str, int] = {}
@@ -35,7 +39,7 @@ class Network:
     def join(self, instance_ids: Iterable[str]) -> dict[str, str]:
         """The private address of each; that of the loopback for all where there can be no network."""
         ids = list(instance_ids)
-        if not self._can() or len(self._numbers) + len(ids) > MOST:
+        if not self._can() or len(self._numbers) + len(ids) > MOST or not self._as_processes():
             return dict.fromkeys(ids, LOOPBACK)
         try:
             return {one: self._add(one) for one in ids}
