@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _PERCENT: Final = re.compile(r"^\[\s*(\d{1,3})%\] ?", re.ASCII)
 _EPOCH: Final = re.compile(r"\bepoch\s+(\d+)", re.IGNORECASE)
 LIVE: Final = "\r"
+_BAR: Final = 20
 # A terminal that is hung up must not end the following of a run, nor what comes after it.
 _GONE: Final = (OSError, ValueError)
 
@@ -176,16 +177,17 @@ class View:
         from rich.text import Text
 
         gone = budget.stopwatch(self._clock() - self._began)
-        cells: list[RenderableType] = [Spinner("dots", style="cyan")]
+        cells: list[tuple[RenderableType, int]] = [(Spinner("dots", style="cyan"), 1)]
         if self._percent is not None:
-            bar = ProgressBar(100, self._percent, width=24, complete_style="cyan", finished_style="green")
-            cells += [bar, f"{self._percent:3}%"]
-        cells += [gone, Text(self._text or self._waits.usual, no_wrap=True, overflow="ellipsis")]
-        line = Table.grid(padding=(0, 1))
-        for _ in cells[:-1]:
-            line.add_column(no_wrap=True)
-        line.add_column(no_wrap=True, overflow="ellipsis")
-        line.add_row(*cells)
+            bar = ProgressBar(100, self._percent, width=_BAR, complete_style="cyan", finished_style="green")
+            cells += [(bar, _BAR), (f"{self._percent:3}%", 4)]
+        cells.append((gone, len(gone)))
+        line = Table.grid(padding=(0, 1, 0, 0), expand=True)
+        for _, width in cells:  # fixed, else Rich takes from them what a long text wants
+            line.add_column(no_wrap=True, width=width)
+        line.add_column(no_wrap=True, ratio=1)
+        text = Text(self._text or self._waits.usual, no_wrap=True, overflow="ellipsis")
+        line.add_row(*(cell for cell, _ in cells), text)
         return line
 
 
