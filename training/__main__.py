@@ -18,6 +18,7 @@ USAGE = """usage: python -m training JOB --workdir DIR [key=value ...]
        python -m training JOB --help          the job's recipe card and every key
        python -m training predict --run DIR   use what a run has learned (--help says more)
        python -m training serve --run DIR     the same over HTTP, with a page (--help says more)
+       python -m training drift TABLE         no failures yet: which machines have changed most
        python -m training pack TABLE DIR      a sensor log of any size, made ready to be streamed
        python -m training tune JOB ...        many runs with different settings (--help says more)
        python -m training compare DIR DIR ... runs side by side
@@ -74,6 +75,10 @@ def _dispatch(words: list[str], stop: StopRequest) -> int:
         from training.serve.server import main as serve
 
         return serve(rest)
+    if verb == "drift":
+        from training.serve.fleet_drift import main as drift
+
+        return drift(rest)
     if verb == "overlay":
         from training.report.overlay import main as overlay
 

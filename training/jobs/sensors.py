@@ -117,7 +117,8 @@ def _some_failed(train: Sequence[UnitLog], table: str) -> None:
     if failed < 2:
         raise BadData(
             f"{table}: {failed} of {len(train)} units failed",
-            "At least two failures are needed, one to learn from and one to judge by; better some dozens.",
+            "At least two failures are needed, one to learn from and one to judge by; better some dozens.\n"
+            f"Until then: python -m training drift {table} shows which units have changed most since they began.",
         )
 
 
