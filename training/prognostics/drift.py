@@ -123,4 +123,5 @@ def _covariance(others: Sequence[Array]) -> Array:
 
 def _distances(stretches: Array, usual: Array) -> Array:
     """(stretches,)"""
-    return np.sqrt(np.einsum("nc,nc->n", stretches, np.linalg.solve(usual, stretches.T).T))
+    squares = np.einsum("nc,nc->n", stretches, np.linalg.solve(usual, stretches.T).T)
+    return np.asarray(np.sqrt(squares), dtype=np.float64)
