@@ -17,6 +17,7 @@ from infra.errors import BadSettings
 from infra.secrets import looks_secret
 
 ENVIRONMENT_PREFIX = "RIG_"
+AGENT = "RIG_AGENT"  # 1: a program types (infra/cli/agent.py); no setting, for it says who types, not what is wished
 
 
 def words(text: str) -> tuple[str, ...]:
@@ -222,7 +223,7 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, str]:
         name[len(ENVIRONMENT_PREFIX) :].lower(): text
         for name, text in environ.items()
         # RIG_REHEARSAL_* tune the pretend cloud (docs/rehearsal.md); they are not settings of the story.
-        if name.startswith(ENVIRONMENT_PREFIX) and not name.startswith("RIG_REHEARSAL_")
+        if name.startswith(ENVIRONMENT_PREFIX) and not name.startswith("RIG_REHEARSAL_") and name != AGENT
     }
     # `CLOUD=rehearsal rig launch`: who types that must not meet the real AWS, and the pretend one costs nothing.
     return {"cloud": "rehearsal", **found} if is_rehearsal_meant(environ) else found

@@ -32,6 +32,7 @@ def _leave_out_empty(environ: MutableMapping[str, str]) -> None:
 
 
 def _run(words: list[str]) -> int:
+    from infra.cli.agent import agree_beforehand, is_agent
     from infra.cli.commands import COMMANDS, GROUPS
     from infra.cli.help import find_page
     from infra.cli.hints import say, show
@@ -48,6 +49,8 @@ def _run(words: list[str]) -> int:
             return 0
         request = parse(words, COMMANDS)
         settings = _settings(request)
+        if is_agent():
+            agree_beforehand(request, settings)
         with accompany(live=request.command.live):
             return request.command.run(request.options, settings)
     except RigError as error:

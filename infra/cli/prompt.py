@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from infra.cli.agent import is_agent, refuse_to_ask
 from infra.cli.moments import beside_utc
 from infra.console import ask, tell
 from infra.errors import UserError
@@ -11,7 +12,9 @@ from infra.errors import UserError
 
 def confirm(question: str, *, otherwise: str, beforehand: str) -> None:
     """Return for a yes. Raises UserError, saying *otherwise*, for anything else; for no answer at all (cron, a closed
-    pipe) also how to agree *beforehand*."""
+    pipe) also how to agree *beforehand*. A program is not asked at all."""
+    if is_agent():
+        raise refuse_to_ask(otherwise, beforehand)
     ask(beside_utc(f"\n{question} [y/N]"))
     answer = _read_answer()
     if not answer:

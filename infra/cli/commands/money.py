@@ -74,9 +74,10 @@ def types(options: Namespace, settings: Settings) -> int:
 )
 def extend(options: Namespace, settings: Settings) -> int:
     from infra import budget
+    from infra.cli.agent import require_within
     from infra.cli.context import open_rig
     from infra.cli.hints import show
-    from infra.cli.screens.group import render_standings
+    from infra.cli.screens.group import render_standings, total
     from infra.workflows import stop
     from infra.workflows.context import running_nodes
     from infra.workflows.status import standings_of
@@ -85,6 +86,7 @@ def extend(options: Namespace, settings: Settings) -> int:
     rig = open_rig(settings)
     nodes = running_nodes(rig)
     later = [stop.plan_extension(rig, one, by_hours, among=nodes) for one in nodes]
+    require_within(settings, total([one.usd_worst for one in standings_of(rig, later)]), "With that extension the rig")
     if not (options.yes or rig.rehearsing):
         _agree(rig, nodes, later)
     extended = standings_of(rig, stop.extend(rig, nodes, by_hours))
