@@ -20,7 +20,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 BEAT_EVERY_S = 0.5
-ANSWER_WITHIN_S = 5.0
+ANSWER_WITHIN_S = 2.0
+READ_WITHIN_S = 5.0  # what is published, by everybody who still can
 # From the first worker that lost the others until those that say nothing are taken for the reason: all that have not
 # frozen have noticed by then.
 OTHERS_NOTICE_S = 5.0
@@ -167,7 +168,7 @@ class Meeting:
                 self._wait_for_the_others()
             over.set()
             for thread in threads:
-                thread.join()
+                thread.join(timeout=ANSWER_WITHIN_S)
 
     @property
     def own_address(self) -> str:
@@ -201,11 +202,14 @@ class Meeting:
             number += 1
             if self._try_put("beat", self.node, number):
                 heard_at = time.monotonic()
-            if said := self._try_get("rig", "verdict"):
-                self._verdict = self._verdict or Cause(**said)
-            self._all_done = self._all_done or bool(self._try_get("rig", "done"))
+                self._hear()
             if time.monotonic() - heard_at > self.silence_s and self._verdict is None:
                 self._verdict = Cause(f"node 1 has not been heard of for {self.silence_s:g} s", 1)
+
+    def _hear(self) -> None:
+        if said := self._try_get("rig", "verdict"):
+            self._verdict = self._verdict or Cause(**said)
+        self._all_done = self._all_done or bool(self._try_get("rig", "done"))
 
     def _watch(self, over: threading.Event) -> None:
         """Node 0's alone: judge, and publish."""
@@ -234,7 +238,7 @@ class Meeting:
 
     def _wait_for_the_others(self) -> None:
         """The store stays until the others have read what it says; those that cannot are not waited for long."""
-        ends_at = time.monotonic() + ANSWER_WITHIN_S
+        ends_at = time.monotonic() + READ_WITHIN_S
         while time.monotonic() < ends_at and len(self._all("left", range(self.nodes))) < self.nodes:
             time.sleep(BEAT_EVERY_S / 5)
 
