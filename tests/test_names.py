@@ -11,20 +11,15 @@ import pytest
 
 PROJECT = Path(__file__).resolve().parents[1]
 ROOMS = (
-    "infra/aws",
-    "infra/cli",
-    "infra/guard",
-    "infra/host",
-    "infra/job",
-    "infra/remote",
-    "infra/workflows",
+    *(f"infra/{room}" for room in ("aws", "cli", "guard", "host", "job", "remote", "workflows")),
+    *(f"training/{room}" for room in ("data", "nets", "report", "trainer", "workdir")),
     "scripts",
 )
 IRREGULAR = (
     "begun|brought|built|done|drawn|driven|found|given|gone|held|forgotten|kept|known|left|lost|made|met|paid|said|seen|sent|shown|"
     "sold|spent|spoken|taken|thought|thrown|told|written"
 )
-PARTICIPLE = rf"(?!feed|need|seed|speed|shed)(?:[a-z]+ed|{IRREGULAR})"
+PARTICIPLE = rf"(?!feed|need|reseed|seed|speed|shed)(?:[a-z]+ed|{IRREGULAR})"
 BEHIND = "apart|as|away|behind|by|down|from|home|in|off|on|out|over|since|up|whole"
 ALONE = re.compile(rf"_*(?:not_)?{PARTICIPLE}(?:_(?:{BEHIND}))*")
 

@@ -71,7 +71,7 @@ def learner(config: Config, data: Data, devices: Sequence[Any]) -> Learner:
 
     sizes = StatePreparation.from_json(data.keep).sizes
 
-    def shifted(X: Any) -> Any:
+    def shift(X: Any) -> Any:
         return X + mx.nd.random.normal(scale=config.jitter, shape=(len(X), 1, X.shape[2]), ctx=X.context)
 
     return GluonLearner(
@@ -80,7 +80,7 @@ def learner(config: Config, data: Data, devices: Sequence[Any]) -> Learner:
         config,
         devices,
         example=first_batch(data, config),
-        augment=shifted if config.jitter else None,
+        augment=shift if config.jitter else None,
     )
 
 

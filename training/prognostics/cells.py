@@ -178,12 +178,12 @@ def date_in(word: str, dates: str) -> datetime | None:
         if dates == DIGITS:
             found = _IN_DIGITS.match(word)
             return _at(int(found[1]), int(found[2]), int(found[3]), found[4]) if found else None
-        return _written_out(word, dates)
+        return _parse_written_out(word, dates)
     except ValueError:  # the 31st of February
         return None
 
 
-def _written_out(word: str, dates: str) -> datetime | None:
+def _parse_written_out(word: str, dates: str) -> datetime | None:
     if found := _YEAR_FIRST.match(word):
         return _at(int(found[1]), int(found[2]), int(found[3]), found[4])
     if found := _NAMED.match(word):

@@ -126,11 +126,11 @@ def _content(path: Path) -> bytes:
     if path.is_file():
         return path.read_bytes()
     if packed.is_file():
-        return _unpacked(packed)
+        return _unpack(packed)
     raise BadData(f"{path} is not there", WHERE_TO_GET_IT)
 
 
-def _unpacked(path: Path) -> bytes:
+def _unpack(path: Path) -> bytes:
     try:
         return gzip.decompress(path.read_bytes())
     except (OSError, EOFError, zlib.error) as error:

@@ -51,7 +51,7 @@ class Dialect:
         """How many lines stand before the first row."""
         return self.above + 1 + self.below
 
-    def said(self) -> list[str]:
+    def describe(self) -> list[str]:
         """What is unusual about it, in words."""
         names = {"\t": "tabs", ";": "semicolons", "|": "upright strokes"}
         return [

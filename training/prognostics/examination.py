@@ -108,20 +108,20 @@ def _interval(result: Result, *, tested: bool) -> tuple[Interval | None, Coverag
         return interval, left_out_coverage(told, true, units, spread=spread, cap=cap), None, count
     return (
         interval,
-        _covered(interval, result.test, np.ones(len(result.test.y), bool)),
+        _measure_coverage(interval, result.test, np.ones(len(result.test.y), bool)),
         _at_last(interval, result),
         count,
     )
 
 
-def _covered(interval: Interval, found: Predictions, rows: Rows) -> Coverage | None:
+def _measure_coverage(interval: Interval, found: Predictions, rows: Rows) -> Coverage | None:
     told, true, units = _known_life(found.outputs[rows], found.y[rows])
     return coverage(*interval.around(told), true, units) if len(told) else None
 
 
 def _at_last(interval: Interval, result: Result) -> float | None:
     last = result.test.y[:, LAST] > 0
-    covered = _covered(interval, result.test, last) if last.any() else None
+    covered = _measure_coverage(interval, result.test, last) if last.any() else None
     return covered.share if covered else None
 
 

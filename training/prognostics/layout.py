@@ -113,7 +113,7 @@ class Layout:
 
     def _numbers(self, rows: Sequence[Sequence[str]], lines: Sequence[int], name: str) -> NDArray[np.float64]:
         plain = self.columns.decimal == "." and not self.columns.thousands and name not in self._cells.kinds
-        found = self._converted(
+        found = self._convert(
             self._words(rows, name), lines, name, lambda word: self._cells.number(word, name), plain=plain
         )
         if len(self._stand_ins):
@@ -128,7 +128,7 @@ class Layout:
         columns, name = self.columns, self.columns.time
         words = self.written_times(rows)
         plain = not columns.epoch and columns.dates not in (DIGITS, TIME_OF_DAY) and columns.decimal == "."
-        found = self._converted(words, lines, name, self._cells.moment, plain=plain)
+        found = self._convert(words, lines, name, self._cells.moment, plain=plain)
         self._of_one_kind(words, lines, name)
         return found
 
@@ -142,7 +142,7 @@ class Layout:
         if wrong:
             self._refuse(wrong, SAME_KIND)
 
-    def _converted(
+    def _convert(
         self, words: list[str], lines: Sequence[int], name: str, convert: Callable[[str], float], *, plain: bool
     ) -> NDArray[np.float64]:
         found = _all_at_once(words) if plain else None

@@ -96,7 +96,7 @@ def _after_downtime(
         lives.append((begin, end, fails_at))
     if failing[0]:
         lives.insert(0, (0, 1, float(times[0])))
-    return [Life(_named(name, n), *life) for n, life in enumerate(lives)]
+    return [Life(_name_life(name, n), *life) for n, life in enumerate(lives)]
 
 
 def _between(name: str, times: NDArray[np.float64], failures: NDArray[np.float64], *, repaired: bool) -> list[Life]:
@@ -114,8 +114,8 @@ def _between(name: str, times: NDArray[np.float64], failures: NDArray[np.float64
     ]
     if repaired and ends[-1] < len(times):
         lives.append((int(ends[-1]), len(times), np.nan))
-    return [Life(_named(name, n), *life) for n, life in enumerate(lives)]
+    return [Life(_name_life(name, n), *life) for n, life in enumerate(lives)]
 
 
-def _named(unit: str, number: int) -> str:
+def _name_life(unit: str, number: int) -> str:
     return f"{unit} (life {number + 1})" if number else unit

@@ -147,10 +147,10 @@ def read_description(path: Path) -> Description:
             f"{path} does not describe a log:\n" + "\n".join(f"  - {problem}" for problem in problems),
             "docs/sensors.md shows a whole description",
         )
-    return _described(given, files["files"], files["test"], apart)
+    return _describe(given, files["files"], files["test"], apart)
 
 
-def _described(
+def _describe(
     given: Mapping[str, Any], files: tuple[Path, ...], test: tuple[Path, ...], apart: tuple[Path, ...]
 ) -> Description:
     said = {key: given[key] for key in ("fails_at", "label", "runs_to_failure", "sort", "repaired") if key in given}

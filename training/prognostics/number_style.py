@@ -24,7 +24,7 @@ class Style(NamedTuple):
     decimal: str = "."
     thousands: str = ""
 
-    def said(self) -> list[str]:
+    def describe(self) -> list[str]:
         found = [f"'{self.decimal}' before the decimals"] if self.decimal != "." else []
         return found + ([f"'{self.thousands}' between the thousands"] if self.thousands else [])
 

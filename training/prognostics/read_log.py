@@ -37,7 +37,7 @@ def read_log(description: Description) -> Log:
     described = replace(description, columns=seen.columns)
     tables = _read(described, seen)
     columns = _with_categories(seen.columns, tables[0])
-    train, test = _ordered(tables, described, columns, failed)
+    train, test = _order_units(tables, described, columns, failed)
     said = [
         *seen.said,
         *train.said,
@@ -59,7 +59,7 @@ def _read(description: Description, seen: Survey) -> tuple[list[Table], list[Tab
     return train, test
 
 
-def _ordered(
+def _order_units(
     tables: tuple[list[Table], list[Table]],
     description: Description,
     columns: Columns,

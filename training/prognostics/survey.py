@@ -54,13 +54,13 @@ def survey(description: Description) -> Survey:
     found, faults, samples, styles = {}, Faults(), {}, {}
     for file in files:
         with faults.gathered():
-            wanted = _wanted(description)
+            wanted = _list_wanted(description)
             found[file] = find_dialect(file, description.columns, wanted, given=description.given)
             samples[file] = _sample(file, found[file], wanted, description.columns)
             styles[file] = _style(file, samples[file], description, found[file])
     faults.refuse()
     columns = _with_style(description.columns, next(iter(styles.values())), next(iter(found.values())))
-    words = _together(samples.values(), _wanted(description))
+    words = _together(samples.values(), _list_wanted(description))
     columns, said = _kinds(columns, words, description)
     columns, times_said = _times(columns, words, description, found)
     by_file = {
@@ -69,7 +69,7 @@ def survey(description: Description) -> Survey:
     return Survey(found, columns, by_file, [*_dialects_said(found, styles), *said, *times_said])
 
 
-def _wanted(description: Description) -> list[str]:
+def _list_wanted(description: Description) -> list[str]:
     mark = description.fails_at or description.label
     return list(dict.fromkeys([*names_in(description.columns), *([mark] if mark else [])]))
 
@@ -119,7 +119,7 @@ def _dialects_said(found: Mapping[Path, Dialect], styles: Mapping[Path, Style]) 
     """Files written alike in one line."""
     alike: dict[str, list[str]] = {}
     for file, dialect in found.items():
-        unusual = ", ".join([*dialect.said(), *styles[file].said()])
+        unusual = ", ".join([*dialect.describe(), *styles[file].describe()])
         if unusual:
             alike.setdefault(unusual, []).append(file.name)
     return [
@@ -213,12 +213,12 @@ def _order_of_date(columns: Columns, seen: Sequence[str], found: Mapping[Path, D
             f"{columns.time}: '{unclear[0]}' begins with its day or with its year",
             f'Write years with four digits. If it is the day: dates = "{DAY_FIRST}".',
         )
-    order = _decided(pairs)
+    order = _decide(pairs)
     if not order:
         for file, dialect in found.items():
             for word in _all_words(file, dialect, columns):
                 pair = day_and_month(word)
-                order = order or (_decided([pair]) if pair else "")
+                order = order or (_decide([pair]) if pair else "")
     if not order:
         first, second = pairs[0]
         raise BadData(
@@ -228,7 +228,7 @@ def _order_of_date(columns: Columns, seen: Sequence[str], found: Mapping[Path, D
     return replace(columns, dates=order), [f"{columns.time}: taken for dates with the {order}, like {seen[0]}"]
 
 
-def _decided(pairs: Iterable[tuple[int, int]]) -> str:
+def _decide(pairs: Iterable[tuple[int, int]]) -> str:
     for first, second in pairs:
         if first > 12:
             return DAY_FIRST

@@ -55,14 +55,14 @@ class Rows:
 
 def in_order(tables: Sequence[Table], *, sort: bool, columns: Columns) -> tuple[Rows, list[str]]:
     """The rows of *tables*, and what was done to them in words. Raises BadData where time does not rise."""
-    names, units = _numbered(tables)
+    names, units = _number_units(tables)
     times = _read_times(tables, units, columns)
-    rows = _ordered(tables, names, units, times)
+    rows = _order_rows(tables, names, units, times)
     _all_timed(rows, columns)
     if not len(_falls(rows)):
         return rows, _spread(tables, names)
     if sort:
-        return _sorted(rows, units, times)
+        return _sort_rows(rows, units, times)
     merged = _by_time(tables, names, units, times)
     if len(tables) > 1 and _each_file_rises(tables, times) and not len(_falls(merged)):
         return merged, _spread(tables, names)
@@ -70,7 +70,7 @@ def in_order(tables: Sequence[Table], *, sort: bool, columns: Columns) -> tuple[
     return rows, []
 
 
-def _numbered(tables: Sequence[Table]) -> tuple[list[str], NDArray[np.int64]]:
+def _number_units(tables: Sequence[Table]) -> tuple[list[str], NDArray[np.int64]]:
     """All units in the order in which they appear, and which of them each row belongs to."""
     known: dict[str, int] = {}
     own = [np.array([known.setdefault(name, len(known)) for name in table.names]) for table in tables]
@@ -104,7 +104,9 @@ def _over_doubled_hours(times: NDArray[np.float64], same: NDArray[np.bool_], col
     return times
 
 
-def _ordered(tables: Sequence[Table], names: list[str], units: NDArray[np.int64], times: NDArray[np.float64]) -> Rows:
+def _order_rows(
+    tables: Sequence[Table], names: list[str], units: NDArray[np.int64], times: NDArray[np.float64]
+) -> Rows:
     """Unit by unit, each unit's rows as they were read."""
     as_read = bool((np.diff(units) >= 0).all())
     order = np.arange(len(units)) if as_read else np.argsort(units, kind="stable")
@@ -172,7 +174,7 @@ def _cell(rows: Rows, row: int, columns: Columns) -> str:
     return " ".join(rows.cell(row, name) for name in (columns.time, columns.clock) if name)
 
 
-def _sorted(rows: Rows, units: NDArray[np.int64], times: NDArray[np.float64]) -> tuple[Rows, list[str]]:
+def _sort_rows(rows: Rows, units: NDArray[np.int64], times: NDArray[np.float64]) -> tuple[Rows, list[str]]:
     """By time, and one row of each time: the last one that was written."""
     moved = len(_falls(rows))
     whole = _by_time(rows.tables, rows.names, units, times)

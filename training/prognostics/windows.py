@@ -81,7 +81,7 @@ def split_units(logs: Sequence[UnitLog], *, held_out: float, seed: int) -> tuple
     for log in logs:
         machines[_machine(log)] = machines.get(_machine(log), False) or bool(np.isfinite(log.fails_at))
     failed, names = np.array(list(machines.values()), dtype=np.bool_), list(machines)
-    chosen = {names[n] for group in (failed, ~failed) for n in _drawn(np.flatnonzero(group), held_out, random)}
+    chosen = {names[n] for group in (failed, ~failed) for n in _draw(np.flatnonzero(group), held_out, random)}
     return (
         [log for log in logs if _machine(log) not in chosen],
         [log for log in logs if _machine(log) in chosen],
@@ -92,7 +92,7 @@ def _machine(log: UnitLog) -> str:
     return log.machine or log.unit
 
 
-def _drawn(group: NDArray[np.intp], share: float, random: np.random.RandomState) -> list[int]:
+def _draw(group: NDArray[np.intp], share: float, random: np.random.RandomState) -> list[int]:
     count = min(max(1, round(share * len(group))), len(group) - 1) if len(group) > 1 else 0
     return [int(number) for number in random.permutation(group)[:count]]
 

@@ -88,7 +88,7 @@ def balance_section(result: Result) -> Section:
 
 def life_section(result: Result) -> Section:
     """Remaining life of a few test units, told and true, from their first row to their last."""
-    charts = "".join(_life_chart(result, unit) for unit in _told(result.test.y))
+    charts = "".join(_life_chart(result, unit) for unit in _choose_units(result.test.y))
     text = (
         f"<p>Some {_judging(result)} units, from the one whose record ends nearest to its failure to the one whose "
         f"record ends farthest from it. Both lines end at the last row; life is told up to "
@@ -97,7 +97,7 @@ def life_section(result: Result) -> Section:
     return Section("Remaining life, told and true", f"{text}<div class=two>{charts}</div>")
 
 
-def _told(y: Array) -> list[int]:
+def _choose_units(y: Array) -> list[int]:
     """Units whose every row has a known answer, in the order of how near to failure their record ends."""
     units = [int(unit) for unit in np.unique(y[:, UNIT]) if y[y[:, UNIT] == unit, REMAINING_KNOWN].all()]
     units.sort(key=lambda unit: float(y[y[:, UNIT] == unit, REMAINING][-1]))

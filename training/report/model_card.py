@@ -39,7 +39,7 @@ def model_card(description: Description, facts: Mapping[str, str]) -> str:
         "## Where it ends",
         "\n".join(f"- {limit}" for limit in _limits(description)),
         "## How it is asked",
-        _asked(description),
+        _say_how_to_ask(description),
     ]
     return plain("\n\n".join(part for part in parts if part) + "\n")
 
@@ -110,7 +110,7 @@ def _ranges(prepared: Preparation) -> Iterable[tuple[int, str, str]]:
         yield place, f"{low.min():.4g}", f"{high.max():.4g}"
 
 
-def _asked(described: Description) -> str:
+def _say_how_to_ask(described: Description) -> str:
     serve = "`python -m training serve --run RUN` answers over HTTP"
     if described.kind == FORECAST:
         return f"`python -m training predict --run RUN LOG` reads a log; {serve}. docs/deploy.md has other programs."

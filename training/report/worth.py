@@ -19,7 +19,7 @@ def interval_section(result: Result) -> Section:
     words = (
         f"<p>The interval is made to hold the true remaining life (up to the cap, {found.interval.cap:g}) of a "
         "unit never seen, "
-        f"at a row drawn at random, with a probability of {LEVEL:.0%}. {_held(found)} It was calibrated on "
+        f"at a row drawn at random, with a probability of {LEVEL:.0%}. {_say_what_it_held(found)} It was calibrated on "
         f"{found.interval.units} validation units; each unit weighs alike, and the fewer there are, the wider it "
         "is. A row "
         "near failure is held less often or more often than one far from it: the promise is that of all rows "
@@ -29,7 +29,7 @@ def interval_section(result: Result) -> Section:
     return Section(title, words)
 
 
-def _held(found: Examination) -> str:
+def _say_what_it_held(found: Examination) -> str:
     if found.coverage is None:
         return "Nothing is left to measure on how often it did."
     who = (
@@ -95,15 +95,15 @@ def verdict(found: Examination) -> str:
     lives = {name: one for name, one in found.simple.items() if one.rmse is not None}
     if lives:
         best = min(lives, key=lambda name: lives[name].rmse or 0.0)
-        told.append(_judged("Remaining life", best, lives[best].net_better_life))
+        told.append(_judge("Remaining life", best, lives[best].net_better_life))
     chances = {name: one for name, one in found.simple.items() if one.brier is not None}
     if chances:
         best = min(chances, key=lambda name: chances[name].brier or 0.0)
-        told.append(_judged("The probability of failure", best, chances[best].net_better_probability))
+        told.append(_judge("The probability of failure", best, chances[best].net_better_probability))
     return " ".join(told)
 
 
-def _judged(what: str, best: str, share: float | None) -> str:
+def _judge(what: str, best: str, share: float | None) -> str:
     if share is None:
         return ""
     if share >= SURE:

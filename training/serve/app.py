@@ -119,7 +119,7 @@ class _Paths:
         async def answer(request: Request) -> Response:
             begun = time.perf_counter()
             response = await _told(call, request)
-            self.telemetry.answered(f"{method} {shown}", response.status_code, time.perf_counter() - begun)
+            self.telemetry.count_answer(f"{method} {shown}", response.status_code, time.perf_counter() - begun)
             return response
 
         self.app.add_api_route(
@@ -144,7 +144,7 @@ class _Paths:
         return Response(self.telemetry.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
     async def model(self, _request: Request) -> Response:
-        return _json(self.service.described())
+        return _json(self.service.describe())
 
     async def forecast(self, request: Request) -> Response:
         body = await _body(request, request.query_params.get("unit", ""))
@@ -182,15 +182,15 @@ class _Paths:
             **_summary(fleet, name, unit),
             "history": {
                 "times": unit.times.tolist(),
-                "probability": _known(unit.probability.tolist()),
-                "life": _known(unit.life.tolist()),
+                "probability": _without_nan(unit.probability.tolist()),
+                "life": _without_nan(unit.life.tolist()),
             },
             "channels": [
                 {
                     "name": one.name,
                     "moves": one.moves,
-                    "level": _known([one.level])[0],
-                    "values": _known(one.values.tolist()),
+                    "level": _without_nan([one.level])[0],
+                    "values": _without_nan(one.values.tolist()),
                 }
                 for one in behind
             ],
@@ -273,7 +273,7 @@ def _json(content: Any) -> Response:
     return Response(json.dumps(content), media_type=JSON)
 
 
-def _known(numbers: list[float]) -> list[float | None]:
+def _without_nan(numbers: list[float]) -> list[float | None]:
     """NaN is no JSON."""
     return [number if number == number else None for number in numbers]
 
@@ -323,8 +323,8 @@ def _risk(probability: float) -> float:
 
 def _summary(fleet: Fleet, name: str, unit: Unit) -> dict[str, Any]:
     rows, missing, outside = unit.marks.tolist()
-    probability, life = _known([float(unit.probability[-1]), float(unit.life[-1])])
-    trend = _known(unit.probability[-30:].tolist())
+    probability, life = _without_nan([float(unit.probability[-1]), float(unit.life[-1])])
+    trend = _without_nan(unit.probability[-30:].tolist())
     marks = {"rows": rows, "missing": missing, "outside": outside}
     said = {"count": unit.count, "probability": probability, "life": life, **marks, "trend": trend}
     return {"unit": name, "time": fleet.written.get(name, ""), **said}

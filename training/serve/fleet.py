@@ -181,25 +181,25 @@ class Fleet:
         names, place = np.unique(np.array(arrived.rows.units, dtype=object), return_inverse=True)
         for number, name in enumerate(names):
             here = np.flatnonzero(place == number)
-            self.units[name] = self._updated(self.units.get(name), arrived, answer, here)
+            self.units[name] = self._update(self.units.get(name), arrived, answer, here)
             self.written[name] = arrived.times[here[-1]]
         self._remember(digest, answer)
         return answer
 
-    def _updated(self, before: Unit | None, arrived: Arrived, answer: Answer, here: NDArray[np.intp]) -> Unit:
+    def _update(self, before: Unit | None, arrived: Arrived, answer: Answer, here: NDArray[np.intp]) -> Unit:
         rows, window, last = arrived.rows, self.forecaster.prepared.window, here[-1]
 
-        def joined(name: str, new: NDArray[Any], most: int) -> NDArray[Any]:
+        def join_newest(name: str, new: NDArray[Any], most: int) -> NDArray[Any]:
             return (np.concatenate([getattr(before, name), new]) if before else new)[-most:].copy()
 
         return Unit(
             count=(before.count if before else 0) + len(here),
-            times=joined("times", rows.times[here], HISTORY),
-            probability=joined("probability", np.array(answer.probability, dtype=np.float32)[here], HISTORY),
-            life=joined("life", np.array(answer.life, dtype=np.float32)[here], HISTORY),
+            times=join_newest("times", rows.times[here], HISTORY),
+            probability=join_newest("probability", np.array(answer.probability, dtype=np.float32)[here], HISTORY),
+            life=join_newest("life", np.array(answer.life, dtype=np.float32)[here], HISTORY),
             marks=np.array([answer.rows[last], answer.missing[last], answer.outside[last]], dtype=np.intp),
-            values=joined("values", rows.values[here], window),
-            conditions=joined("conditions", rows.conditions[here], window),
+            values=join_newest("values", rows.values[here], window),
+            conditions=join_newest("conditions", rows.conditions[here], window),
         )
 
     def _remember(self, digest: str, answer: Answer) -> None:

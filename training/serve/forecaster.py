@@ -148,7 +148,7 @@ class Forecaster:
         self.drift.add(scaled, outside)
         means = smooth(scaled, counts, past, over=self.prepared.smooth)
         self.memory.past.put(units, after(filled, counts, past, means))
-        kept, late = filled.since[:, list(scaling.kept)], filled.since[:, self._measured()]
+        kept, late = filled.since[:, list(scaling.kept)], filled.since[:, self._measured_channels()]
         nth = np.arange(len(values)) - np.repeat(starts_of(counts) - past.seen, counts) + 1
         return self._windows(units, counts, scaled, new=past.seen == 0), {
             "rows": np.minimum(nth, self.prepared.window).astype(np.intp),
@@ -172,7 +172,7 @@ class Forecaster:
         self.memory.windows[units] = together[(ends + counts)[:, None] + np.arange(-length, 0)]
         return Windows(together, np.zeros_like(here), here, length)
 
-    def _measured(self) -> list[int]:
+    def _measured_channels(self) -> list[int]:
         """The channels the net sees, the time not among them: an age alone says nothing of a machine."""
         columns, kept = self.prepared.columns, self.prepared.scaling.kept
         return [place for place in kept if columns.features[place] != columns.time] or list(kept)

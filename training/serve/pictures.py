@@ -28,16 +28,16 @@ def read_picture(content: bytes, pixels: Pixels) -> NDArray[np.float32]:
         with Image.open(io.BytesIO(content), formats=["PNG"]) as picture:
             size = picture.size  # told by the head: a picture that would unpack to gigabytes is refused before
             if size != (width, height):
-                raise _refused(f"is {size[0]} x {size[1]}; the net takes {width} x {height}")
+                raise _refuse(f"is {size[0]} x {size[1]}; the net takes {width} x {height}")
             grey_or_colour = np.asarray(picture.convert(MODES[channels]), dtype=np.float32)
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise _refused("is no PNG, or damaged") from error
+        raise _refuse("is no PNG, or damaged") from error
     as_rows = grey_or_colour.reshape(height, width, channels).transpose(2, 0, 1)
     mean, spread = (np.array(numbers, dtype=np.float32)[:, None, None] for numbers in (pixels.mean, pixels.spread))
     return ((as_rows - mean) / spread)[None].astype(np.float32)
 
 
-def _refused(what: str) -> BadBody:
+def _refuse(what: str) -> BadBody:
     return BadBody([Problem(0, "", f"the picture {what}")], "Send one PNG of the size that GET /model names.")
 
 

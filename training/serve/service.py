@@ -49,7 +49,7 @@ class Service:
     def prepared(self) -> Preparation:
         return Preparation.from_json(self.model.description.preparation)
 
-    def described(self) -> dict[str, Any]:
+    def describe(self) -> dict[str, Any]:
         """What GET /model answers: the description, and the card as it is."""
         card = (self.model.folder / CARD).read_text(encoding="utf-8")
         return {"name": self.model.name, **self.model.description.as_json(), "card": card}

@@ -45,14 +45,14 @@ def run_mark(prepared: Preparation) -> str:
 
 def write_state(path: Path, prepared: Preparation, memory: Memory) -> None:
     """Raises DiskFull; what stood at *path* stays then."""
-    parts = _packed(prepared, memory)
+    parts = _pack_memory(prepared, memory)
     with replace_when_whole(path, "the state of the units") as aside, aside.open("wb") as file:
         np.savez(file, **cast("Any", parts))
         file.flush()
         os.fsync(file.fileno())
 
 
-def _packed(prepared: Preparation, memory: Memory) -> dict[str, NDArray[Any]]:
+def _pack_memory(prepared: Preparation, memory: Memory) -> dict[str, NDArray[Any]]:
     count = len(memory.place)
     past = {name: getattr(memory.past, name)[:count] for name in PAST}
     return {

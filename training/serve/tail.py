@@ -68,7 +68,7 @@ def follow(path: Path, say: Say) -> Iterator[Piece]:
 def _while_the_same(descriptor: int, path: Path, say: Say) -> Iterator[Piece]:
     lines = _Lines()
     yield from _all_there_is(descriptor, lines)
-    while not _replaced(descriptor, path):
+    while not _is_replaced(descriptor, path):
         time.sleep(POLL_S)
         yield from _all_there_is(descriptor, lines)
     yield from _all_there_is(descriptor, lines)  # written after the last read, before the log was moved away
@@ -81,7 +81,7 @@ def _all_there_is(descriptor: int, lines: _Lines) -> Iterator[Piece]:
         yield from lines.add(content)
 
 
-def _replaced(descriptor: int, path: Path) -> bool:
+def _is_replaced(descriptor: int, path: Path) -> bool:
     opened = os.fstat(descriptor)
     try:
         named = path.stat()

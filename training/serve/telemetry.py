@@ -31,7 +31,7 @@ class Telemetry:
             journal = Gauge("rig_journal_bytes", "Written since the last snapshot", registry=registry)
             journal.set_function(lambda: fleet.store.bytes)
 
-    def answered(self, path: str, status: int, seconds: float) -> None:
+    def count_answer(self, path: str, status: int, seconds: float) -> None:
         self._requests.labels(path, str(status)).inc()
         self._seconds.labels(path).observe(seconds)
 

@@ -159,27 +159,27 @@ def open_model(place: Path) -> Model:
             "name a finished run, or the folder model/ of one\n"
             "a run has none where it was made by an older version, or without the package onnx: train again",
         )
-    described = _described(folder)
+    described = _read_description(folder)
     sums = _sums(folder)
     for name in FILES:
         _check(folder / name, sums.get(name, ""))
     try:
         description = Description.from_json(described)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise _damaged(folder / DESCRIPTION, f"{type(error).__name__}: {error}") from error
+        raise _explain_damage(folder / DESCRIPTION, f"{type(error).__name__}: {error}") from error
     return Model(folder, description, hashlib.sha256(repr(sorted(sums.items())).encode()).hexdigest())
 
 
-def _described(folder: Path) -> dict[str, Any]:
+def _read_description(folder: Path) -> dict[str, Any]:
     """model.json, of whichever version: the checksums of another one may be kept in another way."""
     path = folder / DESCRIPTION
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         given, version = found["format"], found["version"]
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise _damaged(path, getattr(error, "strerror", None) or "it is no description of a model") from error
+        raise _explain_damage(path, getattr(error, "strerror", None) or "it is no description of a model") from error
     if given != FORMAT:
-        raise _damaged(path, f"its format is {given!r}, not {FORMAT!r}")
+        raise _explain_damage(path, f"its format is {given!r}, not {FORMAT!r}")
     if version != VERSION:
         raise BadInput(
             f"{folder} is a model folder of version {version}; this Gluon Rig reads version {VERSION}",
@@ -193,7 +193,7 @@ def _sums(folder: Path) -> dict[str, str]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, ValueError) as error:
-        raise _damaged(path, getattr(error, "strerror", None) or "it is no text") from error
+        raise _explain_damage(path, getattr(error, "strerror", None) or "it is no text") from error
     return {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
 
 
@@ -201,10 +201,10 @@ def _check(path: Path, expected: str) -> None:
     try:
         found = sha256(path)
     except OSError as error:
-        raise _damaged(path, error.strerror or "it cannot be read") from error
+        raise _explain_damage(path, error.strerror or "it cannot be read") from error
     if found != expected:
-        raise _damaged(path, f"its checksum is not the one in {CHECKSUMS}")
+        raise _explain_damage(path, f"its checksum is not the one in {CHECKSUMS}")
 
 
-def _damaged(path: Path, why: str) -> BadInput:
+def _explain_damage(path: Path, why: str) -> BadInput:
     return BadInput(f"{path} is damaged or cut short: {why}", "pull or copy the run again")
