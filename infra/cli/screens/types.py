@@ -52,12 +52,12 @@ def _price(price: Price | None) -> str:
 
 
 def _refusals(found: Sequence[TypeReport]) -> list[str]:
-    """A line for each reason: "  p3.2xlarge, p3.8xlarge: GPUs of compute capability 7.0 (V100), which ..."."""
+    """For each reason the types, and below them what it is."""
     reasons: dict[str, list[str]] = {}
     for one in found:
         if one.refusal:
             reasons.setdefault(one.refusal.removeprefix(f"{one.machine.name} "), []).append(one.machine.name)
-    return [f"  {', '.join(names)}: {reason}" for reason, names in reasons.items()]
+    return [f"  {', '.join(names)}\n    {reason}" for reason, names in reasons.items()]
 
 
 def _sentence(quota: Quota) -> str:
