@@ -157,7 +157,7 @@ def ending(folder: Path) -> Mapping[str, Any]:
 
 def as_ending(text: bytes | str) -> Mapping[str, Any]:
     """What is not as the recorder writes it is left out; empty for the record of nobody we know."""
-    found = ours(_parse(text))
+    found = ours(parse_object(text))
     kinds = {name: _KINDS[name] for name in found if name in _KINDS}
     return {name: found[name] for name, fits in kinds.items() if fits(found[name])}
 
@@ -193,12 +193,12 @@ _KINDS: Mapping[str, Callable[[object], bool]] = {
 
 def _json(path: Path) -> Mapping[str, Any]:
     try:
-        return _parse(path.read_bytes())
+        return parse_object(path.read_bytes())
     except OSError:
         return {}
 
 
-def _parse(text: bytes | str) -> Mapping[str, Any]:
+def parse_object(text: bytes | str) -> Mapping[str, Any]:
     """A JSON object; empty for anything else. RecursionError: a thousand brackets."""
     try:
         value = json.loads(text)

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from infra.host.facts import RunFacts
 from infra.job import artifacts
-from infra.job.artifacts import as_number
+from infra.job.artifacts import as_number, parse_object
 from infra.job.run_folders import runs_home, started_at
 from infra.names import METRICS, REPORT, SETTINGS
 
@@ -100,7 +100,7 @@ def _read_rows(path: Path) -> Iterable[Mapping[str, Any]]:
     every = math.ceil(len(lines) / (4 * MOST_POINTS)) or 1
     for number, line in enumerate(lines):
         if number % every == 0 or number == len(lines) - 1 or _BY_EPOCH.search(line):
-            row = _as_object(line)
+            row = parse_object(line)
             if row:
                 yield row
 
@@ -126,16 +126,7 @@ def _text(value: object) -> str:
 
 
 def _read_json(path: Path) -> Mapping[str, Any]:
-    return _as_object(_read_bytes(path))
-
-
-def _as_object(text: bytes) -> Mapping[str, Any]:
-    """A JSON object; empty for anything else. RecursionError: a thousand brackets."""
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        return {}
-    return value if isinstance(value, dict) else {}
+    return parse_object(_read_bytes(path))
 
 
 def _read_bytes(path: Path) -> bytes:
