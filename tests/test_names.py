@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 PROJECT = Path(__file__).resolve().parents[1]
+TRAINING = ("data", "jobs", "nets", "pack", "prognostics", "report", "serve", "trainer", "workdir")
 ROOMS = (
     *(f"infra/{room}" for room in ("aws", "cli", "guard", "host", "job", "remote", "workflows")),
-    *(f"training/{room}" for room in ("data", "nets", "report", "trainer", "workdir")),
+    *(f"training/{room}" for room in TRAINING),
     "scripts",
 )
 IRREGULAR = (

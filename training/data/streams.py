@@ -51,7 +51,7 @@ class Stream:
         first = int(np.searchsorted(ends, begin * batch, side="right"))
         skipped = begin * batch - (int(ends[first - 1]) if first else 0)
         rest = _Rest(batch)
-        for at, (X, y) in enumerate(self._loaded(pieces[first:]), start=first):
+        for at, (X, y) in enumerate(self._load(pieces[first:]), start=first):
             order = np.random.RandomState([seed % 2**32, epoch, at]).permutation(len(y))[skipped:]
             skipped = 0
             head = order[: rest.missing]
@@ -63,7 +63,7 @@ class Stream:
             tail = order[len(order) // batch * batch :]
             yield from rest.fill(np.asarray(X[tail]), y[tail])
 
-    def _loaded(self, pieces: Sequence[int]) -> Iterator[Piece]:
+    def _load(self, pieces: Sequence[int]) -> Iterator[Piece]:
         """Each of *pieces*, while a thread loads the next one."""
         with ThreadPoolExecutor(1) as ahead:
             coming: Future[Piece] | None = ahead.submit(self.load, pieces[0]) if pieces else None
@@ -128,7 +128,7 @@ class Streamed:
         return self.stream.take(whole)[self.part]
 
 
-def streamed(stream: Stream) -> tuple[Streamed, Streamed]:
+def open_streams(stream: Stream) -> tuple[Streamed, Streamed]:
     """X (n, length, channels) and y (n, k) of *stream*."""
     X, y = stream.take(np.arange(1))
     return Streamed(stream, 0, (len(stream), *X.shape[1:]), X.dtype), Streamed(

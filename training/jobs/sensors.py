@@ -53,10 +53,10 @@ def data(config: Config) -> Data:
     if not config.table:
         raise BadData("table is not set", "table=FILE.toml describes your log; docs/sensors.md shows how")
     folder = Path(config.table)
-    return _packed(config, open_pack(folder)) if folder.is_dir() and is_packed(folder) else _described(config)
+    return _from_pack(config, open_pack(folder)) if folder.is_dir() and is_packed(folder) else _from_description(config)
 
 
-def _packed(config: Config, pack: Pack) -> Data:
+def _from_pack(config: Config, pack: Pack) -> Data:
     """In memory where it fits, as if it had been described; streamed where it does not."""
     pack.check()
     if _is_streamed(config, pack):
@@ -73,7 +73,7 @@ def _is_streamed(config: Config, pack: Pack) -> bool:
     return not has_room(config, rows, 0, channels=len(pack.columns.features), most_bytes=usable_bytes())
 
 
-def _described(config: Config) -> Data:
+def _from_description(config: Config) -> Data:
     description = read_description(Path(config.table))
     _estimate_first(config, description)
     return _from_log(config, read_log(description), f"{len(description.files)} files", checksum(description))

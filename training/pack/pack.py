@@ -54,7 +54,7 @@ class Packing:
     def shard(self, split: str, bucket: int) -> Path:
         return self.folder / layout.SHARDS / f"{split}-{bucket:03}.parquet"
 
-    def told(self, split: str, bucket: int) -> Path:
+    def index_file(self, split: str, bucket: int) -> Path:
         return self.unfinished / "index" / f"{split}-{bucket:03}.parquet"
 
 
@@ -78,12 +78,14 @@ def pack(description: Description, folder: Path, described: str, run: Run, conso
 def _deal_out(packing: Packing, run: Run, console: Console) -> None:
     left = [task for task in packing.plan.tasks if not packing.dealt(task).exists()]
     done = len(packing.plan.tasks) - len(left)
-    said = partial(_said, console, 0.0, 0.5, len(packing.plan.tasks), done, "dealing out the files' rows by unit")
+    said = partial(
+        _tell_progress, console, 0.0, 0.5, len(packing.plan.tasks), done, "dealing out the files' rows by unit"
+    )
     run([partial(deal_out_task, packing, task) for task in left], said)
     _one_clock(packing)
 
 
-def _said(console: Console, begin: float, end: float, whole: int, before: int, what: str, done: int) -> None:
+def _tell_progress(console: Console, begin: float, end: float, whole: int, before: int, what: str, done: int) -> None:
     share = (before + done) / max(whole, 1)
     console.progress(begin + (end - begin) * share, f"{what}: {before + done:,} of {whole:,}")
 
@@ -95,14 +97,14 @@ def deal_out_task(packing: Packing, task: Task) -> None:
     deal_out(task, packing.dealt(task), buckets, packing.description, files, seen.dialects, seen.by_file)
 
 
-def _told(packing: Packing, split: str = "") -> list[dict[str, Any]]:
+def _list_shards(packing: Packing, split: str = "") -> list[dict[str, Any]]:
     tasks = [task for task in packing.plan.tasks if split in ("", task.split)]
     return [json.loads((packing.dealt(task) / TOLD).read_text(encoding="utf-8")) for task in tasks]
 
 
 def _one_clock(packing: Packing) -> None:
     """Tasks know nothing of each other: whether all files write their times in one way is seen when all are done."""
-    clocks = [told["clock"] for told in _told(packing) if told["clock"]]
+    clocks = [told["clock"] for told in _list_shards(packing) if told["clock"]]
     for kind, example in clocks:
         if kind != clocks[0][0]:
             raise BadData(f"{example} is {kind}, unlike {clocks[0][1]}", SAME_KIND)
@@ -110,7 +112,7 @@ def _one_clock(packing: Packing) -> None:
 
 def _with_categories(packing: Packing) -> Columns:
     found: dict[str, set[str]] = {}
-    for told in _told(packing, TRAIN):
+    for told in _list_shards(packing, TRAIN):
         for name, words in told["texts"].items():
             found.setdefault(name, set()).update(words)
     for name, words in found.items():
@@ -122,9 +124,9 @@ def _with_categories(packing: Packing) -> Columns:
 
 
 def _make_shards(packing: Packing, columns: Columns, run: Run, console: Console) -> None:
-    left = [name for name in packing.names() if not packing.told(*name).exists()]
+    left = [name for name in packing.names() if not packing.index_file(*name).exists()]
     whole = len(packing.names())
-    said = partial(_said, console, 0.5, 1.0, whole, whole - len(left), "putting units in order")
+    said = partial(_tell_progress, console, 0.5, 1.0, whole, whole - len(left), "putting units in order")
     run([partial(make_one_shard, packing, columns, *name) for name in left], said)
 
 
@@ -134,14 +136,14 @@ def make_one_shard(packing: Packing, columns: Columns, split: str, bucket: int) 
     folders = [packing.dealt(task) for task in packing.plan.tasks if task.split == split]
     seen, files = packing.seen, splits_of(description)[split]
     tables = read_bucket(folders, bucket, files, seen.dialects, seen.by_file)
-    make_shard(packing.shard(split, bucket), packing.told(split, bucket), tables, description, columns, failed)
+    make_shard(packing.shard(split, bucket), packing.index_file(split, bucket), tables, description, columns, failed)
 
 
 def _finish(packing: Packing, columns: Columns, console: Console) -> None:
     """The index: units in the order in which the files name them, and of each what is needed to choose among them."""
     parts, said = [], []
     for split, bucket in packing.names():
-        table = parquet.read_table(packing.told(split, bucket))
+        table = parquet.read_table(packing.index_file(split, bucket))
         if table.num_rows:
             shard = packing.shard(split, bucket).name
             names = {"split": [split] * len(table), "shard": [shard] * len(table)}
@@ -151,7 +153,7 @@ def _finish(packing: Packing, columns: Columns, console: Console) -> None:
     order = [("split", "descending"), ("file", "ascending"), ("row", "ascending"), ("life", "ascending")]
     units = units.sort_by(order)
     layout.put(packing.folder / layout.UNITS, lambda half: parquet.write_table(units, half, compression="zstd"))
-    layout.put_json(packing.folder / layout.INDEX, _index(packing, columns, [*packing.seen.said, *_counted(said)]))
+    layout.put_json(packing.folder / layout.INDEX, _index(packing, columns, [*packing.seen.said, *_count_lines(said)]))
     shutil.rmtree(packing.unfinished)
     console.progress(1.0, f"packed into {packing.folder}: {_rows(units):,} rows", always=True)
 
@@ -160,7 +162,7 @@ def _rows(units: Any) -> int:
     return int(pa.compute.sum(units.column("here")).as_py())
 
 
-def _counted(said: Sequence[str]) -> list[str]:
+def _count_lines(said: Sequence[str]) -> list[str]:
     """Each line once: a shard's numbers are of that shard alone."""
     return [f"{line} (in one shard of several)" for line in dict.fromkeys(said)]
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from training.console import Console
 from training.data.splits import Data, Split
-from training.data.streams import Piece, Stream, streamed
+from training.data.streams import Piece, Stream, open_streams
 from training.data.windows import Windows
 from training.errors import BadData
 from training.pack.plan import TEST, TRAIN
@@ -76,7 +76,7 @@ def stream_pack(config: ForecastConfig, pack: Pack, *, source: str) -> Data:
     settings = json.dumps(asdict(config), sort_keys=True, default=str)
     stream = Stream(counts, shards.load, f"{pack.checksum} {len(settings)} {sum(counts)}")
     return Data(
-        train=Split(*streamed(stream)),  # type: ignore[arg-type]
+        train=Split(*open_streams(stream)),  # type: ignore[arg-type]
         valid=valid,
         test=cut(judged["test"], scaling, config) if judged["test"] else valid,
         source=source,

@@ -28,7 +28,7 @@ def side_by_side(workers: int) -> Run:
             dask.LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None) as cluster,
             dask.Client(cluster) as client,
         ):
-            futures = [client.submit(_called, call, pure=False) for call in calls]
+            futures = [client.submit(_call, call, pure=False) for call in calls]
             for number, future in enumerate(dask.as_completed(futures), start=1):
                 cause, hint = future.result() or ("", "")
                 with faults.gathered():
@@ -40,7 +40,7 @@ def side_by_side(workers: int) -> Run:
     return run
 
 
-def _called(call: Callable[[], None]) -> tuple[str, str] | None:
+def _call(call: Callable[[], None]) -> tuple[str, str] | None:
     """What was wrong with the data, as words: an error of our own does not travel between processes."""
     try:
         call()

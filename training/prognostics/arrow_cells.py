@@ -19,7 +19,7 @@ def as_text(column: Any) -> Any:
     return column if pa.types.is_string(column.type) else column.cast(pa.string())
 
 
-def encoded(column: Any) -> tuple[NDArray[np.int32], list[str]]:
+def encode(column: Any) -> tuple[NDArray[np.int32], list[str]]:
     """(rows,) which of the words each row holds, and the words; a missing cell holds the one behind the last."""
     encoded = as_text(column).dictionary_encode()
     words = encoded.dictionary.to_pylist()
@@ -61,7 +61,7 @@ def as_floats(column: Any, cells: Cells, kind: str) -> Floats | None:
         if kind == TRUTH:
             return None
         if kind:
-            column = compute.utf8_rtrim_whitespace(compute.replace_substring_regex(column, f"{_quoted(kind)}\\s*$", ""))
+            column = compute.utf8_rtrim_whitespace(compute.replace_substring_regex(column, f"{_quote(kind)}\\s*$", ""))
         column = _with_points(column, cells.columns)
         if column is None:
             return None
@@ -77,7 +77,7 @@ def as_floats(column: Any, cells: Cells, kind: str) -> Floats | None:
         return None
 
 
-def _quoted(unit: str) -> str:
+def _quote(unit: str) -> str:
     return "".join(f"\\x{{{ord(letter):x}}}" for letter in unit)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.prognostics.arrow_batches import read_batches
-from training.prognostics.arrow_cells import Floats, as_floats, as_stamps, encoded, microseconds, word_in
+from training.prognostics.arrow_cells import Floats, as_floats, as_stamps, encode, microseconds, word_in
 from training.prognostics.cells import NAIVE, NUMBER, ZONED, Cells, is_number, kind_of_time
 from training.prognostics.dialect import Dialect
 from training.prognostics.log_keys import DIGITS, TIME_OF_DAY
@@ -85,7 +85,7 @@ class TableReader:
 
     def by_word(self, column: Any, name: str, convert: Callable[[str], float]) -> Floats:
         """Each different word of *column* converted once."""
-        codes, words = encoded(column)
+        codes, words = encode(column)
         table, why = np.full(len(words) + 1, np.nan), {}
         for place, word in enumerate(words):
             try:
@@ -145,7 +145,7 @@ class TableReader:
             self._same_kind(kind(), int(rows[0]), word_in(column, int(rows[0])), name)
 
     def _kinds_by_word(self, column: Any, name: str, found: Floats) -> None:
-        codes, words = encoded(column)
+        codes, words = encode(column)
         known = np.flatnonzero(~np.isnan(found))
         kinds = {code: kind_of_time(words[code].strip()) for code in np.unique(codes[known]).tolist()}
         for row in known[:1] if len(set(kinds.values())) == 1 else known:
@@ -161,7 +161,7 @@ class TableReader:
 
     def words(self, column: Any) -> tuple[NDArray[np.int32], list[str]]:
         """(rows,) which of the words (stripped; "" where missing) each row holds."""
-        codes, words = encoded(column)
+        codes, words = encode(column)
         bare = [word.strip() for word in words] + [""]
         return codes, bare
 

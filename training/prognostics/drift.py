@@ -77,7 +77,7 @@ def fleet_drift(
         for start, log in zip(starts, long, strict=True)
     ]
     kept = [names[place] for place in scaling.kept]
-    told = [_judged(log, number, each, kept) for number, log in enumerate(long)]
+    told = [_judge(log, number, each, kept) for number, log in enumerate(long)]
     return sorted(told, key=lambda one: (one.chance, -one.score))
 
 
@@ -96,7 +96,7 @@ def _stretches(rows: Array, stretch: int, share: float) -> _Stretches:
     return _Stretches(early - others, means[-1] - early.mean(axis=0))
 
 
-def _judged(log: UnitLog, number: int, each: Sequence[_Stretches], names: Sequence[str]) -> UnitDrift:
+def _judge(log: UnitLog, number: int, each: Sequence[_Stretches], names: Sequence[str]) -> UnitDrift:
     """By what the other units' beginnings show."""
     others = [one.beginning for place, one in enumerate(each) if place != number]
     usual = _covariance(others)

@@ -51,7 +51,7 @@ from training.prognostics.suspects import refuse_short_reach
 from training.prognostics.windows import (
     UnitLog,
     split_units,
-    stretched,
+    stretch,
     targets,
 )
 from training.trainer.learner import GluonLearner, Learner
@@ -90,7 +90,7 @@ class ForecastConfig(JobConfig):
         below=10,  # a machine that lasts ten times as long is another kind of machine, and its rows fill the memory
     )
     jitter: float = option(
-        0.2, "while training each window's channels are shifted, each by up to about this many spreads", least=0
+        0.2, "while training each window's channels are shift, each by up to about this many spreads", least=0
     )
     late_starts: int = option(
         1, "training units are also shown as if met in mid-life, their past unknown, so many times over", least=0
@@ -192,19 +192,19 @@ def _at_other_paces(logs: Sequence[UnitLog], config: ForecastConfig, columns: Co
     aged = columns is not None and columns.time in columns.channels
     clock = columns.features.index(columns.time) if columns is not None and aged else None
     more_than_a_point = [log for log in logs if len(log.times) > 1]
-    copies = [stretched(log, factor, seed=config.seed, clock=clock) for factor in factors for log in more_than_a_point]
+    copies = [stretch(log, factor, seed=config.seed, clock=clock) for factor in factors for log in more_than_a_point]
     return [*logs, *copies]
 
 
 def training_windows(logs: Sequence[UnitLog], scaling: Scaling, config: ForecastConfig, columns: Columns) -> Split:
-    """Each unit as it was, at other paces, and as if met in mid-life."""
+    """Each unit as it was, at other paces, and as if met in mid-life: X (n, window, features), y (n, answers)."""
     return _cut(_training_records(logs, config, columns), scaling, config, stride=config.stride, thin=config.thin)
 
 
 def count_training_windows(logs: Sequence[UnitLog], config: ForecastConfig) -> int:
     """How many windows training_windows gives; it needs the times of *logs* alone."""
     records = _training_records(logs, config, None)
-    return sum(len(_taken(y, config.stride, config.thin)) for _, y in records)
+    return sum(len(_choose_rows(y, config.stride, config.thin)) for _, y in records)
 
 
 def _training_records(logs: Sequence[UnitLog], config: ForecastConfig, columns: Columns | None) -> list[Record]:
@@ -224,20 +224,20 @@ def cut(logs: Sequence[UnitLog], scaling: Scaling, config: ForecastConfig, *, st
 
 
 def _records(logs: Sequence[UnitLog], config: ForecastConfig) -> list[Record]:
-    return [(log, _asked(log, number, config)) for number, log in enumerate(logs)]
+    return [(log, _answers_of(log, number, config)) for number, log in enumerate(logs)]
 
 
 def _cut(records: Sequence[Record], scaling: Scaling, config: ForecastConfig, *, stride: int, thin: int) -> Split:
     """The last row of each record is among those taken."""
     logs = [log for log, _ in records]
     rows, begins = prepare(logs, scaling, carry=config.carry, over=config.smooth, before=UNKNOWN_PAST)
-    taken = [_taken(y, stride, thin) for _, y in records]
+    taken = [_choose_rows(y, stride, thin) for _, y in records]
     ends = [begin + UNKNOWN_PAST + here for begin, here in zip(begins, taken, strict=True)]
     X = Windows(rows, np.repeat(begins, [len(here) for here in taken]), np.concatenate(ends), config.window)
     return Split(X, np.concatenate([y[here] for (_, y), here in zip(records, taken, strict=True)]))
 
 
-def _asked(log: UnitLog, number: int, config: ForecastConfig) -> Array:
+def _answers_of(log: UnitLog, number: int, config: ForecastConfig) -> Array:
     asked = targets(log, cap=config.cap, horizon=config.horizon)
     count = len(log.times)
     y = np.empty((count, 8), dtype=np.float32)
@@ -248,7 +248,7 @@ def _asked(log: UnitLog, number: int, config: ForecastConfig) -> Array:
     return y
 
 
-def _taken(y: Array, stride: int, thin: int) -> NDArray[np.intp]:
+def _choose_rows(y: Array, stride: int, thin: int) -> NDArray[np.intp]:
     """Every *stride*-th row of one unit, counted from its last; of those beyond the cap every *thin*-th of these."""
     from_last = np.arange(len(y))[::-1]
     beyond = y[:, REMAINING] > y[:, CAP]
@@ -274,7 +274,7 @@ def forecast_loss(F: Any, output: Any, y: Any) -> Any:
 def forecast_learner(config: ForecastConfig, data: Data, devices: Sequence[Any]) -> Learner:
     from training.nets.sequence import LifeNet  # a class of MXNet's kind: importing it imports MXNet
 
-    def shifted(X: Any) -> Any:
+    def shift(X: Any) -> Any:
         """Units differ from the day they are made; a net that has seen few must not learn their offsets by heart."""
         return X + mx.nd.random.normal(scale=config.jitter, shape=(len(X), 1, X.shape[2]), ctx=X.context)
 
@@ -284,7 +284,7 @@ def forecast_learner(config: ForecastConfig, data: Data, devices: Sequence[Any])
         config,
         devices,
         example=first_batch(data, config),
-        augment=shifted if config.jitter else None,
+        augment=shift if config.jitter else None,
     )
 
 

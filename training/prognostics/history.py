@@ -55,7 +55,7 @@ class Past:
         for name in ("values", "since", "mean", "seen"):
             getattr(self, name)[units] = getattr(theirs, name)
 
-    def followed_by(self, others: Past) -> Past:
+    def and_then(self, others: Past) -> Past:
         parts = {n: np.concatenate([getattr(self, n), getattr(others, n)]) for n in ("values", "since", "mean", "seen")}
         return Past(**parts)
 
@@ -140,7 +140,7 @@ def prepare(
         if last is not None and piece.goes_on:
             past.values[0], past.since[0] = last.values[-1], last.since[-1]
         filled = carry_forward(piece.of(logs, "values"), piece.counts, past)
-        scaled = scaling.apply(forgotten(filled, carry), piece.of(logs, "conditions"))
+        scaled = scaling.apply(forget_old(filled, carry), piece.of(logs, "conditions"))
         rows[piece.places(before)] = scaled
         last = after(filled, piece.counts, past, past.mean)
     begins = starts + before * np.arange(len(logs))
@@ -149,7 +149,7 @@ def prepare(
     return rows, begins
 
 
-def forgotten(filled: Filled, carry: float) -> Array:
+def forget_old(filled: Filled, carry: float) -> Array:
     """The values (rows, channels), but NaN where measured more than *carry* rows ago: nobody knows them any more."""
     late = filled.since > carry
     return np.where(late, np.float32(np.nan), filled.values) if late.any() else filled.values

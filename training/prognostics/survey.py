@@ -12,7 +12,7 @@ from typing import Final
 from training.errors import BadData
 from training.prognostics import dialect as dialects
 from training.prognostics.arrow_batches import read_batches
-from training.prognostics.arrow_cells import as_text, encoded
+from training.prognostics.arrow_cells import as_text, encode
 from training.prognostics.cells import (
     TEXT,
     TRUTH,
@@ -241,4 +241,4 @@ def _all_words(file: Path, dialect: Dialect, columns: Columns) -> Iterable[str]:
     if columns.time not in dialect.header:
         return
     for batch in read_batches(file, dialect, [columns.time], Cells(columns)):
-        yield from encoded(batch[columns.time])[1]
+        yield from encode(batch[columns.time])[1]

@@ -128,7 +128,7 @@ def table_pieces(
     for batch in reader.batches(wanted):
         rows = len(batch[wanted[0]])
         units = _units(reader, batch, met.units, rows)
-        moments = _joined(batch[columns.time], batch[columns.clock]) if columns.clock else batch[columns.time]
+        moments = _join(batch[columns.time], batch[columns.clock]) if columns.clock else batch[columns.time]
         times = reader.moments(moments, columns.time)
         values = {name: _values(reader, name, batch[name], times, met) for name in names}
         told = _marks(reader, batch, marks, rows)
@@ -194,7 +194,7 @@ def _same(word: str, meant: set[str]) -> bool:
     return word in meant or (is_number(word) and any(is_number(one) and float(one) == float(word) for one in meant))
 
 
-def _joined(dates: Any, clocks: Any) -> Any:
+def _join(dates: Any, clocks: Any) -> Any:
     """Date and time of day of two columns as one word; nothing where one of them is missing."""
     import pyarrow.compute as compute
 

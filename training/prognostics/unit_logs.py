@@ -126,7 +126,7 @@ def _width(columns: Columns, names: Sequence[str]) -> int:
 
 def _column(table: Table, columns: Columns, name: str) -> NDArray[np.float32]:
     words = dict(columns.categories)
-    return _coded(table, name, words[name]) if name in words else table.values[name]
+    return _encode(table, name, words[name]) if name in words else table.values[name]
 
 
 def _features(
@@ -141,7 +141,7 @@ def _features(
         yield np.where(np.isnan(column), np.float32(np.nan), (column == word).astype(np.float32))
 
 
-def _coded(table: Table, name: str, words: Sequence[str]) -> NDArray[np.float32]:
+def _encode(table: Table, name: str, words: Sequence[str]) -> NDArray[np.float32]:
     """Which of *words*, those of the whole log, each row of *table* holds; -1: none of them."""
     place = {word: number for number, word in enumerate(words)}
     own = np.array([place.get(word, -1) for word in table.texts[name]] + [0], dtype=np.float32)

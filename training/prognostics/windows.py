@@ -97,7 +97,7 @@ def _draw(group: NDArray[np.intp], share: float, random: np.random.RandomState) 
     return [int(number) for number in random.permutation(group)[:count]]
 
 
-def stretched(log: UnitLog, factor: float, *, seed: int, clock: int | None = None) -> UnitLog:
+def stretch(log: UnitLog, factor: float, *, seed: int, clock: int | None = None) -> UnitLog:
     """The unit as if it had worn *factor* times as slowly: rows are repeated (or left out) at random, none is made up.
     The channel *clock*, where there is one, is the time, and goes on as the new times do.
 

@@ -118,7 +118,7 @@ class _Paths:
 
         async def answer(request: Request) -> Response:
             begun = time.perf_counter()
-            response = await _told(call, request)
+            response = await _answer_or_explain(call, request)
             self.telemetry.count_answer(f"{method} {shown}", response.status_code, time.perf_counter() - begun)
             return response
 
@@ -232,7 +232,7 @@ _PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
 }
 
 
-async def _told(call: Endpoint, request: Request) -> Response:
+async def _answer_or_explain(call: Endpoint, request: Request) -> Response:
     """The answer, or what was wrong, in FastAPI's own form for it."""
     try:
         return await call(request)

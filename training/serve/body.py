@@ -99,7 +99,7 @@ def _json_cells(content: bytes, decimal: str) -> Cut:
     rows = data.get("rows") if isinstance(data, dict) else data
     if not isinstance(rows, list):
         raise BadBody([Problem(0, "", "there is no list of rows")], SHAPES)
-    header, values = _named(rows) if "columns" not in data else (data["columns"], rows)
+    header, values = _take_names(rows) if "columns" not in data else (data["columns"], rows)
     if not isinstance(header, list) or not all(isinstance(name, str) for name in header):
         raise BadBody([Problem(0, "columns", "is no list of names")], SHAPES)
     strange = [number for number, row in enumerate(values, start=1) if not isinstance(row, list)]
@@ -117,7 +117,7 @@ def _json_cells(content: bytes, decimal: str) -> Cut:
     return header, [[cell or "" for cell in row] for row in cells], list(range(1, len(cells) + 1))
 
 
-def _named(rows: list[Any]) -> tuple[list[str], list[Any]]:
+def _take_names(rows: list[Any]) -> tuple[list[str], list[Any]]:
     """(columns, rows of values) of rows that name each value; what a row does not name was not measured."""
     header = list(dict.fromkeys(name for row in rows if isinstance(row, dict) for name in row))
     return header, [[row.get(name) for name in header] if isinstance(row, dict) else None for row in rows]

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.data.windows import Windows
-from training.prognostics.history import Counts, Past, after, carry_forward, forgotten, smooth, starts_of
+from training.prognostics.history import Counts, Past, after, carry_forward, forget_old, smooth, starts_of
 from training.prognostics.layout import Rows
 from training.prognostics.metrics import probability
 from training.prognostics.preparation import Preparation
@@ -89,7 +89,7 @@ class Memory:
 
     def _grow(self, units: int) -> None:
         new, (_, window, kept) = units - len(self.windows), self.windows.shape
-        self.past = self.past.followed_by(Past.none(new, self.past.values.shape[1], kept))
+        self.past = self.past.and_then(Past.none(new, self.past.values.shape[1], kept))
         self.windows = np.concatenate([self.windows, np.zeros((new, window, kept), dtype=np.float32)])
         self.times = np.concatenate([self.times, np.full(new, -np.inf)])
 
@@ -143,7 +143,7 @@ class Forecaster:
         """
         scaling, past = self.prepared.scaling, self.memory.past.of(units)
         filled = carry_forward(values, counts, past)
-        scaled = scaling.apply(forgotten(filled, self.prepared.carry), conditions)
+        scaled = scaling.apply(forget_old(filled, self.prepared.carry), conditions)
         outside = scaling.outside(scaled, conditions)
         self.drift.add(scaled, outside)
         means = smooth(scaled, counts, past, over=self.prepared.smooth)

@@ -42,7 +42,7 @@ from training.prognostics.preparation import Preparation
 from training.serve.backends import ENGINES, open_net
 from training.serve.forecaster import Forecast, Forecaster
 from training.serve.rows import Arrived, cells_of, read_arriving
-from training.serve.state import StateFile, unanswered
+from training.serve.state import StateFile, skip_answered
 from training.serve.states import read_state_preparation, tell_states
 from training.serve.tail import Piece, follow, read_whole
 from training.serve.whole_file import cells_by_line, is_plain, read_columns, whole_dialect
@@ -90,7 +90,7 @@ def _serve(asked: argparse.Namespace, forecaster: Forecaster) -> int:
     state = StateFile(asked.state, forecaster)
     state.restore(_say)
     with state.kept():
-        new = unanswered(arriving, forecaster.memory.last_times(), say=_say)
+        new = skip_answered(arriving, forecaster.memory.last_times(), say=_say)
         return serve(forecaster, new, sys.stdout, piece=state.piece)
 
 

@@ -121,13 +121,13 @@ def read_arriving(cells: Iterable[Cut], columns: Columns, *, file: str, say: Say
         for header, rows, lines in cells:
             if layout is None or header != known:
                 layout, known = Layout(columns, header, file=file, say=say), header
-            for arrived in _arrived(layout, rows, lines, say):
-                yield from order.kept(arrived)
+            for arrived in _read_rows(layout, rows, lines, say):
+                yield from order.keep_rising(arrived)
     finally:
         order.sum_up()
 
 
-def _arrived(layout: Layout, rows: Sequence[Sequence[str]], lines: Sequence[int], say: Say) -> Iterator[Arrived]:
+def _read_rows(layout: Layout, rows: Sequence[Sequence[str]], lines: Sequence[int], say: Say) -> Iterator[Arrived]:
     try:
         yield Arrived(layout.read(rows, lines), layout.written_times(rows))
     except BadData as error:
@@ -135,8 +135,8 @@ def _arrived(layout: Layout, rows: Sequence[Sequence[str]], lines: Sequence[int]
             say(f"{error.cause}: left out")
             return
         middle = len(rows) // 2
-        yield from _arrived(layout, rows[:middle], lines[:middle], say)
-        yield from _arrived(layout, rows[middle:], lines[middle:], say)
+        yield from _read_rows(layout, rows[:middle], lines[:middle], say)
+        yield from _read_rows(layout, rows[middle:], lines[middle:], say)
 
 
 class _Moment(NamedTuple):
@@ -164,14 +164,14 @@ class _Order:
         self._last: dict[str, _Moment] = {}
         self._late: dict[str, int] = {}
 
-    def kept(self, arrived: Arrived) -> Iterator[Arrived]:
+    def keep_rising(self, arrived: Arrived) -> Iterator[Arrived]:
         rows = arrived.rows
         moments = map(_Moment, rows.times.tolist(), arrived.times, rows.lines.tolist())
         taken = [self._takes(unit, moment) for unit, moment in zip(rows.units, moments, strict=True)]
         if all(taken):
             yield arrived
         elif any(taken):
-            yield picked(arrived, np.flatnonzero(taken))
+            yield pick_rows(arrived, np.flatnonzero(taken))
 
     def _takes(self, unit: str, moment: _Moment) -> bool:
         last = self._last.get(unit, _BEFORE_ALL)
@@ -211,7 +211,7 @@ class _Order:
             self._say(f"{self._file}: {rows:,} rows ({units:,} units) left out: their time does not rise")
 
 
-def picked(arrived: Arrived, places: NDArray[np.intp]) -> Arrived:
+def pick_rows(arrived: Arrived, places: NDArray[np.intp]) -> Arrived:
     """The rows at *places* (rows,), in that order."""
     rows = arrived.rows
     return Arrived(

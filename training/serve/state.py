@@ -26,7 +26,7 @@ from training.errors import BadInput
 from training.prognostics.history import Past
 from training.prognostics.preparation import Preparation
 from training.serve.forecaster import Forecaster, Memory
-from training.serve.rows import Arrived, picked
+from training.serve.rows import Arrived, pick_rows
 from training.serve.tail import Say
 from training.workdir.atomic import replace_when_whole
 
@@ -162,7 +162,7 @@ class StateFile:
         self._due = time.monotonic() + REST * (time.monotonic() - begun)
 
 
-def unanswered(arriving: Iterable[Arrived], last: Mapping[str, float], *, say: Say) -> Iterator[Arrived]:
+def skip_answered(arriving: Iterable[Arrived], last: Mapping[str, float], *, say: Say) -> Iterator[Arrived]:
     """The rows that come after the time *last* answered of their unit: a log is read again from its first line."""
     answered = 0
     for arrived in arriving:
@@ -172,6 +172,6 @@ def unanswered(arriving: Iterable[Arrived], last: Mapping[str, float], *, say: S
         if all(new):
             yield arrived
         elif any(new):
-            yield picked(arrived, np.flatnonzero(new))
+            yield pick_rows(arrived, np.flatnonzero(new))
     if answered:
         say(f"{answered:,} rows were answered before the restart: left out")

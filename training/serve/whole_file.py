@@ -25,7 +25,7 @@ from training.prognostics.log_schema import Columns, names_in
 from training.prognostics.table import Marks, Met, Table, table_pieces
 from training.prognostics.unit_logs import features_of
 from training.prognostics.wrong_cells import Clock, require_names
-from training.serve.rows import Arrived, Cut, picked
+from training.serve.rows import Arrived, Cut, pick_rows
 
 ROWS_AT_ONCE = 4096
 
@@ -60,7 +60,7 @@ def read_columns(
             if piece.wrong or not order.goes_on(piece, columns):
                 break
             written = [word.strip() for word in as_text(met.written).fill_null("").to_pylist()]
-            yield _arrived(piece, columns, written, done)
+            yield _as_arrived(piece, columns, written, done)
             done += len(piece)
         else:
             return
@@ -71,7 +71,7 @@ def read_columns(
         skipped = min(left, len(arrived.times))
         left -= skipped
         if skipped < len(arrived.times):
-            yield picked(arrived, np.arange(skipped, len(arrived.times)))
+            yield pick_rows(arrived, np.arange(skipped, len(arrived.times)))
 
 
 class _Order:
@@ -98,7 +98,7 @@ class _Order:
         return True
 
 
-def _arrived(piece: Table, columns: Columns, written: list[str], done: int) -> Arrived:
+def _as_arrived(piece: Table, columns: Columns, written: list[str], done: int) -> Arrived:
     units = np.array(piece.names, dtype=object)[piece.units].tolist()
     lines = np.arange(done, done + len(piece))
     values, conditions = (features_of(piece, columns, names) for names in (columns.channels, columns.conditions))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from training.data.windows import Windows, windows
 from training.prognostics import history
-from training.prognostics.history import Past, after, carry_forward, forgotten, prepare, smooth
+from training.prognostics.history import Past, after, carry_forward, forget_old, prepare, smooth
 from training.prognostics.scaling import fit_scaling
 from training.prognostics.windows import UnitLog
 
@@ -83,7 +83,7 @@ def row_by_row(logs: list[UnitLog]) -> np.ndarray:
         for place in range(len(log.times)):
             here = slice(place, place + 1)
             filled = carry_forward(log.values[here], one, past)
-            row = SCALING.apply(forgotten(filled, CARRY), log.conditions[here])
+            row = SCALING.apply(forget_old(filled, CARRY), log.conditions[here])
             past = after(filled, one, past, smooth(row, one, past, over=OVER))
             rows.append(row)
     return np.concatenate(rows)

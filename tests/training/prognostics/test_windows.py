@@ -12,7 +12,7 @@ from training.prognostics.scaling import Scaling, fit_scaling
 from training.prognostics.windows import (
     UnitLog,
     split_units,
-    stretched,
+    stretch,
     targets,
 )
 
@@ -79,7 +79,7 @@ def test_each_operating_condition_is_scaled_by_itself_and_told_apart_by_the_near
 def test_a_stretched_unit_shows_its_own_rows_in_order_and_fails_later_by_the_factor(factor, seed):
     log = a_log(rows=40, fails_at=40.0)
 
-    slow = stretched(log, factor, seed=seed)
+    slow = stretch(log, factor, seed=seed)
 
     shown = [int(np.flatnonzero((log.values == row).all(axis=1))[0]) for row in slow.values]
     places = np.arange(len(shown)) / factor
@@ -94,7 +94,7 @@ def test_a_channel_that_is_the_time_goes_on_as_the_times_of_the_stretched_unit_d
     log = a_log(rows=40, fails_at=40.0)
     log.values[:, 1] = log.times
 
-    slow, plain = (stretched(log, 1.25, seed=3, clock=clock) for clock in (1, None))
+    slow, plain = (stretch(log, 1.25, seed=3, clock=clock) for clock in (1, None))
 
     assert slow.values[:, 1].tolist() == slow.times.tolist()
     assert np.array_equal(slow.values[:, [0, 2]], plain.values[:, [0, 2]])

@@ -15,7 +15,7 @@ from training.serve import forecaster as forecasting
 from training.serve.forecaster import Forecaster, Memory
 from training.serve.predict import serve
 from training.serve.rows import Arrived
-from training.serve.state import StateFile, read_state, unanswered, write_state
+from training.serve.state import StateFile, read_state, skip_answered, write_state
 
 COUNT = len(mixed_rows().units)
 
@@ -44,7 +44,7 @@ def test_a_restart_in_the_middle_answers_every_row_as_if_there_had_been_none(tmp
         state = StateFile(path, Forecaster(PREPARED, a_net))
         state.restore(lambda line: None)
         with state.kept():
-            new = unanswered(arriving(start, end), state.forecaster.memory.last_times(), say=lambda line: None)
+            new = skip_answered(arriving(start, end), state.forecaster.memory.last_times(), say=lambda line: None)
             said += answers(state.forecaster, new, piece=state.piece)
 
     assert said == UNBROKEN
