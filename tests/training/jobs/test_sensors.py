@@ -95,7 +95,7 @@ def test_the_report_shows_reliability_and_lives(followed):
     summary = json.loads((followed / "runs" / "gearboxes" / "summary.json").read_text())
 
     assert "is it to be trusted?" in page
-    assert page.count("remaining life over time since the first row") == 4
+    assert page.count("remaining life, hours over hours since the first row") == 4
     assert summary["onnx_difference"] <= 1e-4
     assert summary["scores"]["brier"] < 0.06
 
