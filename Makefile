@@ -60,7 +60,6 @@ bake: ## make an image (AMI) of the prepared instance: the next launch is ready 
 
 ##@ runs
 train: ## train JOB=lenet on this CPU; `make train remote JOB=lenet` on the instance; SCRIPT=mine.py ARGS="-n 3"
-tune: ## many runs of a job with different settings: JOB=turbofan SPACE=space.toml TRIALS=16
 logs: ## follow a run again
 watch: ## one live screen of a run: progress, curves, GPU, money, what will end it; keys to cancel and extend
 pull: ## fetch a run's results, also while it trains
@@ -80,6 +79,9 @@ board: ## TensorBoard over your runs, on this computer
 
 ##@ the data
 pack: ## a sensor log of any size, made ready for training to stream it: TABLE=fleet.toml OUT=packed
+
+##@ studies
+tune: ## many runs of a job with different settings: JOB=turbofan SPACE=space.toml TRIALS=16
 
 ##@ money
 plan: ## what `launch` would do and the most it can cost; changes nothing
