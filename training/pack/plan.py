@@ -60,7 +60,9 @@ def plan_for(description: Description) -> Plan:
         groups = _in_groups([file.stat().st_size for file in files])
         tasks += [Task(split, number, tuple(group)) for number, group in enumerate(groups)]
     return Plan(
-        files=tuple((str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in _all_files(description)),
+        files=tuple(
+            (str(file.resolve()), file.stat().st_size, file.stat().st_mtime_ns) for file in _all_files(description)
+        ),
         buckets={split: _buckets(files) for split, files in splits_of(description).items() if files},
         tasks=tuple(tasks),
     )

@@ -20,7 +20,7 @@ from training.prognostics.windows import UnitLog
 Array = NDArray[np.floating]
 Counts = NDArray[np.int64]
 
-ROWS_AT_ONCE: Final = 1 << 16
+ROWS_AT_ONCE: Final = 1 << 12
 """Bounds what preparing takes besides its result."""
 
 

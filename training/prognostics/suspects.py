@@ -31,8 +31,9 @@ A_DAY_IN_DIGITS: Final = (19_000_101, 21_001_231)
 
 def suspect_values(logs: Sequence[UnitLog], names: Sequence[str]) -> list[str]:
     """A line for each channel some values of which look like a stand-in for "not measured"."""
-    values = np.concatenate([log.values for log in logs])
-    found = ((name, _stand_ins(column[~np.isnan(column)])) for name, column in zip(names, values.T, strict=True))
+    # A channel at a time: a long log is not in memory twice.
+    columns = (np.concatenate([log.values[:, place] for log in logs]) for place in range(len(names)))
+    found = ((name, _stand_ins(column[~np.isnan(column)])) for name, column in zip(names, columns, strict=True))
     return [
         f"{name}: {' and '.join(f'{value:g} ({count:,} rows)' for value, count in some)} "
         f"{'stand' if len(some) > 1 else 'stands'} far from all other values. If it means "
