@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import re
 from argparse import Namespace
@@ -10,10 +11,11 @@ from pathlib import Path
 import pytest
 
 from infra.cli import main
-from infra.cli.agent import CONVERSES, SPENDS
+from infra.cli.agent import CONVERSES, SPENDS, require_within
 from infra.cli.commands import COMMANDS
 from infra.cli.prompt import confirm
 from infra.errors import UserError
+from infra.settings import Settings
 
 SKILL = (Path(__file__).resolve().parents[2] / "docs" / "SKILL.md").read_text()
 FREE = set(COMMANDS) - set(SPENDS) - set(CONVERSES)
@@ -106,3 +108,9 @@ def test_the_skill_names_what_can_cost_and_commands_that_exist() -> None:
     with_json = {name for name, command in COMMANDS.items() if any(one.name == "json" for one in command.options)}
     assert set(re.findall(r"rig ([a-z-]+) --json", SKILL)) <= with_json
     assert set(re.findall(r"`rig ([a-z][a-z-]+)", SKILL)) <= set(COMMANDS)
+
+
+@pytest.mark.parametrize(("usd", "refused"), [(4.99, False), (5.0, False), (5.01, True), (None, True)])
+def test_what_could_come_to_more_than_the_budget_on_the_line_is_refused(usd: float | None, refused: bool) -> None:
+    with pytest.raises(UserError, match="nothing was done") if refused else contextlib.nullcontext():
+        require_within(Settings(budget=5.0), usd, "With that extension the rig")

@@ -114,14 +114,14 @@ function chart(history, alarm, unit, last) {
 
 function behind(channels) {
   const head = make("tr", {}, make("th", {}, "channel"), make("th", {}, "last rows"),
-    make("th", { class: "right" }, "moves it by"), make("th", { class: "right" }, "from the mean"));
+    make("th", { class: "right" }, "moves it by"), make("th", { class: "right mean" }, "from the mean"));
   const rows = channels.map((one) => {
     const known = one.values.filter((value) => value !== null);
     const box = { low: Math.min(...known), high: Math.max(...known) };
     const points = (100 * one.moves).toFixed(1);
     return make("tr", {}, make("td", {}, one.name), make("td", { class: "spark" }, trend(one.values, box)),
       make("td", { class: "right" }, `${one.moves >= 0 ? "+" : "−"}${points.replace("-", "")} points`),
-      make("td", { class: "right" }, one.level === null ? "not measured" : `${one.level >= 0 ? "+" : "−"}${Math.abs(one.level).toFixed(1)} spreads`));
+      make("td", { class: "right mean" }, one.level === null ? "not measured" : `${one.level >= 0 ? "+" : "−"}${Math.abs(one.level).toFixed(1)} spreads`));
   });
   return make("div", {}, make("h2", {}, "The channels behind it"),
     make("p", { class: "muted" }, "How far the probability would move if the channel stood at its mean."),
