@@ -30,6 +30,7 @@ TOGETHER = {
     "tests/aws/client/test_credentials.py": "credentials",
     "tests/aws/instances/test_killed.py": "killed",
     "tests/aws/": "aws",  # its last test looks back on the calls of all others
+    "tests/image/test_serve_image.py": "docker",
     "tests/image/test_training_image.py": "docker",  # one engine for all, and a run in it wants all cores
     "tests/host/test_engine.py": "docker",
     "tests/workflows/test_docker.py": "docker",
@@ -46,6 +47,7 @@ LONGEST_FIRST = [
     "tests/remote/guard/test_agent.py",
     "tests/workflows/test_story.py",
     "tests/workflows/test_bucket.py",
+    "tests/training/serve/test_server.py",
     "tests/training/jobs/test_jobs.py",
 ]
 """What would keep one process busy after all others have finished, were it begun last."""
