@@ -57,7 +57,8 @@ class Examination:
 def examine(result: Result) -> Findings:
     tested = result.data.test is not result.data.valid
     interval, covered, at_last, units = _interval(result, tested=tested)
-    simple = simple_forecasts(result.data.train, result.data.test, seed=result.config.seed)
+    config = result.config
+    simple = simple_forecasts(result.data.train, result.data.test, seed=config.seed, over=config.smooth)
     found = Examination(
         interval=interval,
         coverage=covered,

@@ -2,16 +2,21 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 pytest.importorskip("sklearn")
 pytest.importorskip("training.compat", reason="MXNet is not installed")
 
 from training.data.splits import Split
 from training.prognostics.answers import AGE, CAP, FAILS, FAILS_KNOWN, LIFE, REMAINING, REMAINING_KNOWN, UNIT
-from training.prognostics.baselines import share_better, simple_forecasts
+from training.prognostics.baselines import last_row, share_better, simple_forecasts
 from training.prognostics.examination import Examination, Rivals
+from training.prognostics.forecast import ForecastConfig, cut
 from training.prognostics.importance import permutation_importance
 from training.prognostics.metrics import brier, probability, rmse
+from training.prognostics.scaling import Scaling
+from training.prognostics.windows import UnitLog
 from training.report.worth import verdict
 
 
@@ -40,6 +45,17 @@ def test_each_simple_forecast_finds_what_it_can_see_and_no_more():
     assert life["the age alone"] < 4 < life["straight lines on the last row"] < life["always the same"]
     assert briers["always the same"] == pytest.approx(0.2 * 0.8, abs=0.02)
     assert briers["the age alone"] < 0.05 < briers["boosted trees on the last row"] < 0.16
+
+
+@given(st.integers(1, 40), st.floats(1, 30), st.integers(0, 99))
+@settings(deadline=None, max_examples=30)
+def test_a_simple_forecast_sees_the_last_row_as_it_was_measured(rows, over, seed):
+    values = np.random.RandomState(seed).standard_normal((rows, 2)).astype(np.float32)
+    log = UnitLog("a", np.arange(float(rows)), values, np.zeros((rows, 0), np.float32), fails_at=float(rows))
+    config = ForecastConfig(smooth=over, window=5)
+    whole = Scaling(kept=(0, 1), centres=np.zeros((1, 0)), mean=np.zeros((1, 2)), spread=np.ones((1, 2)))
+
+    assert np.allclose(last_row(cut([log], whole, config), over=over), values, atol=1e-4)
 
 
 def test_a_split_that_knows_one_answer_only_gets_its_base_rate():
