@@ -50,7 +50,7 @@ settings: ## every setting, its meaning and its value here
 completion: ## what your shell completes for `rig`: KIND=bash, zsh or fish
 
 ##@ the instance
-launch: ## rent an instance and make it ready: TYPE=g4dn.xlarge HOURS=8 BUDGET=5 SPOT=1
+launch: ## rent an instance and make it ready: TYPE=g4dn.xlarge HOURS=8 BUDGET=5 SPOT=1 NODES=4
 status: ## every rig in the region: state, cost so far, when each safeguard stops it
 start: ## start a stopped instance
 stop: ## stop the instance; the disk stays, and what it costs is said
@@ -70,7 +70,7 @@ dashboard: ## one page over runs/, for a browser: curves over each other, what d
 cancel: ## end a run: RUN=name
 
 ##@ sessions
-ssh: ## a shell on the instance
+ssh: ## a shell on the instance; of a group, NODE=2
 ssh-config: ## a Host entry for VS Code Remote-SSH, Emacs and vim
 port: ## lead a port of the instance to this computer: NUMBER=8080
 notebook: ## Jupyter on the instance, in your browser; `make notebook here`: over lessons/, on this computer

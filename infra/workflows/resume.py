@@ -111,9 +111,11 @@ def _from_here(rig: Rig, host: Host, facts: Facts, name: str, rank: int) -> bool
     ours: Path = artifacts.home_of(rig.runs, name, rank)
     if not ours.is_dir():
         return False
+    there, chosen = f"{facts.home}/{RUNS_DIR}/{name}", _own_part(select_all(ours))
+    if not chosen.sent:  # of a first node that was lost with all it had
+        return False
     rig.tell(f"Copying {ours.relative_to(rig.project)} to the instance")
     remember(ours)
-    there, chosen = f"{facts.home}/{RUNS_DIR}/{name}", _own_part(select_all(ours))
     persistently(lambda: push_data(host, chosen, there, rsync_there=facts.rsync, tell=rig.tell), tell=rig.tell)
     return True
 

@@ -110,8 +110,8 @@ def reaper(aws) -> Reaper:
 
 
 def every_death(reaper: Reaper, verb: Callable[[], object], again: Callable[[], None], death: Any = Killed) -> None:
-    """As in instances/test_killed.py; in the sample at every ninth call only, in turn before and after it."""
-    step = size(9, 1)
+    """As in instances/test_killed.py; in the sample at every fifteenth call only, in turn before and after it."""
+    step = size(15, 1)
     for number, at in enumerate(itertools.count(1, step)):
         for after in (False, True) if step == 1 else (bool(number % 2),):
             with reaper.strike(at, after=after, death=death):
