@@ -166,6 +166,7 @@ def test_a_worker_that_is_killed_or_frozen_is_named_and_nobody_is_left(
 
 
 @pytest.mark.usefixtures("_horovod")
+@pytest.mark.exhaustive
 def test_two_nodes_meet_and_a_node_that_is_gone_is_named_on_the_other(tmp_path: Path, unused_port: int) -> None:
     nodes = [
         start(tmp_path, "--nodes", "2", "--node", str(node), "--first", f"127.0.0.1:{unused_port}", OMP_NUM_THREADS="1")

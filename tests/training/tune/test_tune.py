@@ -130,6 +130,7 @@ def worker_with_a_trial(study: subprocess.Popen[str]) -> psutil.Process:
 
 
 @pytest.mark.usefixtures("_optuna")
+@pytest.mark.exhaustive
 def test_the_best_trial_is_the_result_and_a_worker_that_dies_loses_none(tmp_path: Path) -> None:
     study = start(tmp_path / "study", 3, 2)
     worker_with_a_trial(study).send_signal(signal.SIGKILL)
