@@ -69,6 +69,9 @@ note: ## write down what you think of a run: RUN=lenet TEXT="..." TAGS="good pap
 dashboard: ## one page over runs/, for a browser: curves over each other, what differs, what it cost
 cancel: ## end a run: RUN=name
 
+##@ studies
+tune: ## many runs of a job with different settings: JOB=turbofan SPACE=space.toml TRIALS=16
+
 ##@ sessions
 ssh: ## a shell on the instance; of a group, NODE=2
 ssh-config: ## a Host entry for VS Code Remote-SSH, Emacs and vim

@@ -11,6 +11,6 @@ from typing import Final
 from infra.cli.commands import begin, data, instance, lessons, money, runs, sessions, studies
 
 GROUPS: Final = (
-    begin.GROUP, instance.GROUP, runs.GROUP, sessions.GROUP, data.GROUP, studies.GROUP, money.GROUP, lessons.GROUP,
+    begin.GROUP, instance.GROUP, runs.GROUP, studies.GROUP, sessions.GROUP, data.GROUP, money.GROUP, lessons.GROUP,
 )  # fmt: skip
 COMMANDS: Final = {name: command for group in GROUPS for name, command in group.commands.items()}
