@@ -9,7 +9,7 @@ from typing import Final
 from infra.cli.arguments import Group, Option
 from infra.cli.options import RUN, WHERE_AM_I
 from infra.console import deliver, tell
-from infra.errors import INTERRUPTED, BadSettings, MissingProgram
+from infra.errors import BadSettings, MissingProgram
 from infra.settings import MOST_NODES, Settings
 
 GROUP: Final = Group("sessions")
@@ -168,22 +168,20 @@ def serve(options: Namespace, settings: Settings) -> int:
 
 
 def _serve_here(options: Namespace) -> int:
+    """The server takes the place of this process: signals are its own, and so is the exit code."""
+    import os
+    import sys
     from pathlib import Path
 
-    from infra.host.connection import local_process
     from infra.workflows.serve import line_here, model_of
 
     model = model_of(Path("runs"), options.run)
     given = {"--port": options.port, "--host": options.host, "--token-file": options.token_file}
     words = [word for name, value in given.items() if value for word in (name, value)]
     line, environment = line_here(model, Path(".rig") / "serve" / model.parent.resolve().name, words)
-    process = local_process(line, env=environment)
-    while True:
-        try:
-            code = process.wait()
-        except KeyboardInterrupt:  # the server hears it too, and keeps its units
-            continue
-        return 0 if code == INTERRUPTED else code
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os.execve(line[0], line, environment)
 
 
 def _serve_there(options: Namespace, settings: Settings) -> int:

@@ -1,0 +1,35 @@
+"""`rig serve` here: the server is the process that was started, and ends with it."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from tests.host.test_serve import RUN, made_up_model
+
+RIG = Path(sys.executable).with_name("rig")
+
+
+def test_the_newest_run_is_served_and_a_signal_ends_the_server_itself(tmp_path: Path) -> None:
+    run = tmp_path / "runs" / RUN
+    run.mkdir(parents=True)
+    made_up_model(run)
+    process = subprocess.Popen([RIG, "serve"], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    address = process.stdout.readline().strip()
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    assert opener.open(f"{address}/health", timeout=20).status == 200
+
+    process.send_signal(signal.SIGTERM)
+
+    process.communicate(timeout=60)
+    assert process.returncode == 0
+    with pytest.raises(urllib.error.URLError):
+        opener.open(f"{address}/health", timeout=20)
+    assert (tmp_path / ".rig" / "serve" / RUN / "model").is_file()
