@@ -148,7 +148,8 @@ def _listen(asked: Asked) -> socket.socket:
     """Before the model is read: a port that is taken is said at once. Raises TrainingError."""
     family = socket.AF_INET6 if ":" in asked.host else socket.AF_INET
     for port in (PORT, 0) if asked.port is None else (asked.port,):
-        listening = socket.socket(family, socket.SOCK_STREAM)
+        # Named: asyncio sends without delay (TCP_NODELAY) only where it knows that it is TCP; else answers wait 40 ms.
+        listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listening.bind((asked.host, port))
