@@ -55,6 +55,8 @@ def _horovod() -> None:
 def start(workers: int, program: tuple[str, ...], *words: str) -> subprocess.Popen[str]:
     paths = [str(PROJECT), str(PROJECT / "tests/training")]
     environ = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"}
+    if workers > 2:  # what is fused into one sum depends on the clock, and with it the order of additions
+        environ["HOROVOD_FUSION_THRESHOLD"] = "0"
     launched = [str(LAUNCHER), "--workers", str(workers), "--", sys.executable] if workers > 1 else []
     line = [sys.executable, *launched, *program, *words]
     return subprocess.Popen(line, env=environ, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
