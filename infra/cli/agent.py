@@ -31,7 +31,8 @@ CONVERSES: Final[Mapping[str, str]] = {
 
 
 def is_agent(environ: Mapping[str, str] = os.environ) -> bool:
-    return environ.get(AGENT, "") == "1"
+    """Any word but a no: one that was meant as a yes must not let a program spend."""
+    return environ.get(AGENT, "").strip().lower() not in ("", "0", "no", "false", "off")
 
 
 def refuse_to_ask(otherwise: str, beforehand: str) -> UserError:

@@ -15,7 +15,7 @@ from infra.aws.instances.ami import Image
 from infra.aws.instances.instance import Instance, find, find_nodes
 from infra.aws.instances.launch import ensure_running, preflight
 from infra.aws.instances.launch_request import LaunchRequest, attempts
-from infra.aws.instances.lifecycle import start_all
+from infra.aws.instances.lifecycle import start_all, stop_all
 from infra.aws.instances.placement_group import ensure_placement_group
 from infra.aws.offers.quota import require as require_quota
 from infra.errors import UserError
@@ -104,15 +104,29 @@ def launch_again(rig: Rig, announce: Announce) -> None:
 def _clear_rest(rig: Rig, left: Sequence[Instance]) -> Rig:
     """Of a group that has lost a machine: bring home what is there, and end it; the rig with the wish for a whole one.
 
-    A machine that rests is started for that, with an hour to do it in; its guard has that hour, too.
+    A machine that rests is started for that, with an hour to do it in; its safeguards have that hour, too.
     """
     first = left[0]
     rig.tell(f"Of the group {rig.name} {len(left)} of {first.nodes} machines are there; making a whole one")
     if any(one.state in ("stopped", "stopping") for one in left):
-        start_all(rig.account, left, {DEADLINE_TAG: budget.tag(rig.now() + timedelta(hours=1))})
-        _wait_for_all(rig, find_nodes(rig.session, rig.name))
+        _wake_rest(rig, left)
     terminate(rig, lose_results=False)
-    return replace(rig, settings=replace(rig.settings, nodes=first.nodes, type=(first.type,), gpu_mem=0.0))
+    idle = rig.settings.idle
+    if idle == Settings.idle and first.idle_minutes is not None:  # NODES, whose default is shorter, was not said again
+        idle = int(first.idle_minutes)
+    asked = replace(rig.settings, nodes=first.nodes, type=(first.type,), gpu_mem=0.0, idle=idle)
+    return replace(rig, settings=asked)
+
+
+def _wake_rest(rig: Rig, left: Sequence[Instance]) -> None:
+    """Start what rests of *left*, with every safeguard an hour away. Where one does not come, all rest again."""
+    deadline = rig.now() + timedelta(hours=1)
+    with rollback_on_failure(rig.tell) as rollback:
+        rollback.later("its safeguards", lambda: disarm(rig))
+        rollback.later(f"the start of {rig.name}", lambda: stop_all(rig.account, find_nodes(rig.session, rig.name)))
+        _arm(rig, left, deadline)
+        start_all(rig.account, left, {DEADLINE_TAG: budget.tag(deadline)})
+        _wait_for_all(rig, find_nodes(rig.session, rig.name))
 
 
 def require_existing(rig: Rig) -> None:

@@ -266,6 +266,38 @@ def test_a_group_that_has_lost_a_machine_is_named_and_nothing_is_made_beside_it(
     assert calls.count("ec2:RunInstances") == 1
 
 
+def test_what_is_left_of_a_group_wakes_with_every_safeguard_and_the_whole_one_idles_no_longer(rig, aws, monkeypatch):
+    launch(rig := dataclasses.replace(rig, settings=dataclasses.replace(rig.settings, idle=5)))
+    stop(rig)
+    moto_instance(find_nodes(aws, NAME)[1].id).terminate()
+    seen = []
+    monkeypatch.setattr(launching, "terminate", lambda rig, **_: seen.append(left(rig)))
+    monkeypatch.setattr(launching, "make_plan", lambda rig: seen.append(rig.settings))
+    monkeypatch.setattr(launching, "launch", lambda *_: None)
+
+    launching.launch_again(dataclasses.replace(rig, settings=Settings(key=rig.settings.key)), lambda plan: None)
+
+    there, wish = seen
+    assert (there["machines"], there["alarms"], there["schedules"]) == ({"running": 3}, 6, 3)
+    assert (wish.nodes, wish.type, wish.idle) == (NODES, ("c5.large",), 5)
+
+
+def test_what_is_left_of_a_group_rests_again_where_one_machine_does_not_answer(rig, aws, monkeypatch):
+    launch(rig)
+    stop(rig)
+    moto_instance(find_nodes(aws, NAME)[1].id).terminate()
+
+    def no_answer(*_: Any, **__: Any) -> None:
+        raise RigError("it does not answer")
+
+    monkeypatch.setattr(launching, "wait_until_ready", no_answer)
+
+    with pytest.raises(RigError, match="does not answer"):
+        launching.launch_again(rig, lambda plan: None)
+
+    assert (left(rig)["machines"], left(rig)["alarms"], left(rig)["schedules"]) == ({"stopped": 3}, 0, 0)
+
+
 def test_one_machine_that_goes_while_all_are_stopped_keeps_no_other_running(rig, aws):
     launch(rig)
     gone = find_nodes(aws, NAME)[3]

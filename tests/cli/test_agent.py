@@ -77,6 +77,15 @@ def test_a_run_on_a_machine_that_is_there_and_a_plan_cost_nothing_more(words: li
     assert len(done) == 1
 
 
+@pytest.mark.parametrize(("word", "holds"), [("true", True), ("yes", True), ("agent", True), ("0", False), ("", False)])
+def test_any_word_but_a_no_says_that_a_program_types(
+    word: str, holds: bool, monkeypatch: pytest.MonkeyPatch, done: list[str]
+) -> None:
+    monkeypatch.setenv("RIG_AGENT", word)
+
+    assert main(["launch", "--yes"]) == (2 if holds else 0)
+
+
 @pytest.mark.parametrize("name", CONVERSES)
 def test_a_conversation_is_refused_with_what_does_without_one(
     name: str, done: list[str], capsys: pytest.CaptureFixture[str]
