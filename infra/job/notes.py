@@ -41,7 +41,12 @@ def read_note(run: Path) -> Note:
         return Note()
     text, tags = said.get("text", ""), said.get("tags", ())
     known = tuple(tag for tag in tags if isinstance(tag, str) and _TAG.fullmatch(tag)) if isinstance(tags, list) else ()
-    return Note(text[:LONGEST] if isinstance(text, str) else "", known)
+    return Note(_on_one_line(text)[:LONGEST] if isinstance(text, str) else "", known)
+
+
+def _on_one_line(text: str) -> str:
+    """As a table can show it; bytes of a command line that are no letters cannot be written down."""
+    return " ".join(text.encode(errors="replace").decode().split())
 
 
 def _file_of(run: Path) -> Path:
@@ -64,7 +69,7 @@ def write_note(run: Path, *, text: str | None, tags: Sequence[str] | None) -> No
     if text and looks_secret(text):
         raise UserError("That note holds what looks like a credential; it would stand in reports and tables.")
     old = read_note(run)
-    new = Note(old.text if text is None else text.strip(), old.tags if tags is None else tuple(tags))
+    new = Note(old.text if text is None else _on_one_line(text), old.tags if tags is None else tuple(tags))
     file = _file_of(run)
     file.parent.mkdir(exist_ok=True)
     aside = file.with_name(f".{file.name}-{os.getpid()}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 from contextlib import suppress
@@ -10,7 +9,6 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Final
 
-from infra.errors import UserError
 from infra.host.facts import RunFacts
 from infra.job.artifacts import read_recorded
 
@@ -53,17 +51,3 @@ def point_latest(runs: Path) -> None:
         if home and not ((runs / LATEST).exists() and not (runs / LATEST).is_symlink()):
             aside.symlink_to(home[-1].name)
             aside.replace(runs / LATEST)
-
-
-def run_home(runs: Path, name: str) -> Path:
-    """The folder of the run *name* in *runs*; "latest" or nothing: of the newest. Raises UserError."""
-    home = [one.name for one in runs_home(runs)]
-    wanted = home[-1] if home and name in ("", LATEST) else name
-    if wanted in home:
-        return runs / wanted
-    near = difflib.get_close_matches(wanted, home, n=1)
-    guess = f"did you mean {near[0]}?\n" if near else ""
-    raise UserError(
-        f"There is no run {wanted or LATEST} in {runs}/ here.",
-        f"{guess}`rig runs` shows those that are home; `rig train` makes one",
-    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import shlex
@@ -88,7 +89,7 @@ def notify(wish: str, news: News, tell: Tell) -> None:
             _post(wish, news)
         elif wish:
             _run([*shlex.split(wish), news.text], RIG_RUN=news.run, RIG_STATE=news.state)
-    except (OSError, ValueError, subprocess.SubprocessError) as error:
+    except (OSError, ValueError, http.client.HTTPException, subprocess.SubprocessError) as error:
         tell(f"Nobody could be notified: {_explain(error)}")
 
 
@@ -127,4 +128,6 @@ def _explain(error: Exception) -> str:
         return f"the command took more than {_COMMAND_TIMEOUT_S:g} s"
     if isinstance(error, urllib.error.URLError):
         return f"the address does not take it: {error.reason}"
+    if isinstance(error, http.client.HTTPException) and not isinstance(error, http.client.InvalidURL):
+        return "the address answers, but not as a web server does"
     return error.strerror or str(error) if isinstance(error, OSError) else "the setting notify cannot be read"

@@ -121,7 +121,7 @@ def list_all(rig: Rig) -> list[ListedRun]:
         facts = facts_of(rig, host)
         metrics = _metrics_there(host, facts, [one for one in facts.runs if one.name not in home])
     price = price_of(rig.session, instance)
-    usd_per_hour = price.usd_per_hour if price else None
+    usd_per_hour = price.usd_per_hour * instance.nodes if price else None
     for one in facts.runs:
         here = home.get(one.name)
         home[one.name] = _merge(rig, one, here, metrics.get(one.name, {}), usd_per_hour)

@@ -51,6 +51,19 @@ def newest_run(rig: Rig, name: str) -> str:
         return find_run(facts_of(rig, host).runs, name).name
 
 
+def nodes_with(rig: Rig, nodes: tuple[Instance, ...], name: str) -> tuple[Instance, ...]:
+    """Those of *nodes* that run *name* is on; the first of them all where none is, to say so."""
+    if len(nodes) == 1:
+        return nodes
+    there = on_each(rig, nodes, lambda rig, one: name in runs_on(rig, one))
+    return tuple(node for node, is_there in zip(nodes, there, strict=True) if is_there) or nodes[:1]
+
+
+def runs_on(rig: Rig, node: Instance) -> list[str]:
+    with open_host(rig, node) as host:
+        return [one.name for one in facts_of(rig, host).runs]
+
+
 def pull_runs(rig: Rig, name: str) -> list[Outcome]:
     """Fetch run *name*, or every run that is not home yet; of one that goes on, what is there so far.
 
@@ -59,6 +72,9 @@ def pull_runs(rig: Rig, name: str) -> list[Outcome]:
     nodes = running_nodes(rig, whole=False)
     if nodes[0].nodes == 1:
         return pull_from(rig, nodes[0], name)
+    if name:
+        name = newest_run(rig, name)
+        nodes = nodes_with(rig, nodes, name)
     found = on_each(rig, nodes, lambda rig, one: _pull_calmly(rig, one, name))
     if isinstance(found[0], NothingToDo) and all(isinstance(one, NothingToDo) for one in found):
         raise found[0]
@@ -106,6 +122,7 @@ def cancel_run(rig: Rig, name: str) -> Outcome:
     nodes = running_nodes(rig, whole=False)
     if nodes[0].nodes > 1:
         name = newest_run(rig, name) if name else _going_on(rig, nodes[0])
+        nodes = nodes_with(rig, nodes, name)
     return on_each(rig, nodes, lambda rig, one: _cancel_on(rig, one, name))[0]
 
 

@@ -19,7 +19,8 @@ from infra.host.selection import Selection, select_code, select_data
 from infra.host.sync import push_code, remember
 from infra.host.tunnel import open_tunnel
 from infra.job import serve
-from infra.job.run_folders import run_home
+from infra.job.run_folders import LATEST, runs_home
+from infra.job.run_names import choose_run
 from infra.kit_files import ROOT
 from infra.workflows.context import Rig, open_host, running_instance
 from infra.workflows.ensure_image import Show, ensure_images, images_for
@@ -32,8 +33,8 @@ MODEL = "model"
 
 
 def model_of(runs: Path, name: str) -> Path:
-    """The model folder of the run *name* in *runs*. Raises UserError."""
-    run = run_home(runs, name)
+    """The model folder of the run that *name* means (see `choose_run`); with no name, the newest. Raises UserError."""
+    run = runs / choose_run(name or LATEST, [one.name for one in runs_home(runs)], where="in runs/")
     if not (run / MODEL).is_dir():
         raise UserError(
             f"Run {run.name} has no model folder, {run / MODEL}.",

@@ -14,10 +14,9 @@ from infra.job.workers import Place
 from infra.workflows.context import Rig, open_host, running_node, running_nodes
 from infra.workflows.ensure_image import Show
 from infra.workflows.group_run import begin_on_all, bring_all_nodes_home, follow_all
-from infra.workflows.nodes import on_each
 from infra.workflows.prepare_run import Chosen, choose, prepare
 from infra.workflows.results import announce
-from infra.workflows.runs import Outcome, facts_of, fetch_run, find_run
+from infra.workflows.runs import Outcome, facts_of, fetch_run, find_run, nodes_with
 
 
 def start_training(rig: Rig, job: Job, show: Show) -> str:
@@ -59,19 +58,6 @@ def follow_run(rig: Rig, name: str, show: Show) -> Instance:
     if len(nodes) > 1:
         return follow_all(rig, nodes, name, show, follow_node)
     return follow_node(rig, nodes[0], name, show)
-
-
-def nodes_with(rig: Rig, nodes: tuple[Instance, ...], name: str) -> tuple[Instance, ...]:
-    """Those of *nodes* that run *name* is on; the first of them all where none is, to say so."""
-    if len(nodes) == 1:
-        return nodes
-    there = on_each(rig, nodes, lambda rig, one: name in runs_on(rig, one))
-    return tuple(node for node, is_there in zip(nodes, there, strict=True) if is_there) or nodes[:1]
-
-
-def runs_on(rig: Rig, node: Instance) -> list[str]:
-    with open_host(rig, node) as host:
-        return [one.name for one in facts_of(rig, host).runs]
 
 
 def follow_node(rig: Rig, instance: Instance, name: str, show: Show) -> Instance:

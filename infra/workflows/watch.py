@@ -6,7 +6,7 @@ import json
 import re
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from infra.guard.status import STATUS_FILE, Watch, watch
@@ -78,7 +78,7 @@ class Watcher:
         """What AWS says of the machine and its money, asked once a minute."""
         now = time.monotonic()
         if self._standing is None or now - self._standing[0] > _AWS_EVERY_S:
-            self._standing = now, standing_of(self._rig, self._instance)
+            self._standing = now, _of_all(standing_of(self._rig, self._instance))
         return self._standing[1]
 
     def forget_standing(self) -> None:
@@ -124,6 +124,17 @@ class Watcher:
     def _ask(self, *words: str) -> str:
         answer = self._host.ask(words)
         return answer.out if answer.ok else ""
+
+
+def _of_all(one: Standing) -> Standing:
+    """*one* with the money of its whole group: the machines are alike, began together and have one deadline."""
+    nodes = one.instance.nodes
+    usd = {
+        name: value * nodes
+        for name in ("usd_per_hour", "usd_spent", "usd_worst", "usd_disk_per_month")
+        if (value := getattr(one, name)) is not None
+    }
+    return replace(one, **usd)
 
 
 _MEMORY: Final = re.compile(r"^(MemTotal|MemAvailable):\s+(\d{1,15}) kB$", re.MULTILINE | re.ASCII)

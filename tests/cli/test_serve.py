@@ -11,9 +11,21 @@ from pathlib import Path
 
 import pytest
 
+from infra.errors import UserError
+from infra.workflows.serve import model_of
 from tests.host.test_serve import RUN, made_up_model
 
 RIG = Path(sys.executable).with_name("rig")
+
+
+def test_a_part_of_its_name_is_enough_for_a_run(tmp_path: Path) -> None:
+    for name in ("20261120-090000-lenet-aaaa", "20261120-100000-mine-bbbb"):
+        (tmp_path / name / "model").mkdir(parents=True)
+
+    assert model_of(tmp_path, "aaaa") == tmp_path / "20261120-090000-lenet-aaaa" / "model"
+    assert model_of(tmp_path, "") == tmp_path / "20261120-100000-mine-bbbb" / "model"
+    with pytest.raises(UserError, match="no run 'cccc'"):
+        model_of(tmp_path, "cccc")
 
 
 def test_the_newest_run_is_served_and_a_signal_ends_the_server_itself(tmp_path: Path) -> None:

@@ -20,6 +20,8 @@ from infra.guard.safeguard import after_run, guard
 from infra.guard.status import Watch
 from infra.host.facts import RunFacts
 from infra.settings import Settings
+from infra.workflows import watch as watching
+from infra.workflows.status import Standing
 from infra.workflows.watch import Glance, Gpu, Load, Watcher, processor_ticks, use
 
 NOW = datetime(2026, 11, 26, 7, 0, 30, tzinfo=timezone.utc)
@@ -128,6 +130,21 @@ def test_a_look_asks_the_host_for_the_end_of_each_file_and_the_load_since_the_lo
     assert (first.ended, first.took_s) == (True, 90.5)
     assert first.load == Load(2, None, 768 * 1024, 1024 * 1024)
     assert second.load == Load(2, 50.0, 768 * 1024, 1024 * 1024)
+
+
+def test_the_money_is_that_of_all_machines_of_a_group(monkeypatch: pytest.MonkeyPatch) -> None:
+    group: Any = SimpleNamespace(nodes=4)
+    of_one = Standing(
+        instance=group, running_s=60.0, usd_per_hour=0.5, usd_spent=None, usd_worst=4.0, usd_disk_per_month=1.0,
+        last_words="", safeguards=(),
+    )  # fmt: skip
+    monkeypatch.setattr(watching, "standing_of", lambda rig, instance: of_one)
+    watcher: Any = object.__new__(Watcher)
+    watcher._rig = watcher._instance = watcher._standing = None
+
+    seen = watcher.standing()
+
+    assert (seen.usd_per_hour, seen.usd_spent, seen.usd_worst, seen.usd_disk_per_month) == (2.0, None, 16.0, 4.0)
 
 
 @pytest.mark.parametrize(

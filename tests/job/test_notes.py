@@ -25,6 +25,11 @@ def test_a_note_and_tags_are_changed_each_for_itself_and_taken_away_by_nothing(t
     assert list(run.iterdir()) == []
 
 
+def test_a_note_is_one_line_of_letters_whatever_was_typed(tmp_path: Path) -> None:
+    assert write_note(tmp_path / "run", text=" two\nlines, \udcff\t", tags=None) == Note("two lines, ?")
+    assert read_note(tmp_path / "run") == Note("two lines, ?")
+
+
 def test_a_tag_that_is_none_a_note_too_long_and_a_credential_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no tag"):
         parse_tags("good <b>")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import sys
 import threading
 from collections.abc import Iterator
@@ -121,7 +122,8 @@ def test_what_the_user_can_fix_at_once_or_stops_is_no_news(run: Path, told: list
     assert address.posted == []
 
 
-@pytest.mark.parametrize("wish", ["no-such-program --x", "false", "http://127.0.0.1:9/s3cr3t", "http://[::1/s3cr3t"])
+@pytest.mark.parametrize("wish", ["no-such-program --x", "false", "http://127.0.0.1:9/s3cr3t", "http://[::1/s3cr3t",
+                                  "http://127.0.0.1:s3cr3t/"])  # fmt: skip
 def test_a_way_that_does_not_work_is_told_without_the_address_and_spoils_nothing(
     run: Path, told: list[str], wish: str
 ) -> None:
@@ -131,6 +133,26 @@ def test_a_way_that_does_not_work_is_told_without_the_address_and_spoils_nothing
     assert len(told) == 1
     assert told[0].startswith("Nobody could be notified: ")
     assert "s3cr3t" not in told[0]
+
+
+def test_an_address_where_no_web_server_answers_is_told_and_spoils_nothing(run: Path, told: list[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        answering = threading.Thread(target=_greet_as_ssh, args=(listener,))
+        answering.start()
+        with notice_end(f"http://127.0.0.1:{listener.getsockname()[1]}/s3cr3t", run, told.append):
+            pass
+        answering.join()
+
+    assert told == ["Nobody could be notified: the address answers, but not as a web server does"]
+
+
+def _greet_as_ssh(listener: socket.socket) -> None:
+    with listener.accept()[0] as connection:
+        connection.recv(65536)
+        connection.sendall(b"SSH-2.0-OpenSSH_9.2\r\n")
+        connection.shutdown(socket.SHUT_WR)
+        while connection.recv(65536):  # a reset would come before the greeting is read
+            pass
 
 
 def test_the_desktop_is_told_by_its_own_program(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,58 @@
+"""`rig pull --run` and `rig cancel` in a group where a run is on some of the machines alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from infra.settings import Settings
+from infra.workflows import runs
+from infra.workflows.context import Rig
+from infra.workflows.runs import cancel_run, pull_runs
+
+ON_TWO, ON_ALL = "20261120-110000-lenet-aaaa", "20261120-100000-mine-bbbb"
+RIG = Rig(settings=Settings(), session=cast(Any, None), project=Path(), tell=lambda line: None)
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, str]]:
+    """Which run was asked for, and on which node."""
+    nodes = tuple(SimpleNamespace(nodes=3, rank=rank, node=f"node {rank + 1}") for rank in range(3))
+    there = {rank: [ON_ALL, ON_TWO] if rank < 2 else [ON_ALL] for rank in range(3)}
+    heard: list[tuple[int, str]] = []
+
+    @contextmanager
+    def host(rig: Any, node: Any) -> Iterator[Any]:
+        yield node
+
+    def facts_of(rig: Any, host: Any) -> Any:
+        found = tuple(SimpleNamespace(name=name, state="ended", fetched=False) for name in there[host.rank])
+        return SimpleNamespace(runs=found, running=found[1:], unfetched=found, nameless=())
+
+    def hear(rig: Any, host: Any, node: Any, *further: Any) -> int:
+        heard.append((node.rank, getattr(further[-1], "name", further[-1])))
+        return int(node.rank)
+
+    answers: dict[str, Any] = {"open_host": host, "facts_of": facts_of, "fetch_run": hear, "bring_home": hear}
+    for name, answer in answers.items():
+        monkeypatch.setattr(runs, name, answer)
+    monkeypatch.setattr(runs, "running_nodes", lambda *_, **__: nodes)
+    monkeypatch.setattr(runs, "running_instance", lambda rig: nodes[0])
+    monkeypatch.setattr(runs, "_running", lambda facts, name: facts.runs[-1])
+    return heard
+
+
+def test_a_part_of_its_name_brings_a_run_home_from_the_nodes_that_have_it(asked: list[tuple[int, str]]) -> None:
+    assert pull_runs(RIG, "lenet") == [0]
+    assert sorted(asked) == [(0, ON_TWO), (1, ON_TWO)]
+
+
+@pytest.mark.parametrize("name", ["", "aaaa"])
+def test_cancel_asks_no_node_that_does_not_have_the_run(name: str, asked: list[tuple[int, str]]) -> None:
+    assert cancel_run(RIG, name) == 0
+    assert sorted(asked) == [(0, ON_TWO), (1, ON_TWO)]
