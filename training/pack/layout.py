@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
+FORMAT: Final = 1
 INDEX: Final = "pack.json"
 """Written last: a folder that has it is whole."""
 SHARDS: Final = "shards"

@@ -26,7 +26,6 @@ from training.prognostics.survey import Survey, survey
 from training.prognostics.unit_logs import Faults
 from training.prognostics.wrong_cells import SAME_KIND
 
-FORMAT = 1
 Run = Callable[[Sequence[Callable[[], None]], Callable[[int], None]], None]
 """Calls every function of a list, in any order, and says how many are done. Raises the BadData of those that fail."""
 
@@ -37,6 +36,7 @@ class Packing:
 
     folder: Path
     description: Description
+    described: str
     plan: Plan
     seen: Survey
 
@@ -66,7 +66,7 @@ def pack(description: Description, folder: Path, described: str, run: Run, conso
         console.say(f"{folder} is whole: nothing is left to do")
         return
     seen = survey(description)
-    packing = Packing(folder, replace(description, columns=seen.columns), plan, seen)
+    packing = Packing(folder, replace(description, columns=seen.columns), described, plan, seen)
     for line in seen.said:
         console.say(line)
     _deal_out(packing, run, console)
@@ -131,10 +131,11 @@ def _make_shards(packing: Packing, columns: Columns, run: Run, console: Console)
 
 
 def make_one_shard(packing: Packing, columns: Columns, split: str, bucket: int) -> None:
-    description = packing.description
-    failed = read_failures(description, description.failures) if description.failures else None
+    description, seen = packing.description, packing.seen
+    apart = description.failures
+    failed = read_failures(description, apart, calendar=seen.calendar) if apart else None
     folders = [packing.dealt(task) for task in packing.plan.tasks if task.split == split]
-    seen, files = packing.seen, splits_of(description)[split]
+    files = splits_of(description)[split]
     tables = read_bucket(folders, bucket, files, seen.dialects, seen.by_file)
     make_shard(packing.shard(split, bucket), packing.index_file(split, bucket), tables, description, columns, failed)
 
@@ -172,7 +173,8 @@ def _index(packing: Packing, columns: Columns, said: list[str]) -> dict[str, Any
     headers = {packing.seen.dialects[file].header for file in packing.description.files}
     order = headers.pop() if len(headers) == 1 else ()
     return {
-        "format": FORMAT,
+        "format": layout.FORMAT,
+        "source": packing.plan.source(packing.described),
         "columns": replace(columns, order=order).as_json(),
         "files": [Path(file).name for file, _, _ in packing.plan.files],
         "said": said,

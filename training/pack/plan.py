@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -53,6 +54,10 @@ class Plan:
             "tasks": [asdict(t) for t in self.tasks],
         }
 
+    def source(self, described: str) -> str:
+        """Tells apart what was packed: a checksum of the files, as `files` knows them, and of the text *described*."""
+        return hashlib.sha256(json.dumps([self.files, described]).encode()).hexdigest()
+
 
 def plan_for(description: Description) -> Plan:
     tasks: list[Task] = []
@@ -101,6 +106,7 @@ def begin(folder: Path, plan: Plan, described: str) -> bool:
     unfinished = folder / layout.UNFINISHED
     kept = {"plan": plan.as_json(), "description": described}
     if (folder / layout.INDEX).exists():
+        _require_source(folder, plan.source(described))
         return False
     if (unfinished / "plan.json").exists():
         if json.loads((unfinished / "plan.json").read_text(encoding="utf-8")) != json.loads(json.dumps(kept)):
@@ -114,3 +120,18 @@ def begin(folder: Path, plan: Plan, described: str) -> bool:
     unfinished.mkdir(parents=True, exist_ok=True)
     layout.put_json(unfinished / "plan.json", kept)
     return True
+
+
+def _require_source(folder: Path, source: str) -> None:
+    """Raises BadData where the pack in *folder* is of something else: it would be taken for this log."""
+    try:
+        packed = json.loads((folder / layout.INDEX).read_text(encoding="utf-8")).get("source", source)
+    except (OSError, ValueError, AttributeError) as error:
+        raise BadData(
+            f"{folder / layout.INDEX} is damaged: {error}", "Pack the log again, into a new folder."
+        ) from error
+    if packed != source:
+        raise BadData(
+            f"{folder} was packed from other files or with another description, or a file has changed since",
+            f"Take another folder, or pack anew: rm -r {folder}",
+        )

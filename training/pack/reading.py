@@ -111,6 +111,8 @@ def open_pack(folder: Path) -> Pack:
     path = folder / layout.INDEX
     try:
         index = json.loads(path.read_text(encoding="utf-8"))
+        if index["format"] != layout.FORMAT:
+            raise BadData(f"{folder} was packed by another version of this program", AGAIN)
         units = folder / layout.UNITS
         if layout.sha256(units) != index["units"]:
             raise BadData(f"{units} is damaged: it is not the file that was packed", AGAIN)

@@ -22,6 +22,11 @@ ROWS_AT_ONCE: Final = 1 << 16
 
 def read_batches(file: Path, dialect: Dialect, wanted: Sequence[str], cells: Cells) -> Iterator[Mapping[str, Any]]:
     """Pieces of *file*: for each wanted column an Arrow array, of text as it stands there or of Parquet's own type."""
+    with dialects.reading(file):
+        yield from _read_batches(file, dialect, wanted, cells)
+
+
+def _read_batches(file: Path, dialect: Dialect, wanted: Sequence[str], cells: Cells) -> Iterator[Mapping[str, Any]]:
     if dialect.form == dialects.PARQUET:
         for batch in dialects.parquet_file(file).iter_batches(batch_size=ROWS_AT_ONCE, columns=list(wanted)):
             yield {name: _plain(batch.column(batch.schema.get_field_index(name))) for name in wanted}

@@ -9,7 +9,9 @@ from __future__ import annotations
 import csv
 import io
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -29,6 +31,8 @@ INSTALL_XLSX: Final = "pip install openpyxl, or save the sheet as CSV"
 
 _PACKED: Final = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bz2", b"\x04\x22\x4d\x18": "lz4"}
 _MARKS: Final = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
+ENCRYPTED: Final = 1
+"""A flag of a file in a zip archive. https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT, 4.4.4"""
 PARQUET, WORKBOOK, TEXT_FILE = "Parquet", "workbook", "text"
 
 
@@ -94,7 +98,7 @@ def _form(path: Path) -> tuple[str, str]:
 
 
 def _encoding(path: Path, dialect: Dialect) -> str:
-    with open_bytes(path, dialect) as file:
+    with reading(path), open_bytes(path, dialect) as file:
         sample = file.read(SAMPLE_BYTES)
     marked = next((name for mark, name in _MARKS.items() if sample.startswith(mark)), "")
     if marked:
@@ -113,6 +117,15 @@ def _is_utf8(sample: bytes) -> bool:
     except UnicodeDecodeError as error:
         return len(sample) - error.start < 4 <= SAMPLE_BYTES <= len(sample)  # cut within a letter
     return True
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Raises BadData where *path* turns out to be damaged, often far below: each unpacker says so in its own way."""
+    try:
+        yield
+    except (OSError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
+        raise BadData(f"{path} cannot be read to its end: {error}", "Is it damaged, or copied in part?") from error
 
 
 def open_bytes(path: Path, dialect: Dialect) -> Any:
@@ -136,12 +149,14 @@ def _only_member(path: Path) -> Any:
     members = [one for one in archive.infolist() if not one.is_dir() and not one.filename.startswith("__MACOSX")]
     if len(members) != 1:
         raise BadData(f"{path} holds {len(members)} files", "Pack each log by itself, or unpack them into a folder.")
+    if members[0].flag_bits & ENCRYPTED:
+        raise BadData(f"{path} is locked with a password", "Unpack it first.")
     return archive.open(members[0])
 
 
 def text_lines(path: Path, dialect: Dialect) -> Iterator[str]:
     """The lines of *path* with their ends; what cannot be decoded is shown as such."""
-    with open_bytes(path, dialect) as file:
+    with reading(path), open_bytes(path, dialect) as file:
         yield from io.TextIOWrapper(file, encoding=dialect.encoding, errors="replace", newline="")
 
 

@@ -5,14 +5,20 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from training.errors import BadData
 from training.prognostics.log_schema import Columns, Description, Failures
 from training.prognostics.survey import survey
 from training.prognostics.table import Table
 from training.prognostics.unit_logs import read_tables
 
 
-def read_failures(description: Description, failures: Failures) -> dict[str, NDArray[np.float64]]:
-    """When each unit failed: times (failures,), rising, by unit. Raises BadData, naming file and line."""
+def read_failures(
+    description: Description, failures: Failures, *, calendar: bool | None
+) -> dict[str, NDArray[np.float64]]:
+    """When each unit failed: times (failures,), rising, by unit. *calendar*: the log's times are dates.
+
+    Raises BadData, naming file and line.
+    """
     log = description.columns
     columns = Columns(
         unit=failures.unit, time=failures.time, channels=(), time_unit=log.time_unit, zone=log.zone, dates=log.dates
@@ -25,11 +31,22 @@ def read_failures(description: Description, failures: Failures) -> dict[str, NDA
         given=description.given & {"dates", "zone"},
     )
     seen = survey(told)
+    _require_same_kind(seen.calendar, calendar, failures)
     found: dict[str, list[float]] = {}
     for table in read_tables(told, seen.dialects, seen.by_file, failures.files):
         for name, time in _events(table, of_parts=bool(failures.parts)):
             found.setdefault(name, []).append(time)
     return {name: np.unique(times) for name, times in found.items()}
+
+
+def _require_same_kind(found: bool | None, wanted: bool | None, failures: Failures) -> None:
+    """Running hours beside dates would put each failure outside of the log: every unit would seem to run on."""
+    if found is not None and wanted is not None and found != wanted:
+        kinds = ("no dates", "dates")
+        raise BadData(
+            f"{failures.files[0]}: {failures.time} holds {kinds[found]}, and the log's times are {kinds[wanted]}",
+            "Write the times of the log and those of the failures in one way.",
+        )
 
 
 def _events(table: Table, *, of_parts: bool) -> list[tuple[str, float]]:

@@ -33,7 +33,8 @@ class Log:
 def read_log(description: Description) -> Log:
     """Raises BadData, which names every bad file, and of each the wrong cells by line and column."""
     seen = survey(description)
-    failed = read_failures(description, description.failures) if description.failures else None
+    apart = description.failures
+    failed = read_failures(description, apart, calendar=seen.calendar) if apart else None
     described = replace(description, columns=seen.columns)
     tables = _read(described, seen)
     columns = _with_categories(seen.columns, tables[0])

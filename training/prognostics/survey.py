@@ -28,7 +28,7 @@ from training.prognostics.dialect import Dialect, find_dialect, sample_rows
 from training.prognostics.log_keys import DAY_FIRST, DIGITS, MONTH_FIRST, TIME_OF_DAY
 from training.prognostics.log_schema import SECONDS, Columns, Description, names_in
 from training.prognostics.number_style import Style, style_of
-from training.prognostics.time_style import epoch_of, in_digits, is_time_of_day
+from training.prognostics.time_style import OUR_DAYS_S, epoch_of, in_digits, is_time_of_day
 from training.prognostics.unit_logs import Faults
 
 MOST_WORDS: Final = 20
@@ -46,6 +46,8 @@ class Survey:
     """The same, with the numbers of each file as they are written there."""
     said: list[str]
     """What was taken for what."""
+    calendar: bool | None
+    """Times are dates, or numbers that count from elsewhere, as running hours do; None: they may be either."""
 
 
 def survey(description: Description) -> Survey:
@@ -66,7 +68,8 @@ def survey(description: Description) -> Survey:
     by_file = {
         file: replace(columns, decimal=style.decimal, thousands=style.thousands) for file, style in styles.items()
     }
-    return Survey(found, columns, by_file, [*_dialects_said(found, styles), *said, *times_said])
+    said = [*_dialects_said(found, styles), *said, *times_said]
+    return Survey(found, columns, by_file, said, _is_calendar(columns, words[columns.time]))
 
 
 def _list_wanted(description: Description) -> list[str]:
@@ -226,6 +229,16 @@ def _order_of_date(columns: Columns, seen: Sequence[str], found: Mapping[Path, D
             f'Add to the TOML: dates = "{DAY_FIRST}" or dates = "{MONTH_FIRST}".',
         )
     return replace(columns, dates=order), [f"{columns.time}: taken for dates with the {order}, like {seen[0]}"]
+
+
+def _is_calendar(columns: Columns, seen: Sequence[str]) -> bool | None:
+    if columns.dates or columns.epoch:
+        return columns.dates != TIME_OF_DAY
+    numbers = [plain_number(word, columns.decimal, columns.thousands) for word in seen]
+    known = [number * SECONDS.get(columns.time_unit, 0.0) for number in numbers if number is not None]
+    if len(known) < len(seen):
+        return True
+    return None if all(OUR_DAYS_S[0] <= moment <= OUR_DAYS_S[1] for moment in known) else False
 
 
 def _decide(pairs: Iterable[tuple[int, int]]) -> str:

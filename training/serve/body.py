@@ -99,7 +99,7 @@ def _json_cells(content: bytes, decimal: str) -> Cut:
     rows = data.get("rows") if isinstance(data, dict) else data
     if not isinstance(rows, list):
         raise BadBody([Problem(0, "", "there is no list of rows")], SHAPES)
-    header, values = _take_names(rows) if "columns" not in data else (data["columns"], rows)
+    header, values = (data["columns"], rows) if isinstance(data, dict) and "columns" in data else _take_names(rows)
     if not isinstance(header, list) or not all(isinstance(name, str) for name in header):
         raise BadBody([Problem(0, "columns", "is no list of names")], SHAPES)
     strange = [number for number, row in enumerate(values, start=1) if not isinstance(row, list)]

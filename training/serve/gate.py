@@ -89,7 +89,7 @@ class Gate:
         host, origin = headers.get("host", ""), headers.get("origin", "")
         if self.loopback and _name(f"//{host}") not in LOOPBACK:
             raise Refusal(403, "This server answers on the loopback alone, under the name 127.0.0.1 or localhost.")
-        if origin and urlsplit(origin).netloc != host:
+        if origin and _place(origin) != host:
             raise Refusal(403, "This request comes from the page of another server.")
         if headers.get("sec-fetch-site", "") in ("cross-site", "same-site"):
             raise Refusal(403, "This request comes from the page of another server.")
@@ -153,6 +153,13 @@ def _name(address: str) -> str:
         return urlsplit(address).hostname or ""
     except ValueError:  # "[::1"
         return ""
+
+
+def _place(origin: str) -> str | None:
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return None
 
 
 def _digest(text: str) -> bytes:

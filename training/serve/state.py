@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from training.errors import BadInput
 from training.prognostics.history import Past
+from training.prognostics.log_keys import TIME_OF_DAY
 from training.prognostics.preparation import Preparation
 from training.serve.forecaster import Forecaster, Memory
 from training.serve.rows import Arrived, pick_rows
@@ -122,6 +123,12 @@ class StateFile:
         """Raises BadInput where there is a file that cannot be used, or no place for one."""
         if not self.path.parent.is_dir() or not os.access(self.path.parent, os.W_OK):
             raise BadInput(f"--state {self.path}: {self.path.parent} is no folder you may write to", "make it first")
+        if self.forecaster.prepared.columns.dates == TIME_OF_DAY:
+            # After a restart 00:15 of another day would be taken for a time that was answered.
+            raise BadInput(
+                f"--state {self.path}: the log's times name no day",
+                'train with the day as well: time = ["date", "time"]',
+            )
         if not self.path.exists():
             say(f"{self.path} is not there yet: every unit begins anew")
             return

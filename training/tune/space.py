@@ -8,6 +8,7 @@ num_epochs = 4
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -100,6 +101,8 @@ def _range(row: Mapping[str, Any], kind: Any) -> Range:
     if any(isinstance(one, bool) or not isinstance(one, int | float) for one in numbers):
         raise ValueError("low and high must be numbers, and both be there")
     low, high, step = numbers
+    if not all(map(math.isfinite, numbers)):
+        raise ValueError("low, high and step must be finite")
     if kind is int and any(one != int(one) for one in numbers):
         raise ValueError("is a whole number, so low, high and step are")
     if not low < high or step < 0:

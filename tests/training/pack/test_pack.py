@@ -170,6 +170,27 @@ def test_what_was_begun_from_other_files_is_not_gone_on_with(tmp_path, monkeypat
         is_packed(tmp_path / "packed")
 
 
+@pytest.mark.parametrize("changed", ["log0.csv", "fleet.toml"])
+def test_a_whole_pack_is_not_taken_for_that_of_a_log_that_has_changed_since(tmp_path, changed):
+    table = write_fleet(tmp_path / "fleet")
+    packed(table, tmp_path / "packed")
+
+    with (table.parent / (changed if changed.endswith(".csv") else table.name)).open("a") as file:
+        file.write("M0,99,1,eco,1,\n" if changed.endswith(".csv") else "# another\n")
+
+    with pytest.raises(BadData, match="was packed from other files"):
+        packed(table, tmp_path / "packed")
+
+
+def test_a_pack_of_another_version_is_refused(tmp_path):
+    folder = packed(write_fleet(tmp_path / "fleet"), tmp_path / "packed")
+    index = json.loads((folder / layout.INDEX).read_text())
+    layout.put_json(folder / layout.INDEX, {**index, "format": 2})
+
+    with pytest.raises(BadData, match="packed by another version"):
+        open_pack(folder)
+
+
 def test_wrong_cells_of_all_files_are_named_as_when_the_log_is_read_at_once(tmp_path, in_small_pieces):
     table = write_fleet(tmp_path / "fleet")
     for number in (0, 2):

@@ -381,6 +381,51 @@ def test_failures_stand_in_a_table_of_their_own(tmp_path):
     assert "failures: 2 of 1 units of the log; 1 units that are not in it left out" in read.said
 
 
+@pytest.mark.parametrize(
+    ("times", "failed"),
+    [(("1", "2"), "2024-03-01"), (("2024-03-01", "2024-03-02"), "30"), (("23:00", "00:30"), "30.2.")],
+)
+def test_failures_whose_times_are_not_those_of_the_log_are_refused(tmp_path, times, failed):
+    (tmp_path / "repairs.csv").write_text(f"when,machine\n{failed},a\n")
+    table = '[failures]\nfiles = ["repairs.csv"]\nunit = "machine"\ntime = "when"'
+    text = "u,t,x\n" + "".join(f"a,{time},1\n" for time in times)
+
+    assert "repairs.csv: when holds" in refused(tmp_path, text, table, fails="").cause
+
+
+def packed_in(form: str, content: bytes) -> bytes:
+    if form == "gz":
+        return gzip.compress(content)
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("log.csv", content)
+    return archive.getvalue()
+
+
+@pytest.mark.parametrize("rows", [20, 60_000])
+@pytest.mark.parametrize(
+    ("form", "damage", "cause"),
+    [
+        ("gz", lambda whole: whole[:-15], "cannot be read to its end"),
+        ("zip", lambda whole: whole[:60] + bytes(8) + whole[68:], "cannot be read to its end"),
+        (
+            "zip",
+            lambda whole: whole.replace(b"PK\x01\x02\x14\x03\x14\0\0", b"PK\x01\x02\x14\x03\x14\0\1"),
+            "a password",
+        ),
+    ],
+)
+def test_a_packed_log_that_is_damaged_or_locked_is_named(tmp_path, rows, form, damage, cause):
+    content = "u,t,x\n" + "".join(f"a,{t},{t * t % 977}\n" for t in range(rows))
+    (tmp_path / f"log.csv.{form}").write_bytes(damage(packed_in(form, content.encode())))
+    (tmp_path / "t.toml").write_text(
+        f'files = ["log.csv.{form}"]\nunit = "u"\ntime = "t"\nchannels = ["x"]\nruns_to_failure = true'
+    )
+
+    with pytest.raises(BadData, match=rf"log\.csv\.{form} .*{cause}"):
+        read_log(read_description(tmp_path / "t.toml"))
+
+
 def test_a_folder_a_home_and_a_pattern_anywhere_name_files(tmp_path, monkeypatch):
     logs = tmp_path / "logs"
     (logs / "june").mkdir(parents=True)

@@ -136,6 +136,7 @@ def test_units_stand_by_risk_and_each_shows_its_history_and_what_is_behind_it(cl
          "application/json", [(1, "vibration", "'x' is not a number")]),
         ('{"rows": [1]}', "application/json", [(1, None, "is no row")]),
         ('{"rows": 1}', "application/json", [(None, None, "there is no list of rows")]),
+        ('["columns"]', "application/json", [(1, None, "is no row")]),
         ('{"rows": [}', "application/json", [(1, None, "is not JSON")]),
         ("[" * 100_000, "application/json", [(None, None, "is not JSON")]),
     ],

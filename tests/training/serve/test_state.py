@@ -134,6 +134,14 @@ def test_the_state_of_another_run_is_refused(tmp_path):
         read_state(path, replace(PREPARED, smooth=2.0))
 
 
+def test_no_state_is_kept_of_a_log_whose_times_name_no_day(tmp_path):
+    """00:15 of the next day would be left out, as a row that was answered at 23:45."""
+    clocks = replace(PREPARED, columns=replace(PREPARED.columns, dates="time of day"))
+
+    with pytest.raises(BadInput, match="the log's times name no day"):
+        StateFile(tmp_path / "units.state", Forecaster(clocks, a_net)).restore(print)
+
+
 @pytest.mark.parametrize("content", ["", "unit,time\n", '{"a": 1}'])
 def test_a_file_that_is_no_state_is_refused_and_left_alone(tmp_path, content):
     path = tmp_path / "log.csv"

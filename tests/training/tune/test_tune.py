@@ -65,7 +65,7 @@ schedule = ["cosine", "zigzag"]
         assert f"  - {key}" in refused.value.cause
 
 
-@pytest.mark.parametrize("text", ["lr = 0.1\n", "lr = {\n", "\x00"])
+@pytest.mark.parametrize("text", ["lr = 0.1\n", "lr = {\n", "\x00", "num_epochs = { low = 1, high = inf }\n"])
 def test_a_space_in_which_nothing_varies_and_one_that_is_no_toml_are_refused(tmp_path: Path, text: str) -> None:
     with pytest.raises(BadInput, match="space"):
         read_space(space(tmp_path, text), JobConfig)
