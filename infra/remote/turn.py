@@ -50,7 +50,8 @@ def in_line(queue: Path, run: str) -> Iterator[Ticket]:
     try:
         yield ticket
     finally:
-        ticket.path.unlink(missing_ok=True)
+        with suppress(OSError):  # a disk that is read-only now: the lock goes all the same, and the run's end is told
+            ticket.path.unlink()
         os.close(ticket._lock)
 
 
@@ -61,10 +62,14 @@ def awaited(announce: Callable[[str], None], asked_to_end: Callable[[], bool]) -
     queue, run = os.environ.get("RIG_QUEUE", ""), os.environ.get("RIG_RUN", "")
     with ExitStack() as held:
         if queue and os.path.isdir(queue):
-            ticket = held.enter_context(in_line(Path(queue), run))
-            if os.environ.get("RIG_WAITS") == "1":
-                _wait(ticket, announce, asked_to_end)
-            ticket.say(RUNS)
+            try:
+                ticket = held.enter_context(in_line(Path(queue), run))
+            except OSError as error:  # a full disk, another user's folder: that is no reason to lose a run
+                announce(f"gluon-rig: the queue cannot be used ({error}); this run begins at once\n")
+            else:
+                if os.environ.get("RIG_WAITS") == "1":
+                    _wait(ticket, announce, asked_to_end)
+                ticket.say(RUNS)
         yield
 
 
@@ -84,9 +89,10 @@ def _take(queue: Path, run: str) -> Ticket:
     try:
         fcntl.flock(counter, fcntl.LOCK_EX)
         last = max((int(path.name.partition("-")[0]) for path, _ in tickets(queue)), default=0)
-        path = queue / f"{last + 1:06}-{run}"
-        lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        path, aside = queue / f"{last + 1:06}-{run}", queue / f".{run}.{os.getpid()}"
+        lock = os.open(aside, os.O_RDWR | os.O_CREAT, 0o600)
         fcntl.flock(lock, fcntl.LOCK_EX)
+        aside.rename(path)  # held before anybody sees it, who would take it for a dead run's
         return Ticket(path, lock)
     finally:
         os.close(counter)

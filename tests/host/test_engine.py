@@ -20,7 +20,7 @@ from infra.job import artifacts, docker_image, run
 from infra.job.container import Container, container_name, docker_stop
 from infra.job.outcome import judge
 from infra.job.spec import script_job
-from infra.names import CODE_DIR, DATA_DIR
+from infra.names import CODE_DIR, DATA_DIR, QUEUE_DIR
 
 pytestmark = pytest.mark.docker
 SOMEBODY = 12345  # a user id that is not root's, and nobody's here
@@ -82,7 +82,7 @@ def launch(host: Host, engine: Facts, cpu_image: str) -> Callable[..., Container
             container = dataclasses.replace(container, environment={**environment, "RIG_REQUIRE_GPU": "1"})
         out = Path(container.run_dir) / "out"
         out.mkdir(parents=True, exist_ok=True)
-        for folder in (out.parent, out):
+        for folder in (out.parent, out, Path(container.folder(QUEUE_DIR))):
             os.chown(folder, SOMEBODY, SOMEBODY)
         run.start(host, container, tell=print)
         return container

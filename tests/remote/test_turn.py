@@ -81,3 +81,16 @@ def test_a_run_begins_when_the_one_before_it_is_killed(tmp_path: Path, queue: Pa
     said, _ = second.communicate(timeout=20)
 
     assert said.splitlines()[-1] == "begun"
+
+
+def test_a_queue_that_cannot_be_used_loses_no_run(tmp_path: Path, queue: Path) -> None:
+    (queue / ".lock").mkdir()  # in the way, as another user's file would be
+    line = [sys.executable, str(RECORDER), str(tmp_path / "run"), "--", "sh", "-c", "echo begun; exit 3"]
+    given = {"RIG_QUEUE": str(queue), "RIG_RUN": "run", "RIG_WAITS": "1"}
+    done = subprocess.run(line, env=os.environ | given, text=True, capture_output=True)
+
+    assert (done.returncode, done.stderr) == (3, "")
+    announced, printed = done.stdout.splitlines()
+    assert announced.startswith("gluon-rig: the queue cannot be used (")
+    assert printed == "begun"
+    assert json.loads((tmp_path / "run/exit.json").read_text())["exit_code"] == 3
