@@ -8,10 +8,15 @@ import sys
 import urllib.error
 import urllib.request
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 from infra.errors import UserError
+from infra.settings import Settings
+from infra.workflows import shell
+from infra.workflows.context import Rig
 from infra.workflows.serve import model_of
 from tests.host.test_serve import RUN, made_up_model
 
@@ -26,6 +31,21 @@ def test_a_part_of_its_name_is_enough_for_a_run(tmp_path: Path) -> None:
     assert model_of(tmp_path, "") == tmp_path / "20261120-100000-mine-bbbb" / "model"
     with pytest.raises(UserError, match="no run 'cccc'"):
         model_of(tmp_path, "cccc")
+
+
+def test_jupyter_is_not_sent_the_past_of_units_that_a_server_may_be_writing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("mine.ipynb", "serve/run/model"):
+        (tmp_path / "notebooks" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "notebooks" / name).write_text("{}")
+    sent: list[str] = []
+    monkeypatch.setattr(shell, "push_data", lambda host, chosen, *_, **__: sent.extend(chosen.sent))
+    rig = Rig(settings=Settings(), session=cast(Any, None), project=tmp_path, tell=lambda line: None)
+
+    shell._send(rig, cast(Any, None), cast(Any, SimpleNamespace(home="/home/rig", rsync=True)))
+
+    assert sent == ["mine.ipynb"]
 
 
 def test_the_newest_run_is_served_and_a_signal_ends_the_server_itself(tmp_path: Path) -> None:
