@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,10 +74,17 @@ def _from_rows(layout: Layout, folder: Path) -> Cycles:
 def _read(path: Path, layout: Layout, *, header: bool) -> pd.DataFrame:
     """All cells as text. Raises BadData where *path* is no table."""
     try:
-        table = pd.read_csv(
-            path, sep=layout.separator or r"\s+", header=0 if header else None, dtype=str, keep_default_na=False,
-            encoding="utf-8-sig", skipinitialspace=True, index_col=False,
-        )  # fmt: skip
+        with warnings.catch_warnings():
+            # Rows with more cells than there are names, as by a decimal comma: each cell would be another column's.
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            table = pd.read_csv(
+                path, sep=layout.separator or r"\s+", header=0 if header else None, dtype=str, keep_default_na=False,
+                encoding="utf-8-sig", skipinitialspace=True, index_col=False,
+            )  # fmt: skip
+    except pd.errors.ParserWarning as error:
+        raise BadData(
+            f"{path} has rows with more cells than names", "Name every column; write 5.1, not 5,1."
+        ) from error
     except OSError as error:
         raise BadData(
             f"{path} cannot be read: {error.strerror or error}", "Is it where the description says?"

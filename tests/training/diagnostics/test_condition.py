@@ -149,6 +149,7 @@ def test_no_stretch_of_equal_states_is_on_two_sides(tmp_path):
         (lambda rows: [rows[0], rows[1].replace("0,0.0", "0,hi"), *rows[2:]], r"line 2 x: 'hi' is not a number"),
         (lambda rows: [row.replace("leaks", "tight") for row in rows], "pump is in one state only: tight"),
         (lambda rows: [rows[0].replace("x", "z"), *rows[1:]], "column 'x' is not there"),
+        (lambda rows: [rows[0], *(row.replace(".", ",", 1) for row in rows[1:])], "more cells than names"),
         (lambda rows: rows[:1], "has no rows"),
         (lambda rows: rows[:20], "cannot be shared out"),
         (lambda rows: [rows[0], *(f",{row.split(',', 1)[1]}" for row in rows[1:])], "line 2: no cycle is named"),
