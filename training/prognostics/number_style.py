@@ -52,3 +52,21 @@ def style_of(words: Iterable[str], *, separator: str, where: str) -> Style:
             'Add to the TOML: decimal = "," or thousands = ",".',
         )
     return Style(",")
+
+
+def refuse_thousands_as_decimals(
+    words: Iterable[str], style: Style, other: Style, *, where: str, elsewhere: str
+) -> None:
+    """Raises BadData where *words*, of one file, all look like thousands in the style of another."""
+    mark = style.decimal
+    marked = [word for word in sorted(words) if mark in word]
+    if marked and other.thousands == mark and all(plain_thousands(word, mark) for word in marked):
+        raise BadData(
+            f'{where}: "{marked[0]}" is {marked[0].replace(mark, ".")}, or {marked[0].replace(mark, "")} '
+            f"as it would be in {elsewhere}",
+            f'Add to the TOML: decimal = "{other.decimal}" and thousands = "{mark}". Or write all files alike.',
+        )
+
+
+def plain_thousands(word: str, mark: str) -> bool:
+    return bool(re.fullmatch(rf"[-+]?[1-9]\d{{0,2}}({re.escape(mark)}\d{{3}})+", word))

@@ -27,7 +27,7 @@ from training.prognostics.cells import (
 from training.prognostics.dialect import Dialect, find_dialect, sample_rows
 from training.prognostics.log_keys import DAY_FIRST, DIGITS, MONTH_FIRST, TIME_OF_DAY
 from training.prognostics.log_schema import SECONDS, Columns, Description, names_in
-from training.prognostics.number_style import Style, style_of
+from training.prognostics.number_style import Style, refuse_thousands_as_decimals, style_of
 from training.prognostics.time_style import OUR_DAYS_S, epoch_of, in_digits, is_time_of_day
 from training.prognostics.unit_logs import Faults
 
@@ -61,6 +61,7 @@ def survey(description: Description) -> Survey:
             samples[file] = _sample(file, found[file], wanted, description.columns)
             styles[file] = _style(file, samples[file], description, found[file])
     faults.refuse()
+    _refuse_doubtful(samples, styles, description.columns)
     columns = _with_style(description.columns, next(iter(styles.values())), next(iter(found.values())))
     words = _together(samples.values(), _list_wanted(description))
     columns, said = _kinds(columns, words, description)
@@ -111,6 +112,14 @@ def _style(file: Path, sample: Words, description: Description, dialect: Dialect
         return Style(decimal, columns.thousands)
     words = {bare(word, unit_behind(word)) for name in _numeric(columns) for word in sample.get(name, [])}
     return style_of(words, separator=dialect.separator, where=str(file))
+
+
+def _refuse_doubtful(samples: Mapping[Path, Words], styles: Mapping[Path, Style], columns: Columns) -> None:
+    grouped = {style: file for file, style in styles.items() if style.thousands}
+    for file, sample in samples.items():
+        words = [bare(word, unit_behind(word)) for name in _numeric(columns) for word in sample.get(name, [])]
+        for other, elsewhere in grouped.items():
+            refuse_thousands_as_decimals(words, styles[file], other, where=str(file), elsewhere=elsewhere.name)
 
 
 def _with_style(columns: Columns, style: Style, dialect: Dialect) -> Columns:

@@ -248,6 +248,16 @@ def test_a_number_that_can_be_read_in_two_ways_is_refused_until_it_is_said(tmp_p
     assert alone(tmp_path, text, 'thousands = ","').train[0].values.ravel().tolist() == [1073, 2500]
 
 
+def test_a_file_of_thousands_alone_is_not_taken_for_decimals_beside_one_that_tells(tmp_path):
+    (tmp_path / "other.csv").write_text("u;t;x\nb;1;998,5\nb;2;1.001,2\n")
+    other = alone(tmp_path, "u;t;x\na;1;1.013\na;2;1014\n", 'test = ["other.csv"]', 'decimal = ","', 'thousands = "."')
+
+    assert other.train[0].values.ravel().tolist() == [1013, 1014]
+    doubtful = refused(tmp_path, "u;t;x\na;1;1.013\na;2;1014\n", 'test = ["other.csv"]')
+    assert '"1.013" is 1.013, or 1013 as it would be in other.csv' in doubtful.cause
+    assert alone(tmp_path, "u;t;x\na;1;1.5\n", 'test = ["other.csv"]').train[0].values.ravel().tolist() == [1.5]
+
+
 def test_date_and_time_in_two_columns(tmp_path):
     text = "u,day,clock,x\na,2024-03-01,23:30:00,1\na,2024-03-02,00:30:00,2\n"
 
