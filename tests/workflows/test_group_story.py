@@ -63,7 +63,7 @@ def test_a_group_trains_as_one_run_with_one_log_and_one_verdict(person: Person) 
 
     person.types("pull")
     assert "home and verified already" in person.said
-    assert "Their disks still cost $14.40 per month" in person.types("stop")
+    assert "Their disks would still cost $14.40 per month" in person.types("stop")
     assert person.types("terminate").count("removed: i-") == 3
     assert person.living() == []
 
