@@ -17,6 +17,7 @@ from infra.errors import AWS_IS_SHUT, NothingToDo, RigError, UserError, WorldErr
 from infra.guard.safeguard import together
 from infra.host.connection import Host
 from infra.host.facts import Facts, RunFacts, ask_facts
+from infra.host.known_hosts import pinned_key
 from infra.job import artifacts, run
 from infra.names import DEADLINE_TAG, STARTED_TAG
 from infra.settings import MOST_HOURS
@@ -224,11 +225,11 @@ def _still_going(rig: Rig) -> list[str]:
     """Runs that others have started or queued there. A machine that does not answer keeps no bill running for them."""
     try:
         nodes = find_nodes(rig.session, rig.name)
-        if len(nodes) != 1 or nodes[0].state != "running":
-            return []
+        if len(nodes) != 1 or nodes[0].state != "running" or pinned_key(rig.known_hosts, nodes[0].id) is None:
+            return []  # without its key it would have to be waited for, and this laptop has started nothing there
         with open_host(rig, nodes[0]) as host:
             return [one.name for one in ask_facts(host).running]
-    except RigError:
+    except BaseException:  # noqa: BLE001 - Ctrl-C, a full disk: whatever stops this question must not stop the stop
         return []
 
 

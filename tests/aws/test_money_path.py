@@ -89,6 +89,22 @@ def test_whatever_goes_wrong_the_machine_stops_it_is_said_and_nothing_is_deleted
         ec2.start_instances(InstanceIds=[instance.id])
 
 
+def test_whatever_meets_the_question_what_still_runs_there_the_machine_stops(rig, monkeypatch):
+    ec2, instance = rig.session.client("ec2"), find(rig.session, NAME)
+    monkeypatch.setattr(stop, "bring_all_home", lambda *_: None)
+    monkeypatch.setattr(stop, "pinned_key", lambda *_: "ssh-ed25519 AAAA")
+    for name, trouble in {**TROUBLES, "Ctrl-C": KeyboardInterrupt()}.items():
+        monkeypatch.setattr(stop, "open_host", lambda *_, trouble=trouble: raise_(trouble))
+        stop.end_as_wished(wishing(rig, "stop"))
+
+        assert census(rig.session) == whole("stopped"), name
+        ec2.start_instances(InstanceIds=[instance.id])
+
+
+def raise_(trouble: BaseException) -> None:
+    raise trouble
+
+
 @pytest.mark.parametrize("error", [JobFailed("Run x failed."), OSError(errno.ENOSPC, "No space left"), KeyError("x")])
 def test_after_stop_is_carried_out_whatever_the_last_screen_meets(rig, monkeypatch, error):
     monkeypatch.setattr(stop, "bring_all_home", lambda *_: None)
