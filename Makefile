@@ -83,9 +83,6 @@ board: ## TensorBoard over your runs, on this computer
 ##@ the data
 pack: ## a sensor log of any size, made ready for training to stream it: TABLE=fleet.toml OUT=packed
 
-##@ studies
-tune: ## many runs of a job with different settings: JOB=turbofan SPACE=space.toml TRIALS=16
-
 ##@ money
 plan: ## what `launch` would do and the most it can cost; changes nothing
 types: ## GPU types of the region: memory, prices, whether MXNet runs on them, your quota: GPU_MEM=16
