@@ -25,6 +25,13 @@ def end_notebook(rig: Rig, host: Host, facts: Facts) -> list[Exception]:
         rig.tell(f"notebooks/{name}: {why}")
     if not arrival.left:
         forget(ours)
-    for line in (notebook.remove(facts.docker), serve.remove(facts.docker)):
-        host.ask(line)
+        # While a container is there, what is on the instance is newer than what is here, and nothing is laid over it.
+        for line in (notebook.remove(facts.docker), serve.remove(facts.docker)):
+            host.ask(line)
     return [ArtifactsMissing(f"notebooks/{name} is not home: {why}.") for name, why in arrival.left.items()]
+
+
+def require_home(rig: Rig, host: Host, facts: Facts) -> None:
+    """End them likewise. Raises ArtifactsMissing where something stays there alone: nothing may be sent over it."""
+    for trouble in end_notebook(rig, host, facts):
+        raise trouble

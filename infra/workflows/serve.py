@@ -24,7 +24,7 @@ from infra.job.run_names import choose_run
 from infra.kit_files import ROOT
 from infra.workflows.context import Rig, open_host, running_instance
 from infra.workflows.ensure_image import Show, ensure_images, images_for
-from infra.workflows.notebooks import end_notebook
+from infra.workflows.notebooks import require_home
 from infra.workflows.results import announce
 from infra.workflows.runs import facts_of
 
@@ -62,7 +62,7 @@ def serve_there(rig: Rig, name: str, ready: Callable[[str], None], show: Show) -
         images = images_for(rig, instance, serve.REQUIREMENTS)
         facts = facts_of(rig, host, images=images)
         if host.ask(serve.is_running(facts.docker)).ok:  # a `rig serve remote` was cut off: its units come home first
-            end_notebook(rig, host, facts)
+            require_home(rig, host, facts)
         ensure_images(rig, host, facts, images, serve.REQUIREMENTS, show)
         _send(rig, host, facts, model, run)
         host.run(*serve.start(facts, images[-1], run))
@@ -74,7 +74,7 @@ def serve_there(rig: Rig, name: str, ready: Callable[[str], None], show: Show) -
                 ready(f"http://127.0.0.1:{opened.port}/?token={token}")
                 opened.hold()
         finally:
-            end_notebook(rig, host, facts)
+            require_home(rig, host, facts)
 
 
 def _send(rig: Rig, host: Host, facts: Facts, model: Path, run: str) -> None:

@@ -21,7 +21,7 @@ from infra.host.tunnel import Tunnel, open_tunnel
 from infra.job import notebook, serve
 from infra.workflows.context import Rig, open_host, running_instance, running_nodes
 from infra.workflows.ensure_image import Show, ensure_images, images_for, wants_gpu
-from infra.workflows.notebooks import end_notebook
+from infra.workflows.notebooks import require_home
 from infra.workflows.results import announce, announce_visit
 from infra.workflows.runs import facts_of
 
@@ -79,7 +79,7 @@ def run_notebook(rig: Rig, ready: Callable[[str], None], show: Show) -> None:
                 ready(f"http://127.0.0.1:{opened.port}/lab?token={token}")
                 opened.hold()
         finally:
-            end_notebook(rig, host, facts)
+            require_home(rig, host, facts)
 
 
 def _goes_on(rig: Rig, host: Host, facts: Facts) -> bool:
@@ -89,7 +89,7 @@ def _goes_on(rig: Rig, host: Host, facts: Facts) -> bool:
         rig.tell("Jupyter still runs there, from before; going on with it")
         return True
     if found.ok:
-        end_notebook(rig, host, facts)
+        require_home(rig, host, facts)
     return False
 
 

@@ -139,7 +139,7 @@ def test_a_budget_is_reckoned_for_the_type_that_the_machine_is_now(account, caps
 
     out = capsys.readouterr().out
     assert "$1.0181/h with its disk and address" in out, out
-    assert "(set by budget)" in out
+    assert ", set by budget" in out
     assert "at most  $1.00" in out
     off_by = datetime.strptime(out.split("off by")[1].split("(")[0].strip(), "%Y-%m-%d %H:%M UTC")
     left = off_by.replace(tzinfo=timezone.utc) - datetime.now(timezone.utc)

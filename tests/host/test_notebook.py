@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from infra.errors import WorldError
+from infra.errors import ArtifactsMissing, WorldError
 from infra.host.connection import Host
 from infra.host.facts import ask_facts
 from infra.job import notebook
@@ -112,6 +112,25 @@ def test_the_work_of_a_notebook_that_ended_alone_comes_home_before_ours_goes_the
         shell.run_notebook(rig, person, print)
 
     assert (ours / "mine.ipynb").read_text() == "a day of work"
+
+
+def test_work_that_cannot_come_home_stays_there_and_nothing_older_is_laid_over_it(
+    rig: Any, server: Server, host: Host
+) -> None:
+    """A folder stands here in the file's place: twice, since the second command must not have forgotten the first."""
+    host.run(["mkdir", "-p", f"{server.home}/{notebook.FOLDER}"])
+    there = server.home / notebook.FOLDER / "mine.ipynb"
+
+    def person(address: str) -> None:
+        there.write_text("a day of work")
+        (rig.project / "notebooks" / "mine.ipynb").unlink()
+        (rig.project / "notebooks" / "mine.ipynb" / "in the way").mkdir(parents=True)
+        raise KeyboardInterrupt
+
+    for _ in range(2):
+        with pytest.raises(ArtifactsMissing, match=r"notebooks/mine\.ipynb is not home"):
+            shell.run_notebook(rig, person, print)
+        assert there.read_text() == "a day of work"
 
 
 def test_the_token_stands_on_no_command_line_and_in_nobody_else_s_reach(
