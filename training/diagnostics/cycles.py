@@ -6,14 +6,16 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from training.diagnostics.description import Column, Description, Layout
 from training.errors import BadData
+
+if TYPE_CHECKING:  # pandas is half a second, and the image that serves has none
+    import pandas as pd
 
 Array = NDArray[np.floating]
 
@@ -73,6 +75,8 @@ def _from_rows(layout: Layout, folder: Path) -> Cycles:
 
 def _read(path: Path, layout: Layout, *, header: bool) -> pd.DataFrame:
     """All cells as text. Raises BadData where *path* is no table."""
+    import pandas as pd
+
     try:
         with warnings.catch_warnings():
             # Rows with more cells than there are names, as by a decimal comma: each cell would be another column's.
@@ -100,6 +104,8 @@ def _read(path: Path, layout: Layout, *, header: bool) -> pd.DataFrame:
 
 def _numbers(table: pd.DataFrame, path: Path, *, first_line: int = 1) -> Array:
     """(rows, columns) float32. Raises BadData, which names the first cell that is none."""
+    import pandas as pd
+
     known = table.mask(table.isin(MISSING))
     numbers = known.apply(pd.to_numeric, errors="coerce").to_numpy(dtype=np.float64)
     wrong = (np.isnan(numbers) & known.notna().to_numpy()) | np.isinf(numbers) | (np.abs(numbers) > np.finfo("f4").max)
