@@ -15,8 +15,9 @@ import pytest
 from infra.errors import ArtifactsMissing, WorldError
 from infra.host.connection import Host
 from infra.host.facts import ask_facts
+from infra.host.sync import Arrival
 from infra.job import notebook
-from infra.workflows import shell
+from infra.workflows import notebooks, shell
 from tests.host.ssh_server import Server
 
 # Stands for Jupyter: serves, and saves a notebook at each request.
@@ -115,20 +116,19 @@ def test_the_work_of_a_notebook_that_ended_alone_comes_home_before_ours_goes_the
 
 
 def test_work_that_cannot_come_home_stays_there_and_nothing_older_is_laid_over_it(
-    rig: Any, server: Server, host: Host
+    rig: Any, server: Server, host: Host, monkeypatch: Any
 ) -> None:
-    """A folder stands here in the file's place: twice, since the second command must not have forgotten the first."""
-    host.run(["mkdir", "-p", f"{server.home}/{notebook.FOLDER}"])
+    """Twice, since the second command must not have forgotten the first."""
     there = server.home / notebook.FOLDER / "mine.ipynb"
+    left = Arrival(left={"mine.ipynb": "this disk is full"}, notes={})
+    monkeypatch.setattr(notebooks, "pull_ended", lambda *_, **__: left)
 
     def person(address: str) -> None:
         there.write_text("a day of work")
-        (rig.project / "notebooks" / "mine.ipynb").unlink()
-        (rig.project / "notebooks" / "mine.ipynb" / "in the way").mkdir(parents=True)
-        raise KeyboardInterrupt
+        raise EOFError("the user has left")
 
     for _ in range(2):
-        with pytest.raises(ArtifactsMissing, match=r"notebooks/mine\.ipynb is not home"):
+        with pytest.raises(ArtifactsMissing, match=r"notebooks/mine\.ipynb is not home: this disk is full"):
             shell.run_notebook(rig, person, print)
         assert there.read_text() == "a day of work"
 
