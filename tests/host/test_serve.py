@@ -122,7 +122,7 @@ def test_a_server_that_does_not_start_is_said_with_its_own_words(rig: Any) -> No
         serve.serve_there(rig, RUN, print, print)
 
 
-@pytest.mark.parametrize(("name", "why"), [("20260102", "There is no run 20260102"), (RUN, "has no model folder")])
+@pytest.mark.parametrize(("name", "why"), [("20260102", "There is no run '20260102'"), (RUN, "has no model folder")])
 def test_what_cannot_be_served_is_said_before_anything_is_asked(rig: Any, name: str, why: str) -> None:
     import shutil
 
