@@ -117,9 +117,7 @@ def run(*line: str, **how: object) -> subprocess.CompletedProcess[str]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("RIG_", "AWS_"))}
     given_environment = how.pop("env", {})
     assert isinstance(given_environment, dict)
-    return subprocess.run(  # type: ignore[call-overload, no-any-return]
-        line, env={**environment, **given_environment}, text=True, timeout=60, **how
-    )
+    return subprocess.run(line, env={**environment, **given_environment}, text=True, timeout=60, **how)
 
 
 def test_a_reader_that_left_keeps_nothing_from_being_done() -> None:

@@ -112,7 +112,7 @@ def test_the_readme_lists_every_job_in_the_words_of_its_card() -> None:
     rows = [
         f"| `{name}` | {ast.get_docstring(ast.parse(card.read_text())).splitlines()[0]} |"
         for name, card in cards.items()
-    ]  # type: ignore[union-attr]
+    ]
 
     assert "\n".join(rows) in README
 

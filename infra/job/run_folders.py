@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from contextlib import suppress
-from datetime import datetime, timezone
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -34,7 +34,7 @@ def start_of(name: str) -> datetime | None:
     """When the run of that *name* began, as the name says: its clock is UTC. None for any other name."""
     found = _NAME.fullmatch(name)
     try:
-        return datetime(*map(int, found.groups()), tzinfo=timezone.utc) if found else None  # type: ignore[arg-type,misc]
+        return datetime.strptime("".join(found.groups()) + "Z", "%Y%m%d%H%M%S%z") if found else None
     except ValueError:
         return None
 

@@ -22,7 +22,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 # On the instance this file is a program with its neighbours beside it; on the laptop it is in a package as well.
@@ -225,9 +225,9 @@ def is_stopped(pid: int) -> bool:
     return False
 
 
-def show_lines(output: object, rank: int) -> None:
+def show_lines(output: Iterable[bytes], rank: int) -> None:
     """Each line whole, with the worker's number before it."""
-    for line in output:  # type: ignore[attr-defined]
+    for line in output:
         with contextlib.suppress(OSError):
             sys.stdout.buffer.write(f"[{rank}] ".encode() + line.rstrip(b"\n") + b"\n")
             sys.stdout.buffer.flush()

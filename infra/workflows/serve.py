@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import http.client
 import os
 import sys
-import time
-import urllib.request
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -17,14 +14,13 @@ from infra.host.facts import Facts
 from infra.host.retry import persistently
 from infra.host.selection import Selection, select_code, select_data
 from infra.host.sync import push_code, remember
-from infra.host.tunnel import open_tunnel
 from infra.job import serve
 from infra.job.run_folders import LATEST, runs_home
 from infra.job.run_names import choose_run
 from infra.kit_files import ROOT
 from infra.workflows.context import Rig, open_host, running_instance
 from infra.workflows.ensure_image import Show, ensure_images, images_for
-from infra.workflows.notebooks import require_home
+from infra.workflows.notebooks import hold_open, require_home, wait_until_it_answers
 from infra.workflows.results import announce
 from infra.workflows.runs import facts_of
 
@@ -67,14 +63,10 @@ def serve_there(rig: Rig, name: str, ready: Callable[[str], None], show: Show) -
         _send(rig, host, facts, model, run)
         host.run(*serve.start(facts, images[-1], run))
         announce(rig, instance, "a server")  # before rows can come
-        try:
-            with open_tunnel(host.target, there=serve.PORT) as opened:
-                token = host.run(serve.token(facts)).strip().partition("=")[2]
-                _wait_until_ready(host, facts, opened.port, token)
-                ready(f"http://127.0.0.1:{opened.port}/?token={token}")
-                opened.hold()
-        finally:
-            require_home(rig, host, facts)
+        hold_open(
+            rig, host, facts, there=serve.PORT, token=serve.token(facts), page="",
+            wait=partial(_wait_until_ready, host, facts), ready=ready,
+        )  # fmt: skip
 
 
 def _send(rig: Rig, host: Host, facts: Facts, model: Path, run: str) -> None:
@@ -98,25 +90,10 @@ def _push(host: Host, facts: Facts, folder: Selection, there: str) -> None:
 
 
 def _wait_until_ready(host: Host, facts: Facts, number: int, token: str) -> None:
-    deadline = time.monotonic() + READY_TIMEOUT_S
-    while not _answers(number, token):
-        running = host.ask(serve.is_running(facts.docker)).out.strip() == "true"
-        if not running or time.monotonic() > deadline:
-            said = host.ask(serve.log(facts.docker))
-            lines = [line.strip() for line in (said.err + said.out).splitlines() if line.strip()]
-            raise WorldError(
-                f"The server did not start on the instance: {lines[-1] if lines else 'it said nothing'}",
-                "`rig ssh` opens a shell there",
-            )
-        time.sleep(0.3)
-
-
-def _answers(number: int, token: str) -> bool:
-    """Whether our server does: another program that has its port over there does not know its token."""
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # proxies are for the outside world
-    headers = {"Authorization": f"Bearer {token}"}
-    try:
-        opener.open(urllib.request.Request(f"http://127.0.0.1:{number}/model", headers=headers), timeout=5).close()
-    except (OSError, http.client.HTTPException):
-        return False
-    return True
+    wait_until_it_answers(
+        host, f"http://127.0.0.1:{number}/model", f"Bearer {token}",
+        is_running=serve.is_running(facts.docker), log=serve.log(facts.docker), timeout_s=READY_TIMEOUT_S,
+        failure=lambda said: WorldError(
+            f"The server did not start on the instance: {said}", "`rig ssh` opens a shell there"
+        ),
+    )  # fmt: skip

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import http.client
-import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 
 from infra.aws.instances.instance import Instance
 from infra.errors import UserError, WorldError
@@ -21,7 +19,7 @@ from infra.host.tunnel import Tunnel, open_tunnel
 from infra.job import notebook, serve
 from infra.workflows.context import Rig, open_host, running_instance, running_nodes
 from infra.workflows.ensure_image import Show, ensure_images, images_for, wants_gpu
-from infra.workflows.notebooks import require_home
+from infra.workflows.notebooks import hold_open, require_home, wait_until_it_answers
 from infra.workflows.results import announce, announce_visit
 from infra.workflows.runs import facts_of
 
@@ -72,14 +70,10 @@ def run_notebook(rig: Rig, ready: Callable[[str], None], show: Show) -> None:
             _send(rig, host, facts)
             host.run(*notebook.start(facts, images[-1], gpu=wants_gpu(rig, instance)))
         announce(rig, instance, "a notebook")  # before anybody can write into it
-        try:
-            with open_tunnel(host.target, there=notebook.PORT) as opened:
-                token = host.run(notebook.token(facts)).strip().partition("=")[2]
-                _wait_for_jupyter(host, facts, opened.port, token)
-                ready(f"http://127.0.0.1:{opened.port}/lab?token={token}")
-                opened.hold()
-        finally:
-            require_home(rig, host, facts)
+        hold_open(
+            rig, host, facts, there=notebook.PORT, token=notebook.token(facts), page="lab",
+            wait=partial(_wait_for_jupyter, host, facts), ready=ready,
+        )  # fmt: skip
 
 
 def _goes_on(rig: Rig, host: Host, facts: Facts) -> bool:
@@ -111,29 +105,8 @@ def _without_units(chosen: Selection) -> Selection:
 
 
 def _wait_for_jupyter(host: Host, facts: Facts, number: int, token: str) -> None:
-    deadline = time.monotonic() + JUPYTER_TIMEOUT_S
-    while not _answers(number, token):
-        running = host.ask(notebook.is_running(facts.docker)).out.strip() == "true"
-        if not running or time.monotonic() > deadline:
-            raise WorldError(f"Jupyter did not start on the instance: {_last_words(host, facts)}", START_HINT)
-        time.sleep(0.3)
-
-
-def _answers(number: int, token: str) -> bool:
-    """Whether our Jupyter does: another program that has its port over there does not know its token."""
-    # The system's proxy settings are for the outside world.
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    try:
-        request = urllib.request.Request(
-            f"http://127.0.0.1:{number}/api/status", headers={"Authorization": f"token {token}"}
-        )
-        opener.open(request, timeout=5).close()
-    except (OSError, http.client.HTTPException):
-        return False
-    return True
-
-
-def _last_words(host: Host, facts: Facts) -> str:
-    said = host.ask(notebook.log(facts.docker))
-    lines = [line.strip() for line in (said.err + said.out).splitlines() if line.strip()]
-    return lines[-1] if lines else "it said nothing"
+    wait_until_it_answers(
+        host, f"http://127.0.0.1:{number}/api/status", f"token {token}",
+        is_running=notebook.is_running(facts.docker), log=notebook.log(facts.docker), timeout_s=JUPYTER_TIMEOUT_S,
+        failure=lambda said: WorldError(f"Jupyter did not start on the instance: {said}", START_HINT),
+    )  # fmt: skip

@@ -85,7 +85,7 @@ def sentences(source: str) -> list[str]:
         else node.value
         for node in ast.walk(tree)
         if id(node) not in quiet | parts and (isinstance(node, ast.JoinedStr) or _is_text(node))
-    ]  # type: ignore[union-attr]
+    ]
 
 
 def _is_text(node: ast.AST) -> bool:

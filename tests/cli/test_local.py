@@ -63,7 +63,7 @@ def test_after_ctrl_c_the_line_that_is_told_goes_on_in_the_same_run(tmp_path: Pa
     assert f"run      {run.name}" in out
 
     through = start(tmp_path, "train", "--resume", run.name)
-    assert (through.wait(60), "nothing to go on with" in through.stderr.read()) == (0, True)  # type: ignore[union-attr]
+    assert (through.wait(60), "nothing to go on with" in through.stderr.read()) == (0, True)
 
 
 def test_a_job_that_was_killed_here_is_not_blamed_on_docker(tmp_path: Path) -> None:

@@ -67,7 +67,7 @@ def test_the_plan_begins_with_price_most_and_deadline_and_fits_a_small_terminal(
 
     lines = [
         "".join(part.plain for part in parts)
-        for line in beside_utc(render_plan(plan)).split("\n")  # type: ignore[arg-type]
+        for line in beside_utc(render_plan(plan)).split("\n")
         for parts in wrap(line, 80)
     ]
 

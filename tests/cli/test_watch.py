@@ -120,7 +120,7 @@ def test_a_look_asks_the_host_for_the_end_of_each_file_and_the_load_since_the_lo
     }
     watcher = object.__new__(Watcher)
     watcher.run, watcher._folder, watcher._ticks = RUN, "/runs/r", None
-    watcher._ask = lambda *words: next((said for key, said in answers.items() if key in " ".join(words)), "")  # type: ignore[method-assign]
+    watcher._ask = lambda *words: next((said for key, said in answers.items() if key in " ".join(words)), "")
 
     first = watcher.look()
     answers["/proc/stat"] = answers["/proc/stat"].replace("10 0 10 70 10", "40 0 30 90 40")
@@ -173,7 +173,7 @@ def test_keys_show_more_cancel_extend_and_leave(
     watcher: Any = SimpleNamespace(look=lambda: SEEN, run=RUN, forget_standing=lambda: did.append("asked AWS anew"))
     from rich.console import Console
 
-    watch._show_screen(SimpleNamespace(settings=Settings()), watcher, Console(quiet=True))  # type: ignore[arg-type]
+    watch._show_screen(SimpleNamespace(settings=Settings()), watcher, Console(quiet=True))
 
     assert did == done
     assert screens == ([5, 5, 30] if "l" in keys else [5] * len(keys))

@@ -151,9 +151,9 @@ class meanwhile:
             if self._act:
                 act, self._act = self._act, None
                 act()
-            self._real(*words)  # type: ignore[arg-type]
+            self._real(*words)
 
-        sync._bring = bring  # type: ignore[assignment]
+        sync._bring = bring
 
     def __exit__(self, *_: object) -> None:
         sync._bring = self._real

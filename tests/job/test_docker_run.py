@@ -221,7 +221,7 @@ def test_a_table_of_jobs_that_cannot_be_read_is_named_and_one_made_at_run_time_i
         (lambda code: command_job("  "), "cmd is empty"),
     ],
 )
-def test_what_cannot_run_is_said_before_anything_is_sent(make, message: str, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_what_cannot_run_is_said_before_anything_is_sent(make, message: str, tmp_path: Path) -> None:
     with pytest.raises(BadSettings, match=message):
         make(tmp_path)
 

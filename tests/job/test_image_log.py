@@ -21,7 +21,7 @@ class Engine:
 def test_the_names_of_layers_are_kept_in_the_log_and_shown_to_nobody(tmp_path: Path) -> None:
     shown: list[str] = []
 
-    docker_image.make(Engine(), ["docker", "build"], log=tmp_path / "build.log", show=shown.append)  # type: ignore[arg-type]
+    docker_image.make(Engine(), ["docker", "build"], log=tmp_path / "build.log", show=shown.append)
 
     assert shown == [SAID[0], SAID[3]]
     assert (tmp_path / "build.log").read_text().splitlines() == list(SAID)

@@ -139,7 +139,9 @@ def test_machines_of_a_group_reach_each_other_by_their_own_addresses_until_the_l
     addresses = [one.see()["PrivateIpAddress"] for one in (first, second)]
     assert all(address.startswith("10.77.0.") for address in addresses)
     own = ["--network", "host", "--name"]
-    run = lambda box, name, *words: box.ssh(shlex.join(["docker", "run", *own, name, "image", *words]))  # noqa: E731
+
+    def run(box: Box, name: str, *words: str) -> Any:
+        return box.ssh(shlex.join(["docker", "run", *own, name, "image", *words]))
 
     first.say(shlex.join(["docker", "run", "--detach", *own, "echo", "image", "python3", "-c", ECHO]))
     done = run(second, "call", "python3", "-c", CALL, addresses[0])

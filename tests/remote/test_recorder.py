@@ -29,7 +29,7 @@ def record(workdir: Path, *command: str, **environment: str) -> subprocess.Compl
     return subprocess.run(line, capture_output=True, text=True, env={**os.environ, **environment})
 
 
-def wait_for(condition, what: str):  # type: ignore[no-untyped-def]
+def wait_for(condition, what: str):
     deadline = time.monotonic() + 20
     while not condition():
         assert time.monotonic() < deadline, f"{what} did not come"

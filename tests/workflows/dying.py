@@ -54,9 +54,9 @@ def die(number: int, count_file: Path) -> None:
 
     def exec_command(channel: paramiko.Channel, command: bytes | str) -> None:
         reaper.count()
-        send(channel, command)  # type: ignore[arg-type, unused-ignore]
+        send(channel, command)
 
-    paramiko.Channel.exec_command = exec_command  # type: ignore[method-assign, assignment, unused-ignore]
+    paramiko.Channel.exec_command = exec_command
     if not number:
         atexit.register(lambda: os.write(_open(count_file), str(reaper.seen).encode()))
     sys.addaudithook(reaper.look)

@@ -31,7 +31,7 @@ METRICS = f"""==> /home/rig/rig/runs/{THERE}/metrics.jsonl <==
 def on_instance(name: str, state: str) -> RunFacts:
     started, ended = ("2026-11-20T11:00:00Z", None) if state == "running" else (RECORD["started"], RECORD["ended"])
     return RunFacts(name=name, state=state, exit_code=None if ended is None else 0, oom=False, signal="",
-                    started=str(started), ended=ended, sealed=False, fetched=state == "ended")  # type: ignore[arg-type]  # fmt: skip
+                    started=str(started), ended=ended, sealed=False, fetched=state == "ended")  # fmt: skip
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def test_each_run_stands_once_with_what_the_instance_and_home_know_of_it(
     ):
         monkeypatch.setattr(run_list, name, lambda *_, answer=answer: answer)
 
-    listed = list_all(SimpleNamespace(runs=runs, session=None, now=lambda: now, rehearsing=False))  # type: ignore[arg-type]
+    listed = list_all(SimpleNamespace(runs=runs, session=None, now=lambda: now, rehearsing=False))
 
     assert render_runs(listed) == (
         "RUN                         STATE       SCORE   TIME   COST    WHERE     NOTE\n"

@@ -11,7 +11,6 @@ Minutes and score depend on the log: 10,000 rows take about a second per epoch o
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -35,6 +34,7 @@ from training.report.forecasts import balance_section, life_section, reliability
 from training.report.reading import reading_section
 from training.report.worth import baseline_section, importance_section, interval_section
 from training.trainer.recipe import Recipe
+from training.workdir.checksum import sha256
 
 NO_TEST = "; no test files: the validation units stand in for the test"
 
@@ -135,12 +135,7 @@ def _can_be_cut(config: Config, train: Sequence[UnitLog], columns: Columns) -> N
 
 
 def checksum(description: Description) -> str:
-    whole = hashlib.sha256()
-    for file in (*description.files, *description.test):
-        with file.open("rb") as content:
-            while piece := content.read(1 << 20):
-                whole.update(piece)
-    return "sha256 " + whole.hexdigest()
+    return "sha256 " + sha256(*description.files, *description.test)
 
 
 JOB = Recipe(

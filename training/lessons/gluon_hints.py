@@ -31,3 +31,12 @@ STALE = Hint(
 NO_VALUES = KnownError("has not been initialized", NOT_INITIALIZED)
 NO_GRAPH = KnownError("not in a computational graph", NOT_RECORDED)
 OLD_GRADIENT = KnownError("has not been updated by backward", STALE)
+
+
+def graph_errors(not_attached: Hint, not_recorded: Hint) -> tuple[KnownError, ...]:
+    """What autograd says of gradients by hand, with the lesson's own hints: MXNet says the same of both mistakes."""
+    return (
+        KnownError("not in a computational graph", not_attached, lacks="attach_grad"),
+        KnownError("not in a computational graph", not_recorded),
+        KnownError("require gradient have been marked", not_attached),
+    )

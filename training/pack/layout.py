@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
+
+from training.workdir.atomic import flush
 
 FORMAT: Final = 1
 INDEX: Final = "pack.json"
@@ -25,8 +25,7 @@ def put(path: Path, write: Callable[[Path], None]) -> None:
     half = path.with_name(path.name + HALF)
     path.parent.mkdir(parents=True, exist_ok=True)
     write(half)
-    with half.open("rb") as file:
-        os.fsync(file.fileno())
+    flush(half)
     half.replace(path)
 
 
@@ -44,11 +43,3 @@ def put_folder(path: Path, fill: Callable[[Path], None]) -> None:
     half.mkdir(parents=True)
     fill(half)
     half.replace(path)
-
-
-def sha256(path: Path) -> str:
-    whole = hashlib.sha256()
-    with path.open("rb") as file:
-        while piece := file.read(1 << 20):
-            whole.update(piece)
-    return whole.hexdigest()

@@ -25,6 +25,7 @@ from training.prognostics.read_log import MOST_WORDS
 from training.prognostics.survey import Survey, survey
 from training.prognostics.unit_logs import Faults
 from training.prognostics.wrong_cells import SAME_KIND
+from training.workdir.checksum import sha256
 
 Run = Callable[[Sequence[Callable[[], None]], Callable[[int], None]], None]
 """Calls every function of a list, in any order, and says how many are done. Raises the BadData of those that fail."""
@@ -178,8 +179,8 @@ def _index(packing: Packing, columns: Columns, said: list[str]) -> dict[str, Any
         "columns": replace(columns, order=order).as_json(),
         "files": [Path(file).name for file, _, _ in packing.plan.files],
         "said": said,
-        "shards": {path.name: layout.sha256(path) for path in shards},
-        "units": layout.sha256(packing.folder / layout.UNITS),
+        "shards": {path.name: sha256(path) for path in shards},
+        "units": sha256(packing.folder / layout.UNITS),
     }
 
 

@@ -21,6 +21,7 @@ from training.prognostics.log_schema import Columns
 from training.prognostics.read_log import Log
 from training.prognostics.statistics import Statistics
 from training.prognostics.windows import UnitLog
+from training.workdir.checksum import sha256
 
 AGAIN = "Pack the log again, into a new folder."
 
@@ -93,7 +94,7 @@ class Pack:
         """Raises BadData, naming it, where a file is not the one that was packed."""
         for name, expected in self.checksums.items():
             path = self.folder / layout.SHARDS / name
-            if not path.exists() or layout.sha256(path) != expected:
+            if not path.exists() or sha256(path) != expected:
                 raise BadData(f"{path} is damaged: it is not the file that was packed", AGAIN)
 
 
@@ -114,7 +115,7 @@ def open_pack(folder: Path) -> Pack:
         if index["format"] != layout.FORMAT:
             raise BadData(f"{folder} was packed by another version of this program", AGAIN)
         units = folder / layout.UNITS
-        if layout.sha256(units) != index["units"]:
+        if sha256(units) != index["units"]:
             raise BadData(f"{units} is damaged: it is not the file that was packed", AGAIN)
         table = _read(units, None)
         return Pack(

@@ -76,6 +76,7 @@ def stream_pack(config: ForecastConfig, pack: Pack, *, source: str) -> Data:
     settings = json.dumps(asdict(config), sort_keys=True, default=str)
     stream = Stream(counts, shards.load, f"{pack.checksum} {len(settings)} {sum(counts)}")
     return Data(
+        # What streams has the length and the shape of an array, and gives batches; that is all that is asked of it.
         train=Split(*open_streams(stream)),  # type: ignore[arg-type]
         valid=valid,
         test=cut(judged["test"], scaling, config) if judged["test"] else valid,

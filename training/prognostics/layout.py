@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -132,12 +133,15 @@ class Layout:
         self._of_one_kind(words, lines, name)
         return found
 
+    def _name_cell(self, word: str, line: int) -> str:
+        return f"'{word}' ({self.file} line {line})"
+
     def _of_one_kind(self, words: list[str], lines: Sequence[int], name: str) -> None:
         wrong: Wrong = []
         for word, line in zip(words, lines, strict=True):
             if not self._cells.is_absent(word):
                 kind = ZONED if self.columns.zone else kind_of_time(word)
-                other = self._clock.differs(kind, lambda word=word, line=line: f"'{word}' ({self.file} line {line})")  # type: ignore[misc]
+                other = self._clock.differs(kind, partial(self._name_cell, word, line))
                 wrong += [(line, name, f"'{word}' is {other}")] if other else []
         if wrong:
             self._refuse(wrong, SAME_KIND)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +27,8 @@ def pack(kind: type[Any], records: Sequence[Any], *, prefix: str) -> Packed:
 
 def unpack(kind: type[Record], packed: Mapping[str, NDArray[Any]], *, prefix: str) -> list[Record]:
     """What `pack` took apart, in its shapes. Raises KeyError or ValueError where *packed* is something else."""
-    columns = [_split(packed[f"{prefix}{one.name}"], packed[f"{prefix}{one.name}.lengths"]) for one in fields(kind)]  # type: ignore[arg-type]
+    names = [f"{prefix}{one.name}" for one in fields(cast("Any", kind))]  # any dataclass: there is no type for that
+    columns = [_split(packed[name], packed[f"{name}.lengths"]) for name in names]
     return [kind(*each) for each in zip(*columns, strict=True)]
 
 

@@ -20,7 +20,7 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from training.errors import BadInput, TrainingError
 from training.serve.body import Body
 from training.serve.journal import Journal, read_journal
-from training.workdir.atomic import clear_aside, replace_text
+from training.workdir.atomic import clear_aside, flush, replace_text
 from training.workdir.names import ASIDE
 
 REST: Final = 20.0
@@ -171,7 +171,7 @@ def _write_snapshot(target: Path, state: Snapshot) -> None:
         whole = Path(aside) / target.name
         whole.mkdir()
         with (whole / ARRAYS).open("wb") as file:
-            np.savez(file, **state.arrays)  # type: ignore[arg-type]
+            np.savez(file, **cast("Any", state.arrays))
             file.flush()
             os.fsync(file.fileno())
         with (whole / TEXTS).open("w", encoding="utf-8") as file:
@@ -179,11 +179,7 @@ def _write_snapshot(target: Path, state: Snapshot) -> None:
             file.flush()
             os.fsync(file.fileno())
         whole.rename(target)
-    handle = os.open(target.parent, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    flush(target.parent)
 
 
 def _read_snapshot(path: Path) -> Snapshot:

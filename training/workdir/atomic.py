@@ -23,7 +23,7 @@ def replace_when_whole(path: Path, what: str) -> Iterator[Path]:
         aside = Path(folder) / path.name
         yield aside
         aside.replace(path)
-        _flush_folder(path.parent)
+        flush(path.parent)
 
 
 def replace_text(path: Path, text: str, what: str) -> None:
@@ -40,9 +40,12 @@ def clear_aside(folder: Path) -> None:
         shutil.rmtree(left, ignore_errors=True)
 
 
-def _flush_folder(folder: Path) -> None:
-    # The rename itself is only durable once the folder is: https://man7.org/linux/man-pages/man2/fsync.2.html
-    handle = os.open(folder, os.O_RDONLY)
+def flush(path: Path) -> None:
+    """Put a file, or the names in a folder, on the disk.
+
+    A rename is only durable once its folder is: https://man7.org/linux/man-pages/man2/fsync.2.html
+    """
+    handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:

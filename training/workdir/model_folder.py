@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -22,6 +21,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from training.errors import BadInput, name_full_disk
+from training.workdir.atomic import flush
+from training.workdir.checksum import sha256
 from training.workdir.names import ASIDE, MODEL, ONNX
 
 FORMAT: Final = "gluon-rig-model"
@@ -117,27 +118,11 @@ def write_model(workdir: Path, description: Description, *, card: str) -> Path:
         (folder / CARD).write_text(card, encoding="utf-8")
         sums = "".join(f"{sha256(folder / name)}  {name}\n" for name in FILES)
         (folder / CHECKSUMS).write_text(sums, encoding="utf-8")
-        _flush(folder)
+        for path in (*folder.iterdir(), folder):
+            flush(path)
         shutil.rmtree(target, ignore_errors=True)  # of a run that was killed here and resumed
         folder.rename(target)
     return target
-
-
-def _flush(folder: Path) -> None:
-    for path in (*folder.iterdir(), folder):
-        handle = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-
-
-def sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        whole = hashlib.sha256()
-        while piece := file.read(1 << 20):
-            whole.update(piece)
-    return whole.hexdigest()
 
 
 def find_model(place: Path) -> Path | None:

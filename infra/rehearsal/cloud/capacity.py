@@ -22,7 +22,7 @@ class ZoneChoice:
         if not named and zones:
             free = [zone for zone in zones if not self.faults.short_of(zone, kind, count)]
             kwargs["placement"] = (free or zones)[0]
-        reservation = super().run_instances(image_id, count, *args, **kwargs)  # type: ignore[misc]
+        reservation = super().run_instances(image_id, count, *args, **kwargs)  # type: ignore[misc]  # moto's, behind this class
         self.faults.take(str(reservation.instances[0].placement.zone), kind, count)
         return reservation
 

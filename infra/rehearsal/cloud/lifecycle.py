@@ -94,7 +94,7 @@ class LifeCycle:
     """Quota and capacity, asked for an instance that is stopped. Raises Refusal."""
 
     def run_instances(self, *args: Any, **kwargs: Any) -> Any:
-        reservation = super().run_instances(*args, **kwargs)  # type: ignore[misc]
+        reservation = super().run_instances(*args, **kwargs)  # type: ignore[misc]  # moto's, behind this class
         several = reservation.instances if len(reservation.instances) > 1 else []
         addresses = self.room.join_network(one.id for one in several) if several else {}
         for instance in reservation.instances:

@@ -39,7 +39,7 @@ class Placed:
     group_asked_for: str = ""
 
     def run_instances(self, *args: Any, **kwargs: Any) -> Any:
-        reservation = super().run_instances(*args, **kwargs)  # type: ignore[misc]
+        reservation = super().run_instances(*args, **kwargs)  # type: ignore[misc]  # moto's, behind this class
         for instance in reservation.instances:
             instance.placement.group_name = self.group_asked_for
         return reservation

@@ -37,7 +37,7 @@ class IdempotentLaunch:
                 )
             return reservation
         type(self).refuse_launch(self, kwargs, args[1])
-        reservation = super().run_instances(*args, **kwargs)  # type: ignore[misc]
+        reservation = super().run_instances(*args, **kwargs)  # type: ignore[misc]  # moto's, behind this class
         if token != NO_TOKEN:
             tokens[token] = (wish, reservation)
         return reservation
@@ -50,7 +50,7 @@ class RootDisk:
         ami = self.amis.get(image_id)  # type: ignore[attr-defined]
         if ami:
             kwargs["block_device_mappings"] = with_root(kwargs.get("block_device_mappings") or [], ami)
-        return super().run_instances(image_id, *args, **kwargs)  # type: ignore[misc]
+        return super().run_instances(image_id, *args, **kwargs)  # type: ignore[misc]  # moto's, behind this class
 
 
 def with_root(asked: list[dict[str, Any]], ami: Any) -> list[dict[str, Any]]:

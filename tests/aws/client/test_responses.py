@@ -185,7 +185,7 @@ def without_last(value: Any) -> Any:
 def test_whatever_the_kit_reads_is_missed_when_it_is_not_there(
     monkeypatch: pytest.MonkeyPatch, operation: str, path: str
 ) -> None:
-    monkeypatch.setitem(READ, operation, (path,))  # type: ignore[arg-type]
+    monkeypatch.setitem(READ, operation, (path,))
     require(operation, None, sample(path))
 
     if "?" not in path.split(".")[-1]:

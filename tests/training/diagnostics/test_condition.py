@@ -3,7 +3,6 @@
 import csv
 import json
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +14,7 @@ from hypothesis import strategies as st
 
 pytest.importorskip("training.compat", reason="MXNet is not installed")
 
+from tests.training.typed_page import follow
 from training.compat import mx
 from training.config import parse
 from training.diagnostics.cycles import read_cycles
@@ -36,16 +36,7 @@ PAGE = (PROJECT / "docs" / "condition.md").read_text()
 @pytest.fixture(scope="module")
 def followed(tmp_path_factory):
     """A folder in which somebody has typed every command of the page."""
-    folder = tmp_path_factory.mktemp("page")
-    (folder / "docs").symlink_to(PROJECT / "docs")
-    environ = os.environ | {"PYTHONPATH": str(PROJECT), "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-    for kind, text in re.findall(r"```(console|toml)\n(.*?)```", PAGE, flags=re.DOTALL):
-        if kind == "toml" and "[channels]" in text:
-            (folder / re.search(r"Save this as `(.*?)`", PAGE).group(1)).write_text(text)
-        for command in re.findall(r"^\$ (.*)", text, flags=re.MULTILINE) if kind == "console" else []:
-            done = subprocess.run(["bash", "-c", command], cwd=folder, env=environ, capture_output=True, text=True)
-            assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
-    return folder
+    return follow(PAGE, tmp_path_factory.mktemp("page"), described_by="[channels]")
 
 
 def test_the_states_of_another_day_are_told_right_and_as_surely_as_they_are_right(followed):

@@ -14,11 +14,11 @@ PROJECT = Path(__file__).parents[3]
 
 def test_whoever_follows_the_page_has_a_job_that_keeps_its_promise(tmp_path: Path) -> None:
     page = (PROJECT / "docs" / "add-a-job.md").read_text()
-    file_name = re.search(r"Write the file `(.+?)`", page)[1]  # type: ignore[index]
-    table_name = re.search(r"table `JOBS` in `(.+?)`", page)[1]  # type: ignore[index]
+    file_name = re.search(r"Write the file `(.+?)`", page)[1]
+    table_name = re.search(r"table `JOBS` in `(.+?)`", page)[1]
     code, line = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     commands = re.findall(r"^python (-m training .*)$", page.split("```sh")[1], re.MULTILINE)
-    promised = float(re.search(r"Expect ([\d.]+) ", code)[1])  # type: ignore[index]
+    promised = float(re.search(r"Expect ([\d.]+) ", code)[1])
     shutil.copytree(PROJECT / "training", tmp_path / "training", ignore=shutil.ignore_patterns("__pycache__"))
 
     (tmp_path / file_name).write_text(code)

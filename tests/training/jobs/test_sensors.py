@@ -3,7 +3,6 @@
 import csv
 import json
 import os
-import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -16,6 +15,7 @@ from hypothesis import strategies as st
 
 pytest.importorskip("training.compat", reason="MXNet is not installed")
 
+from tests.training.typed_page import follow
 from training.config import parse
 from training.data.splits import Data
 from training.errors import BadData, BadInput
@@ -38,16 +38,7 @@ PAGE = (PROJECT / "docs" / "sensors.md").read_text()
 @pytest.fixture(scope="module")
 def followed(tmp_path_factory):
     """A folder in which somebody has typed every command of the page."""
-    folder = tmp_path_factory.mktemp("page")
-    (folder / "docs").symlink_to(PROJECT / "docs")
-    environ = os.environ | {"PYTHONPATH": str(PROJECT), "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-    for kind, text in re.findall(r"```(console|toml)\n(.*?)```", PAGE, flags=re.DOTALL):
-        if kind == "toml":
-            (folder / re.search(r"Save this as `(.*?)`", PAGE).group(1)).write_text(text)
-        for command in re.findall(r"^\$ (.*)", text, flags=re.MULTILINE) if kind == "console" else []:
-            done = subprocess.run(["bash", "-c", command], cwd=folder, env=environ, capture_output=True, text=True)
-            assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
-    return folder
+    return follow(PAGE, tmp_path_factory.mktemp("page"))
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:

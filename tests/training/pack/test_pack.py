@@ -191,16 +191,22 @@ def test_a_pack_of_another_version_is_refused(tmp_path):
         open_pack(folder)
 
 
+def causes_of_refusal(table, into):
+    """Why a log is refused: when it is read at once, and when it is packed."""
+    causes = []
+    for attempt in (lambda: read_log(read_description(table)), lambda: packed(table, into)):
+        with pytest.raises(BadData) as caught:
+            attempt()
+        causes.append(caught.value.cause)
+    return causes
+
+
 def test_wrong_cells_of_all_files_are_named_as_when_the_log_is_read_at_once(tmp_path, in_small_pieces):
     table = write_fleet(tmp_path / "fleet")
     for number in (0, 2):
         file = tmp_path / "fleet" / f"log{number}.csv"
         file.write_text(file.read_text().replace("M1,", "M1,x", 2))
-    causes = []
-    for attempt in (lambda: read_log(read_description(table)), lambda: packed(table, tmp_path / "packed")):
-        with pytest.raises(BadData) as caught:
-            attempt()
-        causes.append(caught.value.cause)
+    causes = causes_of_refusal(table, tmp_path / "packed")
 
     assert causes[0] == causes[1]
     assert "log0.csv line 3: t: 'x0' is neither a number nor a date" in causes[0]
@@ -210,11 +216,7 @@ def test_time_that_does_not_rise_is_named_by_the_lines_of_its_file(tmp_path, in_
     table = write_fleet(tmp_path / "fleet")
     file = tmp_path / "fleet" / "log1.csv"
     file.write_text(file.read_text().replace("M2,13,", "M2,12,"))
-    causes = []
-    for attempt in (lambda: read_log(read_description(table)), lambda: packed(table, tmp_path / "packed")):
-        with pytest.raises(BadData) as caught:
-            attempt()
-        causes.append(caught.value.cause)
+    causes = causes_of_refusal(table, tmp_path / "packed")
 
     assert causes[0] == causes[1]
     assert "time 12 of unit 'M2' does not come after 12 (line " in causes[0]

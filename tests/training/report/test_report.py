@@ -193,7 +193,7 @@ def test_a_chart_without_values_says_so() -> None:
 
 def test_the_pictures_in_the_report_are_the_ones_the_net_got_wrong(finished_run: Path) -> None:
     text = (finished_run / "report.html").read_text()
-    wrong = int(re.search(r"<p>(\d+) of 100 are wrong", text)[1])  # type: ignore[index]
+    wrong = int(re.search(r"<p>(\d+) of 100 are wrong", text)[1])
     accuracy = json.loads((finished_run / "summary.json").read_text())["score"]
 
     assert wrong == round(100 * (1 - accuracy))

@@ -26,7 +26,7 @@ from training.serve.forecaster import Forecaster
 from training.serve.predict import read_preparation
 from training.serve.store import Store
 
-store_module.ENTRIES, store_module.REST = 3, 0.0  # type: ignore[misc]
+store_module.ENTRIES, store_module.REST = 3, 0.0
 HOURS = 7
 _rename = pathlib.Path.rename
 STEPS = [(os, "write"), (os, "fsync"), (os, "truncate"), (pathlib.Path, "rename"), (pathlib.Path, "unlink"),

@@ -222,7 +222,7 @@ def status(server: Server, path: str, **headers: str) -> int:
 def gate(finished_run: Path) -> Iterator[TestClient]:
     service = open_service(finished_run, state=None, most_units=1, most_rows=1)
     app = Gate(make_app(service), token="", loopback=True, limits=Limits(bytes=1000, body_s=0.3))
-    with TestClient(app, base_url="http://127.0.0.1:8000") as client:  # type: ignore[arg-type]
+    with TestClient(app, base_url="http://127.0.0.1:8000") as client:
         yield client
 
 

@@ -88,7 +88,7 @@ def test_killed_at_random_moments_it_ends_with_the_same_bits(
     for _ in range(kills):
         before = checkpoint.newest(tmp_path / "checkpoints")
         process = start(tmp_path, *LONG)
-        wait_until(lambda before=before: checkpoint.newest(tmp_path / "checkpoints") != before, process)  # type: ignore[misc]
+        wait_until(lambda before=before: checkpoint.newest(tmp_path / "checkpoints") != before, process)
         time.sleep(draw.uniform(0, 0.15 if KILLS <= 10 else 0.05))  # the moment of death, not a wait
         process.kill()
         finish(process)
@@ -133,7 +133,7 @@ def test_a_run_of_which_only_the_checkpoints_survived_ends_with_the_same_bits(
     ours, theirs = numbers(tmp_path / "new"), numbers(finished_run)
 
     assert {**ours, "rows": []} == {**theirs, "rows": []}
-    assert ours["rows"] == [row for row in theirs["rows"] if row["step"] > 57]  # type: ignore[attr-defined]
+    assert ours["rows"] == [row for row in theirs["rows"] if row["step"] > 57]
 
 
 def test_a_checkpoint_of_other_settings_is_named_even_where_config_json_is_lost(tmp_path: Path) -> None:

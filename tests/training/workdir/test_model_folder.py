@@ -15,6 +15,7 @@ from training.errors import BadInput
 from training.jobs import resnet
 from training.nets.images import scale_and_flatten, scale_pixels
 from training.workdir import model_folder
+from training.workdir.checksum import sha256
 from training.workdir.model_folder import CHECKSUMS, DESCRIPTION, FILES, IMAGES, VERSION, Description, Pixels
 from training.workdir.pixels import scaling_of
 
@@ -101,7 +102,7 @@ def test_a_folder_of_another_version_is_named_whatever_else_it_holds(model: Path
 def test_what_was_changed_by_hand_with_its_checksum_is_still_read_with_care(model: Path) -> None:
     described = json.loads((model / DESCRIPTION).read_text())
     (model / DESCRIPTION).write_text(json.dumps({**described, "kind": "oracle"}))
-    sums = "".join(f"{model_folder.sha256(model / name)}  {name}\n" for name in FILES)
+    sums = "".join(f"{sha256(model / name)}  {name}\n" for name in FILES)
     (model / CHECKSUMS).write_text(sums)
 
     with pytest.raises(BadInput, match=r"model\.json is damaged .* kind is 'oracle'"):
@@ -158,4 +159,4 @@ def test_the_scaling_of_pictures_is_found_by_asking() -> None:
     ],
 )
 def test_what_does_more_than_scale_is_no_scaling(prepare: object) -> None:
-    assert scaling_of(prepare, (1, 8, 8)) is None  # type: ignore[arg-type]
+    assert scaling_of(prepare, (1, 8, 8)) is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from training.compat import NDArray, mx
+from training.lessons.gluon_hints import graph_errors
 from training.lessons.hint import Check, Hint, KnownError, expect
 from training.lessons.probes import array, slopes
 from training.lessons.script import Script
@@ -81,12 +82,7 @@ NOT_AT_THE_BOTTOM = Hint(
     "One step moves x by lr times the gradient at the present x; after 50 steps of 0.1 on (x - 3)^2, x is near 3.",
     "Print x and its gradient in each step, and count the steps.",
 )
-ERRORS = (
-    KnownError("not in a computational graph", NOT_ATTACHED, lacks="attach_grad"),
-    KnownError("not in a computational graph", NOT_RECORDED),
-    KnownError("require gradient have been marked", NOT_ATTACHED),
-    KnownError("'NoneType' object", NOT_ATTACHED),
-)
+ERRORS = (*graph_errors(NOT_ATTACHED, NOT_RECORDED), KnownError("'NoneType' object", NOT_ATTACHED))
 
 
 def _means(script: Script) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from training.compat import mx
+from training.lessons.gluon_hints import graph_errors
 from training.lessons.hint import Check, Hint, KnownError, Lacks, absent, expect
 from training.lessons.probes import array, line_data, refuse
 from training.lessons.script import Script
@@ -99,12 +100,7 @@ NOT_ATTACHED = Hint(
     "An array has no gradient by itself; and an array that was made anew (`w = w - ...`) has lost it again.",
     "Before the loop, something must be asked of w and b once; in it they must stay the same arrays.",
 )
-ERRORS = (
-    KnownError("not in a computational graph", NOT_ATTACHED, lacks="attach_grad"),
-    KnownError("not in a computational graph", NOT_RECORDED),
-    KnownError("require gradient have been marked", NOT_ATTACHED),
-    KnownError("NoneType", NOT_ATTACHED),
-)
+ERRORS = (*graph_errors(NOT_ATTACHED, NOT_RECORDED), KnownError("NoneType", NOT_ATTACHED))
 
 
 def _by_hand(script: Script) -> None:

@@ -7,6 +7,7 @@ import ast
 import numpy as np
 
 from training.compat import mx
+from training.lessons.gluon_hints import graph_errors
 from training.lessons.hint import Check, Hint, KnownError, expect
 from training.lessons.probes import array, flat_digits, number, refuse
 from training.lessons.script import Script
@@ -95,12 +96,7 @@ NOT_ATTACHED = Hint(
     "It is asked for once before the loop; an array made anew in the loop has lost it.",
     "Before the loop, something must be asked of W and b once; in it they must stay the same arrays.",
 )
-ERRORS = (
-    KnownError("not in a computational graph", NOT_ATTACHED, lacks="attach_grad"),
-    KnownError("not in a computational graph", NOT_RECORDED),
-    KnownError("require gradient have been marked", NOT_ATTACHED),
-    KnownError("NoneType", NOT_ATTACHED),
-)
+ERRORS = (*graph_errors(NOT_ATTACHED, NOT_RECORDED), KnownError("NoneType", NOT_ATTACHED))
 READY_MADE = {
     "mxnet.gluon.nn",
     "mxnet.gluon.loss",
