@@ -18,7 +18,7 @@ from infra import budget
 from infra.cli.waits import Waits
 from infra.console import accompanied, coloured, companion, pass_on, plain
 from infra.console.paint import console_for, paint
-from infra.job.run_folders import start_of
+from infra.job.run_names import start_of
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType

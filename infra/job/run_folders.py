@@ -3,40 +3,26 @@
 from __future__ import annotations
 
 import os
-import re
 from contextlib import suppress
-from datetime import datetime
 from pathlib import Path
-from typing import Final
 
 from infra.host.facts import RunFacts
 from infra.job.artifacts import read_recorded
-
-_NAME: Final = re.compile(r"(\d{4})(\d{2})(\d{2})-(\d{2})(\d{2})(\d{2})-.+", re.ASCII)  # as job/spec.py makes them
-LATEST: Final = "latest"
+from infra.job.run_names import LATEST, MOMENT
 
 
 def runs_home(runs: Path) -> tuple[RunFacts, ...]:
     """Every run in *runs*, oldest start first. A folder that is none of ours, by name or by record, is left out."""
     folders = [path for path in runs.glob("*") if path.is_dir() and not path.is_symlink()]
     found = [read_recorded(path) for path in folders]
-    ours = [one for one in found if one.started or _NAME.fullmatch(one.name)]
+    ours = [one for one in found if one.started or MOMENT.fullmatch(one.name)]
     return tuple(sorted(ours, key=lambda one: (started_at(one), one.name)))
 
 
 def started_at(one: RunFacts) -> str:
     """ "2026-11-20T15:53:01": as recorded, else by its name. Compares as text."""
-    named = _NAME.fullmatch(one.name)
+    named = MOMENT.fullmatch(one.name)
     return (one.started or ("{}-{}-{}T{}:{}:{}".format(*named.groups()) if named else ""))[:19]
-
-
-def start_of(name: str) -> datetime | None:
-    """When the run of that *name* began, as the name says: its clock is UTC. None for any other name."""
-    found = _NAME.fullmatch(name)
-    try:
-        return datetime.strptime("".join(found.groups()) + "Z", "%Y%m%d%H%M%S%z") if found else None
-    except ValueError:
-        return None
 
 
 def point_latest(runs: Path) -> None:

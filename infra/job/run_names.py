@@ -1,14 +1,16 @@
-"""A run by a part of its name: `0b93`, `lenet`, `latest`. Names are as job/spec.py makes them."""
+"""What the name of a run says, and a run by a part of it: `0b93`, `lenet`, `latest`. job/spec.py makes the names."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Final
 
 from infra.errors import UserError
-from infra.job.run_folders import LATEST
 
+LATEST: Final = "latest"
+MOMENT: Final = re.compile(r"(\d{4})(\d{2})(\d{2})-(\d{2})(\d{2})(\d{2})-.+", re.ASCII)
 _PARTS: Final = re.compile(r"\d{8}-\d{6}-(?P<job>.+)-[0-9a-f]{4}", re.ASCII)
 _SHOWN: Final = 8
 
@@ -33,6 +35,15 @@ def choose_run(wanted: str, names: Sequence[str], *, where: str) -> str:
         raise UserError(f"{wanted!r} may be {len(found)} runs {where}: {_list(found)}.", "say more of its name")
     there = f"there are: {_list(names)}" if names else "`rig runs` shows those that there are"
     raise UserError(f"There is no run {wanted[:80]!r} {where}.", there)
+
+
+def start_of(name: str) -> datetime | None:
+    """When the run of that *name* began, as the name says: its clock is UTC. None for any other name."""
+    found = MOMENT.fullmatch(name)
+    try:
+        return datetime.strptime("".join(found.groups()) + "Z", "%Y%m%d%H%M%S%z") if found else None
+    except ValueError:
+        return None
 
 
 def job_of(name: str) -> str:

@@ -17,8 +17,8 @@ from infra.job import artifacts
 from infra.job.artifacts import as_number
 from infra.job.notes import Note, parse_tags, read_note, write_note
 from infra.job.outcome import moment
-from infra.job.run_folders import runs_home, start_of, started_at
-from infra.job.run_names import choose_run
+from infra.job.run_folders import runs_home, started_at
+from infra.job.run_names import choose_run, start_of
 from infra.names import METRICS, RUNS_DIR
 from infra.workflows.context import Rig, open_host, running_instance
 from infra.workflows.runs import facts_of

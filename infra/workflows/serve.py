@@ -15,8 +15,8 @@ from infra.host.retry import persistently
 from infra.host.selection import Selection, select_code, select_data
 from infra.host.sync import push_code, remember
 from infra.job import serve
-from infra.job.run_folders import LATEST, runs_home
-from infra.job.run_names import choose_run
+from infra.job.run_folders import runs_home
+from infra.job.run_names import LATEST, choose_run
 from infra.kit_files import ROOT
 from infra.workflows.context import Rig, open_host, running_instance
 from infra.workflows.ensure_image import Show, ensure_images, images_for

@@ -16,7 +16,7 @@ from infra.cli.screens.layout import render_rows
 from infra.cli.screens.plot import plot
 from infra.job.artifacts import as_number
 from infra.job.outcome import moment
-from infra.job.run_folders import start_of
+from infra.job.run_names import start_of
 
 if TYPE_CHECKING:
     from infra.workflows.status import Standing
