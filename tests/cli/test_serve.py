@@ -18,6 +18,7 @@ from infra.settings import Settings
 from infra.workflows import shell
 from infra.workflows.context import Rig
 from infra.workflows.serve import model_of
+from tests.host.ssh_server import a_free_port
 from tests.host.test_serve import RUN, made_up_model
 
 RIG = Path(sys.executable).with_name("rig")
@@ -52,7 +53,8 @@ def test_the_newest_run_is_served_and_a_signal_ends_the_server_itself(tmp_path: 
     run = tmp_path / "runs" / RUN
     run.mkdir(parents=True)
     made_up_model(run)
-    process = subprocess.Popen([RIG, "serve"], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    line = [RIG, "serve", "--port", str(a_free_port())]  # the usual one may be another test's the moment we leave it
+    process = subprocess.Popen(line, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout is not None
     address = process.stdout.readline().strip()
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
