@@ -24,7 +24,7 @@ from training.prognostics.log_schema import Columns
 from training.serve.arrays import pack, unpack
 from training.serve.body import BadBody, Body, Problem, read_body
 from training.serve.forecaster import Array, Forecast, Forecaster
-from training.serve.memory import forget, put_memory, take_memory
+from training.serve.memory import NAMES, forget, put_memory, take_memory
 from training.serve.rows import Arrived
 from training.serve.store import WHAT_NOW, Entry, Snapshot, Store
 
@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 
 HISTORY = 120
 """Forecasts kept of each unit, for whoever looks."""
+PREFIX = "memory."  # of the arrays in a snapshot that the forecaster keeps
 REPEATS, REPEATED_ROWS = 64, 20_000
 """Answers kept for requests that are sent again, by number of requests and of rows."""
 
@@ -215,8 +216,9 @@ class Fleet:
         forget(self.forecaster, unit)
 
     def _save(self) -> None:
-        past, memory = take_memory(self.forecaster)
-        arrays = {**pack(Unit, list(self.units.values()), prefix="unit."), **memory}
+        past, memory = take_memory(self.forecaster.memory)
+        kept = {PREFIX + name: array for name, array in memory.items()}
+        arrays = {**pack(Unit, list(self.units.values()), prefix="unit."), **kept}
         answers = {digest: asdict(answer) for digest, answer in self._answers.items()}
         texts = {"units": list(self.units), "past": past, "written": self.written, "answers": answers}
         self.store.snapshot(Snapshot(arrays, texts))
@@ -225,7 +227,8 @@ class Fleet:
         try:
             texts = found.texts
             self.units = dict(zip(texts["units"], unpack(Unit, found.arrays, prefix="unit."), strict=True))
-            put_memory(self.forecaster, texts["past"], found.arrays)
+            memory = {name: found.arrays[PREFIX + name] for name in NAMES}
+            self.forecaster.memory = put_memory(self.forecaster.prepared, texts["past"], memory)
             self.written = dict(texts["written"])
             self._answers = OrderedDict((digest, Answer(**answer)) for digest, answer in texts["answers"].items())
         except (KeyError, TypeError, ValueError) as error:

@@ -23,18 +23,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.errors import BadInput
-from training.prognostics.history import Past
 from training.prognostics.log_keys import TIME_OF_DAY
 from training.prognostics.preparation import Preparation
 from training.serve.forecaster import Forecaster, Memory
+from training.serve.memory import NAMES, put_memory, take_memory
 from training.serve.rows import Arrived, pick_rows
 from training.serve.tail import Say
 from training.workdir.atomic import replace_when_whole
 
 REST: Final = 20.0
 """After a write there is none for so many times as long as it took: writing takes a twentieth of the time at most."""
-
-PAST: Final = ("values", "since", "mean", "seen")
 
 WHAT_NOW: Final = "Name another file with --state, or move this one away: every unit then begins anew."
 
@@ -54,15 +52,8 @@ def write_state(path: Path, prepared: Preparation, memory: Memory) -> None:
 
 
 def _pack_memory(prepared: Preparation, memory: Memory) -> dict[str, NDArray[Any]]:
-    count = len(memory.place)
-    past = {name: getattr(memory.past, name)[:count] for name in PAST}
-    return {
-        "run": _text(run_mark(prepared)),
-        "units": _text(json.dumps(list(memory.place))),  # in the order of their places
-        "times": memory.times[:count],
-        "windows": memory.windows[:count],
-        **past,
-    }
+    units, arrays = take_memory(memory)
+    return {"run": _text(run_mark(prepared)), "units": _text(json.dumps(units)), **arrays}
 
 
 def _text(text: str) -> NDArray[np.uint8]:
@@ -73,7 +64,7 @@ def read_state(path: Path, prepared: Preparation) -> Memory:
     """What `write_state` wrote. Raises BadInput where *path* is damaged, or of another run."""
     try:
         with np.load(path, allow_pickle=False) as archive:
-            parts = {name: archive[name] for name in ("run", "units", "times", "windows", *PAST)}
+            parts = {name: archive[name] for name in ("run", "units", *NAMES)}
         mark = bytes(parts["run"]).decode()
         units = json.loads(bytes(parts["units"]).decode())
     except OSError as error:
@@ -82,30 +73,10 @@ def read_state(path: Path, prepared: Preparation) -> Memory:
         raise BadInput(f"{path} is no state of predict, or damaged", WHAT_NOW) from error
     if mark != run_mark(prepared):
         raise BadInput(f"{path} was kept for another run", WHAT_NOW)
-    if not _is_sound(units, parts, prepared):
-        raise BadInput(f"{path} is no state of predict, or damaged", WHAT_NOW)
-    place = {unit: number for number, unit in enumerate(units)}
-    return Memory(Past(**{name: parts[name] for name in PAST}), parts["windows"], parts["times"], place)
-
-
-def _is_sound(units: Any, parts: Mapping[str, NDArray[Any]], prepared: Preparation) -> bool:
-    if not isinstance(units, list) or not all(isinstance(unit, str) for unit in units):
-        return False
-    count, channels, kept = len(units), prepared.channels, len(prepared.scaling.kept)
-    shapes = {
-        "times": ((count,), np.float64),
-        "windows": ((count, prepared.window, kept), np.float32),
-        "values": ((count, channels), np.float32),
-        "since": ((count, channels), np.float32),
-        "mean": ((count, kept), np.float32),
-        "seen": ((count,), np.int64),
-    }
-    return (
-        len(set(units)) == count
-        and all(parts[name].shape == shape and parts[name].dtype == kind for name, (shape, kind) in shapes.items())
-        and all(bool(np.isfinite(parts[name]).all()) for name in ("times", "windows", "mean"))
-        and bool(np.all(parts["since"] >= 0) and np.all(parts["seen"] > 0))
-    )
+    try:
+        return put_memory(prepared, units, parts)
+    except ValueError as error:
+        raise BadInput(f"{path} is no state of predict, or damaged", WHAT_NOW) from error
 
 
 @dataclass
