@@ -26,8 +26,9 @@ def take_memory(memory: Memory) -> tuple[list[str], Arrays]:
 
 
 def put_memory(prepared: Preparation, units: Any, arrays: Mapping[str, NDArray[Any]]) -> Memory:
-    """What `take_memory` took apart, of a forecaster that is *prepared* so. Raises KeyError where an array is missing,
-    ValueError where anything is not as a forecaster keeps it."""
+    """What `take_memory` took apart, of a forecaster that is *prepared* so: the arrays have a row per unit,
+    `windows` being (unit, row of the window, channel kept). Raises KeyError where an array is missing, ValueError where
+    anything is not as a forecaster keeps it."""
     if not isinstance(units, list) or not all(isinstance(unit, str) for unit in units):
         raise ValueError("what should name the units does not")
     if len(set(units)) != len(units):
