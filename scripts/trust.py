@@ -37,6 +37,7 @@ ROWS: dict[str, tuple[str, ...]] = {
     ),
     "bad input: command lines, variables, rig.toml": ("tests/test_any_command_line.py",),
     "bad input: words of a training job": ("tests/training/test_any_words.py",),
+    "bad input: sensor logs and their descriptions": ("tests/training/test_any_log.py",),
     "bad input: what a host and a run say": ("tests/host/test_foreign.py", "tests/job/test_own_files.py"),
     "bad input: tags of somebody else": ("tests/aws/test_foreign_tags.py",),
     "any names, kinds and moments of a pull": ("tests/host/test_pull.py",),

@@ -16,6 +16,10 @@ import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
+
+LONGEST_LINE: Final = 1_000
+"""Letters: what is quoted from a file may be as long as the file."""
 
 
 class TrainingError(Exception):
@@ -29,7 +33,8 @@ class TrainingError(Exception):
         self.hint = hint
 
     def __str__(self) -> str:
-        return self.cause + "".join(f"\n  -> {line}" for line in self.hint.splitlines())
+        said = [*self.cause.splitlines(), *(f"  -> {line}" for line in self.hint.splitlines())]
+        return "\n".join(line if len(line) <= LONGEST_LINE else f"{line[:LONGEST_LINE]} ..." for line in said)
 
 
 class BadInput(TrainingError):

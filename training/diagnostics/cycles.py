@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,6 +95,10 @@ def _read(path: Path, layout: Layout, *, header: bool) -> pd.DataFrame:
         raise BadData(
             f"{path} cannot be read: {error.strerror or error}", "Is it where the description says?"
         ) from error
+    except ImportError as error:  # zstd: https://pandas.pydata.org/docs/reference/api/pandas.read_csv.html
+        raise BadData(f"{path} is packed in a way that cannot be read here", "Unpack it first.") from error
+    except (EOFError, NotImplementedError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
+        raise BadData(f"{path} cannot be unpacked: {error}", "Is it damaged, or copied in part?") from error
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError, ValueError) as error:
         raise BadData(
             f"{path} is no table: {str(error).strip()}", "docs/condition.md says how it must be written"

@@ -84,9 +84,9 @@ def _all_files(description: Description) -> list[Path]:
 
 def _in_groups(sizes: Sequence[int]) -> list[list[int]]:
     groups: list[list[int]] = []
-    filled = TASK_BYTES
+    filled = 0
     for number, size in enumerate(sizes):
-        if filled + size > TASK_BYTES:
+        if not groups or filled + size > TASK_BYTES:
             groups.append([])
             filled = 0
         groups[-1].append(number)

@@ -28,8 +28,7 @@ def read_batches(file: Path, dialect: Dialect, wanted: Sequence[str], cells: Cel
 
 def _read_batches(file: Path, dialect: Dialect, wanted: Sequence[str], cells: Cells) -> Iterator[Mapping[str, Any]]:
     if dialect.form == dialects.PARQUET:
-        for batch in dialects.parquet_file(file).iter_batches(batch_size=ROWS_AT_ONCE, columns=list(wanted)):
-            yield {name: _plain(batch.column(batch.schema.get_field_index(name))) for name in wanted}
+        yield from _parquet_batches(file, wanted)
         return
     if dialect.form == dialects.WORKBOOK:
         yield from _batches_by_hand(file, dialect, wanted, skip=0)
@@ -42,6 +41,30 @@ def _read_batches(file: Path, dialect: Dialect, wanted: Sequence[str], cells: Ce
     except _Uneven:
         # Rows of unequal width, an open quotation mark, another encoding further on: said by line, or read after all.
         yield from _batches_by_hand(file, dialect, wanted, skip=done)
+
+
+def _parquet_batches(file: Path, wanted: Sequence[str]) -> Iterator[Mapping[str, Any]]:
+    import pyarrow as pa
+
+    parquet = dialects.parquet_file(file)
+    for name in wanted:
+        _require_cells(file, parquet.schema_arrow, name)
+    try:
+        for batch in parquet.iter_batches(batch_size=ROWS_AT_ONCE, columns=list(wanted)):
+            yield {name: _plain(file, name, batch.column(batch.schema.get_field_index(name))) for name in wanted}
+    except pa.ArrowException as error:
+        raise BadData(f"{file} cannot be read to its end: {error}", "Is it damaged, or copied in part?") from error
+
+
+def _require_cells(file: Path, schema: Any, name: str) -> None:
+    """Raises BadData where the column has no cells of one value, or where there are two of that name."""
+    import pyarrow as pa
+
+    if schema.get_field_index(name) < 0:
+        raise BadData(f"{file}: there is more than one column '{name}'", "Give each column a name of its own.")
+    kind = schema.field(name).type
+    if pa.types.is_nested(kind):
+        raise BadData(f"{file}: column '{name}' holds {kind}, not numbers or text", "Write one number a row.")
 
 
 class _Uneven(Exception):
@@ -136,12 +159,17 @@ def _spellings(absent: frozenset[str]) -> list[str]:
     return sorted({form for word in absent for form in (word, word.upper(), word.title(), word.capitalize(), "NaN")})
 
 
-def _plain(column: Any) -> Any:
-    """Parquet's dictionaries and large strings as plain text."""
+def _plain(file: Path, name: str, column: Any) -> Any:
+    """Parquet's dictionaries, bytes and large strings as plain text. Raises BadData where it is none."""
     import pyarrow as pa
 
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
-    if pa.types.is_large_string(column.type):
-        column = column.cast(pa.string())
+    kinds = (pa.types.is_large_string, pa.types.is_binary, pa.types.is_large_binary, pa.types.is_fixed_size_binary)
+    try:
+        if any(is_kind(column.type) for is_kind in kinds):  # bytes: as older writers of Parquet store text
+            column = column.cast(pa.string())
+        column.validate(full=True)
+    except pa.ArrowInvalid as error:
+        raise BadData(f"{file}: column '{name}' holds bytes that are no text", "Write it as UTF-8 text.") from error
     return column

@@ -6,6 +6,7 @@ import glob
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from training.config import nearest
 
@@ -70,9 +71,18 @@ def _letter_problems(given: Mapping[str, Any]) -> list[str]:
         found.append("decimal and thousands: must differ")
     if isinstance(given.get("dates"), str) and given["dates"] not in DATES:
         found.append(f"dates: must be one of {', '.join(DATES)}")
+    if isinstance(given.get("zone"), str) and not _is_zone(given["zone"]):
+        found.append(f"zone: '{given['zone']}' is no time zone that this computer knows; one is Europe/Berlin")
     if given.get("failed") and not given.get("label"):
         found.append("failed: says which words of the column under label mean a failure, and there is no label")
     return found
+
+
+def _is_zone(name: str) -> bool:
+    try:
+        return not name or bool(ZoneInfo(name).key)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False
 
 
 def _failures_problems(table: Any) -> list[str]:

@@ -216,7 +216,8 @@ def _times(
 
 
 def _order_of_date(columns: Columns, seen: Sequence[str], found: Mapping[Path, Dialect]) -> tuple[Columns, list[str]]:
-    pairs = [pair for word in seen if (pair := day_and_month(word))]
+    doubtful = {word: pair for word in seen if (pair := day_and_month(word))}
+    pairs = list(doubtful.values())
     if not pairs or columns.dates:
         return columns, []
     unclear = [word for word in seen if begins_with_day_or_year(word)]
@@ -232,12 +233,13 @@ def _order_of_date(columns: Columns, seen: Sequence[str], found: Mapping[Path, D
                 pair = day_and_month(word)
                 order = order or (_decide([pair]) if pair else "")
     if not order:
-        first, second = pairs[0]
+        word, (first, second) = next(iter(doubtful.items()))
         raise BadData(
-            f"{columns.time}: '{seen[0]}' is the {first}. day of month {second}, or the {second}. day of month {first}",
+            f"{columns.time}: '{word}' is the {first}. day of month {second}, or the {second}. day of month {first}",
             f'Add to the TOML: dates = "{DAY_FIRST}" or dates = "{MONTH_FIRST}".',
         )
-    return replace(columns, dates=order), [f"{columns.time}: taken for dates with the {order}, like {seen[0]}"]
+    said = f"{columns.time}: taken for dates with the {order}, like {next(iter(doubtful))}"
+    return replace(columns, dates=order), [said]
 
 
 def _is_calendar(columns: Columns, seen: Sequence[str]) -> bool | None:

@@ -54,7 +54,8 @@ def require_names(header: Sequence[str], wanted: Sequence[str], file: Path | str
     absent = [f"column '{name}' is not there{nearest(name, header)}" for name in wanted if name not in header]
     twice = [f"column '{name}' is there twice" for name in wanted if list(header).count(name) > 1]
     if absent or twice:
-        raise BadData(f"{file} line {line}: {'; '.join(absent + twice)}", f"The columns are: {', '.join(header)}")
+        names = ", ".join(" ".join(name.split()) for name in header)
+        raise BadData(f"{file} line {line}: {'; '.join(absent + twice)}", f"The columns are: {names}")
 
 
 def some_of(lines: Sequence[str], count: int | None = None) -> str:
