@@ -36,6 +36,7 @@ ROWS: dict[str, tuple[str, ...]] = {
         "tests/aws/instances/test_two_laptops.py",
     ),
     "bad input: command lines, variables, rig.toml": ("tests/test_any_command_line.py",),
+    "bad input: answers of AWS, replayed": ("tests/aws/client/test_replayed_responses.py",),
     "bad input: words of a training job": ("tests/training/test_any_words.py",),
     "bad input: sensor logs and their descriptions": ("tests/training/test_any_log.py",),
     "bad input: what a host and a run say": ("tests/host/test_foreign.py", "tests/job/test_own_files.py"),

@@ -80,8 +80,7 @@ class EC2(IdempotentLaunch, EC2Backend):
             raise EC2ClientError(refusal.code, refusal.message) from None
 
 
-@pytest.fixture
-def strict_moto(monkeypatch: pytest.MonkeyPatch) -> None:
+def moto_as_strict_as_ec2(monkeypatch: pytest.MonkeyPatch) -> None:
     """Images, types and keys must exist, as on EC2; images and patches are those of the rehearsal cloud."""
     for name in ("ENABLE_AMI_VALIDATION", "EC2_ENABLE_INSTANCE_TYPE_VALIDATION", "ENABLE_KEYPAIR_VALIDATION"):
         monkeypatch.setattr(moto.settings, name, True)
@@ -94,6 +93,11 @@ def strict_moto(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(amis.Ami, "block_device_mappings", amis.Ami.block_device_mappings)
     images.mend_parameters()
     images.mend_root_disks()
+
+
+@pytest.fixture
+def strict_moto(monkeypatch: pytest.MonkeyPatch) -> None:
+    moto_as_strict_as_ec2(monkeypatch)
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from training.__main__ import main
 from training.jobs import JOBS, load
 from training.workdir.summary import DONE, Summary
 
-CASES = size(100, 20_000)
+CASES = size(100, 8_000)
 NUMBERS = "0|1|-1|2|1.5|\u00b2|\u0661|nan|inf|-inf|1e308|1e-320|3.5e38|999999999999|1_0|0x1|1e3"
 OTHERS = (
     "|=|x=y|true|cpu:2|cpu:0|cpu:\u00b2|gpu|all|256,|,|adam|cosine|/nowhere|\udcff|\u00e9|\x1b]0;x\x07|a\nb|--|-|--help"

@@ -299,7 +299,7 @@ def _places(value: Any) -> Iterator[tuple[Any, Any]]:
 
 
 @settings(
-    max_examples=size(15, 1000),
+    max_examples=size(12, 300),
     deadline=None,
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture],
