@@ -22,6 +22,7 @@ from training.pack.shards import make_shard
 from training.prognostics.failures import read_failures
 from training.prognostics.log_schema import Columns, Description
 from training.prognostics.read_log import MOST_WORDS
+from training.prognostics.resampling import refuse_no_step
 from training.prognostics.survey import Survey, survey
 from training.prognostics.unit_logs import Faults
 from training.prognostics.wrong_cells import SAME_KIND
@@ -143,14 +144,17 @@ def make_one_shard(packing: Packing, columns: Columns, split: str, bucket: int) 
 
 def _finish(packing: Packing, columns: Columns, console: Console) -> None:
     """The index: units in the order in which the files name them, and of each what is needed to choose among them."""
-    parts, said = [], []
+    parts, splits, said = [], set[str](), list[str]()
     for split, bucket in packing.names():
         table = parquet.read_table(packing.index_file(split, bucket))
         if table.num_rows:
             shard = packing.shard(split, bucket).name
             names = {"split": [split] * len(table), "shard": [shard] * len(table)}
+            splits.add(split)
             parts.append(pa.table({**names, **{name: table.column(name) for name in table.column_names}}))
-            said += (table.schema.metadata or {}).get(b"said", b"").decode().splitlines()
+        said += (table.schema.metadata or {}).get(b"said", b"").decode().splitlines()
+    if TRAIN not in splits:
+        refuse_no_step(said)
     units = pa.concat_tables(parts)
     order = [("split", "descending"), ("file", "ascending"), ("row", "ascending"), ("life", "ascending")]
     units = units.sort_by(order)

@@ -38,6 +38,9 @@ def make_shard(
         layout.put(told, lambda half: parquet.write_table(pa.table({}), half))
         return
     units = logs_of([table for _, table in numbered], description, columns, failed)
+    if not units.logs:  # none has a whole step
+        layout.put(told, lambda half: parquet.write_table(_told_of(pa.table({}), units.said), half))
+        return
     layout.put(shard, lambda half: write_rows(half, units.logs, columns))
     first = _first_rows(numbered)
     layout.put(told, lambda half: parquet.write_table(_index(units.logs, first, units.said), half))
@@ -84,7 +87,10 @@ def _index(logs: list[UnitLog], first: Mapping[str, tuple[int, int]], said: list
         "conditions": _lists(found.conditions),
         **{name: _lists(getattr(found, name)) for name in SPREAD},
     }
-    table = pa.table(parts)
+    return _told_of(pa.table(parts), said)
+
+
+def _told_of(table: Any, said: list[str]) -> Any:
     return table.replace_schema_metadata({"said": "\n".join(said)})
 
 

@@ -70,7 +70,7 @@ class Filled:
 
 def starts_of(counts: Counts) -> Counts:
     """Where each unit's rows begin, the units one after the other."""
-    starts: Counts = np.concatenate([[0], np.cumsum(counts)[:-1]]).astype(np.int64)
+    starts: Counts = np.cumsum(counts, dtype=np.int64) - counts
     return starts
 
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from training.config import nearest
+from training.prognostics.step_keys import step_problems
 
 DAY_FIRST, MONTH_FIRST, DIGITS, TIME_OF_DAY = "day first", "month first", "digits", "time of day"
 DATES: Final = (DAY_FIRST, MONTH_FIRST, DIGITS, TIME_OF_DAY)
@@ -32,7 +33,7 @@ _SAID: Final[dict[type, str]] = {
     dict: "a table: [failures], then files, unit and time",
 }
 _CELLS: Final = ("missing", "failed")
-_KEYS: Final = (*_KINDS, "time", *_CELLS)
+_KEYS: Final = (*_KINDS, "time", *_CELLS, "step", "aggregates")
 _IN_FAILURES: Final = ("files", "unit", "time", "part", "parts")
 _NEEDED: Final = ("files", "time", "channels")
 
@@ -53,7 +54,7 @@ def find_problems(given: Mapping[str, Any]) -> list[str]:
         for key in _CELLS
         if key in given and not _are_cells(given[key])
     ]
-    return found + _failures_problems(given.get("failures")) + _wrong_columns(given)
+    return found + _failures_problems(given.get("failures")) + step_problems(given) + _wrong_columns(given)
 
 
 def _time_problems(time: Any) -> list[str]:

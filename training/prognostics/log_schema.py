@@ -23,6 +23,11 @@ optional, where a log can be read in two ways; found by itself where it is sure:
     categories = ["mode"]       # text columns whose few words the net sees
     sort = true                 # put each unit's rows in the order of time, one row of each time
     repaired = true             # a unit that failed goes on as a new one
+
+and, where rows come faster than faults grow, or unevenly:
+
+    step = "1 min"              # the net sees steps of time, not rows; a number is in time_unit
+    aggregates = ["mean", "spread", "min", "max"]  # what it sees of each channel within a step
 """
 
 from __future__ import annotations
@@ -35,6 +40,7 @@ from typing import Any, Final
 
 from training.errors import BadData
 from training.prognostics.log_keys import expand, find_problems
+from training.prognostics.step_keys import AGGREGATES, END, MEAN, say_step, step_in
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -76,10 +82,14 @@ class Columns:
     """(column, its words) of text columns: what training met."""
     missing: tuple[str, ...] = ()
     """Cells that mean "not measured" besides empty ones; where they are numbers, however they are written."""
+    step: float = 0.0
+    """The net sees steps of this length, in `time_unit`, instead of rows; 0: rows as they are."""
+    aggregates: tuple[str, ...] = ()
+    """What it sees of each channel within a step."""
 
     @property
-    def features(self) -> tuple[str, ...]:
-        """What the net sees: the channels, a text channel as one of 0 and 1 for each of its words."""
+    def measured(self) -> tuple[str, ...]:
+        """What a row holds: the channels, a text channel as one of 0 and 1 for each of its words."""
         words = dict(self.categories)
         return tuple(
             feature
@@ -87,12 +97,37 @@ class Columns:
             for feature in ([f"{name}={word}" for word in words[name]] if name in words else [name])
         )
 
+    @property
+    def summaries(self) -> tuple[tuple[int, str], ...]:
+        """(which of `measured`, aggregate) for each feature of a step. Of a word only its share of the rows."""
+        plain = set(self.channels) - dict(self.categories).keys()
+
+        def aggregates(name: str) -> tuple[str, ...]:
+            return (END,) if name == self.time else self.aggregates if name in plain else (MEAN,)
+
+        return tuple((place, what) for place, name in enumerate(self.measured) for what in aggregates(name))
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """What the net sees: what a row holds, or of a step the aggregates of each channel."""
+        if not self.step:
+            return self.measured
+        plain, names = set(self.channels) - {self.time}, self.measured
+        return tuple(
+            f"{names[place]} {what}" if names[place] in plain else names[place] for place, what in self.summaries
+        )
+
+    @property
+    def step_said(self) -> str:
+        return say_step(self.step, self.time_unit)
+
     def as_json(self) -> dict[str, Any]:
-        return asdict(self)
+        steps = ("step", "aggregates") if not self.step else ()
+        return {name: part for name, part in asdict(self).items() if name not in steps}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Columns:
-        names = ("channels", "conditions", "header", "order", "missing")
+        names = ("channels", "conditions", "header", "order", "missing", "aggregates")
         tuples = {name: tuple(data[name]) for name in names if name in data}  # older runs have not all of them
         kinds = tuple((name, kind) for name, kind in data.get("kinds", ()))
         categories = tuple((name, tuple(words)) for name, words in data.get("categories", ()))
@@ -178,6 +213,8 @@ def _columns(given: Mapping[str, Any]) -> Columns:
         conditions=conditions,
         kinds=tuple((name, "text") for name in _list(given, "categories")),
         missing=_cells(given, "missing"),
+        step=step_in(given),
+        aggregates=tuple(given.get("aggregates", AGGREGATES)) if given.get("step") else (),
     )
 
 

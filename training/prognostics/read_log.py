@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from training.errors import BadData
 from training.prognostics.failures import read_failures
 from training.prognostics.log_schema import Columns, Description
+from training.prognostics.resampling import refuse_no_step
 from training.prognostics.survey import Survey, survey
 from training.prognostics.table import Table
 from training.prognostics.unit_logs import Faults, Units, logs_of, read_tables
@@ -39,6 +40,8 @@ def read_log(description: Description) -> Log:
     tables = _read(described, seen)
     columns = _with_categories(seen.columns, tables[0])
     train, test = _order_units(tables, described, columns, failed)
+    if not train.logs:
+        refuse_no_step(train.said)
     said = [
         *seen.said,
         *train.said,

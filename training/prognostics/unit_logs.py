@@ -15,6 +15,7 @@ from training.errors import BadData
 from training.prognostics.dialect import Dialect
 from training.prognostics.lives import Life, lives_of
 from training.prognostics.log_schema import Columns, Description
+from training.prognostics.resampling import logs_in_steps
 from training.prognostics.table import Marks, Table, read_table
 from training.prognostics.unit_order import Rows, in_order
 from training.prognostics.windows import UnitLog
@@ -74,8 +75,8 @@ def marks_of(description: Description) -> Marks:
 
 
 def logs_of(tables: Sequence[Table], description: Description, columns: Columns, failed: Failed | None) -> Units:
-    """The units of *tables* in the order in which they first appear; rows after a failure are left out, or are another
-    life where the unit was repaired.
+    """The units of *tables* in the order in which they first appear, in steps where the description says so; rows after
+    a failure are left out, or are another life where the unit was repaired.
 
     Raises BadData, naming file and line, where time does not rise within a unit, or a failure cannot be.
     """
@@ -88,6 +89,9 @@ def logs_of(tables: Sequence[Table], description: Description, columns: Columns,
         begin, end = rows.begins[number], rows.begins[number + 1]
         lives = lives_of(rows, number, marks[begin:end], description, failed)
         logs += [_log(life, begin, rows, values, conditions, name) for life in lives]
+    if columns.step:
+        logs, done = logs_in_steps(logs, columns)
+        said += done
     return Units(logs, columns, said)
 
 
@@ -121,7 +125,7 @@ def features_of(table: Table, columns: Columns, names: Sequence[str]) -> NDArray
 
 
 def _width(columns: Columns, names: Sequence[str]) -> int:
-    return len(columns.features) if names == columns.channels else len(names)
+    return len(columns.measured) if names == columns.channels else len(names)
 
 
 def _column(table: Table, columns: Columns, name: str) -> NDArray[np.float32]:

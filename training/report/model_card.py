@@ -78,7 +78,13 @@ def _limits(described: Description) -> Iterable[str]:
 def _forecast_limits(prepared: Preparation) -> Iterable[str]:
     columns, scaling = prepared.columns, prepared.scaling
     yield "A probability learnt from past failures knows past ways of failing, of machines of the kind it saw."
-    yield f"It looks back {prepared.window} rows; a unit with fewer is judged by what there is (column `rows`)."
+    if columns.step:
+        yield (
+            f"It sees steps of {columns.step_said} ({', '.join(columns.aggregates)} of each channel), not rows; a "
+            "step is told when it is over, by the first row after it."
+        )
+    what = "steps" if columns.step else "rows"
+    yield f"It looks back {prepared.window} {what}; a unit with fewer is judged by what there is (column `rows`)."
     if prepared.interval is None:
         yield f"It gives no interval: that takes {FEWEST_UNITS} validation units whose remaining life is known."
     else:

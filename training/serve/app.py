@@ -27,6 +27,7 @@ from training.serve.body import CSV, JSON, BadBody, Body, Problem
 from training.serve.examples import body_of
 from training.serve.explain import explain
 from training.serve.fleet import Answer, Fleet, NoRoom, Unit
+from training.serve.forecaster import Array
 from training.serve.pictures import PNG
 from training.serve.predict import HEADER
 from training.serve.service import Service, TooManyRows
@@ -312,7 +313,7 @@ def _number(request: Request, name: str, default: int) -> int:
 
 
 def _by_risk(fleet: Fleet, most: int) -> list[dict[str, Any]]:
-    units = sorted(fleet.units.copy().items(), key=lambda one: -_risk(float(one[1].probability[-1])))[:most]
+    units = sorted(fleet.units.copy().items(), key=lambda one: -_risk(_newest(one[1].probability)))[:most]
     return [_summary(fleet, name, unit) for name, unit in units]
 
 
@@ -321,9 +322,14 @@ def _risk(probability: float) -> float:
     return probability if probability == probability else -1.0
 
 
+def _newest(told: Array) -> float:
+    """NaN where nothing was told yet: the first step is not over."""
+    return float(told[-1]) if len(told) else float("nan")
+
+
 def _summary(fleet: Fleet, name: str, unit: Unit) -> dict[str, Any]:
-    rows, missing, outside = unit.marks.tolist()
-    probability, life = _without_nan([float(unit.probability[-1]), float(unit.life[-1])])
+    rows, missing, outside = unit.marks.tolist() or (0, 0, 0)
+    probability, life = _without_nan([_newest(unit.probability), _newest(unit.life)])
     trend = _without_nan(unit.probability[-30:].tolist())
     marks = {"rows": rows, "missing": missing, "outside": outside}
     said = {"count": unit.count, "probability": probability, "life": life, **marks, "trend": trend}

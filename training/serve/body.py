@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -17,7 +17,7 @@ from training.console import plain
 from training.errors import BadData
 from training.prognostics.layout import Rows
 from training.prognostics.log_schema import Columns
-from training.serve.rows import Arrived, Cut, cells_of, read_arriving
+from training.serve.rows import Arrived, Cut, cells_of, no_time, read_arriving
 from training.serve.tail import Piece
 
 CSV: Final = "text/csv"
@@ -55,14 +55,18 @@ class Body:
     unit: str = ""
 
 
-def read_body(body: Body, columns: Columns) -> Arrived:
-    """Raises BadBody, which names each wrong cell."""
+def read_body(body: Body, columns: Columns, last: Callable[[str], float] = no_time) -> Arrived:
+    """*last* says each unit's last time so far, from which times of day go on. Raises BadBody, which names each wrong
+    cell.
+    """
     said: list[str] = []
     try:
         cells = list(_cells(body, columns, said))
         named = _names_units(columns, cells)
         known = columns if named else replace(columns, unit="")
-        pieces = list(read_arriving(cells, known, file=FILE, say=said.append))
+        pieces = list(
+            read_arriving(cells, known, file=FILE, say=said.append, last=lambda unit: last(body.unit or unit))
+        )
     except BadData as error:
         raise BadBody(_problems(error.cause, columns), error.hint) from error
     problems = [one for line in said if _LEFT_OUT in line for one in _problems(line, columns)]

@@ -56,12 +56,20 @@ def _example_rows(prepared: Preparation, *, with_unit: bool) -> list[dict[str, A
     columns, scaling = prepared.columns, prepared.scaling
     means = dict(zip(scaling.kept, scaling.mean[0].tolist(), strict=True))
     values: dict[str, Any] = {
-        name: round(means.get(place, 0.0), 4) for place, name in enumerate(columns.features) if name in columns.channels
+        name: round(means.get(feature, 0.0), 4)
+        for name, feature in zip(columns.measured, _first_features(columns), strict=True)
+        if name in columns.channels
     }
     values |= {name: words[0] for name, words in columns.categories if words}
     values |= {name: round(float(scaling.centres[0][place]), 4) for place, name in enumerate(columns.conditions)}
     unit = {columns.unit: UNIT} if with_unit else {}
     return [{**unit, **values, columns.time: moment} for moment in (1, 2)]
+
+
+def _first_features(columns: Columns) -> list[int]:
+    """For each value that a row holds the first feature that is made of it."""
+    held = [place for place, _ in columns.summaries] if columns.step else list(range(len(columns.features)))
+    return [held.index(place) for place in range(len(columns.measured))]
 
 
 def _as_text(rows: list[dict[str, Any]], columns: Columns) -> str:

@@ -34,6 +34,8 @@ def explain(prepared: Preparation, net: Net, unit: Unit) -> list[Channel]:
     From the rows of its window alone: what reaches farther back (running means) is left out, so small moves say little.
     """
     kept, names = prepared.scaling.kept, prepared.columns.features
+    if not len(unit.values):  # its first step is not over
+        return []
     whole = _probability(prepared, net, unit, without=None)
     levels = prepared.scaling.apply(unit.values[-1:], unit.conditions[-1:])[0]
     levels = np.where(np.isnan(unit.values[-1, list(kept)]), np.nan, levels)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import math
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -24,8 +25,9 @@ from training.prognostics.log_schema import Columns
 from training.serve.arrays import pack, unpack
 from training.serve.body import BadBody, Body, Problem, read_body
 from training.serve.forecaster import Array, Forecast, Forecaster
-from training.serve.memory import NAMES, forget, put_memory, take_memory
+from training.serve.memory import forget, names_of, put_memory, take_memory
 from training.serve.rows import Arrived
+from training.serve.stepping import finish_steps
 from training.serve.store import WHAT_NOW, Entry, Snapshot, Store
 
 log = logging.getLogger(__name__)
@@ -53,7 +55,9 @@ class Unit:
     """NaN where there was nothing to forecast from."""
     life: Array
     marks: NDArray[np.intp]
-    """Of the last row: rows of the window, channels missing, channels outside."""
+    """Of the last row: rows of the window, channels missing, channels outside. Empty, as all but the count, before the
+    first step is over.
+    """
     values: Array
     """(window, channels) the last rows as they came."""
     conditions: Array
@@ -117,7 +121,7 @@ class Fleet:
             self._drop(entry.body.unit)
             return
         try:
-            self._take(_digest(entry.body), read_body(entry.body, self.columns))
+            self._take(_digest(entry.body), read_body(entry.body, self.columns, self._last_time))
         except Exception as error:  # noqa: BLE001  its sender got no answer either, and the other entries still count
             log.warning("entry %d of %s is passed over: %s", self.store.number, self.store.folder, error)
 
@@ -129,7 +133,7 @@ class Fleet:
         with self._lock:
             if digest in self._answers:
                 return replace(self._answers[digest], repeated=True)
-            arrived = read_body(body, self.columns)
+            arrived = read_body(body, self.columns, self._last_time)
             self._check(arrived)
             self.store.write(Entry("rows", body))
             answer = self._take(digest, arrived)
@@ -160,11 +164,14 @@ class Fleet:
         if problems:
             raise BadBody(problems, "Nothing of the request was used. GET /units/UNIT says a unit's last time.")
 
+    def _last_time(self, unit: str) -> float:
+        memory = self.forecaster.memory
+        return float(memory.times[memory.place[unit]]) if unit in memory.place else -math.inf
+
     def _late(self, arrived: Arrived) -> Iterator[Problem]:
         rows = arrived.rows
         for unit, time, written, line in zip(rows.units, rows.times, arrived.times, rows.lines, strict=True):
-            known = self.units.get(unit)
-            if known is not None and time <= known.times[-1]:
+            if time <= self._last_time(unit):
                 what = f"{written} of unit '{unit}' does not come after {self.written[unit]}, the last one taken"
                 yield Problem(int(line), self.columns.time, plain(what))
 
@@ -178,27 +185,29 @@ class Fleet:
             yield Problem(line, self.columns.time, plain(what))
 
     def _take(self, digest: str, arrived: Arrived) -> Answer:
-        answer = answer_of(arrived, self.forecaster.forecast(arrived.rows))
-        names, place = np.unique(np.array(arrived.rows.units, dtype=object), return_inverse=True)
-        for number, name in enumerate(names):
-            here = np.flatnonzero(place == number)
-            self.units[name] = self._update(self.units.get(name), arrived, answer, here)
-            self.written[name] = arrived.times[here[-1]]
+        told = finish_steps(arrived, self.forecaster.memory, self.columns)
+        answer = answer_of(told, self.forecaster.forecast(told.rows))
+        came, here = _places_of(arrived.rows.units), _places_of(told.rows.units)
+        nothing = np.empty(0, dtype=np.intp)
+        for name, rows in came.items():
+            self.units[name] = self._update(self.units.get(name), len(rows), told, answer, here.get(name, nothing))
+            self.written[name] = arrived.times[rows[-1]]
         self._remember(digest, answer)
         return answer
 
-    def _update(self, before: Unit | None, arrived: Arrived, answer: Answer, here: NDArray[np.intp]) -> Unit:
-        rows, window, last = arrived.rows, self.forecaster.prepared.window, here[-1]
+    def _update(self, before: Unit | None, came: int, told: Arrived, answer: Answer, here: NDArray[np.intp]) -> Unit:
+        rows, window, last = told.rows, self.forecaster.prepared.window, here[-1:]
 
         def join_newest(name: str, new: NDArray[Any], most: int) -> NDArray[Any]:
             return (np.concatenate([getattr(before, name), new]) if before else new)[-most:].copy()
 
+        marks = [(answer.rows[row], answer.missing[row], answer.outside[row]) for row in last.tolist()]
         return Unit(
-            count=(before.count if before else 0) + len(here),
+            count=(before.count if before else 0) + came,
             times=join_newest("times", rows.times[here], HISTORY),
             probability=join_newest("probability", np.array(answer.probability, dtype=np.float32)[here], HISTORY),
             life=join_newest("life", np.array(answer.life, dtype=np.float32)[here], HISTORY),
-            marks=np.array([answer.rows[last], answer.missing[last], answer.outside[last]], dtype=np.intp),
+            marks=join_newest("marks", np.ravel(marks).astype(np.intp), 3),
             values=join_newest("values", rows.values[here], window),
             conditions=join_newest("conditions", rows.conditions[here], window),
         )
@@ -227,12 +236,18 @@ class Fleet:
         try:
             texts = found.texts
             self.units = dict(zip(texts["units"], unpack(Unit, found.arrays, prefix="unit."), strict=True))
-            memory = {name: found.arrays[PREFIX + name] for name in NAMES}
+            memory = {name: found.arrays[PREFIX + name] for name in names_of(self.forecaster.prepared)}
             self.forecaster.memory = put_memory(self.forecaster.prepared, texts["past"], memory)
             self.written = dict(texts["written"])
             self._answers = OrderedDict((digest, Answer(**answer)) for digest, answer in texts["answers"].items())
         except (KeyError, TypeError, ValueError) as error:
             raise BadInput(f"{self.store.folder} is damaged: {error}", WHAT_NOW) from error
+
+
+def _places_of(units: list[str]) -> dict[str, NDArray[np.intp]]:
+    """The rows of each of *units*."""
+    names, place = np.unique(np.array(units, dtype=object), return_inverse=True)
+    return {str(name): np.flatnonzero(place == number) for number, name in enumerate(names)}
 
 
 def _digest(body: Body) -> str:

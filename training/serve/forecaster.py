@@ -17,6 +17,7 @@ from training.prognostics.history import Counts, Past, after, carry_forward, for
 from training.prognostics.layout import Rows
 from training.prognostics.metrics import probability
 from training.prognostics.preparation import Preparation
+from training.prognostics.resampling import Begun
 from training.serve.drift import Drift
 
 Array = NDArray[np.floating]
@@ -59,6 +60,8 @@ class Memory:
     times: NDArray[np.float64]
     """(units,) of each unit's last row."""
     place: dict[str, int] = field(default_factory=dict)
+    begun: Begun | None = None
+    """Each unit's step that is not over yet; None where the net sees rows."""
 
     @classmethod
     def empty(cls, channels: int, kept: int, window: int) -> Memory:
@@ -68,7 +71,10 @@ class Memory:
     @classmethod
     def of(cls, prepared: Preparation) -> Memory:
         """Of no unit."""
-        return cls.empty(prepared.channels, len(prepared.scaling.kept), prepared.window)
+        columns, memory = prepared.columns, cls.empty(prepared.channels, len(prepared.scaling.kept), prepared.window)
+        if columns.step:
+            memory.begun = Begun.none(0, len(columns.measured), len(columns.conditions))
+        return memory
 
     def last_times(self) -> dict[str, float]:
         return {unit: float(self.times[place]) for unit, place in self.place.items()}
@@ -78,7 +84,8 @@ class Memory:
         kept = sorted(self.place.items(), key=lambda one: -self.times[one[1]])[:units]
         places = np.array([place for _, place in kept], dtype=np.intp)
         place = {unit: number for number, (unit, _) in enumerate(kept)}
-        return Memory(self.past.of(places), self.windows[places], self.times[places], place)
+        begun = None if self.begun is None else self.begun.of(places)
+        return Memory(self.past.of(places), self.windows[places], self.times[places], place, begun)
 
     def places(self, units: Sequence[str]) -> NDArray[np.intp]:
         """Where each of *units* stands; new ones are taken in."""
@@ -92,6 +99,9 @@ class Memory:
         self.past = self.past.and_then(Past.none(new, self.past.values.shape[1], kept))
         self.windows = np.concatenate([self.windows, np.zeros((new, window, kept), dtype=np.float32)])
         self.times = np.concatenate([self.times, np.full(new, -np.inf)])
+        if self.begun is not None:
+            channels, conditions = self.begun.first.shape[1], self.begun.settings.shape[1]
+            self.begun = self.begun.and_then(Begun.none(new, channels, conditions))
 
 
 @dataclass
@@ -107,11 +117,16 @@ class Forecaster:
         self.memory, self.drift = Memory.of(self.prepared), Drift(self.prepared)
 
     def forecast(self, rows: Rows) -> Forecast:
-        """Rows of many units may be mixed; those of one unit must come in the order of time."""
+        """Rows of many units may be mixed; those of one unit must come in the order of time. Where the net sees steps,
+        these are the *rows*: stepping.py makes them.
+        """
+        if not rows.units:
+            return _nothing()
         places = self.memory.places(rows.units)
         order = np.argsort(places, kind="stable")
         units, counts = np.unique(places, return_counts=True)
-        self.memory.times[places] = rows.times  # of a unit's rows the last one is the last to be put
+        if self.memory.begun is None:
+            self.memory.times[places] = rows.times  # of a unit's rows the last one is the last to be put
         seen, marks = self._see(units, counts, rows.values[order], rows.conditions[order])
         said = np.concatenate([self.net(np.asarray(piece)) for piece in _pieces(seen)])
         back = np.argsort(order, kind="stable")  # from unit by unit to the order of arrival
@@ -176,6 +191,11 @@ class Forecaster:
         """The channels the net sees, the time not among them: an age alone says nothing of a machine."""
         columns, kept = self.prepared.columns, self.prepared.scaling.kept
         return [place for place in kept if columns.features[place] != columns.time] or list(kept)
+
+
+def _nothing() -> Forecast:
+    number, count = np.empty(0), np.empty(0, dtype=np.intp)
+    return Forecast(number, number, count, count, count, np.empty(0, dtype=np.bool_), number, number)
 
 
 def _pieces(seen: Windows) -> Iterator[Windows]:

@@ -12,6 +12,8 @@ is no forecast: all four stay empty. At the end it says how many rows were outsi
 
 A run of the job `condition` takes a folder or a table of cycles instead, and prints for each the state of every part.
 
+A run whose description has a step of time answers each step when it is over: its line has the time at which it ended.
+
 --state FILE keeps what the next row of each unit needs, and goes on from there after a restart.
 
 Rows that cannot be read, name no unit, or whose time does not rise within their unit are named on standard error and
@@ -44,6 +46,7 @@ from training.serve.forecaster import Forecast, Forecaster
 from training.serve.rows import Arrived, cells_of, read_arriving
 from training.serve.state import StateFile, skip_answered
 from training.serve.states import read_state_preparation, tell_states
+from training.serve.stepping import finish_steps
 from training.serve.tail import Piece, follow, read_whole
 from training.serve.whole_file import cells_by_line, is_plain, read_columns, whole_dialect
 from training.workdir.model_folder import find_model, open_model
@@ -77,6 +80,9 @@ def main(words: Sequence[str]) -> int:
 
 
 def _say_at_the_end(forecaster: Forecaster) -> None:
+    columns = forecaster.prepared.columns
+    if columns.step and forecaster.memory.place:
+        _say(f"a line for each step of {columns.step_said}; the last one of each unit is not over, and has none yet")
     if note := forecaster.drift.note():
         _say(note)
     if forecaster.forgotten:
@@ -208,15 +214,18 @@ def serve(
     *,
     piece: Callable[[], AbstractContextManager[None]] = nullcontext,
 ) -> int:
-    """Write one line per row as it arrives; return how many. Rows are forecast and answered within a *piece*."""
+    """Write one line per row as it arrives, or per step as it is over; return how many rows came. Rows are forecast and
+    answered within a *piece*.
+    """
     count = 0
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(HEADER)
     out.flush()
     for arrived in arriving:
         with piece():
-            said = forecaster.forecast(arrived.rows)
-            rows = zip(arrived.rows.units, arrived.times, _answers(said), strict=True)
+            told = finish_steps(arrived, forecaster.memory, forecaster.prepared.columns)
+            said = forecaster.forecast(told.rows)
+            rows = zip(told.rows.units, told.times, _answers(said), strict=True)
             writer.writerows((unit, moment, *answer) for unit, moment, answer in rows)
             out.flush()
         count += len(arrived.times)

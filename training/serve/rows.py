@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -113,10 +113,20 @@ def _split(lines: Sequence[str], columns: Columns) -> list[list[str]]:
     return rows[:-1]
 
 
-def read_arriving(cells: Iterable[Cut], columns: Columns, *, file: str, say: Say) -> Iterator[Arrived]:
-    """Raises BadData where a column is missing: then no row of the log can be read."""
+def no_time(_unit: str) -> float:
+    """Nothing is known of any unit."""
+    return -math.inf
+
+
+def read_arriving(
+    cells: Iterable[Cut], columns: Columns, *, file: str, say: Say, last: Callable[[str], float] = no_time
+) -> Iterator[Arrived]:
+    """*last* says each unit's last time so far, from which times of day go on.
+
+    Raises BadData where a column is missing: then no row of the log can be read.
+    """
     layout, known = None, None
-    order = _Order(columns, file, say)
+    order = _Order(columns, file, say, last)
     try:
         for header, rows, lines in cells:
             if layout is None or header != known:
@@ -147,10 +157,7 @@ class _Moment(NamedTuple):
     line: int
 
     def __str__(self) -> str:
-        return f"{self.written} (line {self.line})"
-
-
-_BEFORE_ALL = _Moment(-math.inf, "", 0)
+        return f"{self.written} (line {self.line})" if self.line else self.written
 
 
 class _Order:
@@ -159,7 +166,9 @@ class _Order:
     Late rows are named once per unit: a log sent twice would name each of its rows.
     """
 
-    def __init__(self, columns: Columns, file: str, say: Say) -> None:
+    def __init__(self, columns: Columns, file: str, say: Say, last: Callable[[str], float]) -> None:
+        self._before = last if columns.dates == TIME_OF_DAY else no_time
+        self._goes_on = columns.dates == TIME_OF_DAY or bool(columns.zone)
         self._columns, self._time, self._file, self._say = columns, columns.time, file, say
         self._last: dict[str, _Moment] = {}
         self._late: dict[str, int] = {}
@@ -167,23 +176,25 @@ class _Order:
     def keep_rising(self, arrived: Arrived) -> Iterator[Arrived]:
         rows = arrived.rows
         moments = map(_Moment, rows.times.tolist(), arrived.times, rows.lines.tolist())
-        taken = [self._takes(unit, moment) for unit, moment in zip(rows.units, moments, strict=True)]
-        if all(taken):
+        times = [self._take(unit, moment) for unit, moment in zip(rows.units, moments, strict=True)]
+        if self._goes_on:
+            arrived = replace(arrived, rows=replace(rows, times=np.array([t or 0.0 for t in times], dtype=np.float64)))
+        if None not in times:
             yield arrived
-        elif any(taken):
-            yield pick_rows(arrived, np.flatnonzero(taken))
+        elif any(time is not None for time in times):
+            yield pick_rows(arrived, np.array([row for row, time in enumerate(times) if time is not None]))
 
-    def _takes(self, unit: str, moment: _Moment) -> bool:
-        last = self._last.get(unit, _BEFORE_ALL)
-        if self._columns.dates == TIME_OF_DAY or self._columns.zone:
+    def _take(self, unit: str, moment: _Moment) -> float | None:
+        """The time of the row, as training takes it; None: the row is left out."""
+        last = self._last.get(unit) or _Moment(self._before(unit), "the last one taken", 0)
+        if self._goes_on:
             moment = self._going_on(moment, last)
         # False also where the time is missing: NaN compares with nothing.
-        rises = moment.time > last.time
-        if rises:
+        if moment.time > last.time:
             self._last[unit] = moment
-        else:
-            self._leave_out(unit, moment, last)
-        return rises
+            return moment.time
+        self._leave_out(unit, moment, last)
+        return None
 
     def _going_on(self, moment: _Moment, last: _Moment) -> _Moment:
         """The time as training takes it: over midnight, and over an hour that local clocks show twice."""

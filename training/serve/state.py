@@ -26,7 +26,7 @@ from training.errors import BadInput
 from training.prognostics.log_keys import TIME_OF_DAY
 from training.prognostics.preparation import Preparation
 from training.serve.forecaster import Forecaster, Memory
-from training.serve.memory import NAMES, put_memory, take_memory
+from training.serve.memory import names_of, put_memory, take_memory
 from training.serve.rows import Arrived, pick_rows
 from training.serve.tail import Say
 from training.workdir.atomic import replace_when_whole
@@ -64,7 +64,7 @@ def read_state(path: Path, prepared: Preparation) -> Memory:
     """What `write_state` wrote. Raises BadInput where *path* is damaged, or of another run."""
     try:
         with np.load(path, allow_pickle=False) as archive:
-            parts = {name: archive[name] for name in ("run", "units", *NAMES)}
+            parts = {name: archive[name] for name in ("run", "units", *names_of(prepared))}
         mark = bytes(parts["run"]).decode()
         units = json.loads(bytes(parts["units"]).decode())
     except OSError as error:

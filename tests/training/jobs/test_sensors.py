@@ -19,7 +19,7 @@ from tests.training.typed_page import follow
 from training.config import parse
 from training.data.splits import Data
 from training.errors import BadData, BadInput
-from training.jobs import sensors, turbofan
+from training.jobs import load, sensors, turbofan
 from training.prognostics.balance import count_balance
 from training.prognostics.dialect import count_roughly
 from training.prognostics.forecast import ForecastConfig, forecast_data
@@ -29,6 +29,7 @@ from training.prognostics.scaling import fit_scaling
 from training.prognostics.windows import UnitLog, split_units, targets
 from training.report.forecasts import balance_section, life_section, reliability_section
 from training.report.reading import reading_section
+from training.train import train_and_evaluate
 from training.trainer.recipe import Predictions, Result
 
 PROJECT = Path(__file__).parents[3]
@@ -332,3 +333,25 @@ def test_the_order_of_the_columns_travels_with_the_run_where_all_files_agree(tmp
     (tmp_path / "log.toml").write_text(files + (tmp_path / "log.toml").read_text().split("\n", 1)[1])
     made = sensors.data(parse(sensors.Config, [f"table={tmp_path / 'log.toml'}", "horizon=10"]))
     assert made.keep["columns"]["order"] == ()
+
+
+@pytest.mark.exhaustive  # a minute: a log of one row a second is long
+def test_a_fault_that_grows_over_an_hour_is_found_in_steps_of_a_minute_and_not_in_fifty_seconds(tmp_path):
+    subprocess.run([sys.executable, PROJECT / "docs/examples/pumps.py", tmp_path], check=True)
+    described = (
+        'files = ["pumps.csv"]\ntest = ["later.csv"]\nunit = "pump"\ntime = "second"\ntime_unit = "seconds"\n'
+        'channels = ["bearing", "flow"]\nfails_at = "failed_at"\n'
+    )
+    said = ["horizon=1800", "cap=3600", "num_epochs=4", "hidden=16", "smooth=10", "held_out=0.2", "device=cpu"]
+
+    def scores(name: str, more: str, stride: int) -> dict[str, float]:
+        (tmp_path / f"{name}.toml").write_text(described + more)
+        config = parse(sensors.Config, [f"table={tmp_path}/{name}.toml", f"stride={stride}", *said])
+        train_and_evaluate(load("sensors"), config, tmp_path / name)
+        return json.loads((tmp_path / name / "summary.json").read_text())["scores"]
+
+    rows, steps = scores("rows", "", 60), scores("steps", 'step = "1 min"\n', 1)
+
+    assert steps["brier"] < 0.8 * steps["simple_brier"]
+    assert rows["brier"] > 0.9 * rows["simple_brier"]
+    assert steps["rmse"] < 0.8 * rows["rmse"]
