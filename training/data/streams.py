@@ -100,12 +100,15 @@ def join(pieces: Sequence[Piece]) -> Piece:
     """One piece of several: their rows one after the other, X (n, length, channels), y (n, k)."""
     if len(pieces) == 1:
         return pieces[0]
-    starts = np.cumsum([0, *(len(X.rows) for X, _ in pieces)])
+    parts = [X for X, _ in pieces]
+    orders = [X.ordered() for X in parts]
+    rows, places = ([0, *np.cumsum([len(one) for one in some])] for some in ([X.rows for X in parts], orders))
     X = Windows(
-        np.concatenate([X.rows for X, _ in pieces]),
-        np.concatenate([X.begins + start for (X, _), start in zip(pieces, starts, strict=False)]),
-        np.concatenate([X.ends + start for (X, _), start in zip(pieces, starts, strict=False)]),
-        pieces[0][0].length,
+        np.concatenate([X.rows for X in parts]),
+        np.concatenate([X.begins + start for X, start in zip(parts, places, strict=False)]),
+        np.concatenate([X.ends + start for X, start in zip(parts, places, strict=False)]),
+        parts[0].length,
+        np.concatenate([order + start for order, start in zip(orders, rows, strict=False)]).astype(np.int32),
     )
     return X, np.concatenate([y for _, y in pieces])
 

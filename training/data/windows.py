@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,12 +18,16 @@ class Windows:
     """
 
     rows: NDArray[np.float32]
-    """(all rows, channels): the records one after the other."""
+    """(all rows, channels): the records one after the other, or what `order` chooses from."""
     begins: NDArray[np.int64]
-    """(n,) the first row of each window's record."""
+    """(n,) where each window's record begins."""
     ends: NDArray[np.int64]
-    """(n,) each window's last row."""
+    """(n,) where each window ends, with the row that stands there."""
     length: int
+    order: NDArray[np.int32] | None = None
+    """(places,) which of the rows stands at each place of the records, one after the other; None: they as they are. So
+    a row that several records have is kept once.
+    """
 
     @property
     def dtype(self) -> np.dtype[np.float32]:
@@ -37,7 +41,7 @@ class Windows:
         return len(self.ends)
 
     def __getitem__(self, places: Any) -> Windows:
-        return Windows(self.rows, self.begins[places], self.ends[places], self.length)
+        return replace(self, begins=self.begins[places], ends=self.ends[places])
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         """(n, length, channels): a copy, for neighbours share rows."""
@@ -45,14 +49,24 @@ class Windows:
 
     def places(self) -> NDArray[np.int64]:
         """(n, length): which rows each window is made of."""
-        back = np.arange(1 - self.length, 1)
-        places: NDArray[np.int64] = np.maximum(self.ends[:, None] + back, self.begins[:, None])
-        return places
+        steps = np.arange(1 - self.length, 1)
+        return self._rows_at(np.maximum(self.ends[:, None] + steps, self.begins[:, None]))
+
+    def earlier(self, rows: int) -> NDArray[np.float32]:
+        """(n, channels): of each window the row that many *rows* before its last one."""
+        return self.rows[self._rows_at(np.maximum(self.ends - rows, self.begins))]
+
+    def _rows_at(self, places: NDArray[np.int64]) -> NDArray[np.int64]:
+        return places if self.order is None else self.order[places].astype(np.int64)
+
+    def ordered(self) -> NDArray[np.int64]:
+        """(places,) which of the rows stands at each place of the records."""
+        return np.arange(len(self.rows)) if self.order is None else self.order.astype(np.int64)
 
     def crc(self, start: int = 0) -> int:
         """A checksum of all that the windows show."""
-        for part in (self.rows, self.begins, self.ends):
-            start = zlib.crc32(np.ascontiguousarray(part).data, start)
+        for part in (self.rows, self.begins, self.ends, self.order):
+            start = start if part is None else zlib.crc32(np.ascontiguousarray(part).data, start)
         return zlib.crc32(str(self.length).encode(), start)
 
 

@@ -24,12 +24,11 @@ from training.pack.streaming import stream_pack
 from training.prognostics.dialect import count_roughly
 from training.prognostics.examination import examine
 from training.prognostics.forecast import ForecastConfig, forecast_data, forecast_learner, forecast_scores
-from training.prognostics.log_schema import Columns, Description, read_description
+from training.prognostics.log_schema import Description, read_description
 from training.prognostics.memory import fits_roughly, has_room, usable_bytes
 from training.prognostics.read_log import Log, read_log
-from training.prognostics.scaling import fit_scaling, silent_channels
 from training.prognostics.suspects import refuse_other_unit, suspect_values
-from training.prognostics.windows import UnitLog, split_units
+from training.prognostics.windows import UnitLog
 from training.report.forecasts import balance_section, life_section, reliability_section
 from training.report.reading import reading_section
 from training.report.worth import baseline_section, importance_section, interval_section
@@ -85,7 +84,6 @@ def _from_log(config: Config, log: Log, files: str, checksum: str) -> Data:
         Console().say(line)
     _apart(log.train, log.test)
     _some_failed(log.train, config.table)
-    _can_be_cut(config, log.train, log.columns)
     data = forecast_data(
         config,
         log.train,
@@ -119,18 +117,6 @@ def _some_failed(train: Sequence[UnitLog], table: str) -> None:
             f"{table}: {failed} of {len(train)} units failed",
             "At least two failures are needed, one to learn from and one to judge by; better some dozens.\n"
             f"Until then: python -m training drift {table} shows which units have changed most since they began.",
-        )
-
-
-def _can_be_cut(config: Config, train: Sequence[UnitLog], columns: Columns) -> None:
-    """What only the log itself can show to be wrong: its conditions, its channels."""
-    fitted, _ = split_units(train, held_out=config.held_out, seed=config.seed)
-    scaling = fit_scaling(fitted, conditions=columns.conditions)
-    if not scaling.kept:
-        raise BadData(
-            f"{config.table}: no channel tells anything about the {len(fitted)} training units:\n"
-            + "\n".join(f"  - {one}" for one in silent_channels(fitted, columns.features)),
-            "List columns under channels that change while a unit wears.",
         )
 
 

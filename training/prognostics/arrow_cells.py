@@ -40,9 +40,11 @@ def _in_numpy(column: Any, dtype: np.dtype[Any]) -> tuple[NDArray[Any], NDArray[
 
 
 def _with_gaps(column: Any, dtype: np.dtype[Any]) -> Floats:
-    """The numbers of *column* as float64, NaN where it has none; a copy."""
+    """The numbers of *column* as float64, NaN where it has none; those of Arrow itself, not to be written, where they
+    are whole.
+    """
     numbers, known = _in_numpy(column, dtype)
-    found = numbers.astype(np.float64)
+    found = numbers.astype(np.float64, copy=known is not None)
     if known is not None:
         found[~known] = np.nan
     return found

@@ -43,7 +43,7 @@ def last_row(split: Split, *, over: float = 1.0) -> Array:
     X = split.X
     if not isinstance(X, Windows):
         return np.asarray(X[:, -1])
-    last, before = X.rows[X.ends], X.rows[np.maximum(X.ends - 1, X.begins)]
+    last, before = X.earlier(0), X.earlier(1)
     weight = np.minimum(over, np.maximum(X.ends - X.begins, 1)).astype(np.float32)
     return np.asarray(before + (last - before) * weight[:, None])
 

@@ -70,9 +70,9 @@ class TableReader:
     def _measurable(self, found: Floats, column: Any, name: str) -> Floats:
         stand_ins = [float(word) for word in self.columns.missing if is_number(word)]
         if stand_ins:
-            found[np.isin(found, stand_ins)] = np.nan
-        beyond = np.abs(found) > FLOAT32_MOST
-        if beyond.any():
+            found = np.where(np.isin(found, stand_ins), np.nan, found)
+        if not _are_small(found):
+            beyond = np.abs(found) > FLOAT32_MOST
             for row in np.flatnonzero(beyond):
                 word = word_in(column, int(row))
                 infinite = np.isinf(found[row])
@@ -80,7 +80,7 @@ class TableReader:
                     f"'{word}' is not finite" if infinite else f"{found[row]:g} is larger than a sensor's value can be"
                 )
                 self._wrong.append(Wrong(self._row + int(row), name, why))
-            found[beyond] = np.nan
+            found = np.where(beyond, np.nan, found)
         return found
 
     def by_word(self, column: Any, name: str, convert: Callable[[str], float]) -> Floats:
@@ -171,5 +171,6 @@ class TableReader:
         self._wrong += [Wrong(self._row + row, column, why(row), hint) for row in rows[:SHOWN].tolist()]
 
 
-def _too_large(word: str, value: float) -> str:
-    return f"'{word}' is not finite" if np.isinf(value) else f"{value:g} is larger than a sensor's value can be"
+def _are_small(found: Floats) -> bool:
+    """Whether all are sure to be within float32; of some that are missing nothing is sure."""
+    return not len(found) or bool(found.min() >= -FLOAT32_MOST and found.max() <= FLOAT32_MOST)

@@ -13,6 +13,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -285,11 +286,20 @@ def _is_time(word: str, columns: Columns) -> bool:
     return word.strip().lower() not in MISSING and word.strip().lstrip("+-.")[:1].isdigit()
 
 
+@lru_cache(maxsize=64)
+def _parquet_metadata(path: Path, changed_ns: int, size: int) -> Any:
+    """Of a file as it is now; a look, a survey and a reading ask for it, and it can be long."""
+    from pyarrow import parquet
+
+    return parquet.read_metadata(path)
+
+
 def parquet_file(path: Path) -> Any:
     from pyarrow import parquet
 
     try:
-        return parquet.ParquetFile(path)
+        about = path.stat()
+        return parquet.ParquetFile(path, metadata=_parquet_metadata(path, about.st_mtime_ns, about.st_size))
     except (OSError, ValueError) as error:
         raise BadData(f"{path} is not a Parquet file: {error}", "Was it copied whole?") from error
 

@@ -17,10 +17,8 @@ from training.compat import mx
 from training.config import JobConfig, option
 from training.console import Console
 from training.data.splits import Data, Split
-from training.data.windows import Windows
 from training.errors import BadData
 from training.prognostics.answers import (
-    AGE,
     CAP,
     FAILS,
     FAILS_KNOWN,
@@ -29,11 +27,9 @@ from training.prognostics.answers import (
     LOG_ODDS,
     REMAINING,
     REMAINING_KNOWN,
-    UNIT,
 )
 from training.prognostics.balance import Balance, count_balance, refuse_no_log, refuse_one_sided
-from training.prognostics.history import Past, carry_forward, prepare
-from training.prognostics.late_starts import UNKNOWN_PAST, late_starts
+from training.prognostics.history import Past, carry_forward
 from training.prognostics.log_schema import Columns
 from training.prognostics.memory import fits_memory, usable_bytes
 from training.prognostics.metrics import (
@@ -46,14 +42,10 @@ from training.prognostics.metrics import (
     rmse,
 )
 from training.prognostics.preparation import Preparation
-from training.prognostics.scaling import Scaling, fit_scaling
+from training.prognostics.records import count_windows, cut_windows, training_records, whole_records
+from training.prognostics.scaling import Scaling, fit_scaling, silent_channels
 from training.prognostics.suspects import refuse_short_reach
-from training.prognostics.windows import (
-    UnitLog,
-    split_units,
-    stretch,
-    targets,
-)
+from training.prognostics.windows import UnitLog, split_units
 from training.trainer.learner import GluonLearner, Learner
 from training.trainer.recipe import Scores, first_batch
 
@@ -98,10 +90,6 @@ class ForecastConfig(JobConfig):
     held_out: float = option(0.1, "share of the training units kept for validation", least=0, below=1)
 
 
-Record = tuple[UnitLog, Array]
-"""A unit's log, or a piece of it, and what is asked of each of its rows."""
-
-
 def forecast_data(
     config: ForecastConfig,
     train: Sequence[UnitLog],
@@ -122,7 +110,7 @@ def forecast_data(
             f"{source}: {len(train)} units give {len(fitted)} for training and {len(held)} for validation",
             "At least two units are needed; held_out=0.2 sets the share for validation.",
         )
-    scaling = fit_scaling(fitted)
+    scaling = _fit_scaling(fitted, columns, source)
     refuse_short_reach(
         [*train, *test], time_unit=columns.time_unit, horizon=config.horizon, cap=config.cap, source=source
     )
@@ -140,6 +128,17 @@ def forecast_data(
         checksum=checksum,
         keep={**preparation_of(config, columns, scaling).as_json(), "balance": balance},
     )
+
+
+def _fit_scaling(fitted: Sequence[UnitLog], columns: Columns, source: str) -> Scaling:
+    scaling = fit_scaling(fitted, conditions=columns.conditions)
+    if not scaling.kept:
+        raise BadData(
+            f"{source}: no channel tells anything about the {len(fitted)} training units:\n"
+            + "\n".join(f"  - {one}" for one in silent_channels(fitted, columns.features)),
+            "List columns under channels that change while a unit wears.",
+        )
+    return scaling
 
 
 def preparation_of(config: ForecastConfig, columns: Columns, scaling: Scaling) -> Preparation:
@@ -182,78 +181,27 @@ def _shares_unknown(logs: Sequence[UnitLog], places: Sequence[int], carry: int) 
     """For each of the channels at *places*: the share of rows in which it has not been measured for *carry* rows."""
     late = np.zeros(len(places))
     for log in logs:
-        rows = np.array([len(log.times)])
-        late += np.sum(carry_forward(log.values[:, list(places)], rows, Past.none(1, len(places), 0)).since > carry, 0)
+        filled = carry_forward(log.values, np.array([len(log.times)]), Past.none(1, log.values.shape[1], 0))
+        if filled.had_gaps:
+            late += np.sum(filled.since[:, list(places)] > carry, axis=0)
     return late / sum(len(log.times) for log in logs)
-
-
-def _at_other_paces(logs: Sequence[UnitLog], config: ForecastConfig, columns: Columns | None) -> list[UnitLog]:
-    factors = [] if config.stretch == 1 else [1 / config.stretch, config.stretch]
-    aged = columns is not None and columns.time in columns.channels
-    clock = columns.features.index(columns.time) if columns is not None and aged else None
-    more_than_a_point = [log for log in logs if len(log.times) > 1]
-    copies = [stretch(log, factor, seed=config.seed, clock=clock) for factor in factors for log in more_than_a_point]
-    return [*logs, *copies]
 
 
 def training_windows(logs: Sequence[UnitLog], scaling: Scaling, config: ForecastConfig, columns: Columns) -> Split:
     """Each unit as it was, at other paces, and as if met in mid-life: X (n, window, features), y (n, answers)."""
-    return _cut(_training_records(logs, config, columns), scaling, config, stride=config.stride, thin=config.thin)
+    clock = columns.features.index(columns.time) if columns.time in columns.channels else None
+    records = training_records(logs, config)
+    return Split(*cut_windows(logs, records, scaling, config, stride=config.stride, thin=config.thin, clock=clock))
 
 
 def count_training_windows(logs: Sequence[UnitLog], config: ForecastConfig) -> int:
     """How many windows training_windows gives; it needs the times of *logs* alone."""
-    records = _training_records(logs, config, None)
-    return sum(len(_choose_rows(y, config.stride, config.thin)) for _, y in records)
-
-
-def _training_records(logs: Sequence[UnitLog], config: ForecastConfig, columns: Columns | None) -> list[Record]:
-    """*columns* says which channel is the time, where the values are there."""
-    records = _records(_at_other_paces(logs, config, columns), config)
-    late = [
-        piece
-        for log, y in records[: len(logs)]
-        for piece in late_starts(log, y, window=config.window, times=config.late_starts, seed=config.seed)
-    ]
-    return [*records, *late]
+    return count_windows(training_records(logs, config), config.stride, config.thin)
 
 
 def cut(logs: Sequence[UnitLog], scaling: Scaling, config: ForecastConfig, *, stride: int = 1, thin: int = 1) -> Split:
     """Windows X (n, window, channels) and y (n, columns) of those rows of *logs* of which something is known."""
-    return _cut(_records(logs, config), scaling, config, stride=stride, thin=thin)
-
-
-def _records(logs: Sequence[UnitLog], config: ForecastConfig) -> list[Record]:
-    return [(log, _answers_of(log, number, config)) for number, log in enumerate(logs)]
-
-
-def _cut(records: Sequence[Record], scaling: Scaling, config: ForecastConfig, *, stride: int, thin: int) -> Split:
-    """The last row of each record is among those taken."""
-    logs = [log for log, _ in records]
-    rows, begins = prepare(logs, scaling, carry=config.carry, over=config.smooth, before=UNKNOWN_PAST)
-    taken = [_choose_rows(y, stride, thin) for _, y in records]
-    ends = [begin + UNKNOWN_PAST + here for begin, here in zip(begins, taken, strict=True)]
-    X = Windows(rows, np.repeat(begins, [len(here) for here in taken]), np.concatenate(ends), config.window)
-    return Split(X, np.concatenate([y[here] for (_, y), here in zip(records, taken, strict=True)]))
-
-
-def _answers_of(log: UnitLog, number: int, config: ForecastConfig) -> Array:
-    asked = targets(log, cap=config.cap, horizon=config.horizon)
-    count = len(log.times)
-    y = np.empty((count, 8), dtype=np.float32)
-    y[:, REMAINING], y[:, REMAINING_KNOWN] = asked.remaining, asked.remaining_known
-    y[:, FAILS], y[:, FAILS_KNOWN] = asked.fails, asked.fails_known
-    y[:, CAP], y[:, UNIT], y[:, LAST] = config.cap, number, np.arange(count) == count - 1
-    y[:, AGE] = log.times - log.times[0]
-    return y
-
-
-def _choose_rows(y: Array, stride: int, thin: int) -> NDArray[np.intp]:
-    """Every *stride*-th row of one unit, counted from its last; of those beyond the cap every *thin*-th of these."""
-    from_last = np.arange(len(y))[::-1]
-    beyond = y[:, REMAINING] > y[:, CAP]
-    known = y[:, REMAINING_KNOWN] + y[:, FAILS_KNOWN] > 0
-    return np.flatnonzero(known & (from_last % np.where(beyond, stride * thin, stride) == 0))
+    return Split(*cut_windows(logs, whole_records(logs, config), scaling, config, stride=stride, thin=thin, clock=None))
 
 
 def forecast_loss(F: Any, output: Any, y: Any) -> Any:

@@ -66,6 +66,8 @@ class Filled:
 
     values: Array
     since: Array
+    had_gaps: bool
+    """Whether any value was missing; if none was, `since` is 0 everywhere."""
 
 
 def starts_of(counts: Counts) -> Counts:
@@ -78,8 +80,8 @@ def carry_forward(values: Array, counts: Counts, past: Past) -> Filled:
     """Fill each missing value of *values* (rows, channels) with the unit's last known one; *counts* (units,) rows each,
     none of them 0. What was never known stays NaN.
     """
-    if not np.isnan(values).any():
-        return Filled(values, np.zeros_like(values))
+    if not np.isnan(values.min(initial=0)):  # the least is NaN where any is: one pass, and nothing made
+        return Filled(values, np.broadcast_to(np.float32(0), values.shape), had_gaps=False)
     starts = starts_of(counts) + np.arange(len(counts))
     new = np.ones(len(values) + len(counts), dtype=np.bool_)
     new[starts] = False
@@ -93,7 +95,7 @@ def carry_forward(values: Array, counts: Counts, past: Past) -> Filled:
     before = np.zeros_like(rows)
     before[starts] = past.since
     since = (places - known_at) + np.take_along_axis(before, known_at, axis=0)
-    return Filled(np.take_along_axis(rows, known_at, axis=0)[new], since[new].astype(np.float32))
+    return Filled(np.take_along_axis(rows, known_at, axis=0)[new], since[new].astype(np.float32), had_gaps=True)
 
 
 def smooth(rows: Array, counts: Counts, past: Past, *, over: float, starts: Counts | None = None) -> Array:
@@ -125,34 +127,67 @@ def after(filled: Filled, counts: Counts, past: Past, means: Array) -> Past:
     return Past(filled.values[last], filled.since[last], means, past.seen + counts)
 
 
+@dataclass(frozen=True)
+class Scaled:
+    """The rows of whole records, one record after the other, filled and scaled; not smoothed."""
+
+    rows: Array
+    """(all rows + 1, kept); the last one, of 0, stands for what is not known of the time before a record."""
+    since: Array | None
+    """(all rows, kept): how many rows ago each value was measured; None: nothing was missing."""
+
+    @property
+    def unknown(self) -> int:
+        """Which row stands for what is not known."""
+        return len(self.rows) - 1
+
+
+def scale(logs: Sequence[UnitLog], scaling: Scaling, *, carry: float) -> Scaled:
+    counts = np.array([len(log.times) for log in logs], dtype=np.int64)
+    starts, channels, count = starts_of(counts), logs[0].values.shape[1], int(counts.sum())
+    rows, since = np.empty((count + 1, len(scaling.kept)), dtype=np.float32), None
+    rows[-1] = 0
+    last: Past | None = None
+    for piece in _pieces(starts, count):
+        past = Past.none(len(piece.counts), channels, 0)
+        if last is not None and piece.goes_on:
+            past.values[0], past.since[0] = last.values[-1], last.since[-1]
+        filled = carry_forward(piece.of(logs, "values"), piece.counts, past)
+        rows[piece.begin : piece.end] = scaling.apply(forget_old(filled, carry), piece.of(logs, "conditions"))
+        if filled.had_gaps:
+            since = np.zeros((count, len(scaling.kept)), dtype=np.float32) if since is None else since
+            since[piece.begin : piece.end] = filled.since[:, list(scaling.kept)]
+        last = after(filled, piece.counts, past, past.mean)
+    return Scaled(rows, since)
+
+
 def prepare(
     logs: Sequence[UnitLog], scaling: Scaling, *, carry: float, over: float, before: int = 0
 ) -> tuple[Array, Counts]:
     """The rows (all rows, kept) of *logs*, whole records, filled, scaled and smoothed, and where each record begins.
     There it has *before* rows of 0, which stand for what is not known of the time before.
     """
-    counts = np.array([len(log.times) for log in logs], dtype=np.int64)
-    starts, channels = starts_of(counts), logs[0].values.shape[1]
-    rows = np.zeros((int(counts.sum()) + before * len(logs), len(scaling.kept)), dtype=np.float32)
-    last: Past | None = None
-    for piece in _pieces(starts, int(counts.sum())):
-        past = Past.none(len(piece.counts), channels, 0)
-        if last is not None and piece.goes_on:
-            past.values[0], past.since[0] = last.values[-1], last.since[-1]
-        filled = carry_forward(piece.of(logs, "values"), piece.counts, past)
-        scaled = scaling.apply(forget_old(filled, carry), piece.of(logs, "conditions"))
-        rows[piece.places(before)] = scaled
-        last = after(filled, piece.counts, past, past.mean)
-    begins = starts + before * np.arange(len(logs))
-    nothing = Past.none(len(logs), channels, len(scaling.kept))
-    smooth(rows, counts, nothing, over=over, starts=begins + before)
+    scaled, counts = scale(logs, scaling, carry=carry), np.array([len(log.times) for log in logs], dtype=np.int64)
+    order, begins = in_records(np.arange(int(counts.sum())), counts, before=before, unknown=scaled.unknown)
+    rows = scaled.rows[order]
+    smooth(rows, counts, Past.none(len(logs), 0, rows.shape[1]), over=over, starts=begins + before)
     return rows, begins
+
+
+def in_records(
+    rows: NDArray[np.integer], counts: Counts, *, before: int, unknown: int
+) -> tuple[NDArray[np.int32], Counts]:
+    """Which row of `Scaled` stands at each place of some records, and at which place each record begins: *counts* of
+    *rows* make one, after *before* places for the *unknown* row.
+    """
+    starts = starts_of(counts)
+    order = np.insert(rows.astype(np.int32, copy=False), np.repeat(starts, before), unknown)
+    return order, starts + before * np.arange(len(counts))
 
 
 def forget_old(filled: Filled, carry: float) -> Array:
     """The values (rows, channels), but NaN where measured more than *carry* rows ago: nobody knows them any more."""
-    late = filled.since > carry
-    return np.where(late, np.float32(np.nan), filled.values) if late.any() else filled.values
+    return np.where(filled.since > carry, np.float32(np.nan), filled.values) if filled.had_gaps else filled.values
 
 
 @dataclass(frozen=True)
@@ -174,14 +209,6 @@ class _Piece:
         """These rows of the *part* "values" or "conditions" of all units' *logs*."""
         cuts = [(max(self.begin - start, 0), self.end - start) for start in self.starts.tolist()]
         return np.concatenate([getattr(logs[self.first + n], part)[a:b] for n, (a, b) in enumerate(cuts)])
-
-    def places(self, before: int) -> slice | Counts:
-        """Where these rows are, where *before* others stand before those of each unit."""
-        if not before:
-            return slice(self.begin, self.end)
-        units = np.repeat(np.arange(self.first + 1, self.first + 1 + len(self.counts)), self.counts)
-        found: Counts = np.arange(self.begin, self.end) + before * units
-        return found
 
 
 def _pieces(starts: Counts, rows: int) -> Iterator[_Piece]:

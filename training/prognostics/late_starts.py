@@ -6,17 +6,11 @@ window that is not full has meant "new" without exception, and a unit met in mid
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-
-from training.prognostics.windows import UnitLog
-
-Array = NDArray[np.floating]
-
 
 UNKNOWN_PAST: Final = 1
 """So many rows of 0 stand before each record: in a window the first of them stands for all that is not known. They are
@@ -25,15 +19,10 @@ C-MAPSS FD001 engines whose last 20 rows alone are known the Brier score was 0.0
 """
 
 
-def late_starts(log: UnitLog, y: Array, *, window: int, times: int, seed: int) -> Iterator[tuple[UnitLog, Array]]:
-    """Cut *log*, and with it its answers *y* (rows, ...), into pieces of *window* rows; *times* over, each time at
-    other places. In every piece the window of no row but the last is full.
-
-    The answers are those of the whole record: what is known of a unit's future is not lost with its past.
+def late_starts(rows: int, firsts: Sequence[int], *, window: int) -> Iterator[tuple[int, NDArray[np.int64]]]:
+    """Cut a record of so many *rows* into pieces of *window* rows, once for each of *firsts*: the row at which the
+    first piece begins, and how many rows each has (pieces,). In every piece the window of no row but the last is full.
     """
-    random = np.random.RandomState(seed)
-    for first in random.randint(1, window + 1, times):
-        for begin in range(int(first), len(log.times), window):
-            piece = slice(begin, begin + window)
-            cut = replace(log, times=log.times[piece], values=log.values[piece], conditions=log.conditions[piece])
-            yield cut, y[piece]
+    for first in firsts:
+        if first < rows:
+            yield first, np.diff(np.append(np.arange(first, rows, window), rows))

@@ -1,7 +1,8 @@
 """Whether a log fits into memory with all that is made of it: reckoned before it is made, for a crash explains nothing.
 
-Windows take none: they are cut in the batch (training/data/windows.py). Rows do, each as read and as prepared, and
-once more for every pace at which training units are shown.
+Windows take none: they are cut in the batch (training/data/windows.py). Rows do, each as read and as scaled; and, where
+they are smoothed or values are missing, once more for every pace at which training units are shown (records.py). That
+values are missing is only known when the log is read: it is taken as given.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ CGROUP: Final = Path("/sys/fs/cgroup/memory.max")
 
 SURE: Final = 2.0
 """A rough estimate, from the size of files, refuses only what is so many times too much."""
+
+ORDER_BYTES: Final = 4
+"""What a row takes at each pace besides: which one it is."""
 
 ANSWER_BYTES: Final = 48
 """What a window takes besides its rows: where it begins and ends, and the eight numbers asked about it."""
@@ -78,8 +82,9 @@ def _paces(config: Cutting) -> float:
 
 
 def _bytes(fitted: int, judged: int, paces: float, stride: int, channels: int) -> int:
-    row = 2 * 4 * channels  # as read and as prepared, in 32 bits
-    return round(fitted * paces * (row + ANSWER_BYTES / stride) + judged * (row + ANSWER_BYTES))
+    row = 4 * channels  # in 32 bits
+    shown = paces * (row + ORDER_BYTES + ANSWER_BYTES / stride)
+    return round(fitted * (2 * row + shown) + judged * (3 * row + ORDER_BYTES + ANSWER_BYTES))
 
 
 def _what_helps(config: Cutting, fitted: int, judged: int, *, channels: int, most_bytes: int) -> str:

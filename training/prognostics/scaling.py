@@ -54,10 +54,15 @@ class Scaling:
         kept = values if self.kept == tuple(range(values.shape[1])) else values[:, list(self.kept)]
         scaled = np.subtract(kept, self.mean[place], dtype=np.float64)
         scaled /= self.spread[place]
-        unknown = np.isnan(scaled)
-        if unknown.any():
-            scaled[unknown] = 0.0
+        if np.isnan(scaled.min(initial=0)):
+            scaled[np.isnan(scaled)] = 0.0
         return scaled.astype(np.float32)
+
+    def of(self, channel: int) -> Scaling:
+        """That of one *channel*, which is kept; it is then the only one of its rows."""
+        place = self.kept.index(channel)
+        here = slice(place, place + 1)
+        return Scaling((0,), self.centres, self.mean[:, here], self.spread[:, here])
 
     def outside(self, scaled: Array, conditions: Array) -> NDArray[np.intp]:
         """For each row: how many channels are beyond what training units showed, and one more where the way it was run

@@ -66,11 +66,11 @@ def _over_rows(values: NDArray[np.floating]) -> tuple[NDArray[np.int64], Array, 
     """Channel by channel: how many are known, their mean, the sum of squares about it, the least and the greatest."""
     # In one layout: NumPy sums a column in another order where it lies in one piece, and the last bit differs.
     values = np.ascontiguousarray(values)
-    known, rows = ~np.isnan(values), len(values)
+    if len(values) and not np.isnan(lowest := values.min(axis=0)).any():
+        mean, count = values.mean(axis=0, dtype=np.float64), np.full(values.shape[1], len(values))
+        return count, mean, _squares(values, mean), _wide(lowest), _wide(values.max(axis=0))
+    known = ~np.isnan(values)
     count = known.sum(axis=0)
-    if (count == rows).all():
-        mean = values.mean(axis=0, dtype=np.float64)
-        return count, mean, _squares(values, mean), _wide(values.min(axis=0)), _wide(values.max(axis=0))
     mean = np.where(known, values, 0).sum(axis=0, dtype=np.float64) / np.maximum(count, 1)
     filled = np.where(known, values, mean)
     low, high = np.where(known, values, np.inf).min(axis=0), np.where(known, values, -np.inf).max(axis=0)

@@ -11,7 +11,7 @@ from typing import Final
 
 from training.errors import BadData
 from training.prognostics import dialect as dialects
-from training.prognostics.arrow_batches import read_batches
+from training.prognostics.arrow_batches import first_rows, read_batches
 from training.prognostics.arrow_cells import as_text, encode
 from training.prognostics.cells import (
     TEXT,
@@ -33,6 +33,9 @@ from training.prognostics.unit_logs import Faults
 
 MOST_WORDS: Final = 20
 """A text column with more different words in the first rows is no list of categories."""
+
+SAMPLE_ROWS: Final = 120
+"""Of a Parquet file; of text as many as dialect.py looks at."""
 
 Words = Mapping[str, list[str]]
 """Column -> what its first rows hold, missing cells left out."""
@@ -82,8 +85,8 @@ def _sample(file: Path, dialect: Dialect, wanted: Sequence[str], columns: Column
     cells = Cells(columns)
     if dialect.form == dialects.PARQUET:
         present = [name for name in wanted if name in dialect.header]
-        batch = next(iter(read_batches(file, dialect, present, cells)), {}) if present else {}
-        named = {name: [w for w in as_text(batch[name][:120]).to_pylist() if w is not None] for name in batch}
+        batch = first_rows(file, present, SAMPLE_ROWS) if present else {}
+        named = {name: [w for w in as_text(batch[name]).to_pylist() if w is not None] for name in batch}
     else:
         rows, places = sample_rows(file, dialect), {name: n for n, name in reversed(list(enumerate(dialect.header)))}
         named = {

@@ -23,6 +23,9 @@ OFTEN: Final = 3
 FAR: Final = 3.0
 """So many times the range of the rest."""
 
+LOOKED_AT: Final = 1_000
+"""Values, before all of them are: most channels show nothing strange."""
+
 FARTHEST_S: Final = 3.3e10
 """A thousand years in seconds: no log of machines holds a time beyond."""
 
@@ -33,7 +36,7 @@ def suspect_values(logs: Sequence[UnitLog], names: Sequence[str]) -> list[str]:
     """A line for each channel some values of which look like a stand-in for "not measured"."""
     # A channel at a time: a long log is not in memory twice.
     columns = (np.concatenate([log.values[:, place] for log in logs]) for place in range(len(names)))
-    found = ((name, _stand_ins(column[~np.isnan(column)])) for name, column in zip(names, columns, strict=True))
+    found = ((name, _stand_ins(_known(column))) for name, column in zip(names, columns, strict=True))
     return [
         f"{name}: {' and '.join(f'{value:g} ({count:,} rows)' for value, count in some)} "
         f"{'stand' if len(some) > 1 else 'stands'} far from all other values. If it means "
@@ -41,6 +44,11 @@ def suspect_values(logs: Sequence[UnitLog], names: Sequence[str]) -> list[str]:
         for name, some in found
         if some
     ]
+
+
+def _known(column: Array) -> Array:
+    # The least is NaN where any value is: no pass over all of them to find out, and no copy without the few.
+    return column if len(column) and not np.isnan(column.min()) else column[~np.isnan(column)]
 
 
 def _stand_ins(known: Array) -> list[tuple[float, int]]:
@@ -52,7 +60,7 @@ def _stand_ins(known: Array) -> list[tuple[float, int]]:
 
 
 def _stand_in(known: Array) -> float | None:
-    if len(known) < OFTEN:
+    if len(known) < OFTEN or _is_whole(known):
         return None
     listed = np.isin(known, np.asarray(STAND_INS, dtype=np.float32))
     # Two stand-ins, -999 and 9999, make each other's distance look small.
@@ -66,6 +74,14 @@ def _stand_in(known: Array) -> float | None:
             if gap > (1.0 if sure else FAR) * np.ptp(rest) and gap > 0 and np.ptp(rest) > 0:
                 return value
     return None
+
+
+def _is_whole(known: Array) -> bool:
+    """Whether a few of the values show already that neither end is far from the rest: as far as these reach, all do."""
+    low, high = known.min(), known.max()
+    some = known[:: max(1, len(known) // LOOKED_AT)]
+    rest = some[(some > low) & (some < high) & ~np.isin(some, np.asarray(STAND_INS, dtype=np.float32))]
+    return bool(len(rest)) and bool(max(rest.min() - low, high - rest.max()) <= np.ptp(rest))
 
 
 def refuse_other_unit(logs: Sequence[UnitLog], columns: Columns) -> None:

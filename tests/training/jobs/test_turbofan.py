@@ -10,7 +10,7 @@ pytest.importorskip("training.compat", reason="MXNet is not installed")
 from training.compat import mx
 from training.config import parse
 from training.jobs import load, turbofan
-from training.prognostics.answers import AGE
+from training.prognostics.answers import AGE, UNIT
 from training.prognostics.cmapss import WHERE_TO_GET_IT
 from training.prognostics.forecast import (
     CAP,
@@ -19,7 +19,6 @@ from training.prognostics.forecast import (
     LAST,
     REMAINING,
     REMAINING_KNOWN,
-    UNIT,
     ForecastConfig,
     cut,
     forecast_loss,

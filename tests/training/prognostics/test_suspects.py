@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from training.errors import BadData
+from training.prognostics import suspects
 from training.prognostics.log_schema import SECONDS, Columns
 from training.prognostics.suspects import STAND_INS, refuse_other_unit, refuse_short_reach, suspect_values
 from training.prognostics.windows import UnitLog
@@ -34,6 +35,21 @@ def test_stand_ins_are_suspected_and_how_to_declare_them_is_said(stand_ins, coun
     assert bool(said) == bool(present)
     for value in present:
         assert f"{value:g}" in said[0].split("missing = ")[1]
+
+
+@given(
+    st.lists(st.sampled_from([20.0, 21.5, 23.0, 24.0, 40.0, *STAND_INS[:3], *STAND_INS[5:8]]), min_size=1, max_size=60),
+    st.integers(1, 60),
+)
+def test_a_look_at_a_few_values_acquits_no_channel_that_all_of_them_convict(values, looked_at):
+    log = a_log(range(len(values)), values)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(suspects, "LOOKED_AT", looked_at)
+        after_a_look = suspect_values([log], ["heat"])
+        patch.setattr(suspects, "_is_whole", lambda known: False)
+
+        assert after_a_look == suspect_values([log], ["heat"])
 
 
 @given(st.floats(-1e6, 1e6), st.integers(3, 20))

@@ -1,0 +1,179 @@
+"""The records that windows are cut from: each unit as it was, at other paces, and as if met in mid-life.
+
+A record is a choice of a unit's rows. None is copied, as long as each is the same in all records; where rows are
+smoothed, or values are missing, a row owes something to the record it stands in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.data.windows import Windows
+from training.prognostics.answers import AGE, CAP, FAILS, FAILS_KNOWN, LAST, REMAINING, REMAINING_KNOWN, UNIT
+from training.prognostics.history import Counts, Past, Scaled, in_records, scale, smooth, starts_of
+from training.prognostics.late_starts import UNKNOWN_PAST, late_starts
+from training.prognostics.scaling import Scaling
+from training.prognostics.windows import UnitLog, stretch, stretched_rows, targets
+
+Array = NDArray[np.floating]
+
+
+class Showing(Protocol):
+    """How units are shown: the keys of these names of a job that forecasts failure."""
+
+    @property
+    def window(self) -> int: ...
+    @property
+    def smooth(self) -> float: ...
+    @property
+    def carry(self) -> int: ...
+    @property
+    def horizon(self) -> float: ...
+    @property
+    def cap(self) -> float: ...
+    @property
+    def stretch(self) -> float: ...
+    @property
+    def late_starts(self) -> int: ...
+    @property
+    def seed(self) -> int: ...
+
+
+@dataclass(frozen=True)
+class Record:
+    """One unit's rows in the way they are shown: as one record, or as several, one after the other."""
+
+    unit: int
+    """Which of the logs."""
+    rows: NDArray[np.intp]
+    """(rows,) which of the log's own."""
+    times: Array
+    """(rows,) float64"""
+    y: Array
+    """(rows, answers)"""
+    counts: Counts
+    """(records,) how many of the rows each has."""
+
+    def chosen(self, stride: int, thin: int) -> NDArray[np.intp]:
+        """Every *stride*-th row of each record, counted from its last; of those beyond the cap every *thin*-th of
+        these. Only rows of which something is known.
+        """
+        each = -(-self.counts // stride)
+        nth = np.repeat(np.cumsum(each), each) - 1 - np.arange(each.sum())
+        rows = np.repeat(np.cumsum(self.counts), each) - 1 - stride * nth
+        y = self.y[rows]
+        beyond, known = y[:, REMAINING] > y[:, CAP], y[:, REMAINING_KNOWN] + y[:, FAILS_KNOWN] > 0
+        taken: NDArray[np.intp] = rows[known & (~beyond | (nth % thin == 0))]
+        return taken
+
+
+def whole_records(logs: Sequence[UnitLog], config: Showing) -> list[Record]:
+    """Each unit as it was."""
+    rows = (np.arange(len(log.times)) for log in logs)
+    return [
+        _record(log, here, number, number, config) for number, (log, here) in enumerate(zip(logs, rows, strict=True))
+    ]
+
+
+def training_records(logs: Sequence[UnitLog], config: Showing) -> list[Record]:
+    """Each unit as it was, then at other paces, then as if met in mid-life. Only the times of *logs* are looked at."""
+    whole = whole_records(logs, config)
+    return [*whole, *_at_other_paces(logs, config), *_met_late(whole, config)]
+
+
+def _at_other_paces(logs: Sequence[UnitLog], config: Showing) -> Iterator[Record]:
+    factors = [] if config.stretch == 1 else [1 / config.stretch, config.stretch]
+    more_than_a_point = [number for number, log in enumerate(logs) if len(log.times) > 1]
+    copies = [(factor, unit) for factor in factors for unit in more_than_a_point]
+    # All units draw the same numbers, so these are drawn once.
+    longest = max((stretched_rows(len(logs[unit].times), factor) for factor, unit in copies), default=0)
+    chances = np.random.RandomState(config.seed).rand(longest)
+    for number, (factor, unit) in enumerate(copies, start=len(logs)):
+        slow, rows = stretch(logs[unit], factor, chances)
+        yield _record(slow, rows, unit, number, config)
+
+
+def _met_late(whole: Sequence[Record], config: Showing) -> Iterator[Record]:
+    """The answers are those of the whole record: what is known of a unit's future is not lost with its past."""
+    firsts = np.random.RandomState(config.seed).randint(1, config.window + 1, config.late_starts).tolist()
+    for record in whole:
+        for first, counts in late_starts(len(record.rows), firsts, window=config.window):
+            yield Record(record.unit, record.rows[first:], record.times[first:], record.y[first:], counts)
+
+
+def _record(shown: UnitLog, rows: NDArray[np.intp], unit: int, number: int, config: Showing) -> Record:
+    return Record(unit, rows, shown.times, _answers_of(shown, number, config), np.array([len(rows)]))
+
+
+def _answers_of(log: UnitLog, number: int, config: Showing) -> Array:
+    asked = targets(log, cap=config.cap, horizon=config.horizon)
+    count = len(log.times)
+    y = np.empty((count, 8), dtype=np.float32)
+    y[:, REMAINING], y[:, REMAINING_KNOWN] = asked.remaining, asked.remaining_known
+    y[:, FAILS], y[:, FAILS_KNOWN] = asked.fails, asked.fails_known
+    y[:, CAP], y[:, UNIT], y[:, LAST] = config.cap, number, np.arange(count) == count - 1
+    y[:, AGE] = log.times - log.times[0]
+    return y
+
+
+def count_windows(records: Sequence[Record], stride: int, thin: int) -> int:
+    return sum(len(record.chosen(stride, thin)) for record in records)
+
+
+def cut_windows(
+    logs: Sequence[UnitLog],
+    records: Sequence[Record],
+    scaling: Scaling,
+    config: Showing,
+    *,
+    stride: int,
+    thin: int,
+    clock: int | None,
+) -> tuple[Windows, Array]:
+    """X (n, window, kept) and y (n, answers) of the chosen rows; the last of each record is among them. *clock*: which
+    channel is the time itself, and goes on as the times of each record do.
+    """
+    chosen = [record.chosen(stride, thin) for record in records]
+    counts = np.concatenate([record.counts for record in records])
+    firsts = starts_of(np.array([len(log.times) for log in logs])).astype(np.int32)
+    rows = np.concatenate([firsts[record.unit] + record.rows for record in records], dtype=np.int32)
+    scaled = scale(logs, scaling, carry=config.carry)
+    order, begins = in_records(rows, counts, before=UNKNOWN_PAST, unknown=scaled.unknown)
+    shifts = starts_of(np.array([len(record.rows) for record in records]))
+    ends = np.concatenate([start + here for start, here in zip(shifts, chosen, strict=True)])
+    which = np.searchsorted(np.cumsum(counts), ends, side="right")
+    X = Windows(scaled.rows, begins[which], ends + UNKNOWN_PAST * (which + 1), config.window, order)
+    if config.smooth > 1 or scaled.since is not None or clock in scaling.kept:
+        own = _each_its_own(scaled, rows, counts, order)
+        if clock in scaling.kept:
+            clocks = _scale_clock(logs, records, rows, scaling.of(clock))
+            own[order != scaled.unknown, scaling.kept.index(clock)] = clocks
+        nothing = Past.none(len(counts), 0, own.shape[1])
+        smooth(own, counts, nothing, over=config.smooth, starts=begins + UNKNOWN_PAST)
+        X = replace(X, rows=own, order=None)
+    return X, np.concatenate([record.y[here] for record, here in zip(records, chosen, strict=True)])
+
+
+def _each_its_own(scaled: Scaled, rows: NDArray[np.int32], counts: Counts, order: NDArray[np.int32]) -> Array:
+    """The rows of each record for itself (places, kept): what was measured before it began is not known in it."""
+    own = scaled.rows[order]
+    if scaled.since is not None:
+        since_it_began = rows - np.repeat(rows[starts_of(counts)], counts)
+        too_early, places = scaled.since[rows] > since_it_began[:, None], np.flatnonzero(order != scaled.unknown)
+        own[places] = np.where(too_early, np.float32(0), own[places])
+    return own
+
+
+def _scale_clock(
+    logs: Sequence[UnitLog], records: Sequence[Record], rows: NDArray[np.int32], scaling: Scaling
+) -> Array:
+    """(rows,) what each record's clock shows, by the *scaling* of that channel."""
+    times = np.concatenate([record.times for record in records]).astype(np.float32)
+    conditions = np.concatenate([log.conditions for log in logs])[rows]
+    clocks: Array = scaling.apply(times[:, None], conditions)[:, 0]
+    return clocks
