@@ -101,7 +101,7 @@ def join(pieces: Sequence[Piece]) -> Piece:
     if len(pieces) == 1:
         return pieces[0]
     parts = [X for X, _ in pieces]
-    orders = [X.ordered() for X in parts]
+    orders = [X.order_rows() for X in parts]
     rows, places = ([0, *np.cumsum([len(one) for one in some])] for some in ([X.rows for X in parts], orders))
     X = Windows(
         np.concatenate([X.rows for X in parts]),

@@ -59,7 +59,7 @@ class Windows:
     def _rows_at(self, places: NDArray[np.int64]) -> NDArray[np.int64]:
         return places if self.order is None else self.order[places].astype(np.int64)
 
-    def ordered(self) -> NDArray[np.int64]:
+    def order_rows(self) -> NDArray[np.int64]:
         """(places,) which of the rows stands at each place of the records."""
         return np.arange(len(self.rows)) if self.order is None else self.order.astype(np.int64)
 

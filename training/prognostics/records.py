@@ -59,7 +59,7 @@ class Record:
     counts: Counts
     """(records,) how many of the rows each has."""
 
-    def chosen(self, stride: int, thin: int) -> NDArray[np.intp]:
+    def choose_rows(self, stride: int, thin: int) -> NDArray[np.intp]:
         """Every *stride*-th row of each record, counted from its last; of those beyond the cap every *thin*-th of
         these. Only rows of which something is known.
         """
@@ -122,7 +122,7 @@ def _answers_of(log: UnitLog, number: int, config: Showing) -> Array:
 
 
 def count_windows(records: Sequence[Record], stride: int, thin: int) -> int:
-    return sum(len(record.chosen(stride, thin)) for record in records)
+    return sum(len(record.choose_rows(stride, thin)) for record in records)
 
 
 def cut_windows(
@@ -138,7 +138,7 @@ def cut_windows(
     """X (n, window, kept) and y (n, answers) of the chosen rows; the last of each record is among them. *clock*: which
     channel is the time itself, and goes on as the times of each record do.
     """
-    chosen = [record.chosen(stride, thin) for record in records]
+    chosen = [record.choose_rows(stride, thin) for record in records]
     counts = np.concatenate([record.counts for record in records])
     firsts = starts_of(np.array([len(log.times) for log in logs])).astype(np.int32)
     rows = np.concatenate([firsts[record.unit] + record.rows for record in records], dtype=np.int32)

@@ -36,7 +36,7 @@ def suspect_values(logs: Sequence[UnitLog], names: Sequence[str]) -> list[str]:
     """A line for each channel some values of which look like a stand-in for "not measured"."""
     # A channel at a time: a long log is not in memory twice.
     columns = (np.concatenate([log.values[:, place] for log in logs]) for place in range(len(names)))
-    found = ((name, _stand_ins(_known(column))) for name, column in zip(names, columns, strict=True))
+    found = ((name, _stand_ins(_without_gaps(column))) for name, column in zip(names, columns, strict=True))
     return [
         f"{name}: {' and '.join(f'{value:g} ({count:,} rows)' for value, count in some)} "
         f"{'stand' if len(some) > 1 else 'stands'} far from all other values. If it means "
@@ -46,7 +46,7 @@ def suspect_values(logs: Sequence[UnitLog], names: Sequence[str]) -> list[str]:
     ]
 
 
-def _known(column: Array) -> Array:
+def _without_gaps(column: Array) -> Array:
     # The least is NaN where any value is: no pass over all of them to find out, and no copy without the few.
     return column if len(column) and not np.isnan(column.min()) else column[~np.isnan(column)]
 
