@@ -177,8 +177,8 @@ def prepare(
 def in_records(
     rows: NDArray[np.integer], counts: Counts, *, before: int, unknown: int
 ) -> tuple[NDArray[np.int32], Counts]:
-    """Which row of `Scaled` stands at each place of some records, and at which place each record begins: *counts* of
-    *rows* make one, after *before* places for the *unknown* row.
+    """Which row of `Scaled` stands at each place of some records (places,), and at which place each begins (records,):
+    *counts* of *rows* (rows,) make one, after *before* places for the *unknown* row.
     """
     starts = starts_of(counts)
     order = np.insert(rows.astype(np.int32, copy=False), np.repeat(starts, before), unknown)
