@@ -1,4 +1,5 @@
-"""Text as people's editors save it: UTF-8 with or without a mark, or UTF-16, which Windows calls "Unicode"."""
+"""Text as it comes from people: a number they typed; a file as their editor saved it, in UTF-8 with or without a mark,
+or in UTF-16, which Windows calls "Unicode"."""
 
 from __future__ import annotations
 
@@ -8,6 +9,12 @@ from pathlib import Path
 from infra.errors import BadSettings
 
 _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+
+
+def whole_number(text: str, *, most: int) -> int | None:
+    """The number from 0 to *most* that *text* is, in plain digits; None for anything else, however long it is."""
+    plain = text.isascii() and text.isdecimal() and len(text) <= len(str(most))
+    return int(text) if plain and int(text) <= most else None
 
 
 def read_text(path: Path) -> str:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 
 from infra.errors import BadSettings, UserError
+from infra.settings import MOST_NODES
+from infra.text import whole_number
 
 PROGRAM = "workers.py"
 ONE_PER_GPU = "gpus"
@@ -24,10 +26,10 @@ class Place:
 
 def read_workers(text: str) -> str:
     """What `workers` says: a number, or "gpus" for one on each GPU; empty for none. Raises BadSettings."""
-    if text in ("", ONE_PER_GPU) or (text.isascii() and text.isdecimal() and 1 <= int(text) <= MOST):
+    if text in ("", ONE_PER_GPU) or whole_number(text, most=MOST):
         return text
     raise BadSettings(
-        f"workers = {text!r}: not a number from 1 to {MOST}, nor gpus.",
+        f"workers = {text[:20]!r}: not a number from 1 to {MOST}, nor gpus.",
         "WORKERS=2, or WORKERS=gpus for one on each GPU",
     )
 
@@ -54,7 +56,7 @@ def nodes_of(command: Sequence[str]) -> int:
     """On how many machines the run was, of a command as the recorder wrote it down."""
     own = command[: command.index("--")] if "--" in command else []
     said = own[own.index("--nodes") + 1 : own.index("--nodes") + 2] if "--nodes" in own else []
-    return int(said[0]) if said and said[0].isdecimal() else 1
+    return (whole_number(said[0], most=MOST_NODES) if said else None) or 1
 
 
 def require_horovod(workers: str) -> None:

@@ -11,6 +11,7 @@ from infra.cli.options import RUN, WHERE_AM_I
 from infra.console import deliver, tell
 from infra.errors import BadSettings, MissingProgram
 from infra.settings import MOST_NODES, Settings
+from infra.text import whole_number
 
 GROUP: Final = Group("sessions")
 
@@ -42,9 +43,10 @@ def ssh(options: Namespace, settings: Settings) -> int:
 
 
 def _node_number(text: str) -> int:
-    if not text.isdecimal() or not 0 < int(text) <= MOST_NODES:
+    number = whole_number(text, most=MOST_NODES)
+    if not number:
         raise BadSettings(f"node = {text[:20]!r}: a number from 1 to {MOST_NODES}.", "`rig status` shows the nodes")
-    return int(text)
+    return number
 
 
 @GROUP.command(
@@ -99,11 +101,12 @@ def port(options: Namespace, settings: Settings) -> int:
 
 
 def _port_number(text: str) -> int:
-    if not text.isdecimal() or len(text) > 5 or not 0 < int(text) < 65536:
+    number = whole_number(text, most=65535)
+    if not number:
         raise BadSettings(
             f"{text[:20]!r} is no port: that is a number from 1 to 65535.", "for example: `rig port 8080`"
         )
-    return int(text)
+    return number
 
 
 def _hold(hold: Callable[[], object]) -> int:

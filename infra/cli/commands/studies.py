@@ -9,11 +9,13 @@ from infra.cli.arguments import Group, Option
 from infra.console import deliver
 from infra.errors import INTERRUPTED, BadSettings
 from infra.settings import Settings
+from infra.text import whole_number
 
 if TYPE_CHECKING:
     from infra.job.spec import Job
 
 GROUP: Final = Group("studies")
+_MOST: Final = 100_000  # trials; minutes of two months
 
 
 @GROUP.command(
@@ -64,9 +66,9 @@ def _study(options: Namespace, settings: Settings) -> Job:
         raise BadSettings("space is missing: what may vary?", "`rig tune --space space.toml`; docs/scaling.md has one")
     numbers = {name: getattr(options, name) for name in ("trials", "workers", "minutes") if getattr(options, name)}
     for name, text in numbers.items():
-        if not (text.isascii() and text.isdecimal() and int(text) > 0):
+        if not whole_number(text, most=_MOST):
             hint = "`rig tune --trials 16 --workers 4 --minutes 30`"
-            raise BadSettings(f"{name} = {text!r}: not a whole number above 0.", hint)
+            raise BadSettings(f"{name} = {text[:20]!r}: not a whole number from 1 to {_MOST:,}.", hint)
     words = [word for name, text in numbers.items() for word in (f"--{name}", text)]
     words += ["--sampler", options.sampler, *(["--no-pruning"] if options.no_pruning else [])]
     code = existing_folder(settings.code, "code")
