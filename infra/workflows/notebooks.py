@@ -7,46 +7,63 @@ import http.client
 import time
 import urllib.request
 from collections.abc import Callable, Sequence
+from typing import Final, Protocol
 
 from infra.errors import ArtifactsMissing, HostUnreachable, WorldError
 from infra.host.connection import Host
 from infra.host.facts import Facts
 from infra.host.retry import persistently
-from infra.host.sync import forget, pull_ended
+from infra.host.sync import forget, pull, pull_ended
 from infra.host.tunnel import open_tunnel
 from infra.job import notebook, serve
 from infra.workflows.context import Rig
 
 
-def end_notebook(rig: Rig, host: Host, facts: Facts) -> list[Exception]:
-    """End Jupyter and a server, if they run, and bring notebooks/ home; what of it did not come."""
-    rig.tell("Ending what wrote into notebooks/, and bringing it home")
-    for line in (notebook.stop(facts.docker), serve.stop(facts.docker)):
+class Program(Protocol):
+    """What writes into notebooks/ on the instance, as job/notebook.py and job/serve.py phrase it; *docker* reaches the
+    engine. Its container stays when it has ended, until its work is home."""
+
+    def is_running(self, docker: Sequence[str]) -> list[str]: ...
+    def stop(self, docker: Sequence[str]) -> list[str]: ...
+    def remove(self, docker: Sequence[str]) -> list[str]: ...
+    def log(self, docker: Sequence[str]) -> list[str]: ...
+
+
+PROGRAMS: Final[tuple[Program, ...]] = (notebook, serve)
+
+
+def end_programs(rig: Rig, host: Host, facts: Facts, ending: Sequence[Program] = PROGRAMS) -> list[Exception]:
+    """End those of *ending* that run, and bring notebooks/ home; what of it did not come. Another program goes on
+    writing there: it is not disturbed, and what is there of it by now comes home, too."""
+    others = [one for one in PROGRAMS if one not in ending and host.ask(one.is_running(facts.docker)).ok]
+    rig.tell("Bringing notebooks/ home")
+    for one in ending:
         with contextlib.suppress(HostUnreachable):  # then the idle rule ends the machine, and all on it
-            host.ask(line)
-    there, ours = f"{facts.home}/{notebook.FOLDER}", rig.project / "notebooks"
-    arrival = persistently(lambda: pull_ended(host, there, ours, rsync_there=facts.rsync), tell=rig.tell)
+            host.ask(one.stop(facts.docker))
+    there, ours, bring = f"{facts.home}/{notebook.FOLDER}", rig.project / "notebooks", pull if others else pull_ended
+    arrival = persistently(lambda: bring(host, there, ours, rsync_there=facts.rsync), tell=rig.tell)
     for name, why in {**arrival.notes, **arrival.left}.items():
         rig.tell(f"notebooks/{name}: {why}")
     if not arrival.left:
-        forget(ours)
+        if not others:
+            forget(ours)
         # While a container is there, what is on the instance is newer than what is here, and nothing is laid over it.
-        for line in (notebook.remove(facts.docker), serve.remove(facts.docker)):
-            host.ask(line)
+        for one in ending:
+            host.ask(one.remove(facts.docker))
     return [ArtifactsMissing(f"notebooks/{name} is not home: {why}.") for name, why in arrival.left.items()]
 
 
-def require_home(rig: Rig, host: Host, facts: Facts) -> None:
-    """End them likewise. Raises ArtifactsMissing where something stays there alone: nothing may be sent over it."""
-    for trouble in end_notebook(rig, host, facts):
+def require_home(rig: Rig, host: Host, facts: Facts, program: Program) -> None:
+    """End *program* likewise. Raises ArtifactsMissing where something stays there alone: it must not be sent over."""
+    for trouble in end_programs(rig, host, facts, [program]):
         raise trouble
 
 
 def hold_open(
-    rig: Rig, host: Host, facts: Facts, *, there: int, token: Sequence[str], page: str,
+    rig: Rig, host: Host, facts: Facts, program: Program, *, there: int, token: Sequence[str], page: str,
     wait: Callable[[int, str], None], ready: Callable[[str], None],
 ) -> None:  # fmt: skip
-    """Lead the port *there* to this computer until Ctrl-C; then all comes home, also after a broken line.
+    """Lead *program*'s port *there* to this computer until Ctrl-C; then all comes home, also after a broken line.
 
     *token* asks for the program's secret as NAME=SECRET; *wait* for its first answer here. *ready* is told the address.
     """
@@ -57,20 +74,20 @@ def hold_open(
             ready(f"http://127.0.0.1:{opened.port}/{page}?token={secret}")
             opened.hold()
     finally:
-        require_home(rig, host, facts)
+        require_home(rig, host, facts, program)
 
 
 def wait_until_it_answers(
-    host: Host, address: str, authorization: str, *,
-    is_running: Sequence[str], log: Sequence[str], timeout_s: float, failure: Callable[[str], WorldError],
+    host: Host, docker: Sequence[str], program: Program, address: str, authorization: str, *,
+    timeout_s: float, failure: Callable[[str], WorldError],
 ) -> None:  # fmt: skip
-    """Ask *address* here until the program behind the tunnel answers. Raises *failure*, told its last words, when it
-    has ended (*is_running* prints true or false on the host, *log* its output) or is silent for *timeout_s* seconds."""
+    """Ask *address* here until *program* behind the tunnel answers. Raises *failure*, told its last words, when it has
+    ended or is silent for *timeout_s* seconds."""
     deadline = time.monotonic() + timeout_s
     while not _answers(address, authorization):
-        running = host.ask(is_running).out.strip() == "true"
+        running = host.ask(program.is_running(docker)).out.strip() == "true"
         if not running or time.monotonic() > deadline:
-            raise failure(_last_words(host, log))
+            raise failure(_last_words(host, program.log(docker)))
         time.sleep(0.3)
 
 

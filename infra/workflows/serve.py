@@ -58,13 +58,13 @@ def serve_there(rig: Rig, name: str, ready: Callable[[str], None], show: Show) -
         images = images_for(rig, instance, serve.REQUIREMENTS)
         facts = facts_of(rig, host, images=images)
         if host.ask(serve.is_running(facts.docker)).ok:  # a `rig serve remote` was cut off: its units come home first
-            require_home(rig, host, facts)
+            require_home(rig, host, facts, serve)
         ensure_images(rig, host, facts, images, serve.REQUIREMENTS, show)
         _send(rig, host, facts, model, run)
         host.run(*serve.start(facts, images[-1], run))
         announce(rig, instance, "a server")  # before rows can come
         hold_open(
-            rig, host, facts, there=serve.PORT, token=serve.token(facts), page="",
+            rig, host, facts, serve, there=serve.PORT, token=serve.token(facts), page="",
             wait=partial(_wait_until_ready, host, facts), ready=ready,
         )  # fmt: skip
 
@@ -91,8 +91,7 @@ def _push(host: Host, facts: Facts, folder: Selection, there: str) -> None:
 
 def _wait_until_ready(host: Host, facts: Facts, number: int, token: str) -> None:
     wait_until_it_answers(
-        host, f"http://127.0.0.1:{number}/model", f"Bearer {token}",
-        is_running=serve.is_running(facts.docker), log=serve.log(facts.docker), timeout_s=READY_TIMEOUT_S,
+        host, facts.docker, serve, f"http://127.0.0.1:{number}/model", f"Bearer {token}", timeout_s=READY_TIMEOUT_S,
         failure=lambda said: WorldError(
             f"The server did not start on the instance: {said}", "`rig ssh` opens a shell there"
         ),

@@ -71,7 +71,7 @@ def run_notebook(rig: Rig, ready: Callable[[str], None], show: Show) -> None:
             host.run(*notebook.start(facts, images[-1], gpu=wants_gpu(rig, instance)))
         announce(rig, instance, "a notebook")  # before anybody can write into it
         hold_open(
-            rig, host, facts, there=notebook.PORT, token=notebook.token(facts), page="lab",
+            rig, host, facts, notebook, there=notebook.PORT, token=notebook.token(facts), page="lab",
             wait=partial(_wait_for_jupyter, host, facts), ready=ready,
         )  # fmt: skip
 
@@ -83,7 +83,7 @@ def _goes_on(rig: Rig, host: Host, facts: Facts) -> bool:
         rig.tell("Jupyter still runs there, from before; going on with it")
         return True
     if found.ok:
-        require_home(rig, host, facts)
+        require_home(rig, host, facts, notebook)
     return False
 
 
@@ -106,7 +106,7 @@ def _without_units(chosen: Selection) -> Selection:
 
 def _wait_for_jupyter(host: Host, facts: Facts, number: int, token: str) -> None:
     wait_until_it_answers(
-        host, f"http://127.0.0.1:{number}/api/status", f"token {token}",
-        is_running=notebook.is_running(facts.docker), log=notebook.log(facts.docker), timeout_s=JUPYTER_TIMEOUT_S,
+        host, facts.docker, notebook, f"http://127.0.0.1:{number}/api/status", f"token {token}",
+        timeout_s=JUPYTER_TIMEOUT_S,
         failure=lambda said: WorldError(f"Jupyter did not start on the instance: {said}", START_HINT),
     )  # fmt: skip

@@ -24,7 +24,7 @@ from infra.settings import MOST_HOURS
 from infra.workflows.context import Rig, open_host
 from infra.workflows.interrupt import CtrlC, tamed_ctrl_c
 from infra.workflows.nodes import on_each
-from infra.workflows.notebooks import end_notebook
+from infra.workflows.notebooks import end_programs
 from infra.workflows.results import is_home, tag_results_fetched
 from infra.workflows.runs import fetch_results
 from infra.workflows.ssh_config import remove_entry
@@ -139,6 +139,14 @@ def extend(rig: Rig, nodes: Sequence[Instance], by_hours: float) -> list[Instanc
     return later
 
 
+def resting_beside(rig: Rig, nodes: Sequence[Instance]) -> list[Instance]:
+    """What there is of the group of *nodes* besides them."""
+    if len(nodes) == nodes[0].nodes:
+        return []
+    known = {one.id for one in nodes}
+    return [one for one in find_nodes(rig.session, rig.name) if one.id not in known]
+
+
 def terminate(rig: Rig, *, lose_results: bool) -> list[str]:
     """Bring home what is not home yet, then delete instance, disk, key pair and group; what was removed.
 
@@ -165,15 +173,18 @@ def _existing(rig: Rig) -> tuple[Instance, ...]:
 _GIVE_UP: Final = "or give the results up: `rig terminate --lose-results`"
 
 
-def _require_home(rig: Rig, nodes: Sequence[Instance]) -> None:
+def _require_home(rig: Rig, nodes: tuple[Instance, ...]) -> None:
+    up = [one for one in nodes if one.state == "running"]
     for instance in (one for one in nodes if one.state != "running" and not is_home(one)):
+        if up:  # of a group: the bill ends for all of them
+            _stop(rig, nodes)
         last = instance.tags.get(STARTED_TAG, "").rpartition(" ")[0] or "something"
         raise UserError(
             f"{instance.id} is {instance.state}, and its disk may hold results that are not home, of {last} or before; "
             "deleting it deletes them.",
             f"`rig start`, then `rig terminate` again\n{_GIVE_UP}",
         )
-    if up := [one for one in nodes if one.state == "running"]:
+    if up:
         _bring_home_or_stop(rig, up)
 
 
@@ -266,7 +277,7 @@ def bring_all_home(rig: Rig, instance: Instance) -> list[str]:
         if facts.nameless:
             troubles.append(artifacts.nameless(facts))
         if facts.notebooks:
-            troubles += end_notebook(rig, host, facts)
+            troubles += end_programs(rig, host, facts)
     if troubles:
         raise troubles[-1]
     left = _list_left_over(facts)

@@ -15,8 +15,11 @@ import pytest
 from infra.errors import UserError, WorldError
 from infra.host.connection import Host
 from infra.host.facts import ask_facts
+from infra.job import notebook
 from infra.job import serve as lines
-from infra.workflows import serve
+from infra.workflows import notebooks, serve
+from tests.host.ssh_server import Server
+from tests.workflows.user import eventually
 from training.prognostics.log_schema import Columns
 from training.prognostics.preparation import Preparation
 from training.prognostics.scaling import Scaling
@@ -99,6 +102,29 @@ def test_the_model_goes_there_answers_behind_its_token_and_its_units_come_home_a
     assert again[0]["forecasts"][0]["life"] == pytest.approx(4.0)
     assert (rig.project / "notebooks" / "serve" / RUN / "model").is_file()
     assert not host.ask(lines.is_running(["docker"])).ok, "nothing is left running"
+
+
+def test_the_end_of_a_server_leaves_an_open_jupyter_alone_and_brings_home_what_is_there(
+    rig: Any, host: Host, server: Server
+) -> None:
+    jupyter, facts = server.home / "bin" / "jupyter", ask_facts(host)
+    jupyter.write_text("#!/bin/sh\necho a day of work > mine.ipynb\nexec sleep 600\n")
+    jupyter.chmod(0o755)
+    host.run(*notebook.start(facts, "own", gpu=False))
+    mine = server.home / notebook.FOLDER / "mine.ipynb"
+    eventually(mine.exists, "the notebook")
+
+    served(rig, lambda at: ask(at, "/units", "machine,hour,heat,noise\nC,1,2,0\n"))
+
+    assert host.run(notebook.is_running(["docker"])).strip() == "true"
+    assert not host.ask(lines.is_running(["docker"])).ok
+    assert (rig.project / "notebooks" / "mine.ipynb").read_text() == "a day of work\n"
+    assert (rig.project / "notebooks" / "serve" / RUN / "model").is_file()
+
+    mine.write_text("two days of work\n")
+    notebooks.require_home(rig, host, facts, notebook)
+    assert not host.ask(notebook.is_running(["docker"])).ok
+    assert (rig.project / "notebooks" / "mine.ipynb").read_text() == "two days of work\n"
 
 
 @pytest.mark.exhaustive
