@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timezone
 
 from infra.aws.account import bake_ami as aws
+from infra.aws.instances.instance import Instance
 from infra.errors import UserError
 from infra.names import (
     CODE_DIR,
@@ -16,10 +17,16 @@ from infra.names import (
     STARTING_DIR,
     VISITED_DIR,
 )
-from infra.workflows.context import Rig, open_host, running_instance
-from infra.workflows.ensure_image import Show, prepare
+from infra.workflows.context import Rig, open_host, running_nodes
+from infra.workflows.ensure_image import Show, prepare_on
+from infra.workflows.nodes import ask_first
 from infra.workflows.runs import facts_of
 from infra.workflows.stop import bring_all_home
+
+
+def _ready_to_bake(rig: Rig, node: Instance, show: Show) -> Instance:
+    prepare_on(rig, node, show)
+    return node
 
 
 def bake(rig: Rig, show: Show) -> aws.BakedImage:
@@ -27,8 +34,7 @@ def bake(rig: Rig, show: Show) -> aws.BakedImage:
 
     Raises UserError while a run goes on: EC2 reboots the instance for a clean disk.
     """
-    prepare(rig, show)
-    instance = running_instance(rig)
+    instance = ask_first(rig, running_nodes(rig, whole=False), lambda rig, one: _ready_to_bake(rig, one, show))
     with open_host(rig, instance) as host:
         facts = facts_of(rig, host)
         if facts.running:

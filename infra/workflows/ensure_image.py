@@ -79,17 +79,17 @@ def _make(rig: Rig, host: Host, *lines: Sequence[str], context: bytes = b"", sho
 
 
 def prepare(rig: Rig, show: Show) -> str:
-    """See to it that the running instance, of a group each, has the training image; its name."""
-    nodes = running_nodes(rig)
+    """See to it that the running instance, of a group each that runs, has the training image; its name."""
+    nodes = running_nodes(rig, whole=False)
     heard = {nodes[0].id: show}
-    return on_each(rig, nodes, lambda rig, one: _prepare_on(rig, one, heard.get(one.id, _ignore)))[0]
+    return on_each(rig, nodes, lambda rig, one: prepare_on(rig, one, heard.get(one.id, _ignore)))[0]
 
 
 def _ignore(line: str) -> None:
     """The first node's image is built from the same lines."""
 
 
-def _prepare_on(rig: Rig, instance: Instance, show: Show) -> str:
+def prepare_on(rig: Rig, instance: Instance, show: Show) -> str:
     with open_host(rig, instance) as host:
         names = images_for(rig, instance)
         facts = persistently(lambda: ask_facts(host, images=names), tell=rig.tell)

@@ -6,24 +6,27 @@ import dataclasses
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from functools import partial
 from typing import Final
 
 from infra.aws.instances.instance import Instance
-from infra.errors import JobFailed, RigError, WorldError
+from infra.errors import JobFailed, RigError, UserError, WorldError
 from infra.host.connection import Host
 from infra.job import artifacts, run
 from infra.job.container import Container, container_name, undo
 from infra.job.spec import Job
 from infra.job.workers import Place, nodes_of
+from infra.text import whole_number
 from infra.workflows.context import Rig, open_host
 from infra.workflows.ensure_image import Show
-from infra.workflows.nodes import on_each
+from infra.workflows.nodes import ask_each, on_each
 from infra.workflows.prepare_run import Chosen, prepare
 from infra.workflows.results import announce
-from infra.workflows.runs import Fetched, Outcome, fetch_unjudged
+from infra.workflows.runs import Fetched, Outcome, facts_of, fetch_unjudged
 
 # What another node may say after the first has ended: the launcher ends a run everywhere within 45 s.
 LAST_WORDS_S: Final = 60.0
+Follow = Callable[[Rig, Instance, str, Show], Instance]
 
 
 def begin_on_all(rig: Rig, nodes: Sequence[Instance], job: Job, name: str, chosen: Chosen, show: Show) -> str:
@@ -54,9 +57,9 @@ def _meeting_place(host: Host, first: Instance) -> str:
     """ "ADDRESS:PORT" of the first node, with a port that is free there: a rehearsal's nodes may share a loopback."""
     ask = "import socket; s = socket.socket(); s.bind(('', 0)); print(s.getsockname()[1])"
     said = host.run(["python3", "-c", ask]).strip()
-    if not said.isdecimal() or not 0 < int(said) < 65536:
+    if not (port := whole_number(said, most=65535)):
         raise WorldError(f"{first.node} names no free port: {said[:80]!r}.", "`rig ssh` opens a shell there")
-    return f"{first.private_address}:{said}"
+    return f"{first.private_address}:{port}"
 
 
 def _start_all(
@@ -102,49 +105,84 @@ class OneLog:
         return show
 
 
-def follow_all(rig: Rig, nodes: Sequence[Instance], name: str, show: Show, follow: Callable[..., Instance]) -> Instance:
-    """Show the log of run *name* of each of *nodes* until the first has ended, and what the others say about it.
+class _Follower(threading.Thread):
+    """Follows run *name* on one node beside the others. *ended*: the node, once the run has ended on it."""
 
-    *follow*: as `train.follow_node`. An other node's lost connection, or its lost machine, ends nothing here: what
-    became of it the first node's log tells, and the verdict.
+    def __init__(self, follow: Follow, rig: Rig, node: Instance, name: str, show: Show) -> None:
+        super().__init__(daemon=True)
+        self._follow = partial(follow, rig, node, name, show)
+        self._show, self._node = show, node
+        self.ended: Instance | None = None
+        self.trouble: RigError | None = None
+
+    def run(self) -> None:
+        try:
+            self.ended = self._follow()
+        except UserError as error:  # the run was never on this one
+            self.trouble = error
+        except RigError as error:
+            self.trouble = error
+            self._show(f"gluon-rig: {self._node.node} is not heard any more: {error.cause}")
+
+
+def follow_all(rig: Rig, nodes: Sequence[Instance], name: str, show: Show, follow: Follow) -> Instance:
+    """Show the log of run *name* of each of *nodes* until it has ended on the first, and what the others say about it.
+
+    *follow*: as `train.follow_node`. A node that is lost, or does not answer, ends nothing here: the next one takes its
+    place, and what became of it the verdict tells. Raises what the first failed at when all do.
     """
     log, quiet = OneLog(show), dataclasses.replace(rig, tell=_nobody)
-    others = [
-        threading.Thread(target=_follow_quietly, args=(follow, quiet, one, name, log.of(one)), daemon=True)
-        for one in nodes[1:]
+    followers = [
+        _Follower(follow, quiet if number else rig, one, name, log.of(one)) for number, one in enumerate(nodes)
     ]
-    for one in others:
+    for one in followers:
         one.start()
     try:
-        first = follow(rig, nodes[0], name, log.of(nodes[0]))
-        for one in others:
-            one.join(LAST_WORDS_S / len(others))
-        return first
+        return _first_to_end(followers)
     finally:
         log.closed = True
 
 
-def _follow_quietly(follow: Callable[..., Instance], rig: Rig, node: Instance, name: str, show: Show) -> None:
-    try:
-        follow(rig, node, name, show)
-    except RigError as error:
-        show(f"gluon-rig: not heard any more: {error.cause}")
+def _first_to_end(followers: Sequence[_Follower]) -> Instance:
+    """The first node on which the run has ended; the others get a moment for what they say about it."""
+    for number, one in enumerate(followers):
+        one.join()
+        if one.ended:
+            for other in followers[number + 1 :]:
+                other.join(LAST_WORDS_S / len(followers))
+            return one.ended
+    raise next(one.trouble for one in followers if one.trouble)
 
 
 def bring_all_nodes_home(rig: Rig, nodes: Sequence[Instance], name: str) -> Outcome:
     """The results of run *name*: the first node's in its folder, the others' below it. One verdict for all.
 
-    Raises JobFailed with the words of the first node to fail, by when its record says that it ended.
+    Raises JobFailed with the words of the first node to fail, by when its record says that it ended; and of a node that
+    does not answer, that what it has is not home.
     """
-    ends = on_each(rig, nodes, lambda rig, one: _bring_node_home(rig, one, name))
-    was_on = nodes_of(artifacts.command_of(ends[0].outcome.folder))
-    gone = [rank + 1 for rank in range(was_on) if rank not in {one.rank for one in nodes}]
+    came = ask_each(rig, nodes, lambda rig, one: _bring_node_home(rig, one, name))
+    ends = [(node, end) for node, end in came.there if end]
+    if not ends:
+        came.require_all()
+        raise UserError(f"There is no run {name!r} on any of the machines.", "`rig runs`")
+    was_on = nodes_of(artifacts.command_of(ends[0][1].outcome.folder))
+    _require_present(name, {one.rank for one in nodes}, was_on)
+    _judge_first(rig, name, ends)
+    came.require_all()
+    return ends[0][1].outcome
+
+
+def _require_present(name: str, there: set[int], was_on: int) -> None:
+    gone = [rank + 1 for rank in range(was_on) if rank not in there]
     if gone:
         raise JobFailed(
             f"Run {name} lost node {gone[0]} of {was_on}: its machine is gone or off, and the run ended on all.",
             f"`rig train remote --recover --resume {name}` goes on with a whole group, from the newest checkpoint",
         )
-    bad = [(one.run.ended or "9", node, one) for one, node in zip(ends, nodes, strict=True) if not _went_well(one)]
+
+
+def _judge_first(rig: Rig, name: str, ends: Sequence[tuple[Instance, Fetched]]) -> None:
+    bad = [(one.run.ended or "9", node, one) for node, one in ends if not _went_well(one)]
     for _, node, first in sorted(bad, key=lambda each: each[0])[:1]:
         try:
             first.judge()
@@ -152,12 +190,14 @@ def bring_all_nodes_home(rig: Rig, nodes: Sequence[Instance], name: str) -> Outc
             error.cause = f"{node.node}: {error.cause}"
             error.hint = error.hint.replace(f"runs/{name}/", f"{first.outcome.folder.relative_to(rig.project)}/")
             raise
-    return ends[0].outcome
 
 
-def _bring_node_home(rig: Rig, node: Instance, name: str) -> Fetched:
+def _bring_node_home(rig: Rig, node: Instance, name: str) -> Fetched | None:
+    """None where the run was never on that node."""
     with open_host(rig, node) as host:
         host.get_ready()
+        if name not in {one.name for one in facts_of(rig, host).runs}:
+            return None
         return fetch_unjudged(rig, host, node, name)
 
 

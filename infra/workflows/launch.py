@@ -12,7 +12,7 @@ from infra.aws.account.ensure_access import ensure_access
 from infra.aws.autostop import safeguards
 from infra.aws.client.rollback import Rollback, rollback_on_failure
 from infra.aws.instances.ami import Image
-from infra.aws.instances.instance import Instance, find, find_nodes
+from infra.aws.instances.instance import Instance, find_nodes
 from infra.aws.instances.launch import ensure_running, preflight
 from infra.aws.instances.launch_request import LaunchRequest, attempts
 from infra.aws.instances.lifecycle import start_all, stop_all
@@ -55,7 +55,8 @@ def launch(rig: Rig, plan: Plan) -> list[Ready]:
     require("ssh")
     there = plan.existing.nodes
     if there and plan.running:
-        _require_deadline(there[0])
+        for one in there:
+            _require_deadline(one)
     with rollback_on_failure(rig.tell) as rollback:
         resting = any(one.state in ("stopped", "stopping") for one in there)
         if resting or not there:
@@ -63,10 +64,10 @@ def launch(rig: Rig, plan: Plan) -> list[Ready]:
             rollback.later("its safeguards", lambda: disarm(rig))
         request = _prepare_request(rig, plan, rollback)
         if resting:  # before it starts: the schedule of its last deadline may be about to fire
-            _arm(rig, there, plan.promise.deadline)
+            _arm(rig, there, lambda one: plan.promise.deadline)
         nodes = ensure_running(rig.account, request, rollback=rollback, seen=plan.existing.instances)
         if not resting:
-            _arm(rig, nodes, _require_deadline(nodes[0]))
+            _arm(rig, nodes, _require_deadline)
         ready = _wait_for_all(rig, nodes)
     on_each(rig, [one.instance for one in ready if nothing_left(one.facts)], tag_results_fetched)
     refresh_entry(rig, nodes)
@@ -124,15 +125,9 @@ def _wake_rest(rig: Rig, left: Sequence[Instance]) -> None:
     with rollback_on_failure(rig.tell) as rollback:
         rollback.later("its safeguards", lambda: disarm(rig))
         rollback.later(f"the start of {rig.name}", lambda: stop_all(rig.account, find_nodes(rig.session, rig.name)))
-        _arm(rig, left, deadline)
+        _arm(rig, left, lambda one: deadline)
         start_all(rig.account, left, {DEADLINE_TAG: budget.tag(deadline)})
         _wait_for_all(rig, find_nodes(rig.session, rig.name))
-
-
-def require_existing(rig: Rig) -> None:
-    """Raises UserError where there is nothing to start."""
-    if find(rig.session, rig.name) is None:
-        raise UserError(f"There is no instance of the rig {rig.name!r} to start.", "`make launch` rents one")
 
 
 def _require_deadline(instance: Instance) -> datetime:
@@ -143,8 +138,8 @@ def _require_deadline(instance: Instance) -> datetime:
     return instance.deadline
 
 
-def _arm(rig: Rig, nodes: Sequence[Instance], deadline: datetime) -> None:
-    for line in together(on_each(rig, nodes, lambda rig, one: safeguards.arm(rig.session, one, deadline))):
+def _arm(rig: Rig, nodes: Sequence[Instance], deadline_of: Callable[[Instance], datetime]) -> None:
+    for line in together(on_each(rig, nodes, lambda rig, one: safeguards.arm(rig.session, one, deadline_of(one)))):
         rig.tell(line)
 
 
@@ -195,6 +190,7 @@ def _phrase_request(rig: Rig, plan: Plan, group_id: str, key_name: str) -> Launc
         tags={DEADLINE_TAG: deadlines[plan.best], IDLE_TAG: _idle(rig, plan), STARTED_TAG: mark},
         offer_tags={offer: {DEADLINE_TAG: deadline, **new} for offer, deadline in deadlines.items()},
         nodes=plan.nodes,
+        whole=plan.whole,
         placement=settings.placement,
         wait_s=settings.wait_minutes * 60,
         instance_profile=settings.instance_profile,

@@ -5,17 +5,30 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
-from typing import Final, TypeVar
+from dataclasses import dataclass, replace
+from typing import Final, Generic, TypeVar
 
 from infra.aws.instances.instance import Instance
 from infra.console import Tell
-from infra.errors import RigError
+from infra.errors import HostUnreachable, RigError
 from infra.workflows.context import Rig
 
 T = TypeVar("T")
 # Each holds an SSH connection and a program or two; a laptop has 256 open files for all of them.
 AT_ONCE: Final = 16
+
+
+@dataclass(frozen=True)
+class Answers(Generic[T]):
+    """What some machines answered, at least one, by rank; and what the others failed at, each naming its own."""
+
+    there: tuple[tuple[Instance, T], ...]
+    failed: tuple[RigError, ...] = ()
+
+    def require_all(self) -> None:
+        """Last, when all is done that the others allow. Raises what the first of those failed at."""
+        for error in self.failed:
+            raise error
 
 
 def on_each(rig: Rig, nodes: Sequence[Instance], do: Callable[[Rig, Instance], T]) -> list[T]:
@@ -26,6 +39,42 @@ def on_each(rig: Rig, nodes: Sequence[Instance], do: Callable[[Rig, Instance], T
     """
     if len(nodes) <= 1:
         return [do(rig, one) for one in nodes]
+    begun = _side_by_side(rig, nodes, do)
+    failed = _failed(begun, nodes)
+    for one in failed[1:]:
+        rig.tell(str(one.exception()))
+    return [one.result() for one in failed or begun]
+
+
+def ask_each(rig: Rig, nodes: Sequence[Instance], do: Callable[[Rig, Instance], T]) -> Answers[T]:
+    """As `on_each`, but a machine that does not answer keeps nobody from what the others say: it is named, and told.
+
+    Raises what the first failed at when none of *nodes* answers.
+    """
+    if len(nodes) <= 1:
+        return Answers(tuple((one, do(rig, one)) for one in nodes))
+    begun = _side_by_side(rig, nodes, do)
+    errors = [error for one in _failed(begun, nodes) if isinstance(error := one.exception(), RigError)]
+    for error in errors:
+        rig.tell(str(error))
+    there = [(node, one) for node, one in zip(nodes, begun, strict=True) if one.exception() not in errors]
+    if not there:
+        raise errors[0]
+    return Answers(tuple((node, one.result()) for node, one in there), tuple(errors))
+
+
+def ask_first(rig: Rig, nodes: Sequence[Instance], do: Callable[[Rig, Instance], T]) -> T:
+    """What *do* answers for the first of *nodes* that can be reached: what is asked is the same on all of them."""
+    for one in nodes[:-1]:
+        try:
+            return do(rig, one)
+        except HostUnreachable as error:
+            _name_node(error, one)
+            rig.tell(str(error))
+    return do(rig, nodes[-1])
+
+
+def _side_by_side(rig: Rig, nodes: Sequence[Instance], do: Callable[[Rig, Instance], T]) -> list[Future[T]]:
     quiet = replace(rig, tell=_nobody)
     pool = ThreadPoolExecutor(max_workers=AT_ONCE)
     try:
@@ -34,18 +83,22 @@ def on_each(rig: Rig, nodes: Sequence[Instance], do: Callable[[Rig, Instance], T
             one.exception()
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
+    return begun
+
+
+def _failed(begun: Sequence[Future[T]], nodes: Sequence[Instance]) -> list[Future[T]]:
+    """Those that failed, each with its node in its words."""
     failed = [(one, node) for one, node in zip(begun, nodes, strict=True) if one.exception()]
     for one, node in failed:
-        _name_node(one, node)
-    for one, _ in failed[1:]:
-        rig.tell(str(one.exception()))
-    return [one.result() for one in [done for done, _ in failed] or begun]
+        _name_node(one.exception(), node)
+    return [one for one, _ in failed]
 
 
-def _name_node(failed: Future[T], node: Instance) -> None:
-    error = failed.exception()
-    if isinstance(error, RigError):
+def _name_node(error: BaseException | None, node: Instance) -> None:
+    if isinstance(error, RigError) and node.nodes > 1:
         error.cause = f"{node.node}: {error.cause}"
+    if isinstance(error, HostUnreachable) and node.nodes > 1:
+        error.hint += "\na machine that has hung boots anew: `rig stop`, then `rig start`"
 
 
 def _nobody(line: str) -> None:

@@ -12,7 +12,7 @@ from infra.aws.access.key_pair import local_key, require_same_key
 from infra.aws.access.network import reachable_zones
 from infra.aws.account.discovery import Existing, discover
 from infra.aws.instances.hourly_cost import disks_of
-from infra.aws.instances.instance import Instance
+from infra.aws.instances.instance import Instance, find
 from infra.aws.instances.placement_group import placements
 from infra.aws.offers.group_efficiency import LOADS, Rival, efficiency, rival
 from infra.aws.offers.instance_types import machine_types
@@ -33,7 +33,8 @@ class Plan:
     *disk_gib*: as it will be. Cost, promises and quotas are those of all *nodes* together.
 
     *placements*: whether the best offer's machines are to stand close together, best first. *expected*: of a group, by
-    load, the share of its machines' speed that it reaches. *rival*: one machine instead of it.
+    load, the share of its machines' speed that it reaches. *rival*: one machine instead of it. *whole*: where some
+    of the group's machines are gone, the others are not started.
     """
 
     region: str
@@ -47,6 +48,7 @@ class Plan:
     placements: tuple[bool, ...] = (False,)
     expected: tuple[tuple[str, float], ...] = ()
     rival: Rival | None = None
+    whole: bool = True
 
     @property
     def offers(self) -> tuple[Offer, ...]:
@@ -109,6 +111,14 @@ def make_plan(rig: Rig) -> Plan:
         expected=tuple((load.name, efficiency(best.machine, nodes, load)) for load in LOADS) if group else (),
         rival=_find_rival(rig, best, nodes) if group and not found.nodes else None,
     )
+
+
+def plan_start(rig: Rig) -> Plan:
+    """As `make_plan`, for what is there; of a group that has lost machines what is left of it, for what lies on its
+    disks. Raises UserError where there is nothing to start."""
+    if find(rig.session, rig.name) is None:
+        raise UserError(f"There is no instance of the rig {rig.name!r} to start.", "`make launch` rents one")
+    return replace(make_plan(rig), whole=False)
 
 
 def _cost_of_all(offer: Offer, disk_gib: int, nodes: int) -> HourlyCost:

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from infra.aws.account.cost import run_cost
 from infra.aws.instances.hourly_cost import price_of
+from infra.aws.instances.instance import Instance
 from infra.host.connection import Host
 from infra.host.facts import Facts, RunFacts
 from infra.job import artifacts
@@ -20,7 +21,8 @@ from infra.job.outcome import moment
 from infra.job.run_folders import runs_home, started_at
 from infra.job.run_names import choose_run, start_of
 from infra.names import METRICS, RUNS_DIR
-from infra.workflows.context import Rig, open_host, running_instance
+from infra.workflows.context import Rig, open_host, running_nodes
+from infra.workflows.nodes import ask_first
 from infra.workflows.runs import facts_of
 from infra.workflows.watch import row
 
@@ -116,16 +118,22 @@ def score_of(summary: Mapping[str, Any], metrics: Mapping[str, Any]) -> tuple[st
 def list_all(rig: Rig) -> list[ListedRun]:
     """Oldest first. Of a run in both places the instance knows how it stands, and home what it came to."""
     home = list_home(rig.runs)
-    instance = running_instance(rig)
-    with open_host(rig, instance) as host:
-        facts = facts_of(rig, host)
-        metrics = _metrics_there(host, facts, [one for one in facts.runs if one.name not in home])
-    price = price_of(rig.session, instance)
-    usd_per_hour = price.usd_per_hour * instance.nodes if price else None
+    nodes = running_nodes(rig, whole=False)
+    facts, metrics = ask_first(rig, nodes, lambda rig, one: _look_there(rig, one, home))
+    price = price_of(rig.session, nodes[0])
+    usd_per_hour = price.usd_per_hour * nodes[0].nodes if price else None
     for one in facts.runs:
         here = home.get(one.name)
         home[one.name] = _merge(rig, one, here, metrics.get(one.name, {}), usd_per_hour)
     return in_order(home.values())
+
+
+def _look_there(
+    rig: Rig, node: Instance, home: Mapping[str, ListedRun]
+) -> tuple[Facts, Mapping[str, Mapping[str, Any]]]:
+    with open_host(rig, node) as host:
+        facts = facts_of(rig, host)
+        return facts, _metrics_there(host, facts, [one for one in facts.runs if one.name not in home])
 
 
 def in_order(runs: Iterable[ListedRun]) -> list[ListedRun]:

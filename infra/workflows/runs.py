@@ -16,8 +16,8 @@ from infra.job import artifacts, run
 from infra.job.outcome import guard_reason, judge
 from infra.job.run_folders import point_latest
 from infra.job.run_names import choose_run
-from infra.workflows.context import Rig, open_host, running_instance, running_nodes
-from infra.workflows.nodes import on_each
+from infra.workflows.context import Rig, open_host, running_nodes
+from infra.workflows.nodes import Answers, ask_each, on_each
 from infra.workflows.results import nothing_left, tag_results_fetched
 
 
@@ -47,35 +47,43 @@ def find_run(runs: Sequence[RunFacts], name: str) -> RunFacts:
 
 def newest_run(rig: Rig, name: str) -> str:
     """*name* in full if it is there; the newest run's name when *name* is empty."""
-    with open_host(rig, running_instance(rig)) as host:
-        return find_run(facts_of(rig, host).runs, name).name
+    return name_among(look_at_each(rig, running_nodes(rig, whole=False)), name)
 
 
-def nodes_with(rig: Rig, nodes: tuple[Instance, ...], name: str) -> tuple[Instance, ...]:
-    """Those of *nodes* that run *name* is on; the first of them all where none is, to say so."""
-    if len(nodes) == 1:
-        return nodes
-    there = on_each(rig, nodes, lambda rig, one: name in runs_on(rig, one))
-    return tuple(node for node, is_there in zip(nodes, there, strict=True) if is_there) or nodes[:1]
+def look_at_each(rig: Rig, nodes: Sequence[Instance]) -> Answers[Facts]:
+    return ask_each(rig, nodes, _look_at)
 
 
-def runs_on(rig: Rig, node: Instance) -> list[str]:
+def _look_at(rig: Rig, node: Instance) -> Facts:
     with open_host(rig, node) as host:
-        return [one.name for one in facts_of(rig, host).runs]
+        return facts_of(rig, host)
+
+
+def name_among(seen: Answers[Facts], name: str) -> str:
+    """The run that *name* means (see `find_run`), of all that any of the machines has."""
+    known = {one.name: one for _, facts in seen.there for one in facts.runs}
+    only = len(seen.there) == 1
+    return find_run([*known.values()] if only else sorted(known.values(), key=lambda one: one.name), name).name
+
+
+def nodes_with(seen: Answers[Facts], name: str) -> tuple[Instance, ...]:
+    """The machines that run *name* is on."""
+    return tuple(node for node, facts in seen.there if name in {one.name for one in facts.runs})
 
 
 def pull_runs(rig: Rig, name: str) -> list[Outcome]:
     """Fetch run *name*, or every run that is not home yet; of one that goes on, what is there so far.
 
-    One run's trouble does not keep the others from coming home; the last is raised at the end.
+    One run's trouble, or one machine's, does not keep the others from coming home; the last is raised at the end.
     """
     nodes = running_nodes(rig, whole=False)
     if nodes[0].nodes == 1:
         return pull_from(rig, nodes[0], name)
-    if name:
-        name = newest_run(rig, name)
-        nodes = nodes_with(rig, nodes, name)
+    seen = look_at_each(rig, nodes)
+    name = name_among(seen, name) if name else ""
+    nodes = nodes_with(seen, name) if name else tuple(node for node, _ in seen.there)
     found = on_each(rig, nodes, lambda rig, one: _pull_calmly(rig, one, name))
+    seen.require_all()
     if isinstance(found[0], NothingToDo) and all(isinstance(one, NothingToDo) for one in found):
         raise found[0]
     return next(([*one] for one in found if not isinstance(one, NothingToDo)), [])
@@ -120,15 +128,19 @@ def _choose_runs(facts: Facts, name: str) -> tuple[RunFacts, ...]:
 def cancel_run(rig: Rig, name: str) -> Outcome:
     """Ask a run to save and end, then bring home what it has."""
     nodes = running_nodes(rig, whole=False)
-    if nodes[0].nodes > 1:
-        name = newest_run(rig, name) if name else _going_on(rig, nodes[0])
-        nodes = nodes_with(rig, nodes, name)
-    return on_each(rig, nodes, lambda rig, one: _cancel_on(rig, one, name))[0]
+    if nodes[0].nodes == 1:
+        return _cancel_on(rig, nodes[0], name)
+    seen = look_at_each(rig, nodes)
+    name = name_among(seen, name) if name else _going_on(seen)
+    outcomes = on_each(rig, nodes_with(seen, name), lambda rig, one: _cancel_on(rig, one, name))
+    seen.require_all()
+    return outcomes[0]
 
 
-def _going_on(rig: Rig, first: Instance) -> str:
-    with open_host(rig, first) as host:
-        return _running(facts_of(rig, host), "").name
+def _going_on(seen: Answers[Facts]) -> str:
+    """The run that goes on, on the first machine where one does."""
+    busy = [facts for _, facts in seen.there if facts.running]
+    return _running(busy[0] if busy else seen.there[0][1], "").name
 
 
 def _cancel_on(rig: Rig, instance: Instance, name: str) -> Outcome:

@@ -9,7 +9,7 @@ from pathlib import Path
 from infra.aws.instances.instance import Instance
 from infra.host import ssh_config
 from infra.workflows.context import Rig, open_host, running_nodes
-from infra.workflows.nodes import on_each
+from infra.workflows.nodes import ask_each
 from infra.workflows.results import announce_visit
 
 
@@ -23,10 +23,9 @@ class Entry:
 
 
 def write_entry(rig: Rig) -> Entry:
-    """Write the Host entry of the rig's running instance; of a group, one for each of its nodes."""
-    nodes = running_nodes(rig, whole=False)
-    on_each(rig, nodes, _announce)
-    return _write_entry(rig, nodes)
+    """Write the Host entry of the rig's running instance; of a group, one for each of its nodes that answers."""
+    told = ask_each(rig, running_nodes(rig, whole=False), _announce)
+    return _write_entry(rig, [node for node, _ in told.there])
 
 
 def _announce(rig: Rig, instance: Instance) -> None:
@@ -45,11 +44,11 @@ def remove_entry(rig: Rig) -> None:
 
 
 def _write_entry(rig: Rig, nodes: Sequence[Instance]) -> Entry:
-    """The first node has the rig's own alias, the second that with "-2"."""
+    """The first node has the rig's own alias, the second that with ".2": no name of a rig has a dot in it."""
     alias, path, entries = f"gluon-{rig.name}", entry_path(rig), []
     for one in nodes:
         with open_host(rig, one) as host:
-            entries.append(ssh_config.entry(f"{alias}-{one.rank + 1}" if one.rank else alias, host.target))
+            entries.append(ssh_config.entry(f"{alias}.{one.rank + 1}" if one.rank else alias, host.target))
     ssh_config.write(path, "".join(entries))
     return Entry(alias, path, ssh_config.include_line(path.parent))
 

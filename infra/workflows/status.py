@@ -45,11 +45,6 @@ def standings(rig: Rig) -> list[Standing]:
     return standings_of(rig, find_all(rig.session))
 
 
-def standing_of(rig: Rig, instance: Instance) -> Standing:
-    (found,) = standings_of(rig, [instance])
-    return found
-
-
 def standings_of(rig: Rig, instances: Sequence[Instance]) -> list[Standing]:
     disks, now = disks_of(rig.session, instances), rig.now()
     prices = prices_of(rig.session, [one for one in instances if one.state in UP], disks)

@@ -16,7 +16,7 @@ from infra.workflows.ensure_image import Show
 from infra.workflows.group_run import begin_on_all, bring_all_nodes_home, follow_all
 from infra.workflows.prepare_run import Chosen, choose, prepare
 from infra.workflows.results import announce
-from infra.workflows.runs import Outcome, facts_of, fetch_run, find_run, nodes_with
+from infra.workflows.runs import Outcome, facts_of, fetch_run, find_run
 
 
 def start_training(rig: Rig, job: Job, show: Show) -> str:
@@ -54,7 +54,7 @@ def begin(rig: Rig, host: Host, instance: Instance, job: Job, name: str, chosen:
 def follow_run(rig: Rig, name: str, show: Show) -> Instance:
     """Show the log of run *name* until it has ended; where it ran. The run needs none of this: stop it and call it
     again at will."""
-    nodes = nodes_with(rig, running_nodes(rig, whole=False), name)
+    nodes = running_nodes(rig, whole=False)
     if len(nodes) > 1:
         return follow_all(rig, nodes, name, show, follow_node)
     return follow_node(rig, nodes[0], name, show)
@@ -83,7 +83,7 @@ def bring_run_home(rig: Rig, name: str, known: Instance) -> Outcome:
         rig.tell(f"{error.cause}. SSH needs no AWS: going on without it")
         nodes = (known,)
     if len(nodes) > 1 or nodes[0].nodes > 1:
-        return bring_all_nodes_home(rig, nodes_with(rig, nodes, name), name)
+        return bring_all_nodes_home(rig, nodes, name)
     instance = nodes[0]
     with open_host(rig, instance) as host:
         host.get_ready()

@@ -5,19 +5,22 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from infra.aws.instances.instance import Instance
 from infra.guard.status import STATUS_FILE, Watch, watch
 from infra.host.connection import Host
-from infra.host.facts import RunFacts
+from infra.host.facts import Facts, RunFacts
 from infra.job.artifacts import as_ending, as_number
 from infra.names import METRICS, RUNS_DIR
 from infra.remote.recorder import EXIT, LOG
-from infra.workflows.context import Rig, open_host, running_instance
+from infra.text import whole_number
+from infra.workflows.context import Rig, open_host, running_nodes
+from infra.workflows.nodes import ask_first
 from infra.workflows.runs import facts_of, find_run
-from infra.workflows.status import Standing, standing_of
+from infra.workflows.status import Standing, standings_of
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,7 @@ class Glance:
 _LOG_LINES: Final = "40"
 _ROWS: Final = "600"
 _GPU_QUESTION: Final = "--query-gpu=utilization.gpu,memory.used,memory.total"
+_MOST_MIB: Final = 999_999_999
 _AWS_EVERY_S: Final = 60.0  # what AWS knows changes by hand alone, and by `extend`
 
 
@@ -66,9 +70,8 @@ class Watcher:
 
     def __init__(self, rig: Rig, name: str) -> None:
         self._rig = rig
-        self._instance = running_instance(rig)
-        self._host: Host = open_host(rig, self._instance)
-        facts = facts_of(rig, self._host)
+        self._nodes = running_nodes(rig, whole=False)
+        self._host, facts = ask_first(rig, self._nodes, _open)
         self.run = find_run(facts.runs, name)
         self._folder = f"{facts.home}/{RUNS_DIR}/{self.run.name}"
         self._ticks: tuple[int, int] | None = None
@@ -78,12 +81,12 @@ class Watcher:
         """What AWS says of the machine and its money, asked once a minute."""
         now = time.monotonic()
         if self._standing is None or now - self._standing[0] > _AWS_EVERY_S:
-            self._standing = now, _of_all(standing_of(self._rig, self._instance))
+            self._standing = now, _of_all(standings_of(self._rig, self._nodes))
         return self._standing[1]
 
     def forget_standing(self) -> None:
         """It was changed by hand: its deadline was moved."""
-        self._instance = running_instance(self._rig)
+        self._nodes = running_nodes(self._rig, whole=False)
         self._standing = None
 
     def look(self) -> Glance:
@@ -126,15 +129,23 @@ class Watcher:
         return answer.out if answer.ok else ""
 
 
-def _of_all(one: Standing) -> Standing:
-    """*one* with the money of its whole group: the machines are alike, began together and have one deadline."""
-    nodes = one.instance.nodes
-    usd = {
-        name: value * nodes
-        for name in ("usd_per_hour", "usd_spent", "usd_worst", "usd_disk_per_month")
-        if (value := getattr(one, name)) is not None
-    }
-    return replace(one, **usd)
+def _open(rig: Rig, node: Instance) -> tuple[Host, Facts]:
+    host = open_host(rig, node)
+    return host, facts_of(rig, host)
+
+
+def _of_all(standings: Sequence[Standing]) -> Standing:
+    """The first machine's, with the money of its whole group; None where nobody knows one of them."""
+    money: dict[str, Any] = {name: _sum(standings, name) for name in _MONEY}
+    return replace(standings[0], **money)
+
+
+_MONEY: Final = ("usd_per_hour", "usd_spent", "usd_worst", "usd_disk_per_month")
+
+
+def _sum(standings: Sequence[Standing], name: str) -> float | None:
+    amounts = [getattr(one, name) for one in standings]
+    return None if None in amounts else sum(amounts)
 
 
 _MEMORY: Final = re.compile(r"^(MemTotal|MemAvailable):\s+(\d{1,15}) kB$", re.MULTILINE | re.ASCII)
@@ -163,6 +174,5 @@ def row(line: str) -> Mapping[str, Any]:
 def use(line: str) -> Gpu | None:
     """ "97, 3021, 15360" -> Gpu(97, 3021, 15360); None for "[N/A], [N/A]"."""
     parts = [part.strip() for part in line.split(",")]
-    if len(parts) not in (2, 3) or not all(part.isascii() and part.isdecimal() for part in parts):
-        return None
-    return Gpu(*map(int, parts))
+    numbers = [number for part in parts if (number := whole_number(part, most=_MOST_MIB)) is not None]
+    return Gpu(*numbers) if len(parts) == len(numbers) and len(parts) in (2, 3) else None

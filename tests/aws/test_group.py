@@ -28,6 +28,7 @@ from infra.workflows.context import Rig
 from infra.workflows.plan import make_plan
 from infra.workflows.status import standings
 from tests.aws.conftest import refuse
+from tests.aws.instances.test_lifecycle import pass_through, put
 from tests.aws.pretend_account import moto_instance
 from tests.aws.samples import HOME, NAME, Killed, Reaper, forget_ended
 from tests.sizes import size, tried
@@ -311,6 +312,28 @@ def test_one_machine_that_goes_while_all_are_stopped_keeps_no_other_running(rig,
     aws.client("ec2").meta.events.register_first("before-call.ec2.StopInstances", refuse_whole)
 
     refuse(aws, "ec2", "StopInstances", code="IncorrectInstanceState", times=1)
+
+    stop(rig)
+
+    assert left(rig)["machines"] == {"stopped": NODES - 1}
+
+
+def test_one_machine_that_never_comes_up_keeps_no_other_running(rig, aws):
+    launch(rig)
+    put(find_nodes(aws, NAME)[1], 0, "pending")
+    pass_through(aws, find_nodes(aws, NAME)[1], (0, "pending"), (48, "terminated"))
+
+    stop(rig)
+
+    assert left(rig)["machines"] == {"stopped": NODES - 1}
+
+
+def test_one_machine_that_is_terminated_while_it_stops_is_not_waited_for(rig, aws):
+    launch(rig)
+    gone = find_nodes(aws, NAME)[1]
+    aws.client("ec2").meta.events.register(
+        "after-call.ec2.StopInstances", lambda **_: pass_through(aws, gone, (64, "stopping"), (48, "terminated"))
+    )
 
     stop(rig)
 

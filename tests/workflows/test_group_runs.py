@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -12,6 +13,7 @@ import pytest
 
 from infra.settings import Settings
 from infra.workflows import runs
+from infra.workflows import ssh_config as entries
 from infra.workflows.context import Rig
 from infra.workflows.runs import cancel_run, pull_runs
 
@@ -42,7 +44,6 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, str]]:
     for name, answer in answers.items():
         monkeypatch.setattr(runs, name, answer)
     monkeypatch.setattr(runs, "running_nodes", lambda *_, **__: nodes)
-    monkeypatch.setattr(runs, "running_instance", lambda rig: nodes[0])
     monkeypatch.setattr(runs, "_running", lambda facts, name: facts.runs[-1])
     return heard
 
@@ -56,3 +57,16 @@ def test_a_part_of_its_name_brings_a_run_home_from_the_nodes_that_have_it(asked:
 def test_cancel_asks_no_node_that_does_not_have_the_run(name: str, asked: list[tuple[int, str]]) -> None:
     assert cancel_run(RIG, name) == 0
     assert sorted(asked) == [(0, ON_TWO), (1, ON_TWO)]
+
+
+def test_no_rig_has_a_name_by_which_another_ones_second_machine_is_reached(monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[str] = []
+    target = SimpleNamespace(address="", port=22, user="", key=Path(), known_hosts=Path(), identity="i-1")
+    monkeypatch.setattr(entries, "open_host", lambda rig, node: nullcontext(SimpleNamespace(target=target)))
+    monkeypatch.setattr(entries.ssh_config, "write", lambda path, text: written.append(text))
+    for name, nodes in (("x", 2), ("x-2", 1), ("x_2", 1)):
+        one = replace(RIG, settings=Settings(name=name, cloud="rehearsal"))
+        entries._write_entry(one, [cast(Any, SimpleNamespace(rank=rank)) for rank in range(nodes)])
+
+    aliases = [line.split()[1] for text in written for line in text.splitlines() if line.startswith("Host ")]
+    assert aliases == ["gluon-x", "gluon-x.2", "gluon-x-2", "gluon-x_2"]

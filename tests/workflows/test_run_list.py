@@ -63,12 +63,12 @@ def test_each_run_stands_once_with_what_the_instance_and_home_know_of_it(
     price = HourlyCost(usd_instance_per_hour=0.5, usd_disk_per_month=0.0, usd_address_per_hour=0.0)
     now = utc_now().replace(2026, 11, 20, 11, 30, 0, 0)
     for name, answer in (
-        ("running_instance", SimpleNamespace(nodes=2)),
+        ("running_nodes", (SimpleNamespace(nodes=2),)),
         ("open_host", Host()),
         ("facts_of", facts),
         ("price_of", price),
     ):
-        monkeypatch.setattr(run_list, name, lambda *_, answer=answer: answer)
+        monkeypatch.setattr(run_list, name, lambda *_, answer=answer, **__: answer)
 
     listed = list_all(SimpleNamespace(runs=runs, session=None, now=lambda: now, rehearsing=False))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import Any, Final
 
@@ -12,6 +12,7 @@ from infra.aws.client.tags import as_tags, filters, from_tags, own_filters
 from infra.aws.instances.ami import login_user
 from infra.names import DEADLINE_TAG, HOST_KEY_TAG, IDLE_TAG, KIT, NAME_TAG, NODES_TAG, OWNER_TAG, SSH_PORT_TAG
 from infra.remote.guard.parsing import minutes, moment
+from infra.text import whole_number
 
 # No deadline is that far from its launch; and beyond it there are moments that no arithmetic takes.
 _NO_PROMISE_S: Final = 10 * 365 * 86400.0
@@ -104,13 +105,11 @@ class Instance:
 
 
 def _port(text: str) -> int | None:
-    known = text.isascii() and text.isdigit() and len(text) <= 5
-    return int(text) if known and 0 < int(text) < 65536 else None
+    return whole_number(text, most=65535) or None
 
 
 def _count(text: str) -> int:
-    known = text.isascii() and text.isdigit() and len(text) <= 3
-    return max(1, int(text)) if known else 1
+    return whole_number(text, most=999) or 1
 
 
 def list_instances(session: Session, name: str) -> tuple[Instance, ...]:
@@ -176,7 +175,20 @@ def _describe(session: Session, wanted: list[dict[str, Any]], action: str, *, re
             session.client("ec2", region=region or None).get_paginator("describe_instances").paginate(Filters=wanted)
         )
         found = [one for page in pages for reservation in page["Reservations"] for one in reservation["Instances"]]
-    return tuple(sorted((parse_instance(one) for one in found), key=_age))
+    return tuple(sorted(_as_orders([parse_instance(one) for one in found]), key=_age))
+
+
+def _as_orders(found: Sequence[Instance]) -> list[Instance]:
+    """*found*, where each machine of an order knows how many it was for, also one that somebody took the tag from: it
+    would be stopped and paid for by nobody."""
+    most: dict[str, int] = {}
+    for one in found:
+        most[one.token] = max(one.nodes, most.get(one.token, 1))
+    return [one if one.nodes == most[one.token] or not one.token else _of(one, most[one.token]) for one in found]
+
+
+def _of(one: Instance, nodes: int) -> Instance:
+    return replace(one, tags={**one.tags, NODES_TAG: str(nodes)})
 
 
 def _age(instance: Instance) -> tuple[datetime, str]:

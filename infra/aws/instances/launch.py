@@ -77,7 +77,7 @@ def incomplete(nodes: Sequence[Instance]) -> UserError:
     return UserError(
         f"The group {first.name} was made of {first.nodes} machines, and has {len(nodes)}: node {gone} is gone.",
         "`rig train remote --recover` brings home what is there, and goes on with a whole group\n"
-        "`rig pull`, then `rig terminate` and `rig launch` do the same one by one",
+        "`rig start`, `rig pull`, `rig terminate` and `rig launch` do the same one by one",
     )
 
 
@@ -105,7 +105,7 @@ def preflight(session: Session, request: LaunchRequest) -> None:
 def _bring_up(
     account: Account, request: LaunchRequest, nodes: tuple[Instance, ...], rollback: Rollback
 ) -> tuple[Instance, ...]:
-    nodes = _require_whole(account, nodes)
+    nodes = _require_whole(account, nodes) if request.whole else nodes
     states = {one.state for one in nodes}
     if states == {"running"}:
         account.tell(f"{request.name} ({_ids(nodes)}) is already running")

@@ -26,8 +26,8 @@ class LaunchRequest:
     go over them on a new instance of that offer: the deadline that the budget allows at its price. *wait_s*: how long
     to go on asking when no machine is free.
 
-    *nodes*: all of them or none. *placement*: the setting of that name; *placement_group*: the group's own, where there
-    is one.
+    *nodes*: all of them or none; *whole*: so, too, where some of an older order are gone. *placement*: the setting of
+    that name; *placement_group*: the group's own, where there is one.
     """
 
     name: str
@@ -42,6 +42,7 @@ class LaunchRequest:
     wait_s: float = 0.0
     instance_profile: str = ""
     nodes: int = 1
+    whole: bool = True
     placement: str = "none"
     placement_group: str = ""
 

@@ -63,6 +63,8 @@ def _has_arrived(one: Instance, shown: Mapping[str, Instance], until: str, gone_
         return gone_s > STALE_S and _is_forgotten(one, until)
     if one.state == until and (until != "running" or one.address):
         return True
+    if until == "stopped" and one.ended and one.nodes > 1:
+        return True  # somebody terminates it meanwhile: its bill has ended, and the others are waited for
     if one.state not in _WAYS[until] and (gone_s > STALE_S or one.ended):
         raise _went_elsewhere(one, until)
     return False
@@ -137,8 +139,8 @@ def order_stop(account: Account, *nodes: Instance) -> tuple[Instance, ...]:
     EC2 stops none of several when one of them has gone: then the others are asked for again, without it.
     """
     _refuse_to_stop(nodes)
-    if pending := [one for one in nodes if one.state == "pending"]:  # EC2 refuses to stop it now
-        wait_for_all(account, pending, until="running")
+    if any(one.state == "pending" for one in nodes):
+        nodes = _let_boot(account, nodes)
     for left in reversed(range(_STOP_AGAIN + 1)):
         ids = [one.id for one in nodes if one.state in ("running", "pending")]
         try:
@@ -150,8 +152,22 @@ def order_stop(account: Account, *nodes: Instance) -> tuple[Instance, ...]:
             if error.code not in _ONE_IS_GONE or len(nodes) == 1 or not left:
                 raise
         nodes = tuple(one for one in _as_they_are(account, nodes) if not one.ended)
+    if not nodes:
+        raise NothingToDo("Every machine of it has been terminated meanwhile.")
     account.tell(f"Stopping {_list_ids(nodes)}")
     return nodes
+
+
+def _let_boot(account: Account, nodes: tuple[Instance, ...]) -> tuple[Instance, ...]:
+    """*nodes*, once EC2 would stop them: it refuses while one is pending. One that never comes up keeps none of the
+    others running."""
+    try:
+        wait_for_all(account, [one for one in nodes if one.state == "pending"], until="running")
+        return nodes
+    except AwsFailed:
+        if len(nodes) == 1:
+            raise
+    return tuple(one for one in _as_they_are(account, nodes) if not one.ended)
 
 
 def _refuse_to_stop(nodes: Sequence[Instance]) -> None:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from infra.cli.arguments import Group, Option
 from infra.cli.options import DRY_RUN, JSON, LIMITS, MACHINE, WHERE_AM_I, YES
 from infra.console import deliver
 from infra.settings import Settings
+
+if TYPE_CHECKING:
+    from infra.workflows.context import Rig
+    from infra.workflows.plan import Plan
 
 GROUP: Final = Group("the instance")
 
@@ -23,18 +27,22 @@ GROUP: Final = Group("the instance")
     ),
 )
 def launch(options: Namespace, settings: Settings) -> int:
-    from infra import budget
     from infra.cli.context import open_rig
+    from infra.workflows.plan import choose_region, make_plan
+
+    rig = choose_region(open_rig(settings))
+    return _carry_out(options, rig, make_plan(rig))
+
+
+def _carry_out(options: Namespace, rig: Rig, plan: Plan) -> int:
+    from infra import budget
     from infra.cli.hints import show
     from infra.cli.prompt import confirm
     from infra.cli.screens.instance import render_ready
     from infra.cli.screens.money import render_plan
-    from infra.workflows.launch import dry_run
-    from infra.workflows.launch import launch as carry_out
-    from infra.workflows.plan import choose_region, make_plan
+    from infra.workflows.launch import dry_run, launch
 
-    rig = choose_region(open_rig(settings))
-    plan = make_plan(rig)
+    settings = rig.settings
     rig.tell(render_plan(plan))
     if options.dry_run:
         dry_run(rig, plan)
@@ -46,7 +54,7 @@ def launch(options: Namespace, settings: Settings) -> int:
             otherwise="Nothing was made.",
             beforehand="`rig launch --yes` does not ask",
         )
-    show(render_ready(carry_out(rig, plan), pretended=rig.rehearsing), settings)
+    show(render_ready(launch(rig, plan), pretended=rig.rehearsing), settings)
     return 0
 
 
@@ -89,10 +97,10 @@ def status(options: Namespace, settings: Settings) -> int:
 def start(options: Namespace, settings: Settings) -> int:
     """The same road as launch, for what is there already."""
     from infra.cli.context import open_rig
-    from infra.workflows.launch import require_existing
+    from infra.workflows.plan import plan_start
 
-    require_existing(open_rig(settings))
-    return launch(options, settings)
+    rig = open_rig(settings)
+    return _carry_out(options, rig, plan_start(rig))
 
 
 @GROUP.command(

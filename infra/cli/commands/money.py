@@ -84,12 +84,12 @@ def extend(options: Namespace, settings: Settings) -> int:
 
     by_hours = budget.hours_in(options.by)
     rig = open_rig(settings)
-    nodes = running_nodes(rig)
+    nodes = running_nodes(rig, whole=False)
     later = [stop.plan_extension(rig, one, by_hours, among=nodes) for one in nodes]
     require_within(settings, total([one.usd_worst for one in standings_of(rig, later)]), "With that extension the rig")
     if not (options.yes or rig.rehearsing):
         _agree(rig, nodes, later)
-    extended = standings_of(rig, stop.extend(rig, nodes, by_hours))
+    extended = standings_of(rig, [*stop.extend(rig, nodes, by_hours), *stop.resting_beside(rig, nodes)])
     show(render_standings(extended, region=rig.session.region), settings)
     return 0
 
