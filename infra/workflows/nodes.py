@@ -40,7 +40,7 @@ def on_each(rig: Rig, nodes: Sequence[Instance], do: Callable[[Rig, Instance], T
     if len(nodes) <= 1:
         return [do(rig, one) for one in nodes]
     begun = _side_by_side(rig, nodes, do)
-    failed = _failed(begun, nodes)
+    failed = _name_failures(begun, nodes)
     for one in failed[1:]:
         rig.tell(str(one.exception()))
     return [one.result() for one in failed or begun]
@@ -54,7 +54,7 @@ def ask_each(rig: Rig, nodes: Sequence[Instance], do: Callable[[Rig, Instance], 
     if len(nodes) <= 1:
         return Answers(tuple((one, do(rig, one)) for one in nodes))
     begun = _side_by_side(rig, nodes, do)
-    errors = [error for one in _failed(begun, nodes) if isinstance(error := one.exception(), RigError)]
+    errors = [error for one in _name_failures(begun, nodes) if isinstance(error := one.exception(), RigError)]
     for error in errors:
         rig.tell(str(error))
     there = [(node, one) for node, one in zip(nodes, begun, strict=True) if one.exception() not in errors]
@@ -86,7 +86,7 @@ def _side_by_side(rig: Rig, nodes: Sequence[Instance], do: Callable[[Rig, Instan
     return begun
 
 
-def _failed(begun: Sequence[Future[T]], nodes: Sequence[Instance]) -> list[Future[T]]:
+def _name_failures(begun: Sequence[Future[T]], nodes: Sequence[Instance]) -> list[Future[T]]:
     """Those that failed, each with its node in its words."""
     failed = [(one, node) for one, node in zip(begun, nodes, strict=True) if one.exception()]
     for one, node in failed:
