@@ -184,15 +184,17 @@ def test_what_an_epoch_ended_with_stays_on_the_screen_and_what_it_went_through_d
             "[ 50%] epoch 1/2  valid accuracy 0.97  best so far",
             "[ 60%] epoch 2/2  loss 0.5",
             "[100%] epoch 2/2  valid accuracy 0.96",
-            "[100%] test accuracy 0.95",
+            "[100%] test accuracy 0.95, best epoch 2",
         ):
             show_log(line)
+        console.tell("Bringing the results home")
 
     shown = re.split(r"[\r\n]+", re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", screen.getvalue()))
-    assert [line for line in shown if re.match("epoch|test", line)] == [
+    assert [line for line in shown if re.match("epoch|test|Bringing", line)] == [
         "epoch 1/2  valid accuracy 0.97  best so far",
         "epoch 2/2  valid accuracy 0.96",
-        "test accuracy 0.95",
+        "test accuracy 0.95, best epoch 2",
+        "Bringing the results home",
     ]
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import re
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, Final
@@ -237,5 +238,12 @@ def _foreign(rest: Sequence[str]) -> dict[str, str]:
         if name.startswith("--"):
             unknown[name[2:].replace("-", "_")] = value
         elif not unknown:
-            raise UserError(f"{word!r} is one argument too many.", "`rig COMMAND --help` shows what the command takes")
+            raise UserError(f"{word!r} is one argument too many.", _hint_for(name, value))
     return unknown
+
+
+def _hint_for(name: str, value: str) -> str:
+    """A word NAME=VALUE that is no option was meant for the job."""
+    if value:
+        return f"what a job or a program takes goes into one option: `--args {shlex.quote(f'{name}={value}')}`"
+    return "`rig COMMAND --help` shows what the command takes"

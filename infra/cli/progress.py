@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
 _PERCENT: Final = re.compile(r"^\[\s*(\d{1,3})%\] ?", re.ASCII)
-_EPOCH: Final = re.compile(r"\bepoch\s+(\d+)", re.IGNORECASE)
+_EPOCH: Final = re.compile(r"\W*epoch\W{0,2}(\d+)", re.IGNORECASE)  # "epoch 3/5", "[Epoch 3]"; not "best epoch 3"
 LIVE: Final = "\r"
 _BAR: Final = 20
 # A terminal that is hung up must not end the following of a run, nor what comes after it.
@@ -98,7 +98,10 @@ class View:
         self._waits.end()
 
     def tell(self, text: str) -> None:
-        """A step that begins: what is waited for until the next one."""
+        """A step that begins: what is waited for until the next one. A run that was followed has ended by then."""
+        if self._percent == 100:
+            self._keep_epoch()
+            self._percent = None
         with suppress(*_GONE):
             paint(self._console, text)
         self._text = ""
@@ -138,7 +141,7 @@ class View:
 
     def _keep_epoch(self) -> None:
         """What an epoch ended with stays on the screen; so does what a run ended with."""
-        if self._finished and (_EPOCH.search(self._finished) or self._percent == 100):
+        if self._finished and (_EPOCH.match(self._finished) or self._percent == 100):
             self._print(self._finished)
         self._finished = ""
 
@@ -192,5 +195,5 @@ class View:
 
 
 def _epoch_of(line: str) -> str:
-    found = _EPOCH.search(line)
+    found = _EPOCH.match(line)
     return found[1] if found else ""

@@ -121,6 +121,17 @@ def command_of(folder: Path) -> list[str]:
     return list(ending(folder).get("command", []))
 
 
+def show_log(folder: Path, show: Callable[[str], None]) -> bool:
+    """Show each line of the log in *folder*, a run at home; whether there is one."""
+    try:
+        with (folder / LOG).open(encoding="utf-8", errors="replace", newline="\n") as log:
+            for line in log:
+                show(line.rstrip("\n"))
+    except OSError:
+        return False
+    return True
+
+
 def summary(folder: Path) -> Mapping[str, Any]:
     """What a job of the kit says of itself at its end (summary.json); empty for a program that writes its own."""
     return ours(_json(folder / SUMMARY))

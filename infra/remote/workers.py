@@ -22,8 +22,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import IO
 
 # On the instance this file is a program with its neighbours beside it; on the laptop it is in a package as well.
 if __package__:
@@ -58,7 +59,7 @@ def main(argv: Sequence[str]) -> int:
     try:
         slots = meeting.meet(workers, within_s=seconds("RIG_MEET_S", 600.0))
     except NotMet as error:
-        say(str(error))
+        Output().say(str(error))
         return 1
     with meeting.heard():
         return Workers(meeting, slots, options.command).run()
@@ -96,10 +97,42 @@ def seconds(name: str, default: float) -> float:
         return default
 
 
-def say(text: str) -> None:
+class Output:
+    """What all workers of this node write, as one stream. Worker 0's bytes pass as they come; a line of anyone else
+    stands whole, and not within one of worker 0's, which print() writes in pieces. A live line (a carriage return in
+    it) has no end worth waiting for."""
+
+    PATIENCE_S = 1.0
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._unfinished = b""  # the last bytes of the line that worker 0 is writing
+
+    def pass_on(self, output: IO[bytes]) -> None:
+        while piece := os.read(output.fileno(), 65536):
+            with self._changed:
+                write(piece)
+                self._unfinished = (self._unfinished[-1024:] + piece).rpartition(b"\n")[2]
+                self._changed.notify_all()
+
+    def show_lines(self, output: IO[bytes], rank: int) -> None:
+        for line in output:
+            self.put(f"[{rank}] ".encode() + line.rstrip(b"\n"))
+
+    def say(self, text: str) -> None:
+        self.put(f"gluon-rig: {text}".encode())
+
+    def put(self, line: bytes) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: not self._unfinished or b"\r" in self._unfinished, self.PATIENCE_S)
+            write((b"\n" if self._unfinished else b"") + line + b"\n")
+            self._unfinished = b""
+
+
+def write(text: bytes) -> None:
     with contextlib.suppress(OSError):
-        sys.stdout.write(f"gluon-rig: {text}\n")
-        sys.stdout.flush()
+        sys.stdout.buffer.write(text)
+        sys.stdout.buffer.flush()
 
 
 def environment(slot: Slot, meeting: Meeting, environ: Mapping[str, str]) -> dict[str, str]:
@@ -139,6 +172,7 @@ class Workers:
     def __init__(self, meeting: Meeting, slots: Sequence[Slot], command: Sequence[str]) -> None:
         self._meeting, self._slots, self._command = meeting, slots, list(command)
         self._processes: dict[int, subprocess.Popen[bytes]] = {}
+        self._output = Output()
         self._pumps: list[threading.Thread] = []
         self._told: set[int] = set()
         self._still_since: dict[int, float] = {}
@@ -158,24 +192,32 @@ class Workers:
         self._end_all()
         if cause is None:
             return 130 if self._asked == "SIGINT" else 0
-        say(f"{cause.what}; the run ends everywhere")
+        self._output.say(f"{cause.what}; the run ends everywhere")
         return cause.exit_code
 
     def _start(self, slot: Slot) -> None:
+        shows_itself = slot.local_rank == 0 and sys.stdout.isatty()  # a bar is drawn on a terminal alone
         process = subprocess.Popen(
             self._command,
             env=environment(slot, self._meeting, os.environ),
             stdin=subprocess.DEVNULL,
-            stdout=None if slot.local_rank == 0 else subprocess.PIPE,
+            stdout=None if shows_itself else subprocess.PIPE,
             stderr=subprocess.STDOUT,
         )
         self._processes[slot.rank] = process
-        if process.stdout is not None:
-            pump = threading.Thread(target=show_lines, args=(process.stdout, slot.rank), daemon=True)
-            pump.start()
-            self._pumps.append(pump)
+        if not shows_itself:
+            self._show(process.stdout, slot)
         if self._asked:
             process.send_signal(signal.SIGTERM)
+
+    def _show(self, output: IO[bytes] | None, slot: Slot) -> None:
+        assert output is not None
+        if slot.local_rank == 0:
+            pump = threading.Thread(target=self._output.pass_on, args=(output,), daemon=True)
+        else:
+            pump = threading.Thread(target=self._output.show_lines, args=(output, slot.rank), daemon=True)
+        pump.start()
+        self._pumps.append(pump)
 
     def _look(self) -> None:
         """Tell the meeting who has ended, and who stands still."""
@@ -223,14 +265,6 @@ def is_stopped(pid: int) -> bool:
     with contextlib.suppress(OSError, IndexError):
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
     return False
-
-
-def show_lines(output: Iterable[bytes], rank: int) -> None:
-    """Each line whole, with the worker's number before it."""
-    for line in output:
-        with contextlib.suppress(OSError):
-            sys.stdout.buffer.write(f"[{rank}] ".encode() + line.rstrip(b"\n") + b"\n")
-            sys.stdout.buffer.flush()
 
 
 if __name__ == "__main__":

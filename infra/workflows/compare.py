@@ -26,14 +26,13 @@ _PLACES: Final = {"data", "workdir"}  # where it ran, not how
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """*facts*: of each run, by label. *settings*: those in which they differ, a value per run. *best*: the name of the
-    better one; empty where they have no score in common. *page*: the curves over each other; None where there are
-    none."""
+    """*facts*: of each run, by label. *settings*: those in which they differ, a value per run. *verdict*: a sentence
+    that names the better one, or says why none is. *page*: the curves over each other; None where there are none."""
 
     runs: tuple[ListedRun, ...]
     facts: tuple[Mapping[str, str], ...]
     settings: Mapping[str, tuple[str, ...]]
-    best: str
+    verdict: str
     page: Path | None
 
 
@@ -47,7 +46,7 @@ def compare_runs(runs: Path, wanted: Sequence[str]) -> Comparison:
         runs=chosen,
         facts=tuple(_facts_of(summary) for summary in summaries),
         settings=_find_differences([_settings_of(runs / name) for name in names]),
-        best=_find_best(chosen, summaries),
+        verdict=_judge(chosen, summaries),
         page=_draw(runs, names),
     )
 
@@ -118,14 +117,17 @@ def _find_differences(settings: Sequence[Mapping[str, str]]) -> dict[str, tuple[
 _LOWER_IS_BETTER: Final = re.compile(r"loss|err|rmse|mae|mse|perplexity|nll", re.IGNORECASE)
 
 
-def _find_best(runs: Sequence[ListedRun], summaries: Sequence[Mapping[str, Any]]) -> str:
+def _judge(runs: Sequence[ListedRun], summaries: Sequence[Mapping[str, Any]]) -> str:
     scored = [(one.score, one.facts.name) for one in runs if one.score is not None]
     metrics = {one.metric for one in runs if one.score is not None}
-    if len(scored) < 2 or len(metrics) != 1 or len({score for score, _ in scored}) == 1:
-        return ""
+    if len(scored) < 2 or len(metrics) != 1:
+        return "They have no score in common: neither is better."
+    metric = metrics.pop()
+    if len({score for score, _ in scored}) == 1:
+        return f"They have the same {metric}: neither is better."
     said = [summary.get("higher_is_better") for summary in summaries if summary]
-    higher = said[0] if said and isinstance(said[0], bool) else not _LOWER_IS_BETTER.search(metrics.pop())
-    return (max if higher else min)(scored)[1]
+    higher = said[0] if said and isinstance(said[0], bool) else not _LOWER_IS_BETTER.search(metric)
+    return f"{(max if higher else min)(scored)[1]} is the better one."
 
 
 def _draw(runs: Path, names: Sequence[str]) -> Path | None:

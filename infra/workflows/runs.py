@@ -8,15 +8,16 @@ from pathlib import Path
 
 from infra.aws.account.cost import RunCost, run_cost
 from infra.aws.instances.instance import Instance
-from infra.errors import AWS_IS_SHUT, HostUnreachable, JobFailed, NothingToDo, RigError
+from infra.errors import AWS_IS_SHUT, HostUnreachable, JobFailed, NothingToDo, RigError, UserError
 from infra.host.connection import Host
 from infra.host.facts import Facts, RunFacts, ask_facts
 from infra.host.retry import persistently
 from infra.job import artifacts, run
 from infra.job.outcome import guard_reason, judge
-from infra.job.run_folders import point_latest
-from infra.job.run_names import choose_run
+from infra.job.run_folders import point_latest, runs_home
+from infra.job.run_names import LATEST, choose_run
 from infra.workflows.context import Rig, open_host, running_nodes
+from infra.workflows.ensure_image import Show
 from infra.workflows.nodes import Answers, ask_each, on_each
 from infra.workflows.results import nothing_left, tag_results_fetched
 
@@ -69,6 +70,16 @@ def name_among(seen: Answers[Facts], name: str) -> str:
 def nodes_with(seen: Answers[Facts], name: str) -> tuple[Instance, ...]:
     """The machines that run *name* is on."""
     return tuple(node for node, facts in seen.there if name in {one.name for one in facts.runs})
+
+
+def show_log_at_home(rig: Rig, name: str, show: Show) -> bool:
+    """Show the log of the run at home that *name* means; whether there is one."""
+    names = [one.name for one in runs_home(rig.runs)]
+    try:
+        chosen = choose_run(name or LATEST, names, where="in runs/")
+    except UserError:
+        return False
+    return artifacts.show_log(rig.runs / chosen, show)
 
 
 def pull_runs(rig: Rig, name: str) -> list[Outcome]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from infra.aws.instances.instance import Instance, find_nodes
 from infra.errors import AWS_IS_SHUT, UserError, WorldError
 from infra.host.connection import Host
-from infra.job import run
+from infra.job import artifacts, run
 from infra.job.container import container_name
 from infra.job.spec import Job, new_run_name
 from infra.job.workers import Place
@@ -64,7 +64,9 @@ def follow_node(rig: Rig, instance: Instance, name: str, show: Show) -> Instance
     with open_host(rig, instance) as host:
         facts = facts_of(rig, host)
         one = find_run(facts.runs, name)
-        if one.state in ("running", "unknown") or not one.fetched:
+        if one.state not in ("running", "unknown") and one.fetched:
+            artifacts.show_log(rig.runs / one.name, show)
+        else:
             finder = HostFinder(rig, name, instance, opened=host)
             run.follow(finder.connect, facts.docker or ("docker",), name, show, tell=rig.tell)
             instance = finder.instance

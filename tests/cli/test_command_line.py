@@ -74,6 +74,7 @@ def test_everything_that_is_wrong_is_said_together_with_the_nearest_right_name(t
         (["train", "--job", "lenett"], 2, "lenett"),
         (["train", "there"], 2, "invalid choice: 'there'"),
         (["status", "now"], 2, "'now' is one argument too many"),
+        (["train", "remote", "--job", "lenet", "num_epochs=2"], 2, "goes into one option: `--args num_epochs=2`"),
         (["launch", "--budget", "-1"], 2, "--budget = '-1': must be at least 0"),
         (["launch", "--name", "a b"], 2, "letters, digits, - and _ only"),
         (["train", "--script", "no.py"], 2, "there is no such file"),

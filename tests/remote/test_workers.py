@@ -5,11 +5,13 @@ The programs here are Horovod's own dialect, not the kit's: any script of that k
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -18,7 +20,7 @@ import pytest
 
 from infra.job.workers import Place, in_workers, read_workers, without_launcher
 from infra.remote.meeting import Cause, Slot, judge, plan
-from infra.remote.workers import LOST_OTHERS
+from infra.remote.workers import LOST_OTHERS, Output
 
 PROGRAM = Path(__file__).resolve().parents[2] / "infra/remote/workers.py"
 NAMES = {0: "worker 0", 1: "worker 1", 2: "worker 2"}
@@ -140,6 +142,34 @@ def test_a_worker_that_fails_ends_the_run_with_its_exit_code(tmp_path: Path) -> 
     assert said.count("sum 2 node 0") == 2
     assert "[1] sum 2" in said
     assert said.splitlines()[-1] == "gluon-rig: worker 1 ended with exit code 7; the run ends everywhere"
+
+
+def test_a_line_of_another_worker_never_stands_within_one_of_worker_0(
+    capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Output, "PATIENCE_S", 60.0)
+    output = Output()
+    reads, writes = os.pipe()
+    first = threading.Thread(target=output.pass_on, args=(os.fdopen(reads, "rb"),))
+    other = threading.Thread(target=output.show_lines, args=(io.BytesIO(b"loss 0.4\n"), 1))
+    first.start()
+    tell(output, writes, b"loss")
+    other.start()
+    os.write(writes, b" 0.5\n")
+    other.join()
+    tell(output, writes, b"\r 10 %")
+    output.say("the run ends")
+    os.close(writes)
+    first.join()
+
+    assert capfdbinary.readouterr().out == b"loss 0.5\n[1] loss 0.4\n\r 10 %\ngluon-rig: the run ends\n"
+
+
+def tell(output: Output, writes: int, text: bytes) -> None:
+    """Worker 0 writes *text*, and it has been passed on."""
+    os.write(writes, text)
+    while output._unfinished != text:
+        time.sleep(0.001)
 
 
 @pytest.mark.usefixtures("_horovod")

@@ -61,17 +61,25 @@ def test_a_script_is_compared_by_the_options_that_it_was_given_and_by_its_own_me
 
     assert dict(made.settings) == {"lr": ("0.3", "0.1"), "amp": ("on", "-")}
     assert [(one.metric, one.score) for one in made.runs] == [("val_loss", 0.2), ("val_loss", 0.15)]
-    assert made.best == "20261118-090000-mine-3333", "less loss is better"
+    assert made.verdict == "20261118-090000-mine-3333 is the better one.", "less loss is better"
     assert made.page
     page = made.page.read_text()
     assert page.count("<svg") == 1
-    assert all(name in page for name in (SCRIPT, made.best, "val_loss"))
+    assert all(name in page for name in (SCRIPT, "20261118-090000-mine-3333", "val_loss"))
+
+
+def test_runs_of_one_score_are_said_to_be_alike(runs: Path) -> None:
+    put(
+        runs, "20261121-090000-lenet-4444", command=["python3", "-m", "training", "lenet"], score=0.98, lr=0.1, epochs=4
+    )
+
+    assert compare_runs(runs, ["0b93", "4444"]).verdict == "They have the same accuracy: neither is better."
 
 
 def test_runs_without_a_score_in_common_have_no_winner_and_no_page(runs: Path) -> None:
     made = compare_runs(runs, ["lenet", "mine"])
 
-    assert (made.best, made.page) == ("", None)
+    assert (made.verdict, made.page) == ("They have no score in common: neither is better.", None)
     assert max(map(len, render_comparison(made, here=runs).splitlines())) <= 80
 
 

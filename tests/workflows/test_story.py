@@ -46,6 +46,7 @@ def test_launch_train_status_logs_pull_stop_start_terminate(person: Person) -> N
     assert standing["usd_worst"] < 4.5
 
     assert "train.log" in person.types("logs")
+    assert "[100%] step 20" in person.said, "what is home already is shown from there"
     person.types("pull")
     assert "home and verified already" in person.said
 
@@ -66,6 +67,8 @@ def test_launch_train_status_logs_pull_stop_start_terminate(person: Person) -> N
     assert person.aws("cloudwatch", "describe-alarms")["MetricAlarms"] == []
     person.types("terminate")
     assert "nothing of rig" in person.said
+    person.types("logs")
+    assert "[100%] step 20" in person.said, "a log outlives the machine"
 
 
 def test_a_job_that_fails_says_so_comes_home_and_its_machine_is_given_back(person: Person) -> None:

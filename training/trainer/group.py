@@ -215,9 +215,7 @@ class Together(Alone):
     def _unlike_first(self, mine: Any) -> str:
         """The workers whose *mine* is not the first one's, in words."""
         said = self._gather((1 + int(os.environ.get("RIG_NODE", "0")), mine))
-        return ", ".join(
-            f"worker {rank} (node {node + 1})" for rank, (node, one) in enumerate(said) if one != said[0][1]
-        )
+        return ", ".join(f"worker {rank} (node {node})" for rank, (node, one) in enumerate(said) if one != said[0][1])
 
     def _gather(self, mine: Any) -> list[Any]:
         return list(self._hvd.allgather_object(mine, name=self._new_name("gather")))

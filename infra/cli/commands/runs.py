@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from infra.cli.arguments import Group, Option
 from infra.cli.options import JSON, LIMITS, MACHINE, RUN, WHERE_AM_I
 from infra.console import deliver
-from infra.errors import INTERRUPTED, BadSettings, UserError, WorldError
+from infra.errors import INTERRUPTED, BadSettings, NothingToDo, UserError, WorldError
 from infra.settings import Settings
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ def _stay(options: Namespace, rig: Rig, name: str) -> int:
 
 
 @GROUP.command(
-    help="follow a run again, then bring it home",
+    help="follow a run again, then bring it home; of one that is home, its log",
     options=(RUN,),
     settings=(*WHERE_AM_I, "after", "notify"),
     examples=(
@@ -139,11 +139,20 @@ def _stay(options: Namespace, rig: Rig, name: str) -> int:
     ),
 )
 def logs(options: Namespace, settings: Settings) -> int:
+    """With no instance that runs, of the runs at home."""
     from infra.cli.context import open_rig
-    from infra.workflows.runs import newest_run
+    from infra.cli.progress import show_log
+    from infra.workflows.runs import newest_run, show_log_at_home
 
     rig = open_rig(settings)
-    return _follow(rig, newest_run(rig, options.run))
+    try:
+        name = newest_run(rig, options.run)
+    except (UserError, NothingToDo) as nothing_there:
+        if not show_log_at_home(rig, options.run, show_log):
+            raise
+        rig.tell(nothing_there.cause)
+        return 0
+    return _follow(rig, name)
 
 
 def _follow(rig: Rig, name: str) -> int:

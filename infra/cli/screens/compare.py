@@ -33,7 +33,7 @@ def render_comparison(made: Comparison, *, here: Path) -> str:
         parts.append("what differs\n" + render_columns(head, _cut(differing)))
     else:
         parts.append("No setting differs.")
-    parts.append(f"{made.best} is the better one." if made.best else "They have no score in common: neither is better.")
+    parts.append(made.verdict)
     if made.page:
         parts.append(f"curves over each other: {shorten(made.page, here)}")
     return "\n\n".join(parts)
