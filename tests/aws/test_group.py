@@ -182,6 +182,7 @@ def test_a_launch_killed_while_it_speaks_with_any_of_its_machines_is_finished_by
         assert left(rig) == NOTHING
 
 
+@pytest.mark.exhaustive
 def test_ctrl_c_at_any_call_of_a_launch_leaves_nothing(rig, reaper):
     """Nothing is run again here: the dying command takes back what it began, even what it was not told it began."""
 
@@ -349,6 +350,7 @@ def test_another_number_of_machines_than_there_are_is_another_rig(rig):
         make_plan(three)
 
 
+@pytest.mark.exhaustive
 def test_the_status_of_64_machines_asks_aws_hardly_more_than_that_of_one(rig, calls):
     asked = {}
     for nodes in (1, 64):

@@ -176,6 +176,7 @@ def test_three_endings_are_told_apart_by_the_real_engine(
         through(host, launch("sh", "-c", command), tmp_path / "runs")
 
 
+@pytest.mark.exhaustive
 def test_docker_stop_and_docker_kill_are_not_taken_for_hunger(
     host: Host, launch: Callable[..., Container], code: Path, tmp_path: Path
 ) -> None:
@@ -255,6 +256,7 @@ def test_a_container_that_docker_refuses_to_start_leaves_nothing_behind(
     assert not Path(refused.code_dir).exists()
 
 
+@pytest.mark.exhaustive
 def test_two_runs_at_once_each_with_the_code_of_its_start(
     host: Host, launch: Callable[..., Container], code: Path, tmp_path: Path
 ) -> None:

@@ -67,12 +67,14 @@ def ask(address: str, path: str, body: bytes | None = None) -> bytes:
         return bytes(answer.read())
 
 
+@pytest.mark.exhaustive
 def test_it_weighs_little(docker: Docker, image: str) -> None:
     size_mb = int(docker("image", "inspect", "--format", "{{.Size}}", image)) / 1e6
 
     assert size_mb <= MOST_MB, f"{size_mb:.0f} MB"
 
 
+@pytest.mark.exhaustive
 def test_it_serves_as_nobody_on_a_read_only_disk_and_ends_when_asked(docker: Docker, server: str) -> None:
     deadline = time.monotonic() + 300  # only what has failed waits as long
     while True:
@@ -96,6 +98,7 @@ def test_it_serves_as_nobody_on_a_read_only_disk_and_ends_when_asked(docker: Doc
     assert TOKEN not in docker("logs", NAME)
 
 
+@pytest.mark.exhaustive
 def test_it_does_not_start_for_everybody_without_a_token(image: str, model: Path) -> None:
     line = ["docker", "run", "--rm", "--network", "host", "--volume", f"{model}:/model:ro", image]
     done = subprocess.run(line, capture_output=True, text=True)

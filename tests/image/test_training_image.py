@@ -79,6 +79,7 @@ def test_the_image_starts_as_no_root_and_without_health_checks() -> None:
     assert {name: said[name] for name in ("cpu", "gpu")} == {"cpu": ["USER trainer"], "gpu": ["USER trainer"]}
 
 
+@pytest.mark.exhaustive
 @pytest.mark.docker
 def test_any_user_of_the_host_can_train_in_it(docker: Docker, cpu_image: str) -> None:
     printed = docker(

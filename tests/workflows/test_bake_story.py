@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from tests.workflows.user import Person
 
 
@@ -13,6 +15,7 @@ def entry_port(person: Person) -> str:
     return found[1]
 
 
+@pytest.mark.exhaustive
 def test_a_baked_image_boots_ready_and_holds_nothing_of_the_person(person: Person) -> None:
     person.types("launch")
     person.types("train", "remote", "--cmd", "echo hello")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import pytest
+
 from tests.workflows.user import Person, eventually
 
 # Saves after every step, and goes on from what it finds; the tenth step is the last.
@@ -23,6 +25,7 @@ for step in range(begin + 1, 11):
 """
 
 
+@pytest.mark.exhaustive
 def test_a_machine_that_vanishes_takes_nothing_with_it(person: Person) -> None:
     (person.folder / "steps.py").write_text(STEPS)
     person.types("launch")
@@ -51,6 +54,7 @@ def test_a_machine_that_vanishes_takes_nothing_with_it(person: Person) -> None:
     assert person.living()[0]["InstanceId"] != instance["InstanceId"]
 
 
+@pytest.mark.exhaustive
 def test_an_unfinished_run_goes_on_from_what_is_here_and_a_finished_one_is_left_alone(person: Person) -> None:
     (person.folder / "steps.py").write_text(STEPS)
     person.types("launch")

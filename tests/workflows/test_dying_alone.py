@@ -6,6 +6,8 @@ import subprocess
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import pytest
+
 from infra.names import DEADLINE_TAG
 from infra.rehearsal import client
 from tests.workflows.test_deaths import ONLY_THE_ALARMS, Victim, fired, left_alone, somebody
@@ -22,6 +24,7 @@ def bring_the_deadline_near(person: Person, instance_id: str) -> datetime:
     return at.replace(microsecond=0)
 
 
+@pytest.mark.exhaustive
 def test_a_full_disk_and_a_cut_network_keep_no_machine_alive_and_the_run_whole(tmp_path: Path) -> None:
     """What the job wrote before is whole; what could not be written any more is absent, never half there."""
     person = somebody(tmp_path, SPEED)

@@ -71,6 +71,7 @@ def test_launch_train_status_logs_pull_stop_start_terminate(person: Person) -> N
     assert "[100%] step 20" in person.said, "a log outlives the machine"
 
 
+@pytest.mark.exhaustive
 def test_a_job_that_fails_says_so_comes_home_and_its_machine_is_given_back(person: Person) -> None:
     person.types("launch")
 
@@ -81,6 +82,7 @@ def test_a_job_that_fails_says_so_comes_home_and_its_machine_is_given_back(perso
     assert [one["state"] for one in person.status()] == ["stopped"]
 
 
+@pytest.mark.exhaustive
 def test_a_machine_that_stopped_with_results_on_its_disk_is_not_deleted(person: Person) -> None:
     person.types("launch")
     person.types("train", "remote", "--cmd", "echo precious", "--detach")
@@ -96,6 +98,7 @@ def test_a_machine_that_stopped_with_results_on_its_disk_is_not_deleted(person: 
     assert person.living() == []
 
 
+@pytest.mark.exhaustive
 def test_a_run_that_ends_well_and_leaves_only_its_log_has_done_well_and_is_told_how_files_come_home(
     person: Person,
 ) -> None:
@@ -111,6 +114,7 @@ def test_a_run_that_ends_well_and_leaves_only_its_log_has_done_well_and_is_told_
     assert "files " not in command
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("place", [(), ("remote",)], ids=["here", "remote"])
 def test_a_program_is_judged_alike_wherever_it_ran(person: Person, place: tuple[str, ...]) -> None:
     """Exit code 2 is a job's word for bad input; of any other program nobody knows what it means."""
@@ -123,6 +127,7 @@ def test_a_program_is_judged_alike_wherever_it_ran(person: Person, place: tuple[
         assert judged == 0 or f"failed with exit code {code}" in person.said
 
 
+@pytest.mark.exhaustive
 def test_a_laptop_that_moved_is_let_in_before_it_is_missed(person: Person) -> None:
     person.types("launch")
     (group,) = our_groups(person)
@@ -155,6 +160,7 @@ def test_ctrl_c_detaches_and_the_run_goes_on(person: Person) -> None:
     assert (newest(person) / "best.params").exists()
 
 
+@pytest.mark.exhaustive
 def test_stop_while_a_run_goes_on_ends_it_gently_and_brings_home_what_it_has(person: Person) -> None:
     person.types("launch")
     name = person.types("train", "remote", "--script", "train.py", "--args", "600 0.1", "--detach").strip()
@@ -167,6 +173,7 @@ def test_stop_while_a_run_goes_on_ends_it_gently_and_brings_home_what_it_has(per
     assert [one["state"] for one in person.status()] == ["stopped"]
 
 
+@pytest.mark.exhaustive
 def test_a_partial_pull_brings_what_is_there_while_the_run_goes_on(person: Person) -> None:
     person.types("launch")
     name = person.types("train", "remote", "--script", "train.py", "--args", "80 0.05", "--detach").strip()
@@ -222,6 +229,7 @@ def test_a_train_killed_at_any_moment_loses_nothing(person: Person) -> None:
     assert len(homes) >= 2
 
 
+@pytest.mark.exhaustive
 def test_a_dead_rehearsal_process_is_named_and_the_next_launch_starts_anew(person: Person) -> None:
     person.types("launch")
     os.kill(person.cloud().pid, signal.SIGKILL)
@@ -255,6 +263,7 @@ def test_a_stop_that_cannot_bring_results_home_stops_all_the_same_and_a_terminat
     assert (newest(person) / "train.log").read_text() == "precious\n"
 
 
+@pytest.mark.exhaustive
 def test_a_notebook_whose_laptop_died_is_a_result_and_comes_home_before_anything_is_deleted(person: Person) -> None:
     """As `kill -9` of `rig notebook` leaves it: the folder is there, its work is nowhere else."""
     person.types("launch")
@@ -269,6 +278,7 @@ def test_a_notebook_whose_laptop_died_is_a_result_and_comes_home_before_anything
     assert person.living() == []
 
 
+@pytest.mark.exhaustive
 def test_what_a_person_wrote_in_a_shell_there_is_named_and_not_deleted(person: Person) -> None:
     person.types("launch")
     (instance,) = person.living()

@@ -297,6 +297,7 @@ def test_ending_a_rig_that_is_not_there_is_nothing_to_do(aws, clock, tell):
         end_rig(Account(aws, tell, clock), NAME)
 
 
+@pytest.mark.exhaustive
 def test_a_rig_is_found_in_one_call_among_a_thousand_instances(aws, calls, clock):
     mine = samples.launch(aws, clock)
     aws.client("ec2").run_instances(

@@ -39,6 +39,7 @@ def followed(tmp_path_factory):
     return follow(PAGE, tmp_path_factory.mktemp("page"), described_by="[channels]")
 
 
+@pytest.mark.exhaustive
 def test_the_states_of_another_day_are_told_right_and_as_surely_as_they_are_right(followed):
     told = list(csv.DictReader((followed / "states.csv").open()))
     true = list(csv.DictReader((followed / "rig" / "later" / "profile.csv").open()))

@@ -106,6 +106,7 @@ def test_resnet_learns_and_exports(tmp_path: Path) -> None:
     assert summary.onnx_difference < 1e-4
 
 
+@pytest.mark.exhaustive
 def test_mixed_precision_takes_about_the_same_steps(tmp_path: Path) -> None:
     """In a process of its own: mixed precision changes MXNet's operators for good."""
     words = ("num_epochs=1", "batch_size=16", "blocks=1", "log_interval=1", "lr=0.01", "limit=64")

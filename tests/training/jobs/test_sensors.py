@@ -47,6 +47,7 @@ def rows_of(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+@pytest.mark.exhaustive
 def test_the_page_ends_with_a_forecast_for_every_row(followed):
     log, forecast = rows_of(followed / "gearboxes" / "later.csv"), rows_of(followed / "forecast.csv")
 

@@ -242,6 +242,7 @@ def test_the_command_line_packs_and_a_second_time_has_nothing_to_do(tmp_path, ca
     assert capsys.readouterr().out == f"{tmp_path / 'packed'} is whole: nothing is left to do\n"
 
 
+@pytest.mark.exhaustive
 def test_two_processes_side_by_side_make_the_same_bytes(tmp_path):
     pytest.importorskip("distributed", reason="optional: Dask")
     table = write_fleet(tmp_path / "fleet")

@@ -107,7 +107,8 @@ def test_one_two_and_four_workers_have_the_same_losses_on_turbofan(tmp_path: Pat
 
 
 @pytest.mark.usefixtures("_horovod")
-@pytest.mark.parametrize("workers", [2, pytest.param(4, marks=pytest.mark.exhaustive)])
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("workers", [2, 4])
 def test_a_group_repeats_itself_and_goes_on_to_the_bit_after_one_of_it_was_asked_to_stop(
     tmp_path: Path, workers: int
 ) -> None:
