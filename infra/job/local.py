@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -66,8 +66,8 @@ def _out_folder(code: Path) -> Iterator[None]:
 
 
 def _run(job: Job, name: str, folder: Path, code: Path, data: Path, show: Callable[[str], None], lock: int) -> int:
-    line = in_workers(job.command_in(str(folder), str(data)), str(_REMOTE / PROGRAM), job.workers)
-    command = [sys.executable if word == "python3" else word for word in line]
+    own = _with_this_python(job.command_in(str(folder), str(data)))
+    command = _with_this_python(in_workers(own, str(_REMOTE / PROGRAM), job.workers))
     process = subprocess.Popen(
         [sys.executable, str(_REMOTE / "recorder.py"), str(folder), "--", *command],
         cwd=code,
@@ -87,6 +87,11 @@ def _run(job: Job, name: str, folder: Path, code: Path, data: Path, show: Callab
         _hear_out(process, show)
         raise
     return process.wait()
+
+
+def _with_this_python(line: Sequence[str]) -> list[str]:
+    """The program alone: python3 is also what a notebook's kernel is called, and may stand among a user's words."""
+    return [sys.executable if line[0] == "python3" else line[0], *line[1:]]
 
 
 def _hear_out(process: subprocess.Popen[bytes], show: Callable[[str], None]) -> None:

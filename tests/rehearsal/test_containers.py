@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from infra.rehearsal import processes
 from infra.rehearsal.shims import docker, template
+from infra.rehearsal.shims.confinement import can_confine
+from infra.rehearsal.shims.supervise import CONFINED, FREE, PLAIN
 
 RUN = "docker run --detach --init --gpus all --shm-size 1g --ulimit memlock=-1 --stop-timeout 60 --user 0:0"
-PLAIN_WORDS = "rehearsal: this container runs as a plain process: no isolation, --gpus and :ro have no effect"
+PLAIN_WORDS = PLAIN + (CONFINED if can_confine() else FREE)
 
 
 def test_a_run_is_followed_to_its_end_and_its_verdict_is_kept(box: Any) -> None:
@@ -28,6 +33,34 @@ def test_a_run_is_followed_to_its_end_and_its_verdict_is_kept(box: Any) -> None:
     assert followed.stderr.decode().splitlines() == [PLAIN_WORDS, "trouble"]
     assert waited == "9"
     assert (state["Running"], state["ExitCode"], state["OOMKilled"], state["Status"]) == (False, 9, False, "exited")
+
+
+def test_a_container_says_what_it_opens_and_an_instance_would_not_have(box: Any, tmp_path: Path) -> None:
+    mine = tmp_path / "my table.csv"
+    mine.write_text("1,2")
+    line = f"open({str(mine)!r}).read(); open({str(mine)!r}).read(); open('own', 'w').close(); open('own').read()"
+    options = "--name rig-r --volume $HOME:$HOME --workdir $HOME --rm"
+
+    done = box.ssh(f'docker run {options} any:tag python3 -c "{line}"')
+
+    (said,) = done.stderr.decode().splitlines()
+    assert said.startswith(f"gluon-rig: {mine} is on this computer alone: an instance would not have it.")
+    assert done.returncode == 0
+
+
+@pytest.mark.skipif(not can_confine(), reason="this system lets nobody make a mount namespace")
+def test_what_an_instance_would_not_let_it_change_a_container_cannot_change(box: Any) -> None:
+    with tempfile.TemporaryDirectory(dir=Path.home()) as elsewhere:
+        script = f"echo 1 > own; echo 2 > /dev/shm/rig-{os.getpid()}; echo 3 > /dev/null; echo 4 > {elsewhere}/there"
+        options = "--name rig-w --volume $HOME:$HOME --workdir $HOME --rm"
+
+        done = box.ssh(f"docker run {options} any:tag sh -c '{script}'")
+
+        Path(f"/dev/shm/rig-{os.getpid()}").unlink()
+        assert (box.folder / "home" / "own").read_text() == "1\n"
+        assert done.returncode == 2
+        assert "Read-only file system" in done.stderr.decode()
+        assert list(Path(elsewhere).iterdir()) == []
 
 
 def test_a_detached_container_survives_the_connection_and_is_found_again(box: Any, until: Any) -> None:

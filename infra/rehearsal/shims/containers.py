@@ -7,7 +7,8 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -73,15 +74,29 @@ def _wish(store: Store, line: Line, environ: Mapping[str, str]) -> Wish:
     program = inside(netns, [*line.all("--entrypoint"), *command] or ["true"])
     asked = [text.partition("=") for text in (*_env_files(line), *line.all("--env"))]
     given = {key: _in_own_tmp(value if equals else environ.get(key, ""), environ) for key, equals, value in asked}
+    volumes = [volume.split(":") for volume in line.all("--volume")]
+    there = [*(source for source, *_ in volumes), environ["RIG_ROOT"]]
     return Wish(
         id=container_id, name=name, image=image, command=program,
         environment={**{key: environ[key] for key in INHERITED if key in environ}, "HOME": environ["HOME"],
                      "PATH": _path(environ), "TMPDIR": _in_own_tmp("/tmp/", environ),
-                     "HOSTNAME": container_id[:12], **given, IN_CONTAINER: "1", CONTAINER_MARK: container_id},
+                     "HOSTNAME": container_id[:12], **given, **_audited(given, there),
+                     IN_CONTAINER: "1", CONTAINER_MARK: container_id},
         folder=line.last("--workdir", environ["HOME"]), labels=line.pairs("--label"),
+        writable=[*(source for source, *rest in volumes if rest[-1:] != ["ro"]), environ["RIG_ROOT"], "/tmp"],
         stop_timeout_s=int(line.last("--stop-timeout", "10")), remove=line.has("--rm") and line.has("--detach"),
         created=now(),
     )  # fmt: skip
+
+
+def _audited(given: Mapping[str, str], there: Sequence[str]) -> dict[str, str]:
+    """Every Python in it says which files it opens that an instance would not have (audit/sitecustomize.py)."""
+    paths = [str(Path(__file__).with_name("audit")), *filter(None, [given.get("PYTHONPATH")])]
+    return {
+        "PYTHONPATH": os.pathsep.join(paths),
+        "RIG_REHEARSAL_THERE": os.pathsep.join(there),
+        "RIG_REHEARSAL_BEGAN": str(time.time()),
+    }
 
 
 def _env_files(line: Line) -> list[str]:

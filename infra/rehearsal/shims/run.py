@@ -5,7 +5,8 @@ from importlib import import_module
 from pathlib import Path
 
 HOME_OF = {
-    "docker": "docker", "supervise": "supervise", "systemctl": "systemctl", "unit": "unit_keeper",
+    "docker": "docker", "supervise": "supervise", "confined": "confinement",
+    "systemctl": "systemctl", "unit": "unit_keeper",
     "terminal": "terminal", "sudo": "sudo", "who": "who", "loginctl": "who",
     "shutdown": "power", "shutdown-later": "power", "poweroff": "power", "halt": "power", "reboot": "power",
 }  # fmt: skip

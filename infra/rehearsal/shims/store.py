@@ -29,6 +29,8 @@ class Wish:
     command: list[str]
     environment: dict[str, str]
     folder: str
+    writable: list[str] = field(default_factory=list)
+    """Folders that it may change."""
     labels: dict[str, str] = field(default_factory=dict)
     stop_timeout_s: int = 10
     remove: bool = False

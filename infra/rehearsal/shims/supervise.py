@@ -19,21 +19,25 @@ from pathlib import Path
 from typing import IO, Any
 
 from infra.rehearsal import processes
+from infra.rehearsal.shims.confinement import NOT_EXECUTABLE, NOT_FOUND, can_confine
 from infra.rehearsal.shims.store import Container, Outcome, Wish, now
 
+RUN = (sys.executable, "-ESs", str(Path(__file__).with_name("run.py")))
+PLAIN = "rehearsal: this container runs as a plain process: --gpus and limits have no effect, "
+CONFINED = "and it sees this computer's files, but changes none that are not its own"
+FREE = "and it may write wherever you may; on an instance it could not"
 CONTAINER_MARK = "RIG_CONTAINER_ID"
 LINE_BYTES = 16 * 1024  # Docker's json-file log driver cuts longer lines too
-NOT_FOUND, NOT_EXECUTABLE = 127, 126
 
 
 def launch(container: Container) -> None:
     """Start the supervisor of *container*; it is alive from here on, seen by everyone."""
     with container.lock.open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        words = [sys.executable, "-ESs", str(Path(__file__).with_name("run.py")), "supervise"]
         # The lock belongs to the open file, which the supervisor inherits: no moment without an owner.
         subprocess.Popen(
-            [*words, str(container.folder), str(lock.fileno())], pass_fds=[lock.fileno()], start_new_session=True,
+            [*RUN, "supervise", str(container.folder), str(lock.fileno())],
+            pass_fds=[lock.fileno()], start_new_session=True,
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
 
@@ -43,7 +47,7 @@ def main(name: str, words: list[str]) -> int:
     container = Container(Path(words[0]))
     wish = container.wish
     with container.log.open("a", buffering=1) as log:
-        _say(log, "rehearsal: this container runs as a plain process: no isolation, --gpus and :ro have no effect")
+        _say(log, f"{PLAIN}{CONFINED if can_confine() else FREE}")
         code = _run(container, wish, log)
     if wish.remove:
         shutil.rmtree(container.folder, ignore_errors=True)
@@ -54,7 +58,7 @@ def _run(container: Container, wish: Wish, log: TextIOWrapper) -> int:
     started = now()
     try:
         child = subprocess.Popen(
-            wish.command, cwd=wish.folder, env=wish.environment, start_new_session=True,
+            [*_confined(wish), *wish.command], cwd=wish.folder, env=wish.environment, start_new_session=True,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
     except OSError as error:
@@ -71,6 +75,11 @@ def _run(container: Container, wish: Wish, log: TextIOWrapper) -> int:
     code = child.returncode if child.returncode >= 0 else 128 - child.returncode
     container.record(Outcome(child.pid, started, now(), code))
     return code
+
+
+def _confined(wish: Wish) -> list[str]:
+    """What goes before its command, so that it changes nothing that an instance would not let it change."""
+    return [*RUN, "confined", *wish.writable, "--"] if can_confine() else []
 
 
 def _ask_to_end(child: subprocess.Popen[bytes], timeout_s: int) -> None:

@@ -1,0 +1,113 @@
+"""Programs in the ways in which people wrote them for MXNet 1.x, unmodified: here, and on an instance, judged alike.
+
+They stand in `programs/`. Where they write, beside themselves or in the folder they were called from, is their own
+affair: what they wrote is here where it was written, or comes home from the instance.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.workflows.test_docker import docker  # noqa: F401 - a fixture
+from tests.workflows.user import Person
+
+PROGRAMS = Path(__file__).with_name("programs")
+
+
+@dataclass(frozen=True)
+class Program:
+    script: str
+    home: tuple[str, ...] = ()
+    args: str = ""
+    code: int = 0
+    said: str = ""
+    never: tuple[str, ...] = ()
+    """What must not come home."""
+
+
+EVERY = (
+    Program("symbolic_mlp.py", ("mlp-symbol.json", "mlp-0001.params", "mlp-0003.params"), said="predicted (56, 2)"),
+    Program(
+        "gluon_vision.py",
+        ("fashion.log", "params/fashion-0001.params"),
+        args="--hybridize --epochs 1 -j 2",
+        said="accuracy=",
+        never=("*idx*-ubyte*",),
+    ),
+    Program("word_lm/train.py", ("word_lm/model.params", "word_lm/vocab.txt"), said="perplexity", never=("train.txt",)),
+    Program("linear_nd.py", ("losses.csv", "losses.png", "linear.ndarray"), said="epoch 4"),
+    Program(
+        "progress_board.py",
+        ("ckpt/dense-0002.params", "ckpt/dense-0003.params", "ckpt/dense.states"),
+        said="done: dense-0002.params",
+        never=("dense-0000.params", "dense-0001.params"),
+    ),
+    Program("packaged/train.py", ("results/small-symbol.json", "results/scores.json"), said="loss"),
+    Program("records.py", ("records/small.rec", "records/shell.txt"), said="version 1.9.1", never=("scratch.txt",)),
+    Program("estimator.py", ("handler/est-epoch2batch18.params",), code=4, said="never above two"),
+)
+NOTEBOOK = Program("Untitled 1.ipynb", ("line.png", "notebook.params", "notebook.txt"))
+FEW = [Program("symbolic_mlp.py", EVERY[0].home, said=EVERY[0].said), EVERY[5], EVERY[7]]
+
+
+def run(person: Person, program: Program, *place: str) -> Path:
+    """Run it; the folder that answers to the folder of the code."""
+    before = set(runs(person))
+    args = ("--args", program.args) if program.args else ()
+
+    person.types("train", *place, "--script", program.script, *args, code=1 if program.code else 0)
+
+    (folder,) = set(runs(person)) - before
+    if program.code:
+        assert f"failed with exit code {program.code}" in person.said
+    assert program.said in (folder / "train.log").read_text()
+    return folder / "written" if place else person.folder
+
+
+def runs(person: Person) -> list[Path]:
+    folder = person.folder / "runs"
+    return [path for path in folder.iterdir() if path.is_dir() and path.name[:1].isdigit()] if folder.exists() else []
+
+
+def check(person: Person, programs: list[Program], *place: str) -> None:
+    pytest.importorskip("mxnet")
+    shutil.copytree(PROGRAMS, person.folder, dirs_exist_ok=True)
+    code = {path.relative_to(person.folder) for path in person.folder.rglob("*") if path.is_file()}
+    for program in programs:
+        home = run(person, program, *place)
+
+        assert [name for name in program.home if not (home / name).is_file()] == [], program.script
+        for pattern in program.never:
+            came = {path.relative_to(home) for path in home.rglob(pattern)} - (set() if place else code)
+            assert came == set(), (program.script, came)
+    if place:
+        came = {
+            path.relative_to(folder / "written") for folder in runs(person) for path in folder.rglob("written/**/*")
+        }
+        assert came & code == set(), "the code itself is no result"
+
+
+@pytest.mark.parametrize("place", [(), ("remote",)], ids=["here", "remote"])
+def test_a_few_of_them(person: Person, place: tuple[str, ...]) -> None:
+    if place:
+        person.types("launch")
+    check(person, FEW, *place)
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("place", [(), ("remote",)], ids=["here", "remote"])
+def test_all_of_them(person: Person, place: tuple[str, ...]) -> None:
+    if place:
+        person.types("launch")
+    check(person, [*EVERY, NOTEBOOK], *place)
+
+
+@pytest.mark.exhaustive
+@pytest.mark.docker
+def test_all_of_them_in_the_image(docker: Person) -> None:  # noqa: F811
+    docker.types("launch", "--type", "t3.large")
+    check(docker, [*EVERY, NOTEBOOK], "remote")
