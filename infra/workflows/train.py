@@ -65,7 +65,7 @@ def follow_node(rig: Rig, instance: Instance, name: str, show: Show) -> Instance
         facts = facts_of(rig, host)
         one = find_run(facts.runs, name)
         if one.state not in ("running", "unknown") and one.fetched:
-            artifacts.show_log(rig.runs / one.name, show)
+            artifacts.show_log(artifacts.home_of(rig.runs, one.name, instance.rank), show)
         else:
             finder = HostFinder(rig, name, instance, opened=host)
             run.follow(finder.connect, facts.docker or ("docker",), name, show, tell=rig.tell)
