@@ -13,6 +13,7 @@ import hashlib
 import os
 import re
 import shutil
+import struct
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -44,8 +45,8 @@ class Landing:
         self.left: dict[str, str] = {}
         self.changed: set[str] = set()
         self._own = home.parent / _OWN / home.name
-        self._sums: dict[tuple[int, ...], str] = {}
-        self._put_as: dict[tuple[int, int], str] = {}
+        self._sums: dict[bytes, bytes] = {}
+        self._put_as: dict[int, str] = {}
 
     def __enter__(self) -> Landing:
         self.home.mkdir(parents=True, exist_ok=True)
@@ -101,6 +102,7 @@ class Landing:
                 self.miss(file, "it changed while it was copied")
                 return
             _dress(file, arrived)
+            what = file.sha256 or what  # the same letters, kept once
             with self._one_at_a_time():
                 self._put(file, arrived, what)
             self.left.pop(file.path, None)
@@ -126,7 +128,7 @@ class Landing:
         self._pulled.add_file(file, arrived, what, place=str(place.relative_to(self.home)))
         arrived.replace(place)
         found = place.stat()
-        self._put_as[found.st_dev, found.st_ino] = file.path
+        self._put_as[_number(found)] = file.path
 
     def _beside(self, path: str) -> Path:
         """A name that every disk can hold, and no two paths share."""
@@ -142,7 +144,7 @@ class Landing:
         elif place.is_symlink() or place.exists():
             found = place.lstat()
             # A disk that takes "A" for "a" shows another file of the host's under this name.
-            another = self._put_as.get((found.st_dev, found.st_ino), path) != path
+            another = self._put_as.get(_number(found), path) != path
             if another or not (self._what(place) == what or self._is_ours(place)):
                 raise FileExistsError(errno.EEXIST, "what has its name here is another file, or was changed here")
         return place
@@ -158,10 +160,11 @@ class Landing:
         try:
             with open(os.open(place, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW), "rb") as file:
                 found = os.fstat(file.fileno())
-                key = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+                times = (found.st_mtime_ns, found.st_ctime_ns)
+                key = struct.pack("QQQqq", found.st_dev, found.st_ino, found.st_size, *times)
                 if key not in self._sums:
-                    self._sums[key] = sha256(file)
-                return self._sums[key]
+                    self._sums[key] = bytes.fromhex(sha256(file))
+                return self._sums[key].hex()
         except OSError:  # absent, a folder, a link
             return "-"
 
@@ -273,6 +276,11 @@ def _is_locked(opened: int) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def _number(found: os.stat_result) -> int:
+    """One for each file of this computer."""
+    return found.st_dev << 64 | found.st_ino
 
 
 def _manifest_of(files: Iterable[File]) -> bytes:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import os
+import struct
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,27 +14,35 @@ from infra.host import foreign, manifest
 from infra.host.connection import Host
 from infra.host.programs import answer_of, program
 
+VERSION = struct.Struct("3q")
 
-@dataclass(frozen=True, kw_only=True)
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class File:
-    """*version*: size, time written and time changed. A program can set the second and not the third: a file whose
-    version is the same is the same file. *sha256*: empty while nobody has summed it up."""
+    """*version*: size, time written and time changed, packed, for there may be a hundred thousand. A program can set
+    the second and not the third: a file whose version is the same is the same file. *sha256*: empty while nobody has
+    summed it up."""
 
     path: str
-    version: tuple[int, int, int]
+    version: bytes
     executable: bool
     sha256: str = ""
 
     @property
     def mtime_ns(self) -> int:
-        return self.version[1]
+        return int(VERSION.unpack(self.version)[1])
 
     @property
     def ctime_ns(self) -> int:
-        return self.version[2]
+        return int(VERSION.unpack(self.version)[2])
+
+    @property
+    def written(self) -> bytes:
+        """The version but for the time changed."""
+        return self.version[:16]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Link:
     path: str
     target: str
@@ -60,13 +70,12 @@ def list_ended_run(host: Host, folder: str, *, doubted: Collection[str] = ()) ->
     """What a run has left, each file with its SHA-256: the manifest's word if the file is older than the manifest and
     not *doubted*, else summed up now."""
     listing = parse(answer_of(host, program("sender.py", "list-all", folder)))
-    trusted = {
-        file.path: listing.sealed[file.path]
+    unsure = [file.path for file in listing.files if file.path in doubted or not _is_trusted(file, listing)]
+    sums = {**dict.fromkeys(unsure, ""), **_sum_up(host, folder, unsure)}
+    known = tuple(
+        dataclasses.replace(file, sha256=sums[file.path] if file.path in sums else listing.sealed[file.path])
         for file in listing.files
-        if file.path in listing.sealed and file.ctime_ns < listing.sealed_at_ns and file.path not in doubted
-    }
-    sums = {**trusted, **_sum_up(host, folder, [file.path for file in listing.files if file.path not in trusted])}
-    known = tuple(dataclasses.replace(file, sha256=sums.get(file.path, "")) for file in listing.files)
+    )
     unread = {file.path: "it cannot be read there" for file in known if not file.sha256}
     present = {
         *(file.path for file in known),
@@ -80,7 +89,13 @@ def list_ended_run(host: Host, folder: str, *, doubted: Collection[str] = ()) ->
         files=tuple(file for file in known if file.sha256),
         pending={**listing.pending, **unread},
         others={**listing.others, **gone},
+        sealed={},
     )
+
+
+def _is_trusted(file: File, listing: Listing) -> bool:
+    """Whether the manifest's word for it is the newest."""
+    return file.path in listing.sealed and file.ctime_ns < listing.sealed_at_ns
 
 
 def _sum_up(host: Host, folder: str, paths: list[str]) -> dict[str, str]:
@@ -98,8 +113,8 @@ def names(paths: Iterable[str]) -> bytes:
 def parse(answer: bytes) -> Listing:
     """What makes no sense is pending under the name it has in the answer: it may stand for a result."""
     found = _Found()
-    for line in answer.split(b"\n"):
-        if line:
+    for whole in io.BytesIO(answer):
+        if line := whole.rstrip(b"\n"):
             try:
                 found.add(foreign.json_object(line))
             except (ValueError, KeyError) as error:
@@ -126,7 +141,7 @@ class _Found:
             self.sealed = manifest.read(os.fsencode(foreign.raw(said.get("content", ""))))
             self.sealed_at_ns = foreign.moment_ns(said["ctime_ns"])
         elif kind == "file":
-            version = (
+            version = VERSION.pack(
                 foreign.count(said["size"]),
                 foreign.moment_ns(said["mtime_ns"]),
                 foreign.moment_ns(said["ctime_ns"]),

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import struct
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from infra.host.listing import File, Link
+from infra.host.listing import VERSION, File, Link
+
+_HERE = struct.Struct("2q")  # size and time written of what was put down here
 
 
 class Pulled:
@@ -17,19 +21,25 @@ class Pulled:
 
     def __init__(self, record: Path) -> None:
         self._record = record
-        self._sums: dict[str, set[str]] = {}
-        self._last: dict[str, Mapping[str, Any]] = {}
+        # Packed: a run may have left a hundred thousand files.
+        self._sums: dict[str, tuple[str, ...]] = {}
+        self._last: dict[str, bytes] = {}
+        self._places: dict[str, str] = {}
         if record.is_file():
-            for line in record.read_bytes().split(b"\n"):
-                self._learn(line)
+            with record.open("rb") as lines:
+                for line in lines:
+                    with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError, struct.error):
+                        self._learn(json.loads(line))
 
-    def _learn(self, line: bytes) -> None:
-        try:
-            said = json.loads(line)
-            self._sums.setdefault(said["path"], set()).add(said["what"])
-            self._last[said["path"]] = said
-        except (ValueError, KeyError, TypeError):
-            return
+    def _learn(self, said: Mapping[str, Any]) -> None:
+        path, what = said["path"], said["what"]
+        known = self._sums.get(path, ())
+        if what not in known:
+            self._sums[path] = (*known, what)
+        if "version" in said:
+            self._last[path] = VERSION.pack(*said["version"]) + _HERE.pack(*said["here"])
+            if said["place"] != path:
+                self._places[path] = said["place"]
 
     def is_ours(self, path: str, what: str) -> bool:
         """*what*: the SHA-256 of the file that is there under *path*, or the target of the link."""
@@ -37,17 +47,18 @@ class Pulled:
 
     def holds(self, file: File, home: Path) -> bool:
         """Whether this very version was put down, and what was put down then is still there as it was."""
-        said = self._last.get(file.path, {})
         try:
-            here = (home / said.get("place", file.path)).lstat()
+            here = (home / self._places.get(file.path, file.path)).lstat()
         except OSError:
             return False
-        return said.get("version") == list(file.version) and said.get("here") == [here.st_size, here.st_mtime_ns]
+        return self._last.get(file.path) == file.version + _HERE.pack(here.st_size, here.st_mtime_ns)
 
     def add_file(self, file: File, arrived: Path, what: str, *, place: str) -> None:
         found = arrived.stat()
         here = [found.st_size, found.st_mtime_ns]
-        self._add({"path": file.path, "what": what, "version": file.version, "place": place, "here": here})
+        self._add(
+            {"path": file.path, "what": what, "version": VERSION.unpack(file.version), "place": place, "here": here}
+        )
 
     def add_link(self, link: Link) -> None:
         self._add({"path": link.path, "what": link.target})
@@ -63,5 +74,5 @@ class Pulled:
             os.write(record, b"".join(lines))
         finally:
             os.close(record)
-        for line in lines:
-            self._learn(line)
+        for one in said:
+            self._learn(one)

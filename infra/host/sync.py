@@ -146,8 +146,8 @@ def forget(home: Path) -> None:
 
 def _list_written_since(listing: Listing, now: Listing) -> list[File]:
     """By size and time alone: what its owner may not read was given other rights for us, which is no writing."""
-    known = {file.path: file.version[:2] for file in listing.files}
-    return [file for file in now.files if file.path not in listing.pending and known.get(file.path) != file.version[:2]]
+    known = {file.path: file.written for file in listing.files}
+    return [file for file in now.files if file.path not in listing.pending and known.get(file.path) != file.written]
 
 
 def _names_all_but_files(listing: Listing, now: Listing) -> bool:
