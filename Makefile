@@ -81,7 +81,7 @@ serve: ## what a run has learned, over HTTP and on a page: RUN=latest; `make ser
 board: ## TensorBoard over your runs, on this computer
 
 ##@ the data
-pack: ## a sensor log of any size, made ready for training to stream it: TABLE=fleet.toml OUT=packed
+pack: ## a sensor log of any size, made ready for training to stream it: TABLE=fleet.toml OUT=packed NODES=4
 
 ##@ money
 plan: ## what `launch` would do and the most it can cost; changes nothing

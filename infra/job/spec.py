@@ -9,7 +9,7 @@ import json
 import secrets
 import shlex
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -57,18 +57,30 @@ class Job:
         except (KeyError, TypeError, AttributeError, RecursionError) as error:
             raise ValueError(f"not a job: {error}") from error
 
-    def command_in(self, run_dir: str, data_dir: str) -> list[str]:
-        places = {RUN_DIR: run_dir, DATA_OPTION: f"data={data_dir}"}
-        return [places.get(word) or _below(run_dir, word) for word in self.command]
+    @property
+    def meets_by_itself(self) -> bool:
+        """Whether its processes on several machines find each other without a launcher."""
+        return PLACE in self.command
+
+    def command_in(self, run_dir: str, data_dir: str, place: Sequence[str] = ()) -> list[str]:
+        """*place*: the words that say where it is among the machines of a group."""
+        folders = {RUN_DIR: run_dir, DATA_DIR: data_dir}
+        words = [f"data={data_dir}" if word == DATA_OPTION else _in_folder(folders, word) for word in self.command]
+        at = words.index(PLACE) if PLACE in words else len(words)
+        return [*words[:at], *place, *words[at + 1 :]] if self.meets_by_itself else words
 
 
-def _below(run_dir: str, word: str) -> str:
-    return run_dir + word.removeprefix(RUN_DIR) if word.startswith(f"{RUN_DIR}/") else word
+def _in_folder(folders: Mapping[str, str], word: str) -> str:
+    marker, slash, rest = word.partition("/")
+    return f"{folders[marker]}{slash}{rest}" if marker in folders else word
 
 
 _LONGEST_BYTES = 64 << 10  # Linux starts no program with a word beyond 128 KiB, and quoting makes it longer
+PACKED = "packed"
 RUN_DIR = "<run folder>"
+DATA_DIR = "<folder of the data>"
 DATA_OPTION = "<data folder>"
+PLACE = "<place among the machines>"
 
 
 def existing_folder(text: str, setting: str) -> Path:
@@ -102,6 +114,13 @@ def tune_job(name: str, code: Path, space: Path, args: str = "", options: Sequen
     words = ("--workdir", RUN_DIR, "--space", str(space.resolve()), *options)
     command = ("python3", "-m", "training", "tune", name, *words, "--", DATA_OPTION, *one.command[7:])
     return Job(name=f"tune-{name}", command=command)
+
+
+def pack_job(table: Path, processes: str) -> Job:
+    """The log that *table* describes, packed on all machines of a group; its folder is the run's data."""
+    own = ("--workers", processes) if processes else ()
+    words = (*own, PLACE, "--", f"{DATA_DIR}/{table.name}", f"{RUN_DIR}/{PACKED}")
+    return Job(name="pack", command=("python3", "-m", "training", "pack", *words))
 
 
 def with_training(code: Path) -> Path:

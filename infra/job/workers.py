@@ -23,6 +23,12 @@ class Place:
     node: int = 0
     first: str = ""
 
+    @property
+    def words(self) -> list[str]:
+        """As the launcher and `python -m training pack` take them; none for one machine."""
+        said = {"--nodes": str(self.nodes), "--node": str(self.node), "--first": self.first}
+        return [word for pair in said.items() for word in pair] if self.nodes > 1 else []
+
 
 def read_workers(text: str) -> str:
     """What `workers` says: a number, or "gpus" for one on each GPU; empty for none. Raises BadSettings."""
@@ -42,8 +48,7 @@ def in_workers(command: Sequence[str], program: str, workers: str, place: Place 
     place = place or Place()
     if not workers and place.nodes == 1:
         return list(command)
-    group = ["--nodes", str(place.nodes), "--node", str(place.node), "--first", place.first] if place.nodes > 1 else []
-    return ["python3", program, "--workers", workers or "1", *group, "--", *command]
+    return ["python3", program, "--workers", workers or "1", *place.words, "--", *command]
 
 
 def without_launcher(command: Sequence[str]) -> list[str]:

@@ -89,7 +89,9 @@ def container_for(
             "RIG_USD_PER_HOUR": f"{price.usd_per_hour * place.nodes:.5f}" if price else "0",
         },
     )
-    command = job.command_in(container.run_dir, container.data_dir)
+    command = job.command_in(container.run_dir, container.data_dir, place.words)
+    if job.meets_by_itself:
+        return dataclasses.replace(container, command=command)
     workers = job.workers or (ONE_PER_GPU if container.gpu and job.is_of_the_kit and "gpus=all" in command else "")
     program = container.folder(f"{KIT_DIR}/{PROGRAM}")
     return dataclasses.replace(container, command=in_workers(command, program, workers, place))

@@ -6,6 +6,7 @@ from pathlib import Path
 from infra.job import metadata_fence
 from infra.job.artifacts import OTHER_NODES, home_of
 from infra.job.container import Container, docker_run
+from infra.job.spec import Job, pack_job
 from infra.job.workers import Place, in_workers, nodes_of
 from tests.job.test_docker_run import FACTS
 
@@ -39,3 +40,29 @@ def test_a_record_tells_on_how_many_machines_it_was():
 def test_the_first_nodes_results_are_the_runs_and_the_others_lie_below():
     assert home_of(Path("runs"), "r", 0) == Path("runs/r")
     assert home_of(Path("runs"), "r", 3) == Path("runs/r") / OTHER_NODES / "4"
+
+
+def test_a_log_is_packed_by_processes_that_meet_without_a_launcher() -> None:
+    job = Job.from_json(pack_job(Path("logs/fleet.toml"), "2").to_json())
+    place = Place(3, 1, "10.0.0.5:29500")
+
+    line = job.command_in("/home/u/rig/runs/R", "/home/u/rig/data", place.words)
+
+    assert line == [
+        "python3", "-m", "training", "pack", "--workers", "2",
+        "--nodes", "3", "--node", "1", "--first", "10.0.0.5:29500", "--",
+        "/home/u/rig/data/fleet.toml", "/home/u/rig/runs/R/packed",
+    ]  # fmt: skip
+    assert nodes_of(line) == 3
+    assert job.meets_by_itself
+    assert job.command_in("R", "D") == [
+        "python3",
+        "-m",
+        "training",
+        "pack",
+        "--workers",
+        "2",
+        "--",
+        "D/fleet.toml",
+        "R/packed",
+    ]

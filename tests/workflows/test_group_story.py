@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from infra.rehearsal import client, processes
+from tests.training.pack.test_pack import tree, write_fleet
 from tests.workflows.user import Person, eventually
 
 needs_horovod = pytest.mark.skipif(find_spec("horovod") is None, reason="Horovod is not built: `make extra-horovod`")
@@ -107,3 +108,16 @@ def test_what_a_group_cannot_do_is_said_before_anything_is_asked(person: Person)
     person.types("ssh", "--node", "0", code=2)
     assert "a number from 1 to 64" in person.said
     assert os.listdir(person.folder) == ["train.py"]
+
+
+@pytest.mark.exhaustive
+def test_a_group_packs_a_log_and_the_folder_comes_home_with_the_bytes_of_one_machine(person: Person) -> None:
+    write_fleet(person.folder / "logs", months=4, units=40)
+    person.types("launch", "--nodes", "2", "--type", "t3.micro")
+
+    person.types("pack", "logs/fleet.toml", "packed", "--nodes", "2")
+    person.types("pack", "logs/fleet.toml", "alone")
+
+    assert tree(person.folder / "packed") == tree(person.folder / "alone")
+    person.types("pack", "logs/fleet.toml", "packed", "--nodes", "2", code=2)
+    assert "packed is there already" in person.said

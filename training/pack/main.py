@@ -11,6 +11,8 @@ folder holds Parquet files of whole units, which any program can read, and an in
 from __future__ import annotations
 
 import argparse
+import os
+import shutil
 import signal
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +20,8 @@ from pathlib import Path
 from training.console import Console
 from training.errors import BadInput
 from training.pack.pack import Run, one_by_one, pack
-from training.prognostics.log_schema import read_description
+from training.places import Place, add_options, lend, places, read_place, slots_here
+from training.prognostics.log_schema import Description, read_description
 
 
 def main(words: Sequence[str]) -> int:
@@ -27,15 +30,35 @@ def main(words: Sequence[str]) -> int:
     # What is whole stays, and the same command goes on: a signal need not be waited out.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    if asked.workers < 1:
+    if asked.workers is not None and asked.workers < 1:
         raise BadInput(f"--workers {asked.workers}: must be at least 1", "--workers 2 reads two files at a time")
-    description = read_description(asked.table)
-    described = asked.table.read_text(encoding="utf-8-sig")
+    place, description = read_place(asked), read_description(asked.table)
     try:
-        pack(description, asked.folder, described, _run(asked.workers), Console())
+        if place.nodes == 1:
+            _pack(asked, description, _run(asked.workers or 1))
+        else:
+            _pack_together(asked, description, place)
     except KeyboardInterrupt:
         return 130
     return 0
+
+
+def _pack(asked: argparse.Namespace, description: Description, run: Run) -> None:
+    pack(description, asked.folder, asked.table.read_text(encoding="utf-8-sig"), run, Console())
+
+
+def _pack_together(asked: argparse.Namespace, description: Description, place: Place) -> None:
+    from training.pack.machines import TABLE, across
+    from training.pack.plan import plan_for
+
+    os.environ[TABLE] = str(asked.table.resolve())
+    workers, own = asked.workers or slots_here(), asked.folder.parent / ".dask"
+    if place.node:
+        lend(workers, own, place)
+    else:
+        with places(workers, own, place) as client:
+            _pack(asked, description, across(client, plan_for(description).files))
+    shutil.rmtree(own, ignore_errors=True)
 
 
 def _run(workers: int) -> Run:
@@ -54,7 +77,8 @@ def _parser() -> argparse.ArgumentParser:
         epilog=details,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes side by side, by Dask (1)")
+    parser.add_argument("--workers", type=int, metavar="N", help="processes side by side, by Dask (1)")
+    add_options(parser)
     parser.add_argument("table", type=Path, metavar="TABLE", help="the TOML file that describes the log")
     parser.add_argument("folder", type=Path, metavar="DIR", help="a new folder, or one begun by the same command")
     return parser

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pyarrow as pa
 from pyarrow import parquet
@@ -28,8 +28,8 @@ from training.prognostics.unit_logs import Faults
 from training.prognostics.wrong_cells import SAME_KIND
 from training.workdir.checksum import sha256
 
-Run = Callable[[Sequence[Callable[[], None]], Callable[[int], None]], None]
-"""Calls every function of a list, in any order, and says how many are done. Raises the BadData of those that fail."""
+Run = Callable[[Sequence["Part"], Callable[[int], None]], None]
+"""Does every part of a list, in any order, and says how many are done. Raises the BadData of those that fail."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,76 @@ class Packing:
     def index_file(self, split: str, bucket: int) -> Path:
         return self.unfinished / "index" / f"{split}-{bucket:03}.parquet"
 
+    def elsewhere(self, folder: Path, described: Description) -> Packing:
+        """The same on another machine, whose own *described* names the same files, and which works in *folder*."""
+        ours, theirs = self.description, replace(described, columns=self.description.columns)
+        place = dict(zip((*ours.files, *ours.test), (*theirs.files, *theirs.test), strict=True))
+        seen = replace(
+            self.seen,
+            dialects={place[file]: one for file, one in self.seen.dialects.items()},
+            by_file={place[file]: one for file, one in self.seen.by_file.items()},
+        )
+        return replace(self, folder=folder, description=theirs, seen=seen)
+
+
+class Part(Protocol):
+    """What one process does at a time. It reads *reads* of its packing's folder, and the log; what it *makes* there is
+    whole or not there."""
+
+    @property
+    def packing(self) -> Packing: ...
+    def __call__(self) -> None: ...
+    def reads(self) -> list[Path]: ...
+    def makes(self) -> list[Path]: ...
+
+
+@dataclass(frozen=True)
+class DealOut:
+    """First pass, of one task."""
+
+    packing: Packing
+    task: Task
+
+    def __call__(self) -> None:
+        packing, task, seen = self.packing, self.task, self.packing.seen
+        files, buckets = splits_of(packing.description)[task.split], packing.plan.buckets[task.split]
+        deal_out(task, packing.dealt(task), buckets, packing.description, files, seen.dialects, seen.by_file)
+
+    def reads(self) -> list[Path]:
+        return []
+
+    def makes(self) -> list[Path]:
+        return [self.packing.dealt(self.task)]
+
+
+@dataclass(frozen=True)
+class MakeShard:
+    """Second pass, of one bucket."""
+
+    packing: Packing
+    columns: Columns
+    split: str
+    bucket: int
+
+    def __call__(self) -> None:
+        packing, seen = self.packing, self.packing.seen
+        description, apart = packing.description, packing.description.failures
+        failed = read_failures(description, apart, calendar=seen.calendar) if apart else None
+        tables = read_bucket(
+            self._dealt(), self.bucket, splits_of(description)[self.split], seen.dialects, seen.by_file
+        )
+        shard, index = self.makes()
+        make_shard(shard, index, tables, description, self.columns, failed)
+
+    def _dealt(self) -> list[Path]:
+        return [self.packing.dealt(task) for task in self.packing.plan.tasks if task.split == self.split]
+
+    def reads(self) -> list[Path]:
+        return [folder / name for folder in self._dealt() for name in (TOLD, f"{self.bucket:03}.arrow")]
+
+    def makes(self) -> list[Path]:
+        return [self.packing.shard(self.split, self.bucket), self.packing.index_file(self.split, self.bucket)]
+
 
 def pack(description: Description, folder: Path, described: str, run: Run, console: Console) -> None:
     """Pack the log of *description*, whose text is *described*, into *folder*. Raises BadData."""
@@ -83,20 +153,13 @@ def _deal_out(packing: Packing, run: Run, console: Console) -> None:
     said = partial(
         _tell_progress, console, 0.0, 0.5, len(packing.plan.tasks), done, "dealing out the files' rows by unit"
     )
-    run([partial(deal_out_task, packing, task) for task in left], said)
+    run([DealOut(packing, task) for task in left], said)
     _one_clock(packing)
 
 
 def _tell_progress(console: Console, begin: float, end: float, whole: int, before: int, what: str, done: int) -> None:
     share = (before + done) / max(whole, 1)
     console.progress(begin + (end - begin) * share, f"{what}: {before + done:,} of {whole:,}")
-
-
-def deal_out_task(packing: Packing, task: Task) -> None:
-    files = splits_of(packing.description)[task.split]
-    buckets = packing.plan.buckets[task.split]
-    seen = packing.seen
-    deal_out(task, packing.dealt(task), buckets, packing.description, files, seen.dialects, seen.by_file)
 
 
 def _list_shards(packing: Packing, split: str = "") -> list[dict[str, Any]]:
@@ -129,17 +192,7 @@ def _make_shards(packing: Packing, columns: Columns, run: Run, console: Console)
     left = [name for name in packing.names() if not packing.index_file(*name).exists()]
     whole = len(packing.names())
     said = partial(_tell_progress, console, 0.5, 1.0, whole, whole - len(left), "putting units in order")
-    run([partial(make_one_shard, packing, columns, *name) for name in left], said)
-
-
-def make_one_shard(packing: Packing, columns: Columns, split: str, bucket: int) -> None:
-    description, seen = packing.description, packing.seen
-    apart = description.failures
-    failed = read_failures(description, apart, calendar=seen.calendar) if apart else None
-    folders = [packing.dealt(task) for task in packing.plan.tasks if task.split == split]
-    files = splits_of(description)[split]
-    tables = read_bucket(folders, bucket, files, seen.dialects, seen.by_file)
-    make_shard(packing.shard(split, bucket), packing.index_file(split, bucket), tables, description, columns, failed)
+    run([MakeShard(packing, columns, *name) for name in left], said)
 
 
 def _finish(packing: Packing, columns: Columns, console: Console) -> None:
@@ -188,11 +241,11 @@ def _index(packing: Packing, columns: Columns, said: list[str]) -> dict[str, Any
     }
 
 
-def one_by_one(calls: Sequence[Callable[[], None]], done: Callable[[int], None]) -> None:
-    """In this process; every call is made, so that all bad files are named at once."""
+def one_by_one(parts: Sequence[Part], done: Callable[[int], None]) -> None:
+    """In this process; every part is tried, so that all bad files are named at once."""
     faults = Faults()
-    for number, call in enumerate(calls, start=1):
+    for number, part in enumerate(parts, start=1):
         with faults.gathered():
-            call()
+            part()
         done(number)
     faults.refuse()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -43,7 +44,8 @@ class Task:
 @dataclass(frozen=True)
 class Plan:
     files: tuple[tuple[str, int, int], ...]
-    """(file, bytes, time of change in nanoseconds) of all files: where one has changed, nothing is gone on with."""
+    """(file, bytes, time of change in nanoseconds) of all files: where one has changed, nothing is gone on with. Named
+    from the folder that holds all of them, which may lie elsewhere on another machine."""
     buckets: dict[str, int]
     tasks: tuple[Task, ...]
 
@@ -65,11 +67,18 @@ def plan_for(description: Description) -> Plan:
         groups = _in_groups([file.stat().st_size for file in files])
         tasks += [Task(split, number, tuple(group)) for number, group in enumerate(groups)]
     return Plan(
-        files=tuple(
-            (str(file.resolve()), file.stat().st_size, file.stat().st_mtime_ns) for file in _all_files(description)
-        ),
+        files=_known(_all_files(description)),
         buckets={split: _buckets(files) for split, files in splits_of(description).items() if files},
         tasks=tuple(tasks),
+    )
+
+
+def _known(files: Sequence[Path]) -> tuple[tuple[str, int, int], ...]:
+    real = [file.resolve() for file in files]
+    whole = os.path.commonpath([file.parent for file in real])
+    seen = [file.stat() for file in real]
+    return tuple(
+        (os.path.relpath(file, whole), one.st_size, one.st_mtime_ns) for file, one in zip(real, seen, strict=True)
     )
 
 

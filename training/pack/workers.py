@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from training.errors import BadData, BadInput
-from training.pack.pack import Run
+from training.pack.pack import Part, Run
 from training.prognostics.unit_logs import Faults
 
 INSTALL = "pip install distributed, or leave --workers away"
@@ -20,15 +20,15 @@ def side_by_side(workers: int) -> Run:
         raise BadInput("--workers needs Dask, which is not installed", INSTALL) from error
     dask: Any = distributed  # its functions have no types
 
-    def run(calls: Sequence[Callable[[], None]], done: Callable[[int], None]) -> None:
-        if not calls:
+    def run(parts: Sequence[Part], done: Callable[[int], None]) -> None:
+        if not parts:
             return
         faults = Faults()
         with (
             dask.LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None) as cluster,
             dask.Client(cluster) as client,
         ):
-            futures = [client.submit(_call, call, pure=False) for call in calls]
+            futures = [client.submit(_do, part, pure=False) for part in parts]
             for number, future in enumerate(dask.as_completed(futures), start=1):
                 cause, hint = future.result() or ("", "")
                 with faults.gathered():
@@ -40,10 +40,10 @@ def side_by_side(workers: int) -> Run:
     return run
 
 
-def _call(call: Callable[[], None]) -> tuple[str, str] | None:
+def _do(part: Part) -> tuple[str, str] | None:
     """What was wrong with the data, as words: an error of our own does not travel between processes."""
     try:
-        call()
+        part()
     except BadData as error:
         return error.cause, error.hint
     return None

@@ -126,7 +126,7 @@ def _stay(options: Namespace, rig: Rig, name: str) -> int:
         rig.tell("It goes on without this computer. `rig logs` follows it, `rig pull` brings its results home.")
         deliver(name)
         return 0
-    return _follow(rig, name)
+    return follow(rig, name)
 
 
 @GROUP.command(
@@ -152,10 +152,10 @@ def logs(options: Namespace, settings: Settings) -> int:
             raise
         rig.tell(nothing_there.cause)
         return 0
-    return _follow(rig, name)
+    return follow(rig, name)
 
 
-def _follow(rig: Rig, name: str) -> int:
+def follow(rig: Rig, name: str) -> int:
     from infra.cli.progress import begin_run, show_log
     from infra.workflows.notify import notice_end
     from infra.workflows.stop import afterwards

@@ -1,0 +1,38 @@
+"""`rig pack` on a group: the log goes to all machines, they pack it as one run, and the packed folder comes home."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+from infra.errors import BadSettings
+from infra.job.spec import PACKED, Job, existing_folder, pack_job
+from infra.workflows.context import Rig
+
+
+def plan_pack(rig: Rig, table: Path, out: Path, processes: str) -> tuple[Rig, Job]:
+    """The run, and the rig with the log's folder as its data. Raises BadSettings before anything is asked."""
+    if not table.is_file():
+        raise BadSettings(f"{table}: there is no such file.", "the TOML file that describes the log")
+    if out.exists():
+        raise BadSettings(f"{out} is there already.", "a new folder takes what the machines pack")
+    folder = existing_folder(str(table.parent), "table")
+    return replace(rig, settings=replace(rig.settings, data=str(folder.resolve()))), pack_job(table, processes)
+
+
+def take_packed(run: Path, out: Path) -> Path:
+    """The packed folder that came home with *run*, as *out*, whole or not at all; no byte is stored twice."""
+    half = out.with_name(f".{out.name}.half")
+    shutil.rmtree(half, ignore_errors=True)
+    shutil.copytree(run / PACKED, half, copy_function=_link)
+    half.replace(out)
+    return out
+
+
+def _link(source: str, into: str) -> None:
+    try:
+        os.link(source, into)
+    except OSError:  # another disk
+        shutil.copy2(source, into)

@@ -1,0 +1,187 @@
+"""Where parts of a program run side by side, by Dask: on this computer, or on each of several machines.
+
+Node 0 has Dask's scheduler and workers of its own; the other nodes lend it theirs (`lend`), and end when it says so.
+Who is in the machines' own network may join them: nothing here asks for a name (docs/groups.md).
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from training.compat import physical_cores
+from training.errors import TrainingError
+
+MEET_S: Final = 600.0  # as long as the slowest machine may take for its image
+LOOK_EVERY_S: Final = 0.5
+SILENCE_S: Final = 30.0  # a machine that is not heard of for so long is lost
+_NODE: Final = "RIG_PLACE"
+_OVER: Final = "over"
+
+
+@dataclass(frozen=True)
+class Place:
+    """This machine among *nodes* of one run, number *node* from 0. *first*: "ADDRESS:PORT" of number 0."""
+
+    nodes: int = 1
+    node: int = 0
+    first: str = ""
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--nodes", type=int, default=1, metavar="N", help="machines that do it together")
+    parser.add_argument("--node", type=int, default=0, metavar="K", help="which of them this is, from 0")
+    parser.add_argument("--first", default="", metavar="ADDRESS:PORT", help="where number 0 is")
+
+
+def read_place(asked: argparse.Namespace) -> Place:
+    return Place(asked.nodes, asked.node, asked.first)
+
+
+def slots_here() -> int:
+    """One for each GPU, or where there is none for each core."""
+    return count_gpus() or physical_cores()
+
+
+def count_gpus() -> int:
+    if not shutil.which("nvidia-smi"):
+        return 0
+    listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=60, check=False)
+    return sum(line.startswith("GPU ") for line in listed.stdout.splitlines())
+
+
+@contextmanager
+def places(count: int, folder: Path, place: Place | None = None) -> Iterator[Any]:
+    """Dask's client, with *count* workers here, and as many as each other node lends, once all nodes are there.
+
+    *folder*: for Dask's own files. Raises TrainingError for a node that does not come.
+    """
+    place = place or Place()
+    _settle()
+    from distributed import Client, LocalCluster
+
+    os.environ[_NODE] = "0"
+    address, _, port = place.first.rpartition(":")
+    with LocalCluster(
+        n_workers=count, threads_per_worker=1, processes=True, dashboard_address=None, local_directory=str(folder),
+        silence_logs=logging.CRITICAL, host=address or None, scheduler_port=int(port or 0),
+    ) as cluster, Client(cluster) as client:  # fmt: skip
+        _wait_for_all(client, place)
+        try:
+            yield client
+        finally:
+            if place.nodes > 1:
+                client.run(_say_over)
+
+
+def _settle() -> None:
+    """Before Dask is imported."""
+    import dask
+
+    dask.config.set({
+        "logging": {"distributed": "critical"},  # a worker that dies is told by us, in a sentence
+        "distributed.scheduler.allowed-failures": 2,  # a part that takes three workers with it takes no fourth
+        "distributed.scheduler.worker-ttl": f"{SILENCE_S:g} s",
+        "distributed.worker.daemon": False,
+    })  # fmt: skip
+
+
+def _wait_for_all(client: Any, place: Place) -> None:
+    until = time.monotonic() + MEET_S
+    while lacking := sorted(set(range(place.nodes)) - set(workers_by_node(client))):
+        if time.monotonic() > until:
+            raise TrainingError(f"node {lacking[0] + 1} of {place.nodes} did not come within {MEET_S:g} s")
+        time.sleep(LOOK_EVERY_S)
+
+
+def workers_by_node(client: Any) -> dict[int, list[str]]:
+    """The addresses of the workers that are there now."""
+    found: dict[int, list[str]] = {}
+    for address, worker in client.scheduler_info(n_workers=-1)["workers"].items():
+        found.setdefault(node_of(worker["name"]), []).append(address)
+    return found
+
+
+def node_of(name: object) -> int:
+    """Workers that are lent are called "NODE:NUMBER", those of node 0 by their number alone."""
+    node, lent, _ = str(name).partition(":")
+    return int(node) if lent else 0
+
+
+def this_node() -> int:
+    """Of the worker that asks."""
+    return int(os.environ.get(_NODE, "0"))
+
+
+def _say_over(dask_worker: Any) -> None:
+    (Path(dask_worker.local_directory).parents[1] / _OVER).touch()
+
+
+def lend(count: int, folder: Path, place: Place, stopped: Callable[[], bool] = lambda: False) -> None:
+    """Lend node 0 *count* workers until it ends them, or *stopped*. Raises TrainingError when it is lost."""
+    _settle()
+    os.environ[_NODE] = str(place.node)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / _OVER).unlink(missing_ok=True)
+    own = _reach(place, stopped)
+    if own and not asyncio.run(_lend(count, folder, place, own, stopped)):
+        raise TrainingError(f"node 1 of {place.nodes} is not heard of any more", "what it had saved is on its disk")
+
+
+def _reach(place: Place, stopped: Callable[[], bool]) -> str:
+    """Our own address on the way to node 0, which may still be getting ready; empty when *stopped*."""
+    until = time.monotonic() + MEET_S
+    while not stopped():
+        if own := _own_address(place):
+            return own
+        if time.monotonic() > until:
+            raise TrainingError(f"node 1 of {place.nodes} does not answer at {place.first}")
+        time.sleep(LOOK_EVERY_S)
+    return ""
+
+
+def _own_address(place: Place) -> str:
+    address, _, port = place.first.rpartition(":")
+    try:
+        with socket.create_connection((address, int(port)), timeout=5) as line:
+            return str(line.getsockname()[0])
+    except OSError:
+        return ""
+
+
+async def _lend(count: int, folder: Path, place: Place, own: str, stopped: Callable[[], bool]) -> bool:
+    """Whether node 0 said that it is over, or we were stopped."""
+    from distributed import Nanny
+
+    options: dict[str, Any] = {"nthreads": 1, "host": own, "death_timeout": MEET_S, "silence_logs": logging.CRITICAL}
+    lent = [
+        Nanny(f"tcp://{place.first}", name=f"{place.node}:{number}", local_directory=str(folder), **options)
+        for number in range(count)
+    ]
+    try:
+        await asyncio.gather(*lent)
+        return await _until_over(folder, place, stopped)
+    finally:
+        await asyncio.gather(*(one.close(timeout=5) for one in lent), return_exceptions=True)
+
+
+async def _until_over(folder: Path, place: Place, stopped: Callable[[], bool]) -> bool:
+    heard = time.monotonic()
+    while not (stopped() or (folder / _OVER).exists()):
+        await asyncio.sleep(LOOK_EVERY_S)
+        if await asyncio.to_thread(_own_address, place):
+            heard = time.monotonic()
+        elif time.monotonic() - heard > SILENCE_S:
+            return False
+    return True
