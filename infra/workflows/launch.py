@@ -30,7 +30,7 @@ from infra.workflows.context import Rig, open_host
 from infra.workflows.ensure_image import wants_gpu
 from infra.workflows.nodes import Together, on_each
 from infra.workflows.plan import Plan, make_plan
-from infra.workflows.results import fresh_mark, nothing_left, tag_results_fetched
+from infra.workflows.results import fresh_mark, nothing_left, tag_if_aws_answers
 from infra.workflows.ssh_config import refresh_entry
 from infra.workflows.stop import disarm, terminate
 
@@ -69,8 +69,8 @@ def launch(rig: Rig, plan: Plan) -> list[Ready]:
         if not resting:
             _arm(rig, nodes, _require_deadline)
         ready = _wait_for_all(rig, nodes)
-    on_each(rig, [one.instance for one in ready if nothing_left(one.facts)], tag_results_fetched)
-    refresh_entry(rig, nodes)
+        on_each(rig, [one.instance for one in ready if nothing_left(one.facts)], tag_if_aws_answers)
+        refresh_entry(rig, nodes)
     return ready
 
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 import secrets
 
 from infra.aws.instances.instance import Instance, write_tags
+from infra.errors import AWS_IS_SHUT
 from infra.host.connection import Host
 from infra.host.facts import Facts, RunFacts
 from infra.names import RESULTS_FETCHED_TAG, STARTED_TAG, VISITED_DIR
@@ -43,6 +44,14 @@ def tag_results_fetched(rig: Rig, instance: Instance) -> None:
     """Say that all is home. *instance* was described before the host was asked."""
     if started := instance.tags.get(STARTED_TAG):
         write_tags(rig.session, instance, {RESULTS_FETCHED_TAG: started})
+
+
+def tag_if_aws_answers(rig: Rig, instance: Instance) -> None:
+    """As `tag_results_fetched`. Without it `terminate` asks once more than it had to, which is the safe side."""
+    try:
+        tag_results_fetched(rig, instance)
+    except AWS_IS_SHUT as error:
+        rig.tell(f"The results are home, but AWS does not know it yet: {error.cause}. `rig pull` tells it later")
 
 
 def is_home(instance: Instance) -> bool:

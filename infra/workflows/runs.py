@@ -8,7 +8,7 @@ from pathlib import Path
 
 from infra.aws.account.cost import RunCost, run_cost
 from infra.aws.instances.instance import Instance
-from infra.errors import AWS_IS_SHUT, HostUnreachable, JobFailed, NothingToDo, RigError, UserError
+from infra.errors import HostUnreachable, JobFailed, NothingToDo, RigError, UserError
 from infra.host.connection import Host
 from infra.host.facts import Facts, RunFacts, ask_facts
 from infra.host.retry import persistently
@@ -19,7 +19,7 @@ from infra.job.run_names import LATEST, choose_run
 from infra.workflows.context import Rig, open_host, running_nodes
 from infra.workflows.ensure_image import Show
 from infra.workflows.nodes import Answers, ask_each, on_each
-from infra.workflows.results import nothing_left, tag_results_fetched
+from infra.workflows.results import nothing_left, tag_if_aws_answers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -208,7 +208,7 @@ def fetch_unjudged(rig: Rig, host: Host, instance: Instance, name: str) -> Fetch
     except HostUnreachable as error:
         raise _name_who_ended(one, facts, error) from error
     if one.state != "running" and nothing_left(facts, fetched=one):
-        _tag_what_is_fetched(rig, instance)
+        tag_if_aws_answers(rig, instance)
     return Fetched(outcome, one, facts)
 
 
@@ -229,14 +229,6 @@ def bring_home(rig: Rig, host: Host, instance: Instance, facts: Facts, one: RunF
     folder = fetch_results(rig, host, facts, one, rank=instance.rank)
     cost = run_cost(one.name, artifacts.ending(folder))
     return Outcome(run=one.name, folder=folder, exit_code=one.exit_code, cost=cost)
-
-
-def _tag_what_is_fetched(rig: Rig, instance: Instance) -> None:
-    """Without it `terminate` asks once more than it had to, which is the safe side."""
-    try:
-        tag_results_fetched(rig, instance)
-    except AWS_IS_SHUT as error:
-        rig.tell(f"The results are home, but AWS does not know it yet: {error.cause}. `rig pull` tells it later")
 
 
 def fetch_results(rig: Rig, host: Host, facts: Facts, one: RunFacts, *, rank: int) -> Path:
