@@ -42,8 +42,8 @@ def pack(options: Namespace, settings: Settings) -> int:
 def _pack_there(options: Namespace, settings: Settings) -> int:
     from pathlib import Path
 
-    from infra.cli.commands.runs import follow
     from infra.cli.context import open_rig
+    from infra.cli.follow import follow
     from infra.cli.progress import show_log
     from infra.workflows.pack import plan_pack, take_packed
     from infra.workflows.train import start_training

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from infra.job.spec import Job
     from infra.workflows.context import Rig
     from infra.workflows.run_list import ListedRun
-    from infra.workflows.runs import Outcome
 
 GROUP: Final = Group("runs")
 
@@ -74,6 +73,7 @@ def _what(options: Namespace, settings: Settings) -> Job:
 
 
 def _train_here(options: Namespace, settings: Settings) -> int:
+    from infra.cli.follow import print_outcome
     from infra.cli.hints import say
     from infra.cli.progress import show_log
     from infra.workflows.notify import notice_end
@@ -91,7 +91,7 @@ def _train_here(options: Namespace, settings: Settings) -> int:
     except KeyboardInterrupt:
         say(f"\nInterrupted. `rig train --resume {name}` goes on from its last checkpoint.", settings)
         return INTERRUPTED
-    _print_outcome(done)
+    print_outcome(done)
     return 0
 
 
@@ -126,6 +126,8 @@ def _stay(options: Namespace, rig: Rig, name: str) -> int:
         rig.tell("It goes on without this computer. `rig logs` follows it, `rig pull` brings its results home.")
         deliver(name)
         return 0
+    from infra.cli.follow import follow
+
     return follow(rig, name)
 
 
@@ -152,37 +154,9 @@ def logs(options: Namespace, settings: Settings) -> int:
             raise
         rig.tell(nothing_there.cause)
         return 0
+    from infra.cli.follow import follow
+
     return follow(rig, name)
-
-
-def follow(rig: Rig, name: str) -> int:
-    from infra.cli.progress import begin_run, show_log
-    from infra.workflows.notify import notice_end
-    from infra.workflows.stop import afterwards
-    from infra.workflows.train import bring_run_home, follow_run
-
-    begin_run(name, rig.now())
-    try:
-        instance = follow_run(rig, name, show_log)
-    except KeyboardInterrupt:
-        rig.tell(
-            f"\nDetached. Run {name} goes on, and so does the machine; `rig logs` follows the run again, `rig cancel` "
-            "ends it, `rig status` says when the machine goes off."
-        )
-        return INTERRUPTED
-    with notice_end(rig.settings.notify, rig.runs / name, rig.tell), afterwards(rig):
-        _print_outcome(bring_run_home(rig, name, instance))
-    return 0
-
-
-def _print_outcome(done: Outcome) -> None:
-    from pathlib import Path
-
-    from infra.cli.hints import show
-    from infra.cli.screens.runs import render_outcome
-    from infra.job import artifacts
-
-    show(render_outcome(done, artifacts.summary(done.folder), here=Path.cwd()), None)
 
 
 @GROUP.command(
@@ -215,10 +189,11 @@ def watch(options: Namespace, settings: Settings) -> int:
 )
 def pull(options: Namespace, settings: Settings) -> int:
     from infra.cli.context import open_rig
+    from infra.cli.follow import print_outcome
     from infra.workflows.runs import pull_runs
 
     for done in pull_runs(open_rig(settings), options.run):
-        _print_outcome(done)
+        print_outcome(done)
     return 0
 
 
@@ -343,7 +318,8 @@ def dashboard(options: Namespace, settings: Settings) -> int:
 )
 def cancel(options: Namespace, settings: Settings) -> int:
     from infra.cli.context import open_rig
+    from infra.cli.follow import print_outcome
     from infra.workflows.runs import cancel_run
 
-    _print_outcome(cancel_run(open_rig(settings), options.run))
+    print_outcome(cancel_run(open_rig(settings), options.run))
     return 0
