@@ -67,13 +67,13 @@ def plan_for(description: Description) -> Plan:
         groups = _in_groups([file.stat().st_size for file in files])
         tasks += [Task(split, number, tuple(group)) for number, group in enumerate(groups)]
     return Plan(
-        files=_known(_all_files(description)),
+        files=_name_files(_all_files(description)),
         buckets={split: _buckets(files) for split, files in splits_of(description).items() if files},
         tasks=tuple(tasks),
     )
 
 
-def _known(files: Sequence[Path]) -> tuple[tuple[str, int, int], ...]:
+def _name_files(files: Sequence[Path]) -> tuple[tuple[str, int, int], ...]:
     real = [file.resolve() for file in files]
     whole = os.path.commonpath([file.parent for file in real])
     seen = [file.stat() for file in real]
