@@ -43,6 +43,7 @@ ROWS: dict[str, tuple[str, ...]] = {
     "bad input: tags of somebody else": ("tests/aws/test_foreign_tags.py",),
     "any names, kinds and moments of a pull": ("tests/host/test_pull.py",),
     "load: log lines, files, a day of following": ("tests/test_load.py",),
+    "load: launches, runs on one machine": ("tests/workflows/test_load.py",),
     "canaries: planted credentials": ("tests/cli/test_canaries.py", "tests/host/test_secrets.py"),
 }
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import subprocess
 import tarfile
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
@@ -25,6 +26,7 @@ _TORN = "torn"  # infra/remote/sender.py: the file before this member shrank whi
 
 
 def by_rsync(host: Host, source: str, files: Sequence[File], landing: Landing, arriving: Path) -> None:
+    files = _none_alike(files)
     tree = arriving / "rsync"
     tree.mkdir(exist_ok=True)
     process = local_process(
@@ -39,6 +41,13 @@ def by_rsync(host: Host, source: str, files: Sequence[File], landing: Landing, a
     for file in files:
         if _is_below(tree, file.path):
             landing.put(file, tree / file.path)
+
+
+def _none_alike(files: Sequence[File]) -> list[File]:
+    """Of those that a laptop's disk may take for one ("Model.params" and "model.params", "é" in its two spellings) the
+    first: rsync would lay the next over it. The stream brings the others."""
+    first = {unicodedata.normalize("NFC", file.path).casefold(): file for file in reversed(files)}
+    return [file for file in files if first[unicodedata.normalize("NFC", file.path).casefold()] is file]
 
 
 def _is_below(tree: Path, path: str) -> bool:

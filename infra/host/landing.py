@@ -93,6 +93,12 @@ class Landing:
             self.notes.setdefault(file.path, f"is in {BESIDE}/{beside.name}, for its own name is taken here")
         return False
 
+    def note_places(self, files: Iterable[File]) -> None:
+        """Note which of *files*, all of them summed up, lie under another name, from whichever pull."""
+        if (self.home / BESIDE).is_dir():
+            for file in files:
+                self.lacks(file)
+
     def put(self, file: File, arrived: Path) -> None:
         """Put *arrived* down as *file*, if it is what the host said."""
         try:

@@ -115,6 +115,7 @@ def pull_ended(host: Host, source: str, home: Path, *, rsync_there: bool) -> Arr
                 landing.miss(file, "it was written when all had been listed")
             if not landing.changed and _names_all_but_files(listing, now):
                 break
+        landing.note_places(listing.files)
         _make(listing, landing)
     left, notes = {**listing.pending, **landing.left}, {**listing.others, **landing.notes}
     return Arrival(left=_show_names(left), notes=_show_names(notes), files=listing.files)

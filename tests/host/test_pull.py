@@ -8,8 +8,9 @@ import shutil
 import socket
 import stat
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,10 +18,10 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from infra.errors import RigError
-from infra.host import manifest, sync
+from infra.host import carry, listing, manifest, sync
 from infra.host.connection import Host
 from infra.host.foreign import make_printable
-from infra.host.landing import BESIDE
+from infra.host.landing import BESIDE, Landing
 from infra.host.sync import Arrival, pull, pull_ended, rsync_here, seal
 from infra.remote import recorder
 from tests.host.nearby import nearby_host
@@ -253,6 +254,50 @@ def test_what_the_person_changed_here_stays_and_the_hosts_comes_beside_it(
     assert arrival.notes.keys() == {"notes.txt", "sub/a", "sub"}
     assert f"is in {BESIDE}/" in arrival.notes["notes.txt"]
     assert ended(near, there, home, rsync=rsync_there).left == {}, "and is whole, so that it holds no terminate"
+
+
+@pytest.mark.skipif(not rsync_here(), reason="rsync is missing")
+def test_rsync_is_never_asked_for_two_files_that_a_disk_may_take_for_one(tmp_path: Path) -> None:
+    there, home, asked = tmp_path / "there", tmp_path / "runs" / "r1", list[str]()
+    there.mkdir()
+    for name in ("Model.params", "model.params", "caf\u00e9", "cafe\u0301", "other"):
+        (there / name).write_text(name)
+    real = carry.names
+
+    def names(paths: Iterable[str]) -> bytes:
+        asked.extend(paths := [*paths])
+        return real(paths)
+
+    with nearby_host(tmp_path) as near, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(carry, "names", names)
+        ended(near, there, home, rsync=True)
+
+    assert asked[:3] == ["./Model.params", "./cafe\u0301", "./other"]
+    assert sorted(asked[3:]) == ["caf\u00e9", "model.params"], "by the stream"
+    assert all((home / name).read_text() == name for name in os.listdir(there) if name != manifest.NAME)
+
+
+def test_two_files_that_are_one_name_on_this_disk_both_come_home_and_it_is_said_where(
+    near: Host, tmp_path: Path, rsync_there: bool
+) -> None:
+    """A disk that takes "A" for "a" shows what was put down as one of them under the other's name too."""
+    there, home = tmp_path / "there", tmp_path / "runs" / "r1"
+    there.mkdir()
+    (there / "Model.params").write_text("large")
+    pull(near, str(there), home, rsync_there=rsync_there)
+    with Landing(home) as landing:
+        (one,) = listing.list_run(near, str(there)).files
+        aside = tmp_path / "aside"
+        aside.write_text("large")
+        landing.put(one, aside)
+        os.link(home / "Model.params", home / "model.params")
+        aside.write_text("small")
+        landing.put(replace(one, path="model.params"), aside)
+
+    assert (home / "Model.params").read_text() == "large"
+    assert [path.read_text() for path in (home / BESIDE).iterdir()] == ["small"]
+    assert landing.left == {}
+    assert f"is in {BESIDE}/" in landing.notes["model.params"]
 
 
 def test_a_run_that_goes_on_in_its_old_folder_replaces_what_came_home_of_its_first_part(
