@@ -12,6 +12,8 @@ csv, parquet:           the job `sensors` until its data stands ready to train o
 pack:                   the CSV into a packed folder
 stream:                 one epoch of windows out of the packed folder, without a net
 predict:                forecasts for the rows of the CSV, by a net that answers at once
+predict_net:            the same by a net of the default size, fifty rows through a recurrent layer of fifty units
+follow:                 by that net, `predict --follow`: how long after a row was written its forecast is printed
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ import json
 import os
 import resource
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -35,10 +38,12 @@ from typing import Any
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+PROJECT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(PROJECT))
 
 CHANNELS = tuple(f"c{number}" for number in range(20))
 UNITS = 100
+FOLLOW = "follow"
 IMPORTED = (
     *("numpy.ma", "numpy.random", "pyarrow", "pyarrow.compute", "pyarrow.csv", "pyarrow.parquet"),
     *("training.jobs.sensors", "training.pack.main", "training.serve.predict"),
@@ -112,15 +117,66 @@ def stream(folder: Path) -> int:
 
 
 def predict(folder: Path) -> int:
-    from training.prognostics.preparation import Preparation
+    return _predict(folder, lambda X: np.zeros((len(X), 2), dtype=np.float32))
+
+
+def predict_net(folder: Path) -> int:
+    from training.serve.backends import open_net
+
+    return _predict(folder, open_net(folder / "run", "onnx"))
+
+
+def _predict(folder: Path, net: Any) -> int:
     from training.serve.forecaster import Forecaster
-    from training.serve.predict import _arriving, serve
+    from training.serve.predict import _arriving, read_preparation, serve
 
     asked = argparse.Namespace(file=str(folder / "log.csv"), follow=False)
-    kept = json.loads((folder / "kept.json").read_text())
-    forecaster = Forecaster(Preparation.from_json(kept), lambda X: np.zeros((len(X), 2), dtype=np.float32))
+    forecaster = Forecaster(read_preparation(folder / "run"), net)
     with open(os.devnull, "w") as nowhere:
         return serve(forecaster, _arriving(asked, forecaster.prepared), nowhere)
+
+
+def make_run(folder: Path) -> None:
+    """What `predict` needs of a run: how it prepared its rows, and a net of the default size that learned nothing."""
+    from training.compat import mx
+    from training.nets.sequence import LifeNet
+    from training.workdir.export import export_onnx, export_symbol
+
+    run, small = folder / "run", folder / "small"
+    for one in (run, small):
+        one.mkdir()
+    make_log(small, 100 * UNITS)
+    kept = dict(ready(small / "csv.toml").keep)
+    (run / "data.json").write_text(json.dumps({"keep": kept}, default=str))
+    net, X = LifeNet(hidden=50, dropout=0.1, cap=125.0), mx.nd.zeros((8, kept["window"], len(kept["scaling"]["kept"])))
+    net.initialize()
+    export_symbol(net, X, run)
+    export_onnx(net, X, run)
+
+
+def follow_ms(folder: Path, rows: int = 300) -> list[float]:
+    """How long each of some rows waits for its forecast, sorted."""
+    lines = (folder / "log.csv").read_text().splitlines(keepends=True)
+    log, found = folder / "followed.csv", []
+    log.write_text("".join(lines[:2]))
+    words = ["predict", "--run", str(folder / "run"), "--follow", str(log)]
+    with (
+        subprocess.Popen(
+            [sys.executable, "-m", "training", *words], stdout=subprocess.PIPE, text=True, cwd=PROJECT
+        ) as process,
+        log.open("a") as growing,
+    ):
+        assert process.stdout is not None
+        process.stdout.readline(), process.stdout.readline()
+        for line in lines[2 : 2 + rows]:
+            growing.write(line)
+            growing.flush()
+            begun = time.perf_counter()
+            process.stdout.readline()
+            found.append(1000 * (time.perf_counter() - begun))
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+    return sorted(found)
 
 
 CONTENDERS: dict[str, Callable[[Path], int]] = {
@@ -131,6 +187,7 @@ CONTENDERS: dict[str, Callable[[Path], int]] = {
     "pack": pack,
     "stream": stream,
     "predict": predict,
+    "predict_net": predict_net,
 }
 
 
@@ -158,22 +215,22 @@ def compare(rows: int, rounds: int, names: list[str]) -> None:
         folder = Path(place)
         make_log(folder, rows)
         prepare_needs(folder, names)
-        found: dict[str, list[dict[str, float]]] = {name: [] for name in names}
+        found: dict[str, list[dict[str, float]]] = {name: [] for name in names if name != FOLLOW}
         for _ in range(rounds):
-            for name in names:
+            for name in found:
                 found[name].append(measure(name, folder))
         report(rows, folder, found)
+        if FOLLOW in names:
+            waits = follow_ms(folder)
+            print(f"a followed row: median {waits[len(waits) // 2]:.0f} ms, p99 {waits[int(0.99 * len(waits))]:.0f} ms")
 
 
 def prepare_needs(folder: Path, names: list[str]) -> None:
     """What some contenders need of others: a packed folder, what a run keeps of its data."""
     if "stream" in names and "pack" not in names:
         measure("pack", folder)
-    if "predict" in names:
-        make_small = folder / "small"
-        make_small.mkdir()
-        make_log(make_small, 100 * UNITS)
-        (folder / "kept.json").write_text(json.dumps(dict(ready(make_small / "csv.toml").keep), default=str))
+    if {"predict", "predict_net", FOLLOW} & set(names):
+        make_run(folder)
 
 
 def report(rows: int, folder: Path, found: dict[str, list[dict[str, float]]]) -> None:
@@ -194,15 +251,15 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=300_000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--measure", nargs=2, metavar=("NAME", "DIR"), help=argparse.SUPPRESS)
-    parser.add_argument("names", nargs="*", help=f"some of {', '.join(CONTENDERS)}")
+    parser.add_argument("names", nargs="*", help=f"some of {', '.join([*CONTENDERS, FOLLOW])}")
     asked = parser.parse_args()
     if asked.measure:
         print(json.dumps(measured(asked.measure[0], Path(asked.measure[1]))))
         return
-    unknown = set(asked.names) - set(CONTENDERS)
+    unknown = set(asked.names) - {*CONTENDERS, FOLLOW}
     if unknown:
         parser.error(f"there is no {', '.join(sorted(unknown))}")
-    compare(asked.rows, asked.rounds, asked.names or list(CONTENDERS))
+    compare(asked.rows, asked.rounds, asked.names or [*CONTENDERS, FOLLOW])
 
 
 if __name__ == "__main__":

@@ -28,8 +28,8 @@ from training.serve.examples import body_of
 from training.serve.explain import explain
 from training.serve.fleet import Answer, Fleet, NoRoom, Unit
 from training.serve.forecaster import Array
+from training.serve.lines import HEADER
 from training.serve.pictures import PNG
-from training.serve.predict import HEADER
 from training.serve.service import Service, TooManyRows
 from training.serve.telemetry import Telemetry
 from training.workdir.model_folder import ARRAYS, FORECAST, IMAGES

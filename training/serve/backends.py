@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from training.errors import BadInput
 from training.serve.forecaster import Array, Net
+from training.serve.onnx_graph import take_apart
 from training.workdir.model_folder import find_model
 from training.workdir.names import ONNX, SYMBOL, SYMBOL_WEIGHTS
 
@@ -39,15 +41,20 @@ def open_onnx(path: Path) -> Net:
         raise BadInput("onnxruntime is not installed", "pip install onnxruntime, or take --engine mxnet") from error
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1  # serving shares its machine with others; the net is too small to gain from more
+
+    def open_session(model: str | bytes) -> Any:
+        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
     # Its errors have nothing in common but Exception.
     with _damage_named(path, Exception, hint="--engine mxnet takes the run's other files"):
-        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        session = open_session(str(path))
     name = session.get_inputs()[0].name
 
     def net(X: Array) -> Array:
         return np.asarray(session.run(None, {name: X})[0])
 
-    return net
+    apart = all(find_spec(package) for package in ("onnx", "threadpoolctl"))
+    return (take_apart(path, net, session=open_session) if apart else None) or net
 
 
 @contextmanager

@@ -5,7 +5,7 @@ Knows neither MXNet nor ONNX: the net is a function. How a log is cut into piece
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +19,7 @@ from training.prognostics.metrics import probability
 from training.prognostics.preparation import Preparation
 from training.prognostics.resampling import Begun
 from training.serve.drift import Drift
+from training.serve.recurrent import RecurrentNet
 
 Array = NDArray[np.floating]
 Net = Callable[[Array], Array]
@@ -89,7 +90,9 @@ class Memory:
 
     def places(self, units: Sequence[str]) -> NDArray[np.intp]:
         """Where each of *units* stands; new ones are taken in."""
-        places = np.array([self.place.setdefault(unit, len(self.place)) for unit in units], dtype=np.intp)
+        for unit in dict.fromkeys(units):
+            self.place.setdefault(unit, len(self.place))
+        places = np.fromiter(map(self.place.__getitem__, units), dtype=np.intp, count=len(units))
         if len(self.place) > len(self.windows):
             self._grow(max(len(self.place), 2 * len(self.windows)))
         return places
@@ -128,7 +131,7 @@ class Forecaster:
         if self.memory.begun is None:
             self.memory.times[places] = rows.times  # of a unit's rows the last one is the last to be put
         seen, marks = self._see(units, counts, rows.values[order], rows.conditions[order])
-        said = np.concatenate([self.net(np.asarray(piece)) for piece in _pieces(seen)])
+        said = _ask(self.net, seen)
         back = np.argsort(order, kind="stable")  # from unit by unit to the order of arrival
         life = np.clip(said[back, 0], 0.0, self.prepared.cap)
         low, high = self._interval(life)
@@ -198,6 +201,8 @@ def _nothing() -> Forecast:
     return Forecast(number, number, count, count, count, np.empty(0, dtype=np.bool_), number, number)
 
 
-def _pieces(seen: Windows) -> Iterator[Windows]:
-    for start in range(0, len(seen), WINDOWS_AT_ONCE):
-        yield seen[start : start + WINDOWS_AT_ONCE]
+def _ask(net: Net, seen: Windows) -> Array:
+    if isinstance(net, RecurrentNet):
+        return net.over(seen)
+    pieces = (seen[start : start + WINDOWS_AT_ONCE] for start in range(0, len(seen), WINDOWS_AT_ONCE))
+    return np.concatenate([net(np.asarray(piece)) for piece in pieces])

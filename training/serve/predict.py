@@ -23,7 +23,6 @@ left out.
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import os
 import signal
@@ -35,14 +34,13 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TextIO
 
-import numpy as np
-
 from training.console import plain
 from training.diagnostics.preparation import StatePreparation
 from training.errors import BadInput
 from training.prognostics.preparation import Preparation
 from training.serve.backends import ENGINES, open_net
-from training.serve.forecaster import Forecast, Forecaster
+from training.serve.forecaster import Forecaster
+from training.serve.lines import write_header, write_lines
 from training.serve.rows import Arrived, cells_of, read_arriving
 from training.serve.state import StateFile, skip_answered
 from training.serve.states import read_state_preparation, tell_states
@@ -53,7 +51,6 @@ from training.workdir.model_folder import find_model, open_model
 from training.workdir.names import DATA_CARD
 
 STDIN = "-"
-HEADER = ("unit", "time", "probability", "life", "rows", "missing", "outside", "low", "high")
 
 
 def main(words: Sequence[str]) -> int:
@@ -218,24 +215,11 @@ def serve(
     answered within a *piece*.
     """
     count = 0
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(HEADER)
-    out.flush()
+    write_header(out)
     for arrived in arriving:
         with piece():
             told = finish_steps(arrived, forecaster.memory, forecaster.prepared.columns)
             said = forecaster.forecast(told.rows)
-            rows = zip(told.rows.units, told.times, _answers(said), strict=True)
-            writer.writerows((unit, moment, *answer) for unit, moment, answer in rows)
-            out.flush()
+            write_lines(out, told.rows.units, told.times, said)
         count += len(arrived.times)
     return count
-
-
-def _answers(said: Forecast) -> Iterator[tuple[str, str, int, int, int, str, str]]:
-    numbers = zip(said.probability.tolist(), said.life.tolist(), said.low.tolist(), said.high.tolist(), strict=True)
-    marks = zip(said.rows.tolist(), said.missing.tolist(), said.outside.tolist(), strict=True)
-    promised = not np.isnan(said.low).any()
-    for (p, life, low, high), counts, known in zip(numbers, marks, said.known.tolist(), strict=True):
-        ends = (f"{low:.1f}", f"{high:.1f}") if known and promised else ("", "")
-        yield (f"{p:.4f}", f"{life:.1f}", *counts, *ends) if known else ("", "", *counts, *ends)

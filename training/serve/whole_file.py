@@ -10,6 +10,7 @@ import stat
 from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -59,8 +60,7 @@ def read_columns(
         for piece in table_pieces(file, dialect, columns, Clock(), Marks(), met):
             if piece.wrong or not order.goes_on(piece, columns):
                 break
-            written = [word.strip() for word in as_text(met.written).fill_null("").to_pylist()]
-            yield _as_arrived(piece, columns, written, done)
+            yield _as_arrived(piece, columns, _strip(met.written), done)
             done += len(piece)
         else:
             return
@@ -72,6 +72,13 @@ def read_columns(
         left -= skipped
         if skipped < len(arrived.times):
             yield pick_rows(arrived, np.arange(skipped, len(arrived.times)))
+
+
+def _strip(column: Any) -> list[str]:
+    import pyarrow.compute as compute
+
+    words: list[str] = compute.utf8_trim_whitespace(as_text(column).fill_null("")).to_pylist()
+    return words
 
 
 class _Order:
