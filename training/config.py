@@ -5,11 +5,12 @@ Every wrong value and every unknown key is reported together, with the nearest r
 
 from __future__ import annotations
 
+import argparse
 import difflib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, Field, asdict, dataclass, field, fields
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, NoReturn, TypeVar, get_type_hints
 
 from training.errors import BadInput
 
@@ -29,6 +30,14 @@ def option(
     """Declare one key. A *movable* key may differ when a run is resumed: it does not change the numbers."""
     limits = {"least": least, "below": below, "choices": tuple(choices)}
     return field(default=default, metadata={"doc": doc, "movable": movable, **limits})
+
+
+class Parser(argparse.ArgumentParser):
+    """For commands with options. What is wrong with a line is said as all else is: BadInput, which shows no terminal
+    sequence that was typed."""
+
+    def error(self, message: str) -> NoReturn:
+        raise BadInput(f"{self.prog}: {message}", f"{self.prog} --help says what there is")
 
 
 @dataclass(frozen=True, kw_only=True)

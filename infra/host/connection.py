@@ -219,6 +219,7 @@ def explain_denial(target: Target) -> KeyRefused:
     return KeyRefused(
         f"{target} did not accept the key {target.key}.",
         "the instance was made with another key: set `key` in rig.toml to that one\n"
+        f"or, if it has a passphrase, its ssh-agent holds it no more: `ssh-add {target.key}`\n"
         "or, if that key is lost: `rig terminate` and `rig launch`",
     )
 

@@ -17,6 +17,7 @@ import signal
 from collections.abc import Sequence
 from pathlib import Path
 
+from training.config import Parser
 from training.console import Console
 from training.errors import BadInput
 from training.pack.pack import Run, one_by_one, pack
@@ -69,9 +70,9 @@ def _run(workers: int) -> Run:
     return side_by_side(workers)
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> Parser:
     about, _, details = (__doc__ or "").partition("\n")
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m training pack",
         description=about,
         epilog=details,

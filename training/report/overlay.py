@@ -23,9 +23,11 @@ _MOST_RUNS: Final = 6  # the page's colours
 
 
 def main(words: Sequence[str]) -> int:
-    if len(words) < 2 or "--help" in words:
+    if "--help" in words or "-h" in words:
         print(__doc__)
-        return 0 if "--help" in words else 2
+        return 0
+    if len(words) < 2:
+        raise BadInput("overlay: a file to write and the folders of runs are missing.", "overlay --help shows a line")
     target, *runs = map(Path, words)
     target.write_text(page(runs[:_MOST_RUNS]), encoding="utf-8")
     return 0

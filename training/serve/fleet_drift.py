@@ -19,6 +19,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from training.config import Parser
 from training.console import plain
 from training.errors import BadInput
 from training.prognostics.drift import fleet_drift
@@ -50,9 +51,9 @@ def main(words: Sequence[str]) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> Parser:
     about, _, details = (__doc__ or "").partition("\n")
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m training drift",
         description=about,
         epilog=details,

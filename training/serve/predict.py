@@ -34,6 +34,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TextIO
 
+from training.config import Parser
 from training.console import plain
 from training.diagnostics.preparation import StatePreparation
 from training.errors import BadInput
@@ -107,9 +108,9 @@ def _tell_states(asked: argparse.Namespace, prepared: StatePreparation) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> Parser:
     about, _, details = (__doc__ or "").partition("\n")
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m training predict",
         description=about,
         epilog=details,

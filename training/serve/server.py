@@ -28,6 +28,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Final
 
+from training.config import Parser
 from training.console import plain
 from training.errors import BadInput, TrainingError
 
@@ -72,9 +73,9 @@ def main(words: Sequence[str]) -> int:
     return _serve(app, listening, lambda: _greet(asked, listening, service))
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> Parser:
     about, _, details = (__doc__ or "").partition("\n")
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m training serve",
         description=about,
         epilog=details,

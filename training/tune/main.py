@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from training.compat import physical_cores
+from training.config import Parser
 from training.console import Console, number
 from training.errors import BadInput
 from training.trainer.signals import StopRequest
@@ -55,7 +56,7 @@ def main(words: Sequence[str], stop: StopRequest) -> int:
 
 
 def _read(words: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m training tune", description="Many runs of one job.")
+    parser = Parser(prog="python -m training tune", description="Many runs of one job.")
     parser.add_argument("job")
     parser.add_argument("settings", nargs="*", metavar="key=value", help="what every trial is given")
     parser.add_argument("--workdir", type=Path, required=True)

@@ -59,12 +59,25 @@ def local_key(path: Path) -> LocalKey:
     _require_same_beside(path, public)
     if public.split()[0] not in ("ssh-ed25519", "ssh-rsa"):
         raise UserError(f"EC2 does not take the {public.split()[0]} key {path}", OWN_KEY)
-    if not opens_without_us(secret) and public not in _in_agent():
-        raise UserError(
-            f"The key {path} has a passphrase, and no ssh-agent holds it (or the file is damaged)",
-            f"`ssh-add {path}` unlocks it until you log out (`eval $(ssh-agent)` first, where none runs)\n{OWN_KEY}",
-        )
+    if not opens_without_us(secret):
+        _require_agent_signs(path, public)
     return LocalKey(path, public)
+
+
+def _require_agent_signs(path: Path, public: str) -> None:
+    """A key with a passphrase is of use while an agent holds it, and signs with it. Raises UserError."""
+    if public not in _in_agent():
+        raise UserError(
+            f"The key {path} has a passphrase, and no ssh-agent holds it unlocked (or the file is damaged)",
+            f"`ssh-add {path}` unlocks it until you log out (`eval $(ssh-agent)` first, where none runs)\n"
+            f"if the agent was locked, `ssh-add -X` opens it again\n{OWN_KEY}",
+        )
+    refusal = _refusal_of_agent(public)
+    if refusal:
+        raise UserError(
+            f"The ssh-agent holds the key {path}, and does not sign with it: {refusal}",
+            f"added with `ssh-add -c`, each use must be confirmed; `ssh-add {path}` adds it without\n{OWN_KEY}",
+        )
 
 
 def _make(path: Path) -> None:
@@ -186,6 +199,22 @@ def _in_agent() -> set[str]:
     except (OSError, subprocess.TimeoutExpired):
         return set()
     return {" ".join(line.split()[:2]) for line in said.stdout.splitlines()}
+
+
+def _refusal_of_agent(public: str) -> str:
+    """Why the agent does not sign with the key; empty where it does, or where this ssh-add cannot try (before 8.0)."""
+    with tempfile.NamedTemporaryFile("w", suffix=".pub") as file:
+        file.write(f"{public}\n")
+        file.flush()
+        line = ["ssh-add", "-T", file.name]
+        try:
+            tried = subprocess.run(line, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
+        except subprocess.TimeoutExpired:
+            return "nobody answered its question for a minute"
+    said = tried.stderr.strip().splitlines()
+    if tried.returncode == 0 or any("option" in line or line.startswith("usage") for line in said):
+        return ""
+    return said[-1].rpartition(": ")[2] if said else f"ssh-add -T ends with {tried.returncode}"
 
 
 def require_same_key(rig: str, key: LocalKey, instance: Instance) -> None:

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import os
+import pty
 import shutil
 import subprocess
 import threading
+import time
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -124,11 +126,62 @@ def test_a_key_with_a_passphrase_is_of_use_once_an_agent_holds_it(tmp_path, monk
 
     agent = tmp_path / "bin" / "ssh-add"
     agent.parent.mkdir()
-    agent.write_text(f"#!/bin/sh\necho '{public_of(secret)} me@laptop'\n")
+    agent.write_text(f"#!/bin/sh\n[ $1 = -T ] || echo '{public_of(secret)} me@laptop'\n")
     agent.chmod(0o755)
     monkeypatch.setenv("PATH", f"{agent.parent}:{os.environ['PATH']}")
 
     assert local_key(path).public == public_of(secret)
+
+
+@pytest.mark.skipif(not shutil.which("ssh-agent"), reason="ssh-agent is missing: sudo apt install openssh-client")
+def test_an_agent_that_is_locked_or_asks_first_is_named_before_money_is_spent(tmp_path, agent):
+    path = write(tmp_path / "id", ed25519.Ed25519PrivateKey.generate())
+    subprocess.run(["ssh-add", "-q", str(path)], check=True, capture_output=True)
+    subprocess.run(["ssh-keygen", "-q", "-p", "-N", "secret", "-f", str(path)], check=True)
+
+    assert local_key(path).public
+
+    write_to_terminal("ssh-add", "-x", answers=2)
+    with pytest.raises(UserError, match=r"(?s)no ssh-agent holds it unlocked.*`ssh-add -X` opens it again"):
+        local_key(path)
+
+    write_to_terminal("ssh-add", "-X", answers=1)
+    assert local_key(path).public
+
+    subprocess.run(["ssh-keygen", "-q", "-p", "-P", "secret", "-N", "", "-f", str(path)], check=True)
+    subprocess.run(["ssh-add", "-q", "-c", str(path)], check=True, capture_output=True)  # nobody is there to confirm
+    subprocess.run(["ssh-keygen", "-q", "-p", "-N", "secret", "-f", str(path)], check=True)
+    with pytest.raises(UserError, match=r"holds the key .*id, and does not sign with it: agent refused operation"):
+        local_key(path)
+
+
+@pytest.fixture
+def agent(tmp_path, monkeypatch):
+    """An ssh-agent of this test's own; it has nobody to ask."""
+    socket = tmp_path / "agent"
+    with subprocess.Popen(["ssh-agent", "-D", "-a", str(socket)], stdout=subprocess.DEVNULL) as process:
+        until = time.monotonic() + 60
+        while not socket.exists():
+            assert time.monotonic() < until
+            time.sleep(0.02)
+        monkeypatch.setenv("SSH_AUTH_SOCK", str(socket))
+        yield
+        process.terminate()
+
+
+def write_to_terminal(*line, answers):
+    """Answer each question of *line* with the same word, at a terminal, where alone it asks."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execvp(line[0], line)
+    for _ in range(answers):
+        while b": " not in os.read(terminal, 1000):
+            pass
+        os.write(terminal, b"word\n")
+    with suppress(OSError):  # EIO: it has ended
+        while os.read(terminal, 1000):
+            pass
+    assert os.waitpid(pid, 0)[1] == 0
 
 
 def test_a_locked_pem_key_needs_its_public_half_beside_it(tmp_path):
