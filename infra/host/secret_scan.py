@@ -26,7 +26,9 @@ _RULES: Final = files("infra.host").joinpath("data/rules.yaml")
 _COVERED: Final = ("betterleaks.generic-credential-uri",)  # ours knows better what stands for a password in a manual
 _BEGINNING: Final = 8000  # git, too, takes for binary what has a zero byte so early
 _UNICODE_MARKS: Final = (b"\xff\xfe", b"\xfe\xff")  # UTF-16 is full of zero bytes, and is text
-_MAY_HOLD_ONE: Final = re.compile(r"[^\s=]{16,}|passw|pwd|secret|token|key|auth|://", re.IGNORECASE)
+_MAY_HOLD_ONE: Final = re.compile(
+    r"[^\s=]{16,}|pass|pwd|secret|token|key|auth|://|\s-p|login|kennw|contrase|mot_?de|senha|wachtw", re.IGNORECASE
+)
 _Seen = dict[str, list[Any]]  # path -> its stamp (see _stamp) and what was found, "" for nothing
 
 

@@ -44,6 +44,13 @@ bitwarden_export_2026.json lastpass_export.csv "Chrome Passwords.csv" .password-
 .Rhistory .viminfo "Login Data" Cookies cookies.sqlite cookies.txt logins.json key4.db .env .env.local .env.production
 prod.env .envrc .ENV .env~ .env.bak .env.old ..env.swp #.env# .#.env .env.1 "accessKeys (1).csv"
 "credentials copy.json" .credentials.json.swp id_rsa.bak .pgpass~ kubeconfig.old SECRETS.YAML secrets.yaml secrets.toml
+.dev.vars .gdrive/token_v2.json .railway/config.json .config/heroku/token .wrangler/config/default.toml ngrok.yml
+.cloudflared/1.json tailscaled.state hudson.util.Secret GITHUB_PAT.txt .pat github-recovery-codes.txt creds.json
+pydrive_creds.txt db_creds.ini user.keytab krb5cc_1000 .Xauthority .smbcredentials .davfs2/secrets .wgetrc
+.lftp/bookmarks auth-user-pass.txt cisco.pcf wireguard.conf openvpn.conf PrivateKey.xml private.key.json
+signing.properties secretkey.txt secret_key_base.txt seed_phrase.txt mnemonic.txt otpauth.txt access-token.json
+refresh_token.txt oauth_token.json bearer.txt pass.txt pw.txt login.txt env.production prod.env.json
+AwsCredentials.properties token.yaml deploy.pem.txt passwörter.txt kennwort.txt contraseñas.txt motdepasse.txt
 secrets.json secret.yml db-secrets.yaml secrets/db.txt passwords.txt password.txt api_key.txt api-keys.json apikey.txt
 token.txt master.key .secrets/x.txt terraform.tfvars.bak deep/down/.env.staging .ssh/config.d/work notes/.Netrc
 """
@@ -51,6 +58,7 @@ NOT_BY_NAME = """
 .env.example .env.sample .env.template example.env terraform.tfvars.example credentials.json.sample id_rsa.pub
 secrets.py credentials.py token.py tokenizer.json tokens.json keys.py my.env/train.py training/data/secrets.py
 kubeconfig.py secrets/__init__.py .docker/Dockerfile key.py environment.yml config.json keyboard.csv history.py
+private_key.py access_token.py creds.py login.html web.config keys.txt pass.py mnemonic.py bearer.html shadow.csv
 monkey.txt passwords.py hockey.json vault.py .github/workflows/ci.yml author.json
 """
 
@@ -131,6 +139,23 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
         "plain.sh": f"curl -H 'Authorization: Bearer {some(32)}' https://x\n",
         "machine.txt": f"machine api.wandb.ai\n  login user\n  password {some(40)}\n",
         "age.txt": "AGE-SECRET" + f"-KEY-1{some(58, string.ascii_uppercase)}\n",
+        "dump.sh": f"mysqldump -u root -p{some(10)}7x db > out.sql\n",
+        "copy.sh": f"sshpass -p '{some(10)}7' scp a me@host:\n",
+        "push.sh": f"docker login -u ada -p {some(12)}8 r.io && docker push r.io/a\n",
+        "cells.txt": f"!wandb login {some(40, '0123456789abcdef')}\n",
+        "set.sh": f"aws configure set aws_secret_access_key {aws_key}\n",
+        "server.xml": f"<server><username>ada</username><password>{some(11)}3</password></server>\n",
+        "mail.py": f"smtp.login('ada@lab.org', '{some(14)}42')\n",
+        "Store.java": f'System.setProperty("javax.net.ssl.keyStorePassword", "{some(11)}42");\n',
+        "vm.ps1": f'$p = ConvertTo-SecureString "{some(11)}42" -AsPlainText -Force\n',
+        "Dockerfile.db": f"FROM mysql\nENV MYSQL_ROOT_PASSWORD {some(10)}9x\n",
+        "Makefile.deploy": f"DEPLOY_TOKEN := {some(14)}42\n",
+        "call.py": f"Client('AC{some(32, '0123456789abcdef')}', '{some(32, '0123456789abcdef')}')\n",
+        "blob.txt": f"https://a.blob.core.windows.net/c/x?sp=r&sig={some(43)}%3D\n",
+        "pg.sh": f"cat > x <<E\ndb.internal:5432:prod:ada:{some(12)}7\nE\n",
+        "zugang.py": f"passwort = '{some(10)}7x'\n",
+        "hosts.ini": f"[all:vars]\nansible_ssh_pass={some(10)}7x\n",
+        "asked.txt": f"Cookie: lang=de; sessionid={some(30)}42\n",
         "putty.txt": "PuTTY-User-Key" + "-File-3: ssh-rsa\n",
     }  # fmt: skip
     return {**{name: text.encode() for name, text in texts.items()}, "wide.sh": export.encode("utf-16"),
