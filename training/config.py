@@ -16,6 +16,8 @@ from training.errors import BadInput
 
 SMALLEST, LARGEST = 1.2e-38, 3.4e38  # MXNet takes its numbers as 32-bit floats, and refuses others late
 C = TypeVar("C", bound="JobConfig")
+Lengths = float | tuple[float, ...]
+"""One length of time, or several, rising."""
 
 
 def option(
@@ -113,11 +115,23 @@ def _number(kind: Callable[[str], Any], name: str) -> Callable[[str], Any]:
     return convert
 
 
+def _lengths(text: str) -> Lengths:
+    """ "48", or "24,48,168", also in brackets."""
+    whole = text.strip()
+    words = (whole[1:-1] if whole[:1] == "[" and whole[-1:] == "]" else whole).split(",")
+    try:
+        lengths = tuple(sorted({float(word) for word in words}))
+    except ValueError:
+        raise ValueError("must be a number, or several like 24,48,168") from None
+    return lengths[0] if len(lengths) == 1 else lengths
+
+
 def _converter(kind: Any) -> Callable[[str], Any]:
     converters: dict[Any, Callable[[str], Any]] = {
         bool: _yes_or_no,
         int: _number(int, "a whole number"),
         float: _number(float, "a number"),
+        Lengths: _lengths,
         str: str,
     }
     return converters[kind]
@@ -125,6 +139,8 @@ def _converter(kind: Any) -> Callable[[str], Any]:
 
 def _check_limits(key: Field[Any], value: Any) -> Any:
     limits = key.metadata
+    if isinstance(value, tuple):
+        return tuple(_check_limits(key, one) for one in value)
     # `not >=` also refuses nan, which compares false with everything.
     if limits.get("least") is not None and not value >= limits["least"]:
         raise ValueError(f"must be at least {limits['least']:g}")

@@ -23,7 +23,8 @@ from training.pack.reading import Pack, is_packed, open_pack
 from training.pack.streaming import stream_pack
 from training.prognostics.dialect import count_roughly
 from training.prognostics.examination import examine
-from training.prognostics.forecast import ForecastConfig, forecast_data, forecast_learner, forecast_scores
+from training.prognostics.forecast import ForecastConfig, forecast_data
+from training.prognostics.forecast_net import forecast_learner, forecast_scores
 from training.prognostics.log_schema import Description, read_description
 from training.prognostics.memory import fits_roughly, has_room, usable_bytes
 from training.prognostics.read_log import Log, read_log
@@ -91,6 +92,7 @@ def _from_log(config: Config, log: Log, files: str, checksum: str) -> Data:
         columns=log.columns,
         source=f"{config.table} ({files}, {len(log.train)} units{'' if log.test else NO_TEST})",
         checksum=checksum,
+        parts=log.parts,
     )
     return replace(data, keep={**data.keep, "taken": log.said})
 

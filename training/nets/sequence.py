@@ -16,22 +16,52 @@ nn, rnn = mx.gluon.nn, mx.gluon.rnn
 
 
 class LifeNet(mx.gluon.HybridBlock):
-    """Windows (n, length, channels) to (n, 2): remaining life in the log's unit of time, log-odds of failing soon."""
+    """Windows (n, length, channels) to (n, 1 + (1 + parts) horizons): remaining life in the log's unit of time, then
+    log-odds of failing within each horizon, then those of each part.
 
-    def __init__(self, *, hidden: int, dropout: float, cap: float) -> None:
+    A longer horizon adds to the log-odds of the shorter one, and any failure to those of the likeliest part: what must
+    not be smaller cannot be.
+    """
+
+    def __init__(self, *, hidden: int, dropout: float, cap: float, horizons: int = 1, parts: int = 0) -> None:
         super().__init__()
         self.recurrent = rnn.GRU(hidden, layout="TNC")
         self.dropout = nn.Dropout(dropout)
         self.dense = nn.Dense(32, activation="relu")
-        self.life, self.fails = nn.Dense(1), nn.Dense(1)
-        self._cap = cap
+        self.life, self.fails = nn.Dense(1), nn.Dense((1 + parts) * horizons)
+        self._cap, self._horizons, self._parts = cap, horizons, parts
 
     def hybrid_forward(self, F: Any, X: Any) -> Any:
         states = self.recurrent(F.transpose(X, axes=(1, 0, 2)))
         last = F.reshape(F.slice_axis(states, axis=0, begin=-1, end=None), shape=(-3, 0))
         features = self.dropout(self.dense(self.dropout(last)))
         # The weights see life as a part of the cap, near 1; whoever reads the output sees the log's time unit.
-        return F.concat(self.life(features) * self._cap, self.fails(features), dim=1)
+        return F.concat(self.life(features) * self._cap, *self._put_in_order(F, self.fails(features)), dim=1)
+
+    def _put_in_order(self, F: Any, raw: Any) -> list[Any]:
+        """The columns of *raw* (n, outputs) as log-odds: any failure within each horizon, then part by part."""
+        count = (1 + self._parts) * self._horizons
+        if count == 1:
+            return [raw]
+        each = [F.slice_axis(raw, axis=1, begin=n, end=n + 1) for n in range(count)]
+        whole, *parts = (each[n : n + self._horizons] for n in range(0, count, self._horizons))
+        alone: list[Sequence[Any]] = [()] * self._horizons
+        of_parts = [_rising(F, part, alone) for part in parts]
+        of_any = _rising(F, whole, list(zip(*of_parts, strict=True)) or alone)
+        return [column for columns in (of_any, *of_parts) for column in columns]
+
+
+def _rising(F: Any, raw: Sequence[Any], above: Sequence[Sequence[Any]]) -> list[Any]:
+    """Columns (n, 1) of which none is below the one before it, nor below those it has to be *above*."""
+    found: list[Any] = []
+    for column, others in zip(raw, above, strict=True):
+        lower = [*found[-1:], *others]
+        if lower:
+            base = F.max(F.concat(*lower, dim=1), axis=1, keepdims=True) if len(lower) > 1 else lower[0]
+            # oneDNN's softrelu of what is far below 0 is a millionth below 0.
+            column = base + F.relu(F.Activation(column, act_type="softrelu"))
+        found.append(column)
+    return found
 
 
 class Listener(mx.gluon.HybridBlock):

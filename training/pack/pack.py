@@ -236,6 +236,7 @@ def _index(packing: Packing, columns: Columns, said: list[str]) -> dict[str, Any
         "columns": replace(columns, order=order).as_json(),
         "files": [Path(file).name for file, _, _ in packing.plan.files],
         "said": said,
+        **({"parts": list(packing.description.parts)} if packing.description.parts else {}),
         "shards": {path.name: sha256(path) for path in shards},
         "units": sha256(packing.folder / layout.UNITS),
     }

@@ -38,6 +38,8 @@ class Life:
     """Which of the lives in its shard."""
     rows: int
     fails_at: float
+    parts_fail_at: tuple[float, ...] = ()
+    watched_until: float = np.nan
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,8 @@ class Pack:
     columns: Columns
     files: tuple[str, ...]
     said: tuple[str, ...]
+    parts: tuple[str, ...]
+    """That are asked about each by itself."""
     lives: tuple[Life, ...]
     """Training units, then those under test, each in the order in which the files name them."""
     checksums: dict[str, str]
@@ -70,7 +74,16 @@ class Pack:
         channels, conditions = (_matrix(table, kind) for kind in ("channel ", "condition "))
         cuts = [slice(end - life.rows, end) for life, end in zip(lives, ends, strict=True)]
         return [
-            UnitLog(life.unit, times[here], channels[here], conditions[here], life.fails_at, life.machine)
+            UnitLog(
+                life.unit,
+                times[here],
+                channels[here],
+                conditions[here],
+                life.fails_at,
+                life.machine,
+                life.parts_fail_at,
+                life.watched_until,
+            )
             for life, here in zip(lives, cuts, strict=True)
         ]
 
@@ -80,7 +93,7 @@ class Pack:
         split = {
             name: [shards[one.shard][one.place] for one in self.lives if one.split == name] for name in (TRAIN, TEST)
         }
-        return Log(split[TRAIN], split[TEST], self.columns, list(self.said))
+        return Log(split[TRAIN], split[TEST], self.columns, list(self.said), self.parts)
 
     def statistics(self, lives: Sequence[Life]) -> Statistics:
         """Of those *lives*, in their order."""
@@ -123,6 +136,7 @@ def open_pack(folder: Path) -> Pack:
             columns=Columns.from_json(index["columns"]),
             files=tuple(index["files"]),
             said=tuple(index["said"]),
+            parts=tuple(index.get("parts", ())),
             lives=_lives(table),
             checksums=index["shards"],
             _index=table,
@@ -134,11 +148,14 @@ def open_pack(folder: Path) -> Pack:
 def _lives(table: Any) -> tuple[Life, ...]:
     """The first row of each life says all but its statistics."""
     names = ("unit", "machine", "split", "shard", "life", "rows", "fails_at")
+    more = ("parts_fail_at", "watched_until") if "watched_until" in table.column_names else ()
     found: dict[tuple[str, int], Life] = {}
-    for unit, machine, split, shard, place, rows, fails_at in zip(
-        *(table.column(n).to_pylist() for n in names), strict=True
+    for unit, machine, split, shard, place, rows, fails_at, *parts in zip(
+        *(table.column(n).to_pylist() for n in (*names, *more)), strict=True
     ):
-        found.setdefault((shard, place), Life(unit, machine, split, shard, place, rows, fails_at))
+        parts_fail_at, watched_until = (tuple(parts[0]), parts[1]) if parts else ((), np.nan)
+        life = Life(unit, machine, split, shard, place, rows, fails_at, parts_fail_at, watched_until)
+        found.setdefault((shard, place), life)
     return tuple(found.values())
 
 

@@ -15,7 +15,7 @@ from training.pack import layout
 from training.prognostics.log_schema import Columns, Description
 from training.prognostics.statistics import Statistics, statistics_of
 from training.prognostics.table import Table
-from training.prognostics.unit_logs import logs_of
+from training.prognostics.unit_logs import Failed, logs_of
 from training.prognostics.windows import UnitLog
 
 SPREAD: tuple[str, ...] = ("known", "mean", "squares", "low", "high")
@@ -27,7 +27,7 @@ def make_shard(
     tables: Iterable[tuple[int, Table]],
     description: Description,
     columns: Columns,
-    failed: Mapping[str, NDArray[np.float64]] | None,
+    failed: Failed | None,
 ) -> None:
     """Write *shard*, and *told*: a row for each life of its units, in the order of the shard.
 
@@ -83,11 +83,22 @@ def _index(logs: list[UnitLog], first: Mapping[str, tuple[int, int]], said: list
         "row": np.array([first[machines[n]][1] for n in life], dtype=np.int64),
         "rows": np.array([len(logs[n].times) for n in life], dtype=np.int64),
         "fails_at": np.array([logs[n].fails_at for n in life], dtype=np.float64),
+        **_parts_of(logs, life),
         "here": found.rows,
         "conditions": _lists(found.conditions),
         **{name: _lists(getattr(found, name)) for name in SPREAD},
     }
     return _told_of(pa.table(parts), said)
+
+
+def _parts_of(logs: list[UnitLog], life: NDArray[np.int64]) -> dict[str, Any]:
+    """Nothing where no part is asked about by itself."""
+    if not logs[0].parts_fail_at:
+        return {}
+    return {
+        "parts_fail_at": _lists(np.array([logs[n].parts_fail_at for n in life], dtype=np.float64)),
+        "watched_until": np.array([logs[n].watched_until for n in life], dtype=np.float64),
+    }
 
 
 def _told_of(table: Any, said: list[str]) -> Any:

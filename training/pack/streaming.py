@@ -23,8 +23,10 @@ from training.prognostics.forecast import (
     count_training_windows,
     cut,
     preparation_of,
+    say_questions,
     training_windows,
 )
+from training.prognostics.questions import Counts, Questions, count_answers
 from training.prognostics.scaling import Scaling, scaling_from
 from training.prognostics.windows import UnitLog, split_units
 
@@ -64,15 +66,18 @@ def stream_pack(config: ForecastConfig, pack: Pack, *, source: str) -> Data:
             f"{source}: no channel tells anything", "List columns under channels that change while a unit wears."
         )
     shards = _Shards(pack, config, scaling, _by_shard(trained))
-    counts, training = _count(shards)
+    questions = Questions(config.horizons, pack.parts)
+    counts, training, answered = _count(shards, questions)
     judged = {
         "validation": _judging(pack, [by_name[log.unit] for log in held], config.seed),
         "test": _judging(pack, [life for life in pack.lives if life.split == TEST], config.seed),
     }
     valid = cut(judged["validation"], scaling, config)
     logs = {name: some or judged["validation"] for name, some in judged.items()}
-    counted = {name: count_balance(some, horizon=config.horizon, cap=config.cap) for name, some in logs.items()}
+    counted = {name: count_balance(some, horizon=config.horizons[0], cap=config.cap) for name, some in logs.items()}
+    answers = {"training": answered, **{name: count_answers(some, questions) for name, some in logs.items()}}
     balances = check_balances(config, {"training": training, **counted}, source)
+    known = say_questions(answers, questions, pack.columns, source)
     settings = json.dumps(asdict(config), sort_keys=True, default=str)
     stream = Stream(counts, shards.load, f"{pack.checksum} {len(settings)} {sum(counts)}")
     return Data(
@@ -83,8 +88,9 @@ def stream_pack(config: ForecastConfig, pack: Pack, *, source: str) -> Data:
         source=source,
         checksum=pack.checksum,
         keep={
-            **preparation_of(config, pack.columns, scaling).as_json(),
+            **preparation_of(config, pack.columns, scaling, pack.parts).as_json(),
             "balance": {name: one.as_json() for name, one in balances.items()},
+            **known,
         },
     )
 
@@ -102,16 +108,18 @@ def _by_shard(lives: Sequence[Life]) -> dict[str, list[int]]:
     return found
 
 
-def _count(shards: _Shards) -> tuple[tuple[int, ...], Balance]:
+def _count(shards: _Shards, questions: Questions) -> tuple[tuple[int, ...], Balance, Counts]:
     """How many windows each shard gives, and what its rows can teach; only the times are read."""
     counts, balances, histories = [], [], []
+    answered = count_answers([], questions)
     for number, shard in enumerate(shards.places, start=1):
         logs, config = shards.logs(shard, times_only=True), shards.config
         counts.append(count_training_windows(logs, config))
-        balances.append(count_balance(logs, horizon=config.horizon, cap=config.cap))
+        balances.append(count_balance(logs, horizon=config.horizons[0], cap=config.cap))
+        answered += count_answers(logs, questions)
         histories += [len(log.times) for log in logs]
         Console().progress(0.0, f"counting the windows of shard {number:,} of {len(shards.places):,}")
-    return tuple(counts), add_balances(balances, histories)
+    return tuple(counts), add_balances(balances, histories), answered
 
 
 def _judging(pack: Pack, lives: Sequence[Life], seed: int) -> list[UnitLog]:

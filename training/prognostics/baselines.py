@@ -17,7 +17,16 @@ from numpy.typing import NDArray
 
 from training.data.splits import Split
 from training.data.windows import Windows
-from training.prognostics.answers import AGE, CAP, FAILS, FAILS_KNOWN, REMAINING, REMAINING_KNOWN
+from training.prognostics.answers import (
+    AGE,
+    CAP,
+    LOG_ODDS,
+    REMAINING,
+    REMAINING_KNOWN,
+    count_questions,
+    fails,
+    fails_known,
+)
 
 Array = NDArray[np.floating]
 
@@ -91,8 +100,8 @@ def _baselines(over: float) -> dict[str, Baseline]:
 
 
 def simple_forecasts(train: Split, judged: Split, *, seed: int, over: float = 1.0) -> Mapping[str, Array]:
-    """What each baseline says of *judged*: outputs (n, 2), remaining life and log-odds of failure, as a net's. The rows
-    of both splits are running means *over* so many.
+    """What each baseline says of *judged*: (n, outputs), remaining life and log-odds of each question, as a
+    net's. The rows of both splits are running means *over* so many.
 
     Empty where scikit-learn is not installed.
     """
@@ -108,20 +117,26 @@ def simple_forecasts(train: Split, judged: Split, *, seed: int, over: float = 1.
 
 def _forecast(baseline: Baseline, train: Split, judged: Split) -> Array:
     seen, asked = baseline.features(train), baseline.features(judged)
-    life, fails = train.y[:, REMAINING_KNOWN] > 0, train.y[:, FAILS_KNOWN] > 0
+    life, questions = train.y[:, REMAINING_KNOWN] > 0, count_questions(train.y)
     cap = float(train.y[0, CAP])
-    outputs = np.zeros((len(judged), 2), dtype=np.float64)
+    outputs = np.zeros((len(judged), 1 + questions), dtype=np.float64)
     if life.any():
         model = baseline.regressor().fit(seen[life], np.minimum(train.y[life, REMAINING], cap))
         outputs[:, 0] = np.ravel(model.predict(asked))
-    happened = train.y[fails, FAILS] > 0
-    if happened.any() and not happened.all():
-        p = baseline.classifier().fit(seen[fails], happened).predict_proba(asked)[:, 1]
-    else:
-        p = np.full(len(judged), happened.mean() if len(happened) else 0.0)
-    p = np.clip(p, CERTAIN, 1 - CERTAIN)
-    outputs[:, 1] = np.log(p / (1 - p))
+    for question in range(questions):
+        known = train.y[:, fails_known(question)] > 0
+        happened = train.y[known, fails(question)] > 0
+        outputs[:, LOG_ODDS + question] = _log_odds(baseline, seen[known], happened, asked)
     return outputs
+
+
+def _log_odds(baseline: Baseline, seen: Array, happened: NDArray[np.bool_], asked: Array) -> Array:
+    if happened.any() and not happened.all():
+        p = baseline.classifier().fit(seen, happened).predict_proba(asked)[:, 1]
+    else:
+        p = np.full(len(asked), happened.mean() if len(happened) else 0.0)
+    p = np.clip(p, CERTAIN, 1 - CERTAIN)
+    return np.asarray(np.log(p / (1 - p)))
 
 
 REDRAWS: Final = 2000

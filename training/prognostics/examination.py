@@ -10,11 +10,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.data.splits import Split
-from training.prognostics.answers import CAP, FAILS, FAILS_KNOWN, LAST, LIFE, LOG_ODDS, REMAINING, REMAINING_KNOWN, UNIT
+from training.prognostics.answers import (
+    CAP,
+    LAST,
+    LIFE,
+    REMAINING,
+    REMAINING_KNOWN,
+    UNIT,
+    look_up,
+    look_up_all,
+)
 from training.prognostics.baselines import share_better, simple_forecasts
 from training.prognostics.importance import Importance, permutation_importance
 from training.prognostics.intervals import Coverage, Interval, calibrate, coverage, fit_spread, left_out_coverage
-from training.prognostics.metrics import brier, capped_rmse, probability
+from training.prognostics.metrics import brier, calibration_error, capped_rmse, reliability
 from training.prognostics.preparation import Preparation
 from training.trainer.recipe import Findings, Predictions, Result
 
@@ -39,6 +48,26 @@ class Rivals:
 
 
 @dataclass(frozen=True)
+class QuestionWorth:
+    """What the probability of one of several questions is worth, beside simple ones."""
+
+    question: str
+    suffix: str
+    """What follows the names of its column and its scores."""
+    failing: int
+    """Rows judged that are known to fail in time."""
+    known: int
+    brier: float
+    base_rate: float
+    """The Brier score of always saying how often it happens."""
+    calibration_error: float
+    simple: str
+    """The best simple forecast; empty where there is none."""
+    simple_brier: float | None
+    net_better: float | None
+
+
+@dataclass(frozen=True)
 class Examination:
     interval: Interval | None
     coverage: Coverage | None
@@ -52,6 +81,8 @@ class Examination:
     importance: Sequence[Importance]
     tested: bool
     """False: no test units, the validation units stand in."""
+    questions: Sequence[QuestionWorth] = ()
+    """Each by itself, where there are several."""
 
 
 def examine(result: Result) -> Findings:
@@ -68,6 +99,7 @@ def examine(result: Result) -> Findings:
         simple={name: _beside(result, outputs) for name, outputs in simple.items()},
         simple_at_last_row={name: _at_last_row(outputs, result.test.y) for name, outputs in simple.items()},
         importance=_importance(result),
+        questions=_questions(result, simple),
         tested=tested,
     )
     keep = {"interval": interval.as_json()} if interval else {}
@@ -78,7 +110,44 @@ def _scores(found: Examination) -> dict[str, float]:
     scores: dict[str, float] = {}
     if found.coverage:
         scores |= {"interval_coverage": found.coverage.share, "interval_width": found.coverage.width}
+    for one in found.questions:
+        scores |= {f"brier{one.suffix}": one.brier, f"calibration_error{one.suffix}": one.calibration_error}
+        scores |= {f"simple_brier{one.suffix}": one.simple_brier} if one.simple_brier is not None else {}
     return scores | best_simple(found.simple)
+
+
+def _questions(result: Result, simple: Mapping[str, Array]) -> list[QuestionWorth]:
+    prepared = Preparation.from_json(result.data.keep)
+    each, suffixes = prepared.questions.each(), prepared.questions.suffixes()
+    if len(each) == 1:
+        return []
+    unit = prepared.columns.time_unit
+    return [
+        _question_worth(result, simple, place, one.in_words(unit), suffix)
+        for place, (one, suffix) in enumerate(zip(each, suffixes, strict=True))
+    ]
+
+
+def _question_worth(
+    result: Result, simple: Mapping[str, Array], place: int, question: str, suffix: str
+) -> QuestionWorth:
+    y = result.test.y
+    said, happened, units = look_up(result.test.outputs, y, place)
+    theirs = {name: look_up(outputs, y, place)[0] for name, outputs in simple.items()}
+    best = min(theirs, key=lambda name: brier(theirs[name], happened)) if theirs else ""
+    ours = (said - happened) ** 2
+    return QuestionWorth(
+        question=question,
+        suffix=suffix,
+        failing=int(happened.sum()),
+        known=len(happened),
+        brier=brier(said, happened),
+        base_rate=brier(np.full(len(happened), happened.mean()), happened),
+        calibration_error=calibration_error(reliability(said, happened)),
+        simple=best,
+        simple_brier=brier(theirs[best], happened) if best else None,
+        net_better=share_better(ours, (theirs[best] - happened) ** 2, units, seed=result.config.seed) if best else None,
+    )
 
 
 def best_simple(simple: Mapping[str, Rivals]) -> dict[str, float]:
@@ -131,10 +200,12 @@ def _sample(split: Split, seed: int) -> Split:
 
 
 def _errors(outputs: Array, y: Array) -> tuple[Array, Array]:
-    """Square errors of the remaining life, and of the probability, of the rows where they are known."""
+    """Square errors of the remaining life, and of the probability (of all questions), of the rows where they are
+    known.
+    """
     told, true, _ = _known_life(outputs, y)
-    fails = y[:, FAILS_KNOWN] > 0
-    return (told - true) ** 2, (probability(outputs[fails, LOG_ODDS]) - y[fails, FAILS]) ** 2
+    said, happened, _ = look_up_all(outputs, y)
+    return (told - true) ** 2, (said - happened) ** 2
 
 
 def _rivals(found: Predictions) -> Rivals:
@@ -152,7 +223,7 @@ def _at_last_row(outputs: Array, y: Array) -> Rivals:
 def _beside(result: Result, outputs: Array) -> Rivals:
     y, seed = result.test.y, result.config.seed
     ours, theirs = _errors(result.test.outputs, y), _errors(outputs, y)
-    units = y[y[:, REMAINING_KNOWN] > 0, UNIT], y[y[:, FAILS_KNOWN] > 0, UNIT]
+    units = y[y[:, REMAINING_KNOWN] > 0, UNIT], look_up_all(outputs, y)[2]
     life, fails = (
         share_better(mine, other, unit, seed=seed) if len(unit) else None
         for mine, other, unit in zip(ours, theirs, units, strict=True)
@@ -180,5 +251,5 @@ def _life_error(outputs: Array, y: Array) -> float:
 
 
 def _failure_error(outputs: Array, y: Array) -> float:
-    known = y[:, FAILS_KNOWN] > 0
-    return brier(probability(outputs[known, LOG_ODDS]), y[known, FAILS]) if known.any() else 0.0
+    said, happened, _ = look_up_all(outputs, y)
+    return brier(said, happened) if len(said) else 0.0

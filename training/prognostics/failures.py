@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
 from training.errors import BadData
+from training.prognostics.lives import UnitFailures
 from training.prognostics.log_schema import Columns, Description, Failures
 from training.prognostics.survey import survey
 from training.prognostics.table import Table
 from training.prognostics.unit_logs import read_tables
 
 
-def read_failures(
-    description: Description, failures: Failures, *, calendar: bool | None
-) -> dict[str, NDArray[np.float64]]:
-    """When each unit failed: times (failures,), rising, by unit. *calendar*: the log's times are dates.
+def read_failures(description: Description, failures: Failures, *, calendar: bool | None) -> dict[str, UnitFailures]:
+    """When each unit failed. *calendar*: the log's times are dates. Raises BadData, naming file and line."""
+    whole = _read_times(description, failures, calendar)
+    parts = [_read_times(description, replace(failures, parts=(part,)), calendar) for part in description.parts]
+    for part, found in zip(description.parts, parts, strict=True):
+        if not found:
+            raise BadData(f"{failures.files[0]}: no {failures.part} is '{part}'", "Leave it out of parts.")
+    return {
+        name: UnitFailures(times, tuple(part.get(name, np.empty(0)) for part in parts)) for name, times in whole.items()
+    }
 
-    Raises BadData, naming file and line.
-    """
+
+def _read_times(description: Description, failures: Failures, calendar: bool | None) -> dict[str, NDArray[np.float64]]:
     log = description.columns
     columns = Columns(
         unit=failures.unit, time=failures.time, channels=(), time_unit=log.time_unit, zone=log.zone, dates=log.dates

@@ -13,41 +13,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from training.compat import mx
 from training.config import JobConfig, option
 from training.console import Console
 from training.data.splits import Data, Split
 from training.errors import BadData
-from training.prognostics.answers import (
-    CAP,
-    FAILS,
-    FAILS_KNOWN,
-    LAST,
-    LIFE,
-    LOG_ODDS,
-    REMAINING,
-    REMAINING_KNOWN,
-)
 from training.prognostics.balance import Balance, count_balance, refuse_no_log, refuse_one_sided
 from training.prognostics.history import Past, carry_forward
 from training.prognostics.log_schema import Columns
 from training.prognostics.memory import fits_memory, usable_bytes
-from training.prognostics.metrics import (
-    brier,
-    calibration_error,
-    capped_rmse,
-    nasa_score,
-    probability,
-    reliability,
-    rmse,
-)
 from training.prognostics.preparation import Preparation
+from training.prognostics.questions import Counts, Questions, as_json, count_answers, describe, refuse_unanswered
 from training.prognostics.records import count_windows, cut_windows, training_records, whole_records
 from training.prognostics.scaling import Scaling, fit_scaling, silent_channels
 from training.prognostics.suspects import refuse_short_reach
 from training.prognostics.windows import UnitLog, split_units
-from training.trainer.learner import GluonLearner, Learner
-from training.trainer.recipe import Scores, first_batch
 
 Array = NDArray[np.floating]
 
@@ -71,7 +50,9 @@ class ForecastConfig(JobConfig):
     thin: int = option(
         1, "of those with more life left than the cap only every n-th: they all teach one thing", least=1
     )
-    horizon: float = option(30.0, "the probability is that of a failure within this time", least=0)
+    horizon: float | tuple[float, ...] = option(
+        30.0, "the probability is that of a failure within this time; several like 24,48,168: one for each", least=0
+    )
     cap: float = option(125.0, "remaining life is told up to this; beyond it a log shows no difference", least=1e-9)
     hidden: int = option(50, "size of the recurrent layer", least=1)
     dropout: float = option(0.1, "share of features left out at random while training", least=0, below=1)
@@ -89,6 +70,11 @@ class ForecastConfig(JobConfig):
     )
     held_out: float = option(0.1, "share of the training units kept for validation", least=0, below=1)
 
+    @property
+    def horizons(self) -> tuple[float, ...]:
+        """Rising."""
+        return self.horizon if isinstance(self.horizon, tuple) else (self.horizon,)
+
 
 def forecast_data(
     config: ForecastConfig,
@@ -98,6 +84,7 @@ def forecast_data(
     columns: Columns,
     source: str,
     checksum: str,
+    parts: tuple[str, ...] = (),
 ) -> Data:
     """Hold out some *train* units, scale by the others, cut windows. Without *test* units the held-out ones stand in.
 
@@ -112,9 +99,13 @@ def forecast_data(
         )
     scaling = _fit_scaling(fitted, columns, source)
     refuse_short_reach(
-        [*train, *test], time_unit=columns.time_unit, horizon=config.horizon, cap=config.cap, source=source
+        [*train, *test], time_unit=columns.time_unit, horizon=config.horizons[0], cap=config.cap, source=source
     )
-    balances = say_balances(config, {"training": fitted, "validation": held, "test": test or held}, source)
+    splits = {"training": fitted, "validation": held, "test": test or held}
+    balances = say_balances(config, splits, source)
+    questions = Questions(config.horizons, parts)
+    counts = {name: count_answers(logs, questions) for name, logs in splits.items()}
+    known = say_questions(counts, questions, columns, source)
     rows, judging = (sum(len(log.times) for log in logs) for logs in (fitted, [*held, *test]))
     fits_memory(config, rows, judging, channels=len(columns.features), most_bytes=usable_bytes())
     _tell_gaps(fitted, [columns.features[place] for place in scaling.kept], scaling.kept, config.carry)
@@ -126,7 +117,7 @@ def forecast_data(
         test=cut(test, scaling, config) if test else valid,
         source=source,
         checksum=checksum,
-        keep={**preparation_of(config, columns, scaling).as_json(), "balance": balance},
+        keep={**preparation_of(config, columns, scaling, parts).as_json(), "balance": balance, **known},
     )
 
 
@@ -141,27 +132,41 @@ def _fit_scaling(fitted: Sequence[UnitLog], columns: Columns, source: str) -> Sc
     return scaling
 
 
-def preparation_of(config: ForecastConfig, columns: Columns, scaling: Scaling) -> Preparation:
+def say_questions(counts: dict[str, Counts], questions: Questions, columns: Columns, source: str) -> dict[str, Any]:
+    """Of several questions: say what is known of each, and return it. Raises BadData where one has one answer only."""
+    if len(questions.each()) == 1:
+        return {}
+    refuse_unanswered(counts, questions, time_unit=columns.time_unit, source=source)
+    known = as_json(counts, questions, columns.time_unit)
+    for line in describe(known):
+        Console().say(line)
+    return {"answers": known}
+
+
+def preparation_of(
+    config: ForecastConfig, columns: Columns, scaling: Scaling, parts: tuple[str, ...] = ()
+) -> Preparation:
     return Preparation(
         columns,
         scaling,
         smooth=config.smooth,
         window=config.window,
-        horizon=config.horizon,
+        horizon=config.horizons[0],
         cap=config.cap,
         carry=config.carry,
         past_is_mean=True,
+        questions=Questions(config.horizons, parts),
     )
 
 
 def say_balances(config: ForecastConfig, splits: Mapping[str, Sequence[UnitLog]], source: str) -> dict[str, Balance]:
-    balances = {name: count_balance(logs, horizon=config.horizon, cap=config.cap) for name, logs in splits.items()}
+    balances = {name: count_balance(logs, horizon=config.horizons[0], cap=config.cap) for name, logs in splits.items()}
     return check_balances(config, balances, source)
 
 
 def check_balances(config: ForecastConfig, balances: dict[str, Balance], source: str) -> dict[str, Balance]:
     """Say them. Raises BadData where they know one answer only."""
-    refuse_one_sided(balances, horizon=config.horizon, source=source)
+    refuse_one_sided(balances, horizon=config.horizons[0], source=source)
     for name, balance in balances.items():
         Console().say(f"{name}: {balance}")
     return balances
@@ -202,61 +207,3 @@ def count_training_windows(logs: Sequence[UnitLog], config: ForecastConfig) -> i
 def cut(logs: Sequence[UnitLog], scaling: Scaling, config: ForecastConfig, *, stride: int = 1, thin: int = 1) -> Split:
     """Windows X (n, window, channels) and y (n, columns) of those rows of *logs* of which something is known."""
     return Split(*cut_windows(logs, whole_records(logs, config), scaling, config, stride=stride, thin=thin, clock=None))
-
-
-def forecast_loss(F: Any, output: Any, y: Any) -> Any:
-    """Squared error of the remaining life (as a part of the cap, times ten: both parts then weigh about the same) plus
-    the cross-entropy of the failure. What nobody knows costs nothing.
-    """
-
-    def column(array: Any, number: int) -> Any:
-        return F.squeeze(F.slice_axis(array, axis=1, begin=number, end=number + 1), axis=1)
-
-    cap, log_odds = column(y, CAP), column(output, LOG_ODDS)
-    error = (column(output, LIFE) - F.minimum(column(y, REMAINING), cap)) / cap
-    # log(1 + exp(x)) - x happened, in the form that does not overflow.
-    entropy = F.relu(log_odds) - log_odds * column(y, FAILS) + F.Activation(-F.abs(log_odds), act_type="softrelu")
-    return 10 * F.square(error) * column(y, REMAINING_KNOWN) + entropy * column(y, FAILS_KNOWN)
-
-
-def forecast_learner(config: ForecastConfig, data: Data, devices: Sequence[Any]) -> Learner:
-    from training.nets.sequence import LifeNet  # a class of MXNet's kind: importing it imports MXNet
-
-    def shift(X: Any) -> Any:
-        """Units differ from the day they are made; a net that has seen few must not learn their offsets by heart."""
-        return X + mx.nd.random.normal(scale=config.jitter, shape=(len(X), 1, X.shape[2]), ctx=X.context)
-
-    return GluonLearner(
-        LifeNet(hidden=config.hidden, dropout=config.dropout, cap=config.cap),
-        mx.gluon.nn.HybridLambda(forecast_loss),
-        config,
-        devices,
-        example=first_batch(data, config),
-        augment=shift if config.jitter else None,
-    )
-
-
-def forecast_scores(outputs: Array, y: Array) -> Scores:
-    """Over all rows, of *outputs* (n, 2) and *y* (n, answers): RMSE of the remaining life; Brier score and calibration
-    error of the probability."""
-    life, fails = y[:, REMAINING_KNOWN] > 0, y[:, FAILS_KNOWN] > 0
-    said, happened = probability(outputs[fails, LOG_ODDS]), y[fails, FAILS]
-    scores = {"brier": brier(said, happened), "calibration_error": calibration_error(reliability(said, happened))}
-    if not life.any():
-        return scores
-    return {"rmse": capped_rmse(outputs[life, LIFE], y[life, REMAINING], cap=float(y[0, CAP])), **scores}
-
-
-def last_row_scores(outputs: Array, y: Array) -> Scores:
-    """The usual practice for C-MAPSS: each unit is judged by the forecast at the last row of its record.
-
-    *outputs*: (n, 2), *y*: (n, answers), of all rows.
-    """
-    last = (y[:, LAST] > 0) & (y[:, REMAINING_KNOWN] > 0)
-    life, remaining, cap = outputs[last, LIFE], y[last, REMAINING], float(y[0, CAP])
-    return {
-        "rmse": capped_rmse(life, remaining, cap=cap),
-        "rmse_uncapped_truth": rmse(np.clip(life, 0.0, cap), remaining),
-        "nasa_score": nasa_score(life, remaining, cap=cap),
-        "brier": brier(probability(outputs[last, LOG_ODDS]), y[last, FAILS]),
-    }

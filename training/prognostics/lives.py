@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,12 +14,22 @@ from training.prognostics.unit_order import Rows
 
 
 @dataclass(frozen=True)
+class UnitFailures:
+    """When a unit failed: times (failures,), rising, of any part and of each of several."""
+
+    times: NDArray[np.float64]
+    by_part: tuple[NDArray[np.float64], ...] = ()
+
+
+@dataclass(frozen=True)
 class Life:
     name: str
     begin: int
     end: int
     """Its rows, counted within the unit's."""
     fails_at: float
+    parts_fail_at: tuple[float, ...] = ()
+    watched_until: float = np.nan
 
 
 def lives_of(
@@ -27,19 +37,32 @@ def lives_of(
     number: int,
     marks: NDArray[np.float64],
     description: Description,
-    failed: Mapping[str, NDArray[np.float64]] | None,
+    failed: Mapping[str, UnitFailures] | None,
 ) -> list[Life]:
-    """The lives of one unit of *rows*; *marks* (rows of the unit,): what they say of its failure; *failed*: by unit,
-    times (failures,). Raises BadData, naming the line."""
+    """The lives of one unit of *rows*; *marks* (rows of the unit,): what they say of its failure; *failed*: by unit.
+    Raises BadData, naming the line."""
     begin = int(rows.begins[number])
     times, name = rows.times[begin : int(rows.begins[number + 1])], rows.names[number]
     if description.runs_to_failure:
         return [Life(name, 0, len(times), float(times[-1]))]
     if failed is not None:
-        return _between(name, times, failed.get(name, np.empty(0)), repaired=_goes_on(description))
+        never = UnitFailures(np.empty(0), (np.empty(0),) * len(description.parts))
+        here, repaired = failed.get(name, never), _goes_on(description)
+        lives = _between(name, times, here.times, repaired=repaired)
+        return [_with_parts(life, times, here.by_part, repaired=repaired) for life in lives]
     if description.label:
         return _by_label(rows, begin, name, times, marks, description)
     return _by_time_of_failure(rows, begin, name, times, marks, description)
+
+
+def _with_parts(
+    life: Life, times: NDArray[np.float64], by_part: tuple[NDArray[np.float64], ...], *, repaired: bool
+) -> Life:
+    """A repair leaves the other parts as they were: a part's next failure may be in a later life of the machine."""
+    ends = float(times[-1]) if repaired else float(times[life.end - 1])
+    begin = times[life.begin]
+    later = [[at for at in part.tolist() if begin <= at and (repaired or at == life.fails_at)] for part in by_part]
+    return replace(life, parts_fail_at=tuple(min(at, default=np.nan) for at in later), watched_until=ends)
 
 
 def _goes_on(description: Description) -> bool:

@@ -144,7 +144,7 @@ class Failures:
     part: str = ""
     """Column that says what failed."""
     parts: tuple[str, ...] = ()
-    """Which of them count; all where empty."""
+    """Which of them count; all where empty. Of several each is forecast by itself, too."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,6 +163,12 @@ class Description:
     repaired: bool = False
     given: frozenset[str] = frozenset()
     """The keys that the TOML says: the others may be found out."""
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The parts that are asked about each by itself: those the table of failures counts, where they are several."""
+        named = self.failures.parts if self.failures else ()
+        return named if len(named) > 1 else ()
 
 
 def read_description(path: Path) -> Description:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from training.prognostics.intervals import Interval
 from training.prognostics.log_schema import Columns
+from training.prognostics.questions import Questions
 from training.prognostics.scaling import Scaling
 
 
@@ -28,6 +29,12 @@ class Preparation:
     """What stands for the rows before a record begins: the mean; in older runs the first row."""
     interval: Interval | None = None
     """Of the remaining life; None where the run could promise none, and in older runs."""
+    questions: Questions = field(default_factory=Questions)
+    """Of one horizon and no parts: that of `horizon`."""
+
+    def __post_init__(self) -> None:
+        if not self.questions.horizons:
+            object.__setattr__(self, "questions", Questions((self.horizon,)))
 
     @property
     def channels(self) -> int:
@@ -45,6 +52,8 @@ class Preparation:
             "carry": self.carry,
             "past_is_mean": self.past_is_mean,
             **({"interval": self.interval.as_json()} if self.interval else {}),
+            **({"horizons": list(self.questions.horizons)} if len(self.questions.horizons) > 1 else {}),
+            **({"parts": list(self.questions.parts)} if self.questions.parts else {}),
         }
 
     @classmethod
@@ -60,4 +69,7 @@ class Preparation:
             carry=float(data.get("carry", math.inf)),
             past_is_mean=bool(data.get("past_is_mean", False)),
             interval=Interval.from_json(data["interval"]) if data.get("interval") else None,
+            questions=Questions(
+                tuple(map(float, data.get("horizons", (data["horizon"],)))), tuple(map(str, data.get("parts", ())))
+            ),
         )

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-
-import numpy as np
-from numpy.typing import NDArray
 
 from training.errors import BadData
 from training.prognostics.failures import read_failures
@@ -14,7 +11,7 @@ from training.prognostics.log_schema import Columns, Description
 from training.prognostics.resampling import refuse_no_step
 from training.prognostics.survey import Survey, survey
 from training.prognostics.table import Table
-from training.prognostics.unit_logs import Faults, Units, logs_of, read_tables
+from training.prognostics.unit_logs import Failed, Faults, Units, logs_of, read_tables
 from training.prognostics.windows import UnitLog
 
 MOST_WORDS = 50
@@ -29,6 +26,8 @@ class Log:
     test: list[UnitLog]
     columns: Columns
     said: list[str]
+    parts: tuple[str, ...] = ()
+    """That are asked about each by itself."""
 
 
 def read_log(description: Description) -> Log:
@@ -50,7 +49,7 @@ def read_log(description: Description) -> Log:
         *_failures_said(failed, tables),
         *_strange(tables, columns),
     ]
-    return Log(train.logs, test.logs, replace(columns, order=_order(seen, description)), said)
+    return Log(train.logs, test.logs, replace(columns, order=_order(seen, description)), said, description.parts)
 
 
 def _read(description: Description, seen: Survey) -> tuple[list[Table], list[Table]]:
@@ -67,7 +66,7 @@ def _order_units(
     tables: tuple[list[Table], list[Table]],
     description: Description,
     columns: Columns,
-    failed: Mapping[str, NDArray[np.float64]] | None,
+    failed: Failed | None,
 ) -> tuple[Units, Units]:
     faults, found = Faults(), []
     for some in tables:
@@ -110,13 +109,11 @@ def alike(tables: tuple[list[Table], list[Table]]) -> list[str]:
     return [f"units {' and '.join(map(repr, pairs[0]))}{more}: taken for different ones"] if pairs else []
 
 
-def _failures_said(
-    failed: Mapping[str, NDArray[np.float64]] | None, tables: tuple[list[Table], list[Table]]
-) -> list[str]:
+def _failures_said(failed: Failed | None, tables: tuple[list[Table], list[Table]]) -> list[str]:
     if failed is None:
         return []
     units = {name for some in tables for table in some for name in table.names}
-    known = sum(len(times) for name, times in failed.items() if name in units)
+    known = sum(len(one.times) for name, one in failed.items() if name in units)
     other = len(set(failed) - units)
     return [
         f"failures: {known:,} of {len(set(failed) & units):,} units of the log"

@@ -14,9 +14,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.data.windows import Windows
-from training.prognostics.answers import AGE, CAP, FAILS, FAILS_KNOWN, LAST, REMAINING, REMAINING_KNOWN, UNIT
+from training.prognostics.answers import (
+    AGE,
+    CAP,
+    FAILS,
+    FAILS_KNOWN,
+    LAST,
+    REMAINING,
+    REMAINING_KNOWN,
+    UNIT,
+    is_known,
+    width,
+)
 from training.prognostics.history import Counts, Past, Scaled, in_records, scale, smooth, starts_of
 from training.prognostics.late_starts import UNKNOWN_PAST, late_starts
+from training.prognostics.questions import Questions, answer
 from training.prognostics.scaling import Scaling
 from training.prognostics.windows import UnitLog, stretch, stretched_rows, targets
 
@@ -33,7 +45,7 @@ class Showing(Protocol):
     @property
     def carry(self) -> int: ...
     @property
-    def horizon(self) -> float: ...
+    def horizons(self) -> tuple[float, ...]: ...
     @property
     def cap(self) -> float: ...
     @property
@@ -67,7 +79,7 @@ class Record:
         nth = np.repeat(np.cumsum(each), each) - 1 - np.arange(each.sum())
         rows = np.repeat(np.cumsum(self.counts), each) - 1 - stride * nth
         y = self.y[rows]
-        beyond, known = y[:, REMAINING] > y[:, CAP], y[:, REMAINING_KNOWN] + y[:, FAILS_KNOWN] > 0
+        beyond, known = y[:, REMAINING] > y[:, CAP], is_known(y)
         taken: NDArray[np.intp] = rows[known & (~beyond | (nth % thin == 0))]
         return taken
 
@@ -111,13 +123,15 @@ def _record(shown: UnitLog, rows: NDArray[np.intp], unit: int, number: int, conf
 
 
 def _answers_of(log: UnitLog, number: int, config: Showing) -> Array:
-    asked = targets(log, cap=config.cap, horizon=config.horizon)
+    asked = targets(log, cap=config.cap, horizon=config.horizons[0])
+    questions = Questions(config.horizons, ("",) * len(log.parts_fail_at))
     count = len(log.times)
-    y = np.empty((count, 8), dtype=np.float32)
+    y = np.empty((count, width(len(questions.each()))), dtype=np.float32)
     y[:, REMAINING], y[:, REMAINING_KNOWN] = asked.remaining, asked.remaining_known
     y[:, FAILS], y[:, FAILS_KNOWN] = asked.fails, asked.fails_known
     y[:, CAP], y[:, UNIT], y[:, LAST] = config.cap, number, np.arange(count) == count - 1
     y[:, AGE] = log.times - log.times[0]
+    answer(y, log, questions)
     return y
 
 

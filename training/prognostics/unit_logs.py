@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from training.errors import BadData
 from training.prognostics.dialect import Dialect
-from training.prognostics.lives import Life, lives_of
+from training.prognostics.lives import Life, UnitFailures, lives_of
 from training.prognostics.log_schema import Columns, Description
 from training.prognostics.resampling import logs_in_steps
 from training.prognostics.table import Marks, Table, read_table
@@ -22,7 +22,7 @@ from training.prognostics.windows import UnitLog
 from training.prognostics.wrong_cells import Clock
 
 SHOWN_FILES: Final = 20
-Failed = Mapping[str, NDArray[np.float64]]
+Failed = Mapping[str, UnitFailures]
 """When each unit failed, by a table of failures."""
 
 
@@ -99,7 +99,16 @@ def _log(
     life: Life, begin: int, rows: Rows, values: NDArray[np.float32], conditions: NDArray[np.float32], machine: str
 ) -> UnitLog:
     here = slice(begin + life.begin, begin + life.end)
-    return UnitLog(life.name, rows.times[here], values[here], conditions[here], life.fails_at, machine)
+    return UnitLog(
+        life.name,
+        rows.times[here],
+        values[here],
+        conditions[here],
+        life.fails_at,
+        machine,
+        life.parts_fail_at,
+        life.watched_until,
+    )
 
 
 def _matrix(tables: Sequence[Table], rows: Rows, columns: Columns, names: Sequence[str]) -> NDArray[np.float32]:

@@ -31,6 +31,10 @@ class UnitLog:
     """When it failed, in the unit of `times`; NaN: it had not failed when the record ends."""
     machine: str = ""
     """Which machine it is, where one has several lives; empty: the unit itself."""
+    parts_fail_at: tuple[float, ...] = ()
+    """When each of several parts fails next, in this life of the machine or a later one; NaN: it did not."""
+    watched_until: float = np.nan
+    """How long the machine was watched after that: the end of its own record, not of this life's."""
 
     @property
     def remaining(self) -> Array:
@@ -120,5 +124,7 @@ def stretch(log: UnitLog, factor: float, chances: Array) -> tuple[UnitLog, NDArr
         values=nothing,
         conditions=nothing,
         fails_at=begin + (log.fails_at - begin) * factor,
+        parts_fail_at=tuple(begin + (at - begin) * factor for at in log.parts_fail_at),
+        watched_until=begin + (log.watched_until - begin) * factor,
     )
     return slow, rows

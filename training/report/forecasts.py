@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from html import escape
 
 import numpy as np
 
-from training.prognostics.answers import CAP, FAILS, FAILS_KNOWN, LIFE, LOG_ODDS, REMAINING, REMAINING_KNOWN, UNIT
-from training.prognostics.metrics import ReliabilityBin, brier, brier_skill, calibration_error, probability, reliability
+from training.prognostics.answers import CAP, LIFE, REMAINING, REMAINING_KNOWN, UNIT, look_up
+from training.prognostics.metrics import ReliabilityBin, brier, brier_skill, calibration_error, reliability
 from training.prognostics.preparation import Preparation
 from training.report.charts import Series, line_chart
 from training.trainer.recipe import Array, Result, Section
@@ -26,8 +27,19 @@ def _judging(result: Result) -> str:
 
 def reliability_section(result: Result) -> Section:
     """Of all rows to which the net gave about 30 %, did 30 % fail within the horizon?"""
-    known = result.test.y[:, FAILS_KNOWN] > 0
-    said, happened = probability(result.test.outputs[known, LOG_ODDS]), result.test.y[known, FAILS]
+    asked = Preparation.from_json(result.data.keep).questions.each()
+    if len(asked) == 1:
+        title = f"Probability of failure within {_in_units(result, asked[0].horizon)}: is it to be trusted?"
+        return Section(title, _reliability(result, 0))
+    parts = [
+        f"<h3>{escape(one.in_words(_unit(result)))}</h3>{_reliability(result, place)}"
+        for place, one in enumerate(asked)
+    ]
+    return Section("Probability of failure: is it to be trusted?", "".join(parts))
+
+
+def _reliability(result: Result, question: int) -> str:
+    said, happened, _ = look_up(result.test.outputs, result.test.y, question)
     curve, split = reliability(said, happened), _judging(result)
     chart = line_chart(
         [Series(f"{split} rows", [(one.said, one.happened) for one in curve], "both")],
@@ -37,14 +49,14 @@ def reliability_section(result: Result) -> Section:
         diagonal=True,
         y_range=(0.0, 1.0),
     )
+    stands_in = "" if split == "test" or question else STAND_IN
     text = (
         f"<p>On the dashed line, what was said is what happened. {len(said):,} {split} rows; mean distance from the "
         f"line {calibration_error(curve):.4f}. Brier score <b>{brier(said, happened):.4f}</b>; always saying the base "
         f"rate has {_base_rate(happened):.4f}, so the skill is {brier_skill(said, happened):.2f}. Rows of one unit "
-        "resemble each other: the middle bins rest on few units.</p>" + ("" if split == "test" else STAND_IN)
+        "resemble each other: the middle bins rest on few units.</p>" + stands_in
     )
-    title = f"Probability of failure within {_in_units(result, result.config.horizon)}: is it to be trusted?"
-    return Section(title, f"{text}<div class=two>{chart}{_bins(curve)}</div>")
+    return f"{text}<div class=two>{chart}{_bins(curve)}</div>"
 
 
 def _in_units(result: Result, length: float) -> str:
@@ -83,7 +95,25 @@ def balance_section(result: Result) -> Section:
         "failed is unanswered where its record is no longer than the horizon: no score speaks of it.</p>"
     )
     table = f"<table><thead><tr><th>units</th>{head}</tr></thead><tbody>{rows}</tbody></table>"
-    return Section("Who failed and who did not", f"{text}<div class=wide>{table}</div>")
+    answers = _answers_table(result.data.keep.get("answers", {}))
+    return Section("Who failed and who did not", f"{text}<div class=wide>{table}</div>{answers}")
+
+
+def _answers_table(answers: Mapping[str, Mapping[str, Sequence[int]]]) -> str:
+    """Of several questions: how many rows are known to fail in time, of those known."""
+    if not answers:
+        return ""
+    splits = list(next(iter(answers.values())))
+    head = "".join(f"<th>{split}: failing</th><th>lasting</th>" for split in splits)
+    rows = "".join(
+        f"<tr><td>{escape(question)}</td>"
+        + "".join(f"<td>{count:,}</td>" for split in splits for count in counts[split])
+        + "</tr>"
+        for question, counts in answers.items()
+    )
+    table = f"<table><thead><tr><th>rows</th>{head}</tr></thead><tbody>{rows}</tbody></table>"
+    words = "<p>The units above are counted by the shortest horizon; here is each question.</p>"
+    return f"{words}<div class=wide>{table}</div>"
 
 
 def life_section(result: Result) -> Section:

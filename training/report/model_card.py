@@ -47,9 +47,11 @@ def model_card(description: Description, facts: Mapping[str, str]) -> str:
 def _purpose(described: Description) -> str:
     if described.kind == FORECAST:
         prepared = Preparation.from_json(described.preparation)
-        unit = prepared.columns.time_unit
+        unit, asked = prepared.columns.time_unit, prepared.questions
+        within = " and ".join(f"{horizon:g}" for horizon in asked.horizons)
+        who = "the unit, and each by itself its " + " and its ".join(asked.parts) + "," if asked.parts else "the unit"
         return (
-            f"For each row of a sensor log: the probability that the unit fails within the next {prepared.horizon:g} "
+            f"For each row of a sensor log: the probability that {who} fails within the next {within} "
             f"{unit}, and its remaining life, told up to {prepared.cap:g} {unit}."
         )
     if described.classes:
@@ -76,7 +78,15 @@ def _limits(described: Description) -> Iterable[str]:
 
 
 def _forecast_limits(prepared: Preparation) -> Iterable[str]:
-    columns, scaling = prepared.columns, prepared.scaling
+    columns, scaling, asked = prepared.columns, prepared.scaling, prepared.questions
+    if asked.parts:
+        yield "A repair of one part is taken to leave the others as they were."
+    if len(asked.each()) > 1:
+        named = ", ".join(
+            f"`{column}` {one.in_words(columns.time_unit)}"
+            for column, one in zip(asked.columns(), asked.each(), strict=True)
+        )
+        yield f"Its probabilities, none of a longer horizon smaller, none of a part greater than that of any: {named}."
     yield "A probability learnt from past failures knows past ways of failing, of machines of the kind it saw."
     if columns.step:
         yield (

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from training.prognostics.examination import Examination, Rivals
+from collections.abc import Sequence
+from html import escape
+
+from training.prognostics.examination import Examination, QuestionWorth, Rivals
 from training.prognostics.intervals import FEWEST_UNITS, LEVEL
 from training.report.charts import bar_chart
 from training.trainer.recipe import Result, Section
@@ -74,9 +77,42 @@ def baseline_section(result: Result) -> Section:
         "one; near "
         "50 % these units cannot tell.</p>"
     )
-    return Section(
-        title, f"{text}<div class=wide><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
+    table = f"<div class=wide><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
+    return Section(title, text + table + _each_question(found.questions))
+
+
+def _each_question(questions: Sequence[QuestionWorth]) -> str:
+    """Of several horizons and parts: which of the probabilities are worth it."""
+    if not questions:
+        return ""
+    columns = (
+        "question",
+        "rows that fail",
+        "of",
+        "Brier score",
+        "always the same",
+        "best simple",
+        "its score",
+        "net better in",
     )
+    head = "".join(f"<th>{name}</th>" for name in columns)
+    rows = "".join(_question_row(one) for one in questions)
+    words = "<p>The Brier scores above are those of all questions together. Each by itself:</p>"
+    return f"{words}<div class=wide><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
+
+
+def _question_row(one: QuestionWorth) -> str:
+    cells = (
+        escape(one.question),
+        f"{one.failing:,}",
+        f"{one.known:,}",
+        f"{one.brier:.4f}",
+        f"{one.base_rate:.4f}",
+        one.simple or "-",
+        "-" if one.simple_brier is None else f"{one.simple_brier:.4f}",
+        "" if one.net_better is None else f"{one.net_better:.0%}",
+    )
+    return f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
 
 
 def _rival_row(name: str, one: Rivals) -> str:

@@ -9,7 +9,7 @@ import json
 import logging
 import os
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -28,7 +28,7 @@ from training.serve.examples import body_of
 from training.serve.explain import explain
 from training.serve.fleet import Answer, Fleet, NoRoom, Unit
 from training.serve.forecaster import Array
-from training.serve.lines import HEADER
+from training.serve.lines import BEHIND, header_of
 from training.serve.pictures import PNG
 from training.serve.service import Service, TooManyRows
 from training.serve.telemetry import Telemetry
@@ -181,6 +181,7 @@ class _Paths:
         behind = explain(self.service.prepared, self.service.net, unit)
         return {
             **_summary(fleet, name, unit),
+            **self._of_each_question(fleet, name),
             "history": {
                 "times": unit.times.tolist(),
                 "probability": _without_nan(unit.probability.tolist()),
@@ -196,6 +197,11 @@ class _Paths:
                 for one in behind
             ],
         }
+
+    def _of_each_question(self, fleet: Fleet, unit: str) -> dict[str, Any]:
+        """Nothing where there is only one: the summary has it."""
+        one = len(self.service.prepared.questions.each()) == 1
+        return {} if one else {"probabilities": fleet.probabilities(unit)}
 
     async def forget(self, fleet: Fleet, request: Request) -> Response:
         name = request.path_params["unit"]
@@ -216,14 +222,15 @@ class _Paths:
 
     def _forecasts(self, request: Request, answer: Answer) -> Response:
         self.telemetry.forecast(answer)
-        rows = list(zip(*(getattr(answer, _FIELDS.get(name, name)) for name in HEADER), strict=True))
+        header = header_of(self.service.prepared)
+        chances = [answer.probability, *answer.others]
+        rows = list(zip(answer.units, answer.times, *chances, *(getattr(answer, name) for name in BEHIND), strict=True))
         if request.headers.get("accept", "").split(",")[0].strip() == CSV:
-            return Response(_as_csv(rows), media_type=CSV)
+            return Response(_as_csv(header, rows), media_type=CSV)
         cleaned = [[cell if cell == cell else None for cell in row] for row in rows]
-        return _json({"forecasts": [dict(zip(HEADER, row, strict=True)) for row in cleaned]})
+        return _json({"forecasts": [dict(zip(header, row, strict=True)) for row in cleaned]})
 
 
-_FIELDS: Final = {"unit": "units", "time": "times"}
 _PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
     413: {"description": "Too many rows, or too many bytes, for one request"},
     415: {"description": "Neither of the forms that are taken"},
@@ -279,11 +286,11 @@ def _without_nan(numbers: list[float]) -> list[float | None]:
     return [number if number == number else None for number in numbers]
 
 
-def _as_csv(rows: list[tuple[Any, ...]]) -> str:
+def _as_csv(header: Sequence[str], rows: list[tuple[Any, ...]]) -> str:
     """As `predict` prints it, with all digits."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(HEADER)
+    writer.writerow(header)
     writer.writerows(["" if cell != cell else cell for cell in row] for row in rows)
     return text.getvalue()
 

@@ -22,6 +22,7 @@ from training.console import plain
 from training.errors import BadInput
 from training.prognostics.cells import kind_of_time
 from training.prognostics.log_schema import Columns
+from training.prognostics.metrics import probability
 from training.serve.arrays import pack, unpack
 from training.serve.body import BadBody, Body, Problem, read_body
 from training.serve.forecaster import Array, Forecast, Forecaster
@@ -80,13 +81,16 @@ class Answer:
     high: list[float]
     """The interval that holds the remaining life nine times in ten; NaN where the run could promise none."""
     repeated: bool = False
+    others: list[list[float]] = field(default_factory=list)
+    """(questions - 1, rows) the probabilities of further horizons and parts."""
 
 
 def answer_of(arrived: Arrived, said: Forecast) -> Answer:
     told = (said.probability, said.life, said.low, said.high)
     probability, life, low, high = (np.where(said.known, one, np.nan).tolist() for one in told)
     marks = (said.rows.tolist(), said.missing.tolist(), said.outside.tolist())
-    return Answer(arrived.rows.units, arrived.times, probability, life, *marks, low, high)
+    others = np.where(said.known[:, None], said.others, np.nan).T.tolist()
+    return Answer(arrived.rows.units, arrived.times, probability, life, *marks, low, high, others=others)
 
 
 @dataclass
@@ -140,6 +144,17 @@ class Fleet:
             if self.store.is_due:
                 self._save()
             return answer
+
+    def probabilities(self, unit: str) -> dict[str, float]:
+        """Of each horizon and part that is asked about, as of the unit's newest row; empty before its first step is
+        over. Raises KeyError where there is no such unit.
+        """
+        with self._lock:
+            memory = self.forecaster.memory
+            place = memory.place[unit]
+            window, seen = memory.windows[place : place + 1], int(memory.past.seen[place])
+            said = probability(self.forecaster.net(window)[0, 1:]).tolist() if seen else []
+        return dict(zip(self.forecaster.prepared.questions.columns(), said, strict=False))
 
     def forget(self, unit: str) -> bool:
         """Whether there was such a unit. Its next row begins anew. Raises OSError."""

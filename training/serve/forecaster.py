@@ -49,6 +49,8 @@ class Forecast:
     low: Array
     """The interval that holds the remaining life nine times in ten; NaN where the run could promise none."""
     high: Array
+    others: Array
+    """(rows, questions - 1) the probabilities of further horizons and parts."""
 
 
 @dataclass
@@ -124,7 +126,7 @@ class Forecaster:
         these are the *rows*: stepping.py makes them.
         """
         if not rows.units:
-            return _nothing()
+            return _nothing(self.prepared)
         places = self.memory.places(rows.units)
         order = np.argsort(places, kind="stable")
         units, counts = np.unique(places, return_counts=True)
@@ -137,7 +139,7 @@ class Forecaster:
         low, high = self._interval(life)
         self._forget()
         return Forecast(
-            probability=probability(said[back, 1]), life=life, low=low, high=high,
+            probability=probability(said[back, 1]), life=life, low=low, high=high, others=probability(said[back, 2:]),
             **{k: v[back] for k, v in marks.items()},
         )  # fmt: skip
 
@@ -196,9 +198,10 @@ class Forecaster:
         return [place for place in kept if columns.features[place] != columns.time] or list(kept)
 
 
-def _nothing() -> Forecast:
+def _nothing(prepared: Preparation) -> Forecast:
+    others = np.empty((0, len(prepared.questions.each()) - 1))
     number, count = np.empty(0), np.empty(0, dtype=np.intp)
-    return Forecast(number, number, count, count, count, np.empty(0, dtype=np.bool_), number, number)
+    return Forecast(number, number, count, count, count, np.empty(0, dtype=np.bool_), number, number, others)
 
 
 def _ask(net: Net, seen: Windows) -> Array:

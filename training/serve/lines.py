@@ -12,9 +12,11 @@ from typing import Any, Final, TextIO
 
 import numpy as np
 
+from training.prognostics.preparation import Preparation
 from training.serve.forecaster import Array, Forecast
 
-HEADER = ("unit", "time", "probability", "life", "rows", "missing", "outside", "low", "high")
+BEHIND: Final = ("life", "rows", "missing", "outside", "low", "high")
+"""What stands behind the probabilities."""
 
 MANY: Final = 256
 """Rows; for fewer Arrow is not worth its start, and a small computer that follows a log need not have it."""
@@ -23,8 +25,13 @@ SPECIAL: Final = '[",\r\n]'
 """Letters that a cell cannot hold without quotation marks; such names are rare, and go one by one."""
 
 
-def write_header(out: TextIO) -> None:
-    csv.writer(out, lineterminator="\n").writerow(HEADER)
+def header_of(prepared: Preparation) -> tuple[str, ...]:
+    """The names of the columns: a probability for each horizon and part that the run was asked about."""
+    return ("unit", "time", *prepared.questions.columns(), *BEHIND)
+
+
+def write_header(out: TextIO, prepared: Preparation) -> None:
+    csv.writer(out, lineterminator="\n").writerow(header_of(prepared))
     out.flush()
 
 
@@ -41,13 +48,15 @@ def write_lines(out: TextIO, units: Sequence[str], times: Sequence[str], said: F
     out.flush()
 
 
-def _answers(said: Forecast) -> Iterator[tuple[str, str, int, int, int, str, str]]:
-    numbers = zip(said.probability.tolist(), said.life.tolist(), said.low.tolist(), said.high.tolist(), strict=True)
+def _answers(said: Forecast) -> Iterator[tuple[str | int, ...]]:
+    chances = np.column_stack([said.probability, said.others]).tolist()
+    numbers = zip(chances, said.life.tolist(), said.low.tolist(), said.high.tolist(), strict=True)
     marks = zip(said.rows.tolist(), said.missing.tolist(), said.outside.tolist(), strict=True)
     promised = not np.isnan(said.low).any()
-    for (p, life, low, high), counts, known in zip(numbers, marks, said.known.tolist(), strict=True):
+    for (told, life, low, high), counts, known in zip(numbers, marks, said.known.tolist(), strict=True):
         ends = (f"{low:.1f}", f"{high:.1f}") if known and promised else ("", "")
-        yield (f"{p:.4f}", f"{life:.1f}", *counts, *ends) if known else ("", "", *counts, *ends)
+        words = (*(f"{p:.4f}" for p in told), f"{life:.1f}")
+        yield (*(words if known else [""] * len(words)), *counts, *ends)
 
 
 def _columns_as_text(units: Sequence[str], times: Sequence[str], said: Forecast) -> str | None:
@@ -62,7 +71,8 @@ def _columns_as_text(units: Sequence[str], times: Sequence[str], said: Forecast)
     endless = silent if not np.isnan(said.low).any() else pa.array(np.ones(len(units), dtype=np.bool_))
     columns = [
         *named,
-        *(_as_decimals(numbers, places, silent) for numbers, places in ((said.probability, 4), (said.life, 1))),
+        *(_as_decimals(numbers, 4, silent) for numbers in (said.probability, *said.others.T)),
+        _as_decimals(said.life, 1, silent),
         *(pa.array(counts).cast(pa.string()) for counts in (said.rows, said.missing, said.outside)),
         *(_as_decimals(numbers, 1, endless) for numbers in (said.low, said.high)),
     ]

@@ -8,7 +8,9 @@ Prints CSV: the probability that the unit fails within the run's horizon, and th
 then how many of the window's rows the unit had, how many channels were not measured in this row, and how many are
 beyond what training saw; then the low and the high end of an interval that holds the remaining life nine times in ten
 (empty where the run had too few validation units to promise that). Without a channel measured of late (carry=N) there
-is no forecast: all four stay empty. At the end it says how many rows were outside what training saw.
+is no forecast: all of these stay empty. At the end it says how many rows were outside what training saw.
+
+A run of several horizons and parts has a column for each: probability_24, probability_48, probability_bearing_24.
 
 A run of the job `condition` takes a folder or a table of cycles instead, and prints for each the state of every part.
 
@@ -216,7 +218,7 @@ def serve(
     answered within a *piece*.
     """
     count = 0
-    write_header(out)
+    write_header(out, forecaster.prepared)
     for arrived in arriving:
         with piece():
             told = finish_steps(arrived, forecaster.memory, forecaster.prepared.columns)

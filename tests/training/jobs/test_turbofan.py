@@ -10,20 +10,10 @@ pytest.importorskip("training.compat", reason="MXNet is not installed")
 from training.compat import mx
 from training.config import parse
 from training.jobs import load, turbofan
-from training.prognostics.answers import AGE, UNIT
+from training.prognostics.answers import AGE, CAP, FAILS, FAILS_KNOWN, LAST, REMAINING, REMAINING_KNOWN, UNIT
 from training.prognostics.cmapss import WHERE_TO_GET_IT
-from training.prognostics.forecast import (
-    CAP,
-    FAILS,
-    FAILS_KNOWN,
-    LAST,
-    REMAINING,
-    REMAINING_KNOWN,
-    ForecastConfig,
-    cut,
-    forecast_loss,
-    last_row_scores,
-)
+from training.prognostics.forecast import ForecastConfig, cut
+from training.prognostics.forecast_net import forecast_loss, last_row_scores
 from training.prognostics.scaling import fit_scaling
 from training.prognostics.windows import UnitLog
 from training.train import train_and_evaluate
@@ -88,7 +78,6 @@ def test_an_engine_is_judged_by_the_last_row_of_its_record():
     assert scores == pytest.approx(known)
 
 
-@pytest.mark.exhaustive
 @pytest.mark.skipif(not (DATA / "cmapss").is_dir(), reason=WHERE_TO_GET_IT)
 def test_two_epochs_on_fd001_forecast_better_than_the_first_published_nets(tmp_path):
     config = parse(turbofan.Config, [f"data={DATA}", "num_epochs=2", "stride=3", "device=cpu", "held_out=0.1"])
