@@ -28,7 +28,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # MkDocs would remark on its own future in each build.
 export NO_MKDOCS_2_WARNING = 1
 # `make train remote`, `make serve remote`, `make notebook here`: the argument says where.
-rig_place = $(if $(filter train serve,$@),$(filter remote,$(MAKECMDGOALS)))$(if $(filter notebook,$@),$(filter here,$(MAKECMDGOALS)))
+rig_place = $(if $(filter train tune serve,$@),$(filter remote,$(MAKECMDGOALS)))$(if $(filter notebook,$@),$(filter here,$(MAKECMDGOALS)))
 
 $(rig_commands): .venv/.ready
 	@GLUON_RIG_CALLED_BY=make .venv/bin/rig $@ $(rig_place) $(rig_options)
@@ -70,7 +70,7 @@ dashboard: ## one page over runs/, for a browser: curves over each other, what d
 cancel: ## end a run: RUN=name
 
 ##@ studies
-tune: ## many runs of a job with different settings: JOB=turbofan SPACE=space.toml TRIALS=16
+tune: ## many runs of a job with different settings: JOB=turbofan SPACE=space.toml TRIALS=16; `make tune remote NODES=4`
 
 ##@ sessions
 ssh: ## a shell on the instance; of a group, NODE=2

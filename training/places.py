@@ -65,7 +65,8 @@ def count_gpus() -> int:
 def places(count: int, folder: Path, place: Place | None = None) -> Iterator[Any]:
     """Dask's client, with *count* workers here, and as many as each other node lends, once all nodes are there.
 
-    *folder*: for Dask's own files. Raises TrainingError for a node that does not come.
+    A worker has one of the resource "nodeK", K its machine's number: a part may ask for it. *folder*: for Dask's own
+    files. Raises TrainingError for a node that does not come.
     """
     place = place or Place()
     _settle()
@@ -75,7 +76,7 @@ def places(count: int, folder: Path, place: Place | None = None) -> Iterator[Any
     address, _, port = place.first.rpartition(":")
     with LocalCluster(
         n_workers=count, threads_per_worker=1, processes=True, dashboard_address=None, local_directory=str(folder),
-        silence_logs=logging.CRITICAL, host=address or None, scheduler_port=int(port or 0),
+        silence_logs=logging.CRITICAL, host=address or None, scheduler_port=int(port or 0), resources={"node0": 1},
     ) as cluster, Client(cluster) as client:  # fmt: skip
         _wait_for_all(client, place)
         try:
@@ -86,11 +87,16 @@ def places(count: int, folder: Path, place: Place | None = None) -> Iterator[Any
 
 
 def _settle() -> None:
-    """Before Dask is imported."""
+    """What Dask is to do, and that it says nothing: a worker that dies is told by us, in a sentence."""
     import dask
+    import distributed  # gives each of its loggers a level of its own
 
+    assert distributed
+    os.environ["DASK_LOGGING__DISTRIBUTED"] = "critical"  # of the workers
+    for name in logging.root.manager.loggerDict:
+        if name.partition(".")[0] == "distributed":
+            logging.getLogger(name).setLevel(logging.CRITICAL)
     dask.config.set({
-        "logging": {"distributed": "critical"},  # a worker that dies is told by us, in a sentence
         "distributed.scheduler.allowed-failures": 2,  # a part that takes three workers with it takes no fourth
         "distributed.scheduler.worker-ttl": f"{SILENCE_S:g} s",
         "distributed.worker.daemon": False,
@@ -164,7 +170,8 @@ async def _lend(count: int, folder: Path, place: Place, own: str, stopped: Calla
     """Whether node 0 said that it is over, or we were stopped."""
     from distributed import Nanny
 
-    options: dict[str, Any] = {"nthreads": 1, "host": own, "death_timeout": MEET_S, "silence_logs": logging.CRITICAL}
+    options: dict[str, Any] = {"nthreads": 1, "host": own, "death_timeout": MEET_S, "silence_logs": logging.CRITICAL,
+                               "resources": {f"node{place.node}": 1}}  # fmt: skip
     lent = [
         Nanny(f"tcp://{place.first}", name=f"{place.node}:{number}", local_directory=str(folder), **options)
         for number in range(count)

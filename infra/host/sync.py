@@ -47,11 +47,16 @@ def push_code(host: Host, chosen: Selection, destination: str, *, rsync_there: b
         _stream_up(host, chosen, destination)
 
 
-def push_data(host: Host, chosen: Selection, destination: str, *, rsync_there: bool, tell: Tell) -> None:
-    """Copy a data folder. With rsync an interrupted copy goes on where it stopped; a tar stream starts anew."""
+def push_data(
+    host: Host, chosen: Selection, destination: str, *, rsync_there: bool, tell: Tell, progress: bool = True
+) -> None:
+    """Copy a data folder. With rsync an interrupted copy goes on where it stopped; a tar stream starts anew.
+
+    *progress*: rsync's own line is shown; of several copies at once, of one alone.
+    """
     if rsync_there and rsync_here():
         line = command_lines.rsync_data(host.target, chosen.folder, destination)
-        _finish(host, line, stdin=_as_rsync_rules(chosen), progress=True)
+        _finish(host, line, stdin=_as_rsync_rules(chosen), progress=progress)
     else:
         tell("rsync is missing on one side: the data goes as one stream and cannot be resumed.")
         _stream_up(host, chosen, destination)

@@ -77,6 +77,7 @@ def _in_folder(folders: Mapping[str, str], word: str) -> str:
 
 _LONGEST_BYTES = 64 << 10  # Linux starts no program with a word beyond 128 KiB, and quoting makes it longer
 PACKED = "packed"
+TUNE_REQUIREMENTS = "optuna>=5,<6\nplotly\n"  # Dask is in the image; a layer of its own has the rest
 RUN_DIR = "<run folder>"
 DATA_DIR = "<folder of the data>"
 DATA_OPTION = "<data folder>"
@@ -114,6 +115,22 @@ def tune_job(name: str, code: Path, space: Path, args: str = "", options: Sequen
     words = ("--workdir", RUN_DIR, "--space", str(space.resolve()), *options)
     command = ("python3", "-m", "training", "tune", name, *words, "--", DATA_OPTION, *one.command[7:])
     return Job(name=f"tune-{name}", command=command)
+
+
+def tune_job_there(name: str, code: Path, space: Path, args: str = "", options: Sequence[str] = ()) -> Job:
+    """As `tune_job`, on the machines of a rig. The space goes with the command: it may lie anywhere here."""
+    here = tune_job(name, code, space, args, options)
+    text = read_text(space).rstrip() + "\n"
+    _fits(text, "space")
+    words = [text if word == str(space.resolve()) else word for word in here.command]
+    at = words.index("--")
+    return dataclasses.replace(here, command=(*words[:at], PLACE, *words[at:]), requirements=TUNE_REQUIREMENTS)
+
+
+def within_minutes(job: Job, minutes: float) -> Job:
+    """The study *job*, which ends by then; the last word on that counts."""
+    at = job.command.index(PLACE)
+    return dataclasses.replace(job, command=(*job.command[:at], "--minutes", f"{minutes:.1f}", *job.command[at:]))
 
 
 def pack_job(table: Path, processes: str) -> Job:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 from infra.aws.instances.hourly_cost import price_of
 from infra.aws.instances.instance import Instance
@@ -59,10 +60,11 @@ def send_code(rig: Rig, host: Host, facts: Facts, chosen: Selection) -> None:
     persistently(lambda: push_code(host, chosen, there, rsync_there=facts.rsync), tell=rig.tell)
 
 
-def send_data(rig: Rig, host: Host, facts: Facts, chosen: Selection) -> None:
+def send_data(rig: Rig, host: Host, facts: Facts, chosen: Selection, place: Place) -> None:
     rig.tell(f"Copying data from {chosen.folder} (what is there already is not sent again)")
     there = f"{facts.home}/{DATA_DIR}"
-    persistently(lambda: push_data(host, chosen, there, rsync_there=facts.rsync, tell=rig.tell), tell=rig.tell)
+    way: dict[str, Any] = {"rsync_there": facts.rsync, "tell": rig.tell, "progress": not place.node}
+    persistently(lambda: push_data(host, chosen, there, **way), tell=rig.tell)
 
 
 def job_file(facts: Facts, name: str) -> str:
@@ -107,7 +109,7 @@ def prepare(
     facts = facts_of(rig, host, images=images)
     send_code(rig, host, facts, code)
     if data:
-        send_data(rig, host, facts, data)
+        send_data(rig, host, facts, data, place)
     ensure_images(rig, host, facts, images, job.requirements, show)
     if rig.settings.bucket and not instance.rank:  # the nodes of a group would write over one another's copies
         bucket = s3_backup.require_bucket(rig.settings.bucket)

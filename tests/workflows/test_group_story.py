@@ -121,3 +121,22 @@ def test_a_group_packs_a_log_and_the_folder_comes_home_with_the_bytes_of_one_mac
     assert tree(person.folder / "packed") == tree(person.folder / "alone")
     person.types("pack", "logs/fleet.toml", "packed", "--nodes", "2", code=2)
     assert "packed is there already" in person.said
+
+
+@pytest.mark.skipif(find_spec("optuna") is None, reason="Optuna is not installed: `make extra-tune`")
+@pytest.mark.exhaustive
+def test_a_study_on_a_group_is_one_run_and_the_best_trial_is_its_result(person: Person) -> None:
+    (person.folder / "space.toml").write_text("lr = { low = 0.01, high = 1.0, log = true }\nnum_epochs = 1\n")
+    person.types("launch", "--nodes", "2", "--type", "t3.micro")
+
+    person.types("tune", "remote", "--job", "linear", "--space", "space.toml", "--trials", "3", "--workers", "1",
+                 "--args", "limit=640 device=cpu", "--nodes", "2", "--budget", "1")  # fmt: skip
+
+    assert "for BUDGET allows no more" in person.said or "for its deadline allows no more" in person.said
+    home = newest(person)
+    rows = json.loads((home / "trials.json").read_text())
+    best = min(rows, key=lambda row: row["score"])["trial"]
+    assert [row["state"] for row in rows] == ["done"] * 3
+    assert (home / "best.params").read_bytes() == (home / f"trials/{best:04}/best.params").read_bytes()
+    there = list(home.glob("other-nodes/2/trials/*/train.log"))
+    assert there, "the second machine had trials, too"

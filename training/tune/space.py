@@ -45,10 +45,12 @@ class Space:
     fixed: tuple[str, ...]
 
 
-def read_space(path: Path, config: type[JobConfig], fixed: tuple[str, ...] = ()) -> Space:
-    """Raises BadInput, which lists everything that is wrong. *fixed*: words of the command line; they win."""
+def read_space(said: str, config: type[JobConfig], fixed: tuple[str, ...] = ()) -> Space:
+    """*said*: a file of TOML, or its text, of a line or more. Raises BadInput, which lists everything that is wrong.
+    *fixed*: words of the command line; they win."""
+    path = "the space" if "\n" in said else said
     try:
-        rows = tomllib.loads(path.read_text(encoding="utf-8"))
+        rows = tomllib.loads(said if "\n" in said else Path(said).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise BadInput(f"{path} cannot be read: {error}", "docs/scaling.md shows what a space looks like") from error
     kinds, problems = get_type_hints(config), []

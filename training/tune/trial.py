@@ -8,38 +8,50 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
+from training.places import count_gpus
 from training.workdir.metrics import MetricsFile
 from training.workdir.names import METRICS, SUMMARY
 from training.workdir.summary import DONE, INTERRUPTED, is_done
 
 PRUNE = "prune"  # a file of this name asks the trial to leave off
 LOG = "train.log"
+TRIALS = "trials"
+FOLDER = "RIG_STUDY"
+"""In the environment of the workers: the study's folder on their machine."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """*reason*: done, interrupted, or failed; *said*: the last line of its log; *seconds*: of this part of it."""
+    """*reason*: done, interrupted, or failed; *said*: the last line of its log; *seconds*: of this part of it.
+
+    *scores*: by epoch. *pruned*: it was asked to leave off.
+    """
 
     reason: str
     said: str
     seconds: float
+    scores: Mapping[int, float]
+    pruned: bool
 
 
-def run_trial(job: str, folder: str, words: Sequence[str]) -> Outcome:
+def run_trial(job: str, number: int, words: Sequence[str], metric: str) -> Outcome:
     """Run it, or go on with it; one that another worker has begun is waited for, and never done twice."""
-    workdir = Path(folder)
+    workdir = Path(os.environ[FOLDER]) / TRIALS / f"{number:04}"
     workdir.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
     with _alone_in(workdir) as lock:
         # A worker that was killed leaves its process behind, which holds the lock and goes on to the end.
         if not is_done(workdir) and not (workdir / PRUNE).exists():
             _run(job, workdir, words, lock)
-    return Outcome(_reason(workdir), _last_line(workdir / LOG), time.monotonic() - began)
+    seconds, pruned = time.monotonic() - began, (workdir / PRUNE).exists()
+    return Outcome(_reason(workdir), _last_line(workdir / LOG), seconds, scores(workdir, metric), pruned)
 
 
 @contextmanager
@@ -56,13 +68,36 @@ def _run(job: str, workdir: Path, words: Sequence[str], lock: int) -> None:
     line = [sys.executable, "-m", "training", job, "--workdir", str(workdir), *words]
     with (workdir / LOG).open("ab") as log:
         process = subprocess.Popen(
-            line, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, pass_fds=[lock]
+            line, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, pass_fds=[lock], env=_environment()
         )
         while process.poll() is None:
             if (workdir / PRUNE).exists():
                 process.terminate()
                 process.wait()
             time.sleep(0.2)
+
+
+def _environment() -> dict[str, str]:
+    """Where there are GPUs, each worker's trials have one of their own."""
+    from distributed import get_worker
+
+    number = str(get_worker().name).rpartition(":")[2]
+    return {**os.environ, **({"CUDA_VISIBLE_DEVICES": number} if count_gpus() else {})}
+
+
+def end_trials(job: str, above: int) -> None:
+    """Ask those below the process *above* to save and end, and wait for that."""
+    trials = [one for one in psutil.Process(above).children(recursive=True) if _is_trial(one, job)]
+    for process in trials:
+        process.terminate()
+    psutil.wait_procs(trials, timeout=45)
+
+
+def _is_trial(process: psutil.Process, job: str) -> bool:
+    try:
+        return process.cmdline()[1:4] == ["-m", "training", job]
+    except psutil.Error:
+        return False
 
 
 def _reason(workdir: Path) -> str:

@@ -11,29 +11,29 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import psutil
-from distributed import Client, Future
+from distributed import Future
 from optuna.trial import Trial
 
 from training.console import Console, number
+from training.places import Place, places
 from training.trainer.recipe import Recipe
 from training.trainer.signals import StopRequest
 from training.tune import trial as one_trial
+from training.tune.machines import SMALL_BYTES, STAYS, Machines, folder_of
 from training.tune.page import write_page
-from training.tune.places import places
 from training.tune.space import Space, as_words
 from training.tune.study import Study
-from training.workdir.names import CHECKPOINTS, TENSORBOARD
 from training.workdir.summary import DONE
 
-TRIALS = "trials"
 LOOK_EVERY_S = 0.2
-_NOT_THE_RESULT = (CHECKPOINTS, TENSORBOARD, one_trial.LOG, one_trial.PRUNE)
+LOST_S = 20.0
+_NOT_THE_RESULT = (*STAYS, one_trial.LOG, one_trial.PRUNE)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Order:
-    """What was asked for. *within_s*: the study ends by then, or infinity; *prunes*: hopeless trials end early."""
+    """What was asked for. *workers*: trials at a time on this machine, which is *place* among several. *within_s*: the
+    study ends by then, or infinity; *prunes*: hopeless trials end early."""
 
     recipe: Recipe
     space: Space
@@ -42,14 +42,17 @@ class Order:
     workers: int
     within_s: float
     prunes: bool
+    place: Place
 
 
 @dataclass
 class Running:
+    """*reported*: the last epoch whose score the study knows."""
+
     trial: Trial
     future: Future
+    node: int
     reported: int = 0
-    """The last epoch whose score the study knows."""
 
 
 @dataclass
@@ -60,23 +63,29 @@ class Tuning:
     stop: StopRequest
     running: dict[int, Running] = field(default_factory=dict)
     took_s: list[float] = field(default_factory=list)
+    missing: dict[int, float] = field(default_factory=dict)
+    machines: Machines = field(init=False)
 
     def run(self) -> bool:
         """To the end (True), or until time is up or somebody asks to stop; what has not ended goes on another time."""
-        began = time.monotonic()
-        with places(self.order.workers, str(self.order.workdir / "dask")) as client:
+        began, order = time.monotonic(), self.order
+        with places(order.workers, order.workdir / "dask", order.place) as client:
+            self.machines = Machines(client, order.workdir, order.recipe.name, order.recipe.best)
             waiting = self.study.left()
             while not self.stop.is_set() and self._time_left(began) > 0:
-                while len(self.running) < self.order.workers and self._may_begin(began, len(waiting)):
-                    self._begin(client, waiting.pop(0) if waiting else self.study.ask())
+                while self._may_begin(began, len(waiting)) and (node := self._free_node()) is not None:
+                    self._begin(waiting.pop(0) if waiting else self.study.ask(), node)
                 if not self.running:
                     break
                 self._watch()
                 time.sleep(LOOK_EVERY_S)
-            unfinished = bool(self.running or waiting or self.study.begun() < self.order.trials)
+            unfinished = bool(self.running or waiting or self.study.begun() < order.trials)
             self._end_running()
-        shutil.rmtree(self.order.workdir / "dask", ignore_errors=True)
+        shutil.rmtree(order.workdir / "dask", ignore_errors=True)
         return not unfinished
+
+    def _free_node(self) -> int | None:
+        return self.machines.free([one.node for one in self.running.values()])
 
     def _time_left(self, began: float) -> float:
         return self.order.within_s - (time.monotonic() - began)
@@ -86,54 +95,73 @@ class Tuning:
         usual_s = sum(self.took_s) / len(self.took_s) if self.took_s else 0.0
         return bool(waiting or self.study.begun() < self.order.trials) and self._time_left(began) > usual_s
 
-    def _folder(self, number: int) -> Path:
-        return self.order.workdir / TRIALS / f"{number:04}"
-
-    def _begin(self, client: Client, trial: Trial) -> None:
+    def _begin(self, trial: Trial, node: int) -> None:
         words = [*self.order.space.fixed, *as_words(trial.params)]
-        place = (self.order.recipe.name, str(self._folder(trial.number)), words)
-        future = client.submit(one_trial.run_trial, *place, pure=False, key=f"trial-{trial.number}")
-        self.running[trial.number] = Running(trial, future)
+        self.running[trial.number] = Running(trial, self.machines.begin(trial.number, words, node), node)
 
     def _watch(self) -> None:
+        self._begin_anew_elsewhere()
+        for node in {one.node for one in self.running.values()}:
+            on_it = {number_: one for number_, one in self.running.items() if one.node == node}
+            for number_, scores in self.machines.scores(on_it, node).items():
+                self._report(on_it[number_], scores)
         for number_, one in list(self.running.items()):
-            self._report(one)
             if one.future.done():
                 del self.running[number_]
                 self._tell(one)
 
-    def _report(self, one: Running) -> None:
+    def _begin_anew_elsewhere(self) -> None:
+        """The trials of a machine that is lost; a moment without it may be a worker that comes back."""
+        for one in self.running.values():
+            if one.node in self.machines.look():
+                self.missing.pop(one.node, None)
+            elif time.monotonic() - self.missing.setdefault(one.node, time.monotonic()) > LOST_S:
+                node = self._free_node()
+                if node is not None:
+                    one.future.cancel()
+                    self.console.say(f"node {one.node + 1} is lost: trial {one.trial.number:04} begins anew")
+                    words = [*self.order.space.fixed, *as_words(one.trial.params)]
+                    one.future, one.node = self.machines.begin(one.trial.number, words, node), node
+
+    def _report(self, one: Running, scores: Mapping[int, float]) -> None:
         """Its scores so far; one that is behind the others at the same epoch is asked to leave off."""
-        folder = self._folder(one.trial.number)
-        for epoch, score in one_trial.scores(folder, self.order.recipe.best).items():
+        for epoch, score in scores.items():
             if epoch > one.reported:
                 one.reported = epoch
                 one.trial.report(score, epoch)
         if self.order.prunes and one.reported and not one.future.done() and one.trial.should_prune():
-            (folder / one_trial.PRUNE).touch()
+            self.machines.prune(one.trial.number, one.node)
 
     def _tell(self, one: Running) -> None:
-        self._report(one)
-        number_, folder = one.trial.number, self._folder(one.trial.number)
+        number_ = one.trial.number
         if one.future.status != "finished":  # three workers died of it
             self.study.tell(number_, None, "its worker died again and again; is there enough memory?")
             self._say(one, "failed: its worker died again and again")
             return
         outcome = one.future.result()
+        self._report(one, outcome.scores)
         self.took_s.append(outcome.seconds)
-        if (folder / one_trial.PRUNE).exists() and outcome.reason != DONE:
+        if outcome.pruned and outcome.reason != DONE:
             self.study.tell_pruned(number_)
             self._say(one, f"left off after epoch {one.reported}: behind the others")
         elif outcome.reason == DONE:
-            self.study.tell(number_, self._score(folder), "")
-            self._say(one, f"{self.order.recipe.best} {number(self._score(folder))}")
+            self._keep(one, outcome.scores)
         elif not self.stop.is_set():
             self.study.tell(number_, None, outcome.said)
             self._say(one, f"failed: {outcome.said}")
 
-    def _score(self, folder: Path) -> float:
+    def _keep(self, one: Running, scores: Mapping[int, float]) -> None:
+        """Of the best one so far everything is here at once: its machine may be lost before the study ends."""
+        score, number_ = self._score(scores), one.trial.number
+        self.machines.bring(number_, one.node, most_bytes=SMALL_BYTES)
+        self.study.tell(number_, score, "")
+        if self.study.best() == number_:
+            self.machines.bring(number_, one.node)
+        self._say(one, f"{self.order.recipe.best} {number(score)}")
+
+    def _score(self, scores: Mapping[int, float]) -> float:
         """Of the epoch whose weights the trial keeps, on its validation split."""
-        found = list(one_trial.scores(folder, self.order.recipe.best).values())
+        found = list(scores.values())
         if self.order.recipe.last_is_best:
             return found[-1]
         return max(found) if self.order.recipe.higher_is_better else min(found)
@@ -149,18 +177,7 @@ class Tuning:
         if not self.running:
             return
         self.console.say(f"stopping {len(self.running)} trials; each saves a checkpoint")
-        here = psutil.Process().children(recursive=True)
-        trials = [one for one in here if _is_trial(one, self.order.recipe.name)]
-        for process in trials:
-            process.terminate()
-        psutil.wait_procs(trials, timeout=45)
-
-
-def _is_trial(process: psutil.Process, job: str) -> bool:
-    try:
-        return process.cmdline()[1:4] == ["-m", "training", job]
-    except psutil.Error:
-        return False
+        self.machines.end_trials()
 
 
 def leave_result(order: Order, study: Study) -> int | None:
@@ -170,7 +187,7 @@ def leave_result(order: Order, study: Study) -> int | None:
     (order.workdir / "trials.json").write_text(json.dumps(rows, indent=2) + "\n")
     write_page(order.workdir / "tune.html", order.recipe, study, rows, best)
     if best is not None:
-        folder = order.workdir / TRIALS / f"{best:04}"
+        folder = folder_of(order.workdir, best)
         for path in folder.iterdir():
             if path.name in _NOT_THE_RESULT:
                 continue

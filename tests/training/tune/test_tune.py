@@ -25,10 +25,10 @@ PROJECT = Path(__file__).resolve().parents[3]
 SPACE = "lr = { low = 0.001, high = 1.0, log = true }\nbatch_size = [32, 64]\nnum_epochs = 1\n"
 
 
-def space(tmp_path: Path, text: str = SPACE) -> Path:
+def space(tmp_path: Path, text: str = SPACE) -> str:
     path = tmp_path / "space.toml"
     path.write_text(text)
-    return path
+    return str(path)
 
 
 def test_a_space_is_ranges_choices_and_what_stays(tmp_path: Path) -> None:
