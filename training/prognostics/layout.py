@@ -114,9 +114,13 @@ class Layout:
 
     def _numbers(self, rows: Sequence[Sequence[str]], lines: Sequence[int], name: str) -> NDArray[np.float64]:
         plain = self.columns.decimal == "." and not self.columns.thousands and name not in self._cells.kinds
-        found = self._convert(
-            self._words(rows, name), lines, name, lambda word: self._cells.number(word, name), plain=plain
-        )
+        place = self._place[name]
+        # Blanks around a number are none of Python's business, so nothing is stripped.
+        found = _all_at_once([row[place] for row in rows]) if plain else None
+        if found is None:
+            words = self._words(rows, name)
+            found = self._one_by_one(words, lines, name, lambda word: self._cells.number(word, name))
+        self._refuse_infinite(found, lines, name, lambda row: rows[row][place].strip())
         if len(self._stand_ins):
             found[np.isin(found, self._stand_ins)] = np.nan
         beyond = np.flatnonzero(np.abs(found) > FLOAT32_MOST)
@@ -129,8 +133,14 @@ class Layout:
         columns, name = self.columns, self.columns.time
         words = self.written_times(rows)
         plain = not columns.epoch and columns.dates not in (DIGITS, TIME_OF_DAY) and columns.decimal == "."
-        found = self._convert(words, lines, name, self._cells.moment, plain=plain)
-        self._of_one_kind(words, lines, name)
+        found = _all_at_once(words) if plain else None
+        if found is None:
+            found = self._one_by_one(words, lines, name, self._cells.moment)
+            spoken = range(len(words))
+        else:  # all of one kind, so the first speaks for them
+            spoken = range(int(np.argmin(np.isnan(found))), len(words))[:1]
+        self._refuse_infinite(found, lines, name, lambda row: words[row])
+        self._of_one_kind([words[row] for row in spoken], [lines[row] for row in spoken], name)
         return found
 
     def _name_cell(self, word: str, line: int) -> str:
@@ -146,15 +156,12 @@ class Layout:
         if wrong:
             self._refuse(wrong, SAME_KIND)
 
-    def _convert(
-        self, words: list[str], lines: Sequence[int], name: str, convert: Callable[[str], float], *, plain: bool
-    ) -> NDArray[np.float64]:
-        found = _all_at_once(words) if plain else None
-        if found is None:
-            found = self._one_by_one(words, lines, name, convert)
-        if np.isinf(found).any():
-            self._refuse([(lines[i], name, f"'{words[i]}' is not finite") for i in np.flatnonzero(np.isinf(found))])
-        return found
+    def _refuse_infinite(
+        self, found: NDArray[np.float64], lines: Sequence[int], name: str, word: Callable[[int], str]
+    ) -> None:
+        infinite = np.flatnonzero(np.isinf(found)).tolist()
+        if infinite:
+            self._refuse([(lines[row], name, f"'{word(row)}' is not finite") for row in infinite])
 
     def _one_by_one(
         self, words: list[str], lines: Sequence[int], name: str, convert: Callable[[str], float]

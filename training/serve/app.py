@@ -224,11 +224,11 @@ class _Paths:
         self.telemetry.forecast(answer)
         header = header_of(self.service.prepared)
         chances = [answer.probability, *answer.others]
-        rows = list(zip(answer.units, answer.times, *chances, *(getattr(answer, name) for name in BEHIND), strict=True))
+        columns = [answer.units, answer.times, *chances, *(getattr(answer, name) for name in BEHIND)]
         if request.headers.get("accept", "").split(",")[0].strip() == CSV:
-            return Response(_as_csv(header, rows), media_type=CSV)
-        cleaned = [[cell if cell == cell else None for cell in row] for row in rows]
-        return _json({"forecasts": [dict(zip(header, row, strict=True)) for row in cleaned]})
+            return Response(_as_csv(header, list(zip(*columns, strict=True))), media_type=CSV)
+        columns = [_without_nan(one) if one and isinstance(one[0], float) else one for one in columns]
+        return _json({"forecasts": [dict(zip(header, row, strict=True)) for row in zip(*columns, strict=True)]})
 
 
 _PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {

@@ -172,7 +172,7 @@ class Fleet:
             self.store.close()
 
     def _check(self, arrived: Arrived) -> None:
-        new = dict.fromkeys(unit for unit in arrived.rows.units if unit not in self.units)
+        new = [unit for unit in dict.fromkeys(arrived.rows.units) if unit not in self.units]
         if len(self.units) + len(new) > self.most_units:
             raise NoRoom(f"{len(self.units):,} units are kept, and {self.most_units:,} is the most")
         problems = [*self._late(arrived), *self._other_clock(arrived)]
@@ -185,10 +185,12 @@ class Fleet:
 
     def _late(self, arrived: Arrived) -> Iterator[Problem]:
         rows = arrived.rows
-        for unit, time, written, line in zip(rows.units, rows.times, arrived.times, rows.lines, strict=True):
-            if time <= self._last_time(unit):
-                what = f"{written} of unit '{unit}' does not come after {self.written[unit]}, the last one taken"
-                yield Problem(int(line), self.columns.time, plain(what))
+        last = {unit: self._last_time(unit) for unit in dict.fromkeys(rows.units)}
+        late = rows.times <= np.fromiter(map(last.__getitem__, rows.units), dtype=np.float64, count=len(rows.units))
+        for row in np.flatnonzero(late).tolist():
+            unit = rows.units[row]
+            what = f"{arrived.times[row]} of unit '{unit}' does not come after {self.written[unit]}, the last one taken"
+            yield Problem(int(rows.lines[row]), self.columns.time, plain(what))
 
     def _other_clock(self, arrived: Arrived) -> Iterator[Problem]:
         """Local times beside times with a zone are hours apart, also from one request to the next."""
