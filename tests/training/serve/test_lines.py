@@ -20,6 +20,7 @@ def a_forecast(count: int, seed: int, *, promised: bool) -> Forecast:
     low, high = (np.maximum(life + width, 0.0) if promised else np.full(count, np.nan) for width in (-9.3, 11.7))
     return Forecast(
         probability=1 / (1 + np.exp(-5.0 * random.standard_normal(count))),
+        others=random.rand(count, seed % 3),
         life=life,
         rows=counts[0],
         missing=counts[1],
