@@ -21,6 +21,7 @@ from training.config import Parser
 from training.console import Console
 from training.errors import BadInput
 from training.pack.pack import Run, one_by_one, pack
+from training.pack.plan import refuse_own_source
 from training.places import Place, add_options, lend, places, read_place, slots_here
 from training.prognostics.log_schema import Description, read_description
 
@@ -33,7 +34,12 @@ def main(words: Sequence[str]) -> int:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     if asked.workers is not None and asked.workers < 1:
         raise BadInput(f"--workers {asked.workers}: must be at least 1", "--workers 2 reads two files at a time")
+    if asked.folder.parts[:1] == ("s3:",):
+        raise BadInput(
+            f"{asked.folder}: a log is packed into a folder here", "then: aws s3 sync FOLDER s3://BUCKET/FOLDER"
+        )
     place, description = read_place(asked), read_description(asked.table)
+    refuse_own_source(asked.folder, description)
     try:
         if place.nodes == 1:
             _pack(asked, description, _run(asked.workers or 1))

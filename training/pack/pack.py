@@ -113,7 +113,7 @@ class MakeShard:
     def __call__(self) -> None:
         packing, seen = self.packing, self.packing.seen
         description, apart = packing.description, packing.description.failures
-        failed = read_failures(description, apart, calendar=seen.calendar) if apart else None
+        failed = read_failures(description, apart, log=seen) if apart else None
         tables = read_bucket(
             self._dealt(), self.bucket, splits_of(description)[self.split], seen.dialects, seen.by_file
         )

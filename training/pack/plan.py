@@ -13,7 +13,9 @@ from typing import Any, Final
 from training.errors import BadData
 from training.pack import layout
 from training.prognostics.dialect import count_roughly
+from training.prognostics.log_keys import would_match
 from training.prognostics.log_schema import Description
+from training.prognostics.s3_files import S3File
 
 ROWS_IN_BUCKET: Final = 400_000
 """What one shard holds at most, about: it is sorted in memory."""
@@ -75,11 +77,11 @@ def plan_for(description: Description) -> Plan:
 
 def _name_files(files: Sequence[Path]) -> tuple[tuple[str, int, int], ...]:
     real = [file.resolve() for file in files]
-    whole = os.path.commonpath([file.parent for file in real])
+    here = [file.parent for file in real if not isinstance(file, S3File)]
+    whole = os.path.commonpath(here) if here else ""
     seen = [file.stat() for file in real]
-    return tuple(
-        (os.path.relpath(file, whole), one.st_size, one.st_mtime_ns) for file, one in zip(real, seen, strict=True)
-    )
+    names = [str(file) if isinstance(file, S3File) else os.path.relpath(file, whole) for file in real]
+    return tuple((name, one.st_size, one.st_mtime_ns) for name, one in zip(names, seen, strict=True))
 
 
 def splits_of(description: Description) -> dict[str, tuple[Path, ...]]:
@@ -105,6 +107,17 @@ def _in_groups(sizes: Sequence[int]) -> list[list[int]]:
 
 def _buckets(files: Sequence[Path]) -> int:
     return max(1, min(MOST_BUCKETS, -(-sum(count_roughly(file) for file in files) // ROWS_IN_BUCKET)))
+
+
+def refuse_own_source(folder: Path, description: Description) -> None:
+    """Raises BadData where what is packed into *folder* would be taken for a part of the log the next time."""
+    made = folder.resolve() / layout.UNITS, folder.resolve() / layout.SHARDS / "train-000.parquet"
+    for pattern in description.patterns:
+        if any(would_match(pattern, file) for file in made):
+            raise BadData(
+                f"{folder} is in the log's own files, as {pattern.name or pattern} means them",
+                "Pack into a folder beside them: what is packed would be taken for a part of the log.",
+            )
 
 
 def begin(folder: Path, plan: Plan, described: str) -> bool:

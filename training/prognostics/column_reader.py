@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.prognostics.arrow_batches import read_batches
-from training.prognostics.arrow_cells import Floats, as_floats, as_stamps, encode, microseconds, word_in
+from training.prognostics.arrow_cells import Floats, as_floats, as_stamps, as_text, encode, microseconds, word_in
 from training.prognostics.cells import NAIVE, NUMBER, ZONED, Cells, is_number, kind_of_time
 from training.prognostics.dialect import Dialect
 from training.prognostics.log_keys import DIGITS, TIME_OF_DAY
@@ -106,7 +106,9 @@ class TableReader:
         import pyarrow as pa
 
         if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
-            return self._of_stamps(column, name)
+            if not self.columns.zone or getattr(column.type, "tz", None):
+                return self._of_stamps(column, name)
+            column = as_text(column)  # what a clock on the wall showed
         if self.columns.dates not in (DIGITS, TIME_OF_DAY):
             numbers = as_floats(column, self._cells, "")
             if numbers is not None:

@@ -18,8 +18,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from training.errors import BadData
+from training.prognostics import s3_files
 from training.prognostics.cells import MISSING
 from training.prognostics.log_schema import Columns
+from training.prognostics.s3_files import S3File
 
 SAMPLE_BYTES: Final = 1 << 18
 LATER_BYTES: Final = 1 << 15
@@ -87,7 +89,7 @@ def find_dialect(path: Path, columns: Columns, wanted: Sequence[str], *, given: 
 
 def _form(path: Path) -> tuple[str, str]:
     try:
-        with path.open("rb") as file:
+        with s3_files.reading(path), path.open("rb") as file:
             first = file.read(4)
     except OSError as error:
         raise BadData(f"{path} cannot be read: {error.strerror}", f"ls -l {path} shows who may") from error
@@ -124,7 +126,8 @@ def _is_utf8(sample: bytes) -> bool:
 def reading(path: Path) -> Iterator[None]:
     """Raises BadData where *path* turns out to be damaged, often far below: each unpacker says so in its own way."""
     try:
-        yield
+        with s3_files.reading(path):
+            yield
     except (OSError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
         raise BadData(f"{path} cannot be read to its end: {error}", "Is it damaged, or copied in part?") from error
 
@@ -136,15 +139,20 @@ def open_bytes(path: Path, dialect: Dialect) -> Any:
     if dialect.packed == "zip":
         return _only_member(path)
     try:
-        file: Any = pa.OSFile(str(path))
+        file: Any = path.open("rb") if isinstance(path, S3File) else pa.OSFile(str(path))
         return pa.CompressedInputStream(file, dialect.packed) if dialect.packed else file
     except (OSError, NotImplementedError) as error:
         raise BadData(f"{path} cannot be unpacked: {error}", "Is it damaged, or copied in part?") from error
 
 
+def _here(path: Path) -> Any:
+    """What a library takes for a file: the path, or of one in a bucket its opened bytes."""
+    return path.open("rb") if isinstance(path, S3File) else path
+
+
 def _only_member(path: Path) -> Any:
     try:
-        archive = zipfile.ZipFile(path)
+        archive = zipfile.ZipFile(_here(path))
     except (OSError, zipfile.BadZipFile) as error:
         raise BadData(f"{path} cannot be unpacked: {error}", "Is it damaged, or copied in part?") from error
     members = [one for one in archive.infolist() if not one.is_dir() and not one.filename.startswith("__MACOSX")]
@@ -187,7 +195,7 @@ def _sheet(path: Path) -> Iterator[tuple[list[str], int]]:
     except ModuleNotFoundError as error:
         raise BadData(f"{path} is a workbook, and openpyxl is not installed", INSTALL_XLSX) from error
     try:
-        sheet = openpyxl.load_workbook(path, read_only=True, data_only=True).worksheets[0]
+        sheet = openpyxl.load_workbook(_here(path), read_only=True, data_only=True).worksheets[0]
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise BadData(f"{path} is not a workbook: {error}", "Was it copied whole?") from error
     for number, row in enumerate(sheet.iter_rows(values_only=True), start=1):
@@ -291,7 +299,7 @@ def _parquet_metadata(path: Path, changed_ns: int, size: int) -> Any:
     """Of a file as it is now; a look, a survey and a reading ask for it, and it can be long."""
     from pyarrow import parquet
 
-    return parquet.read_metadata(path)
+    return parquet.read_metadata(_here(path))
 
 
 def parquet_file(path: Path) -> Any:
@@ -299,7 +307,7 @@ def parquet_file(path: Path) -> Any:
 
     try:
         about = path.stat()
-        return parquet.ParquetFile(path, metadata=_parquet_metadata(path, about.st_mtime_ns, about.st_size))
+        return parquet.ParquetFile(_here(path), metadata=_parquet_metadata(path, about.st_mtime_ns, about.st_size))
     except (OSError, ValueError) as error:
         raise BadData(f"{path} is not a Parquet file: {error}", "Was it copied whole?") from error
 

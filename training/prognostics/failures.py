@@ -8,17 +8,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.errors import BadData
+from training.prognostics.cells import NAIVE, ZONED
 from training.prognostics.lives import UnitFailures
 from training.prognostics.log_schema import Columns, Description, Failures
-from training.prognostics.survey import survey
+from training.prognostics.survey import Survey, survey
 from training.prognostics.table import Table
 from training.prognostics.unit_logs import read_tables
+from training.prognostics.wrong_cells import Clock
 
 
-def read_failures(description: Description, failures: Failures, *, calendar: bool | None) -> dict[str, UnitFailures]:
-    """When each unit failed. *calendar*: the log's times are dates. Raises BadData, naming file and line."""
-    whole = _read_times(description, failures, calendar)
-    parts = [_read_times(description, replace(failures, parts=(part,)), calendar) for part in description.parts]
+def read_failures(description: Description, failures: Failures, *, log: Survey) -> dict[str, UnitFailures]:
+    """When each unit failed; *log* is how the log itself is written. Raises BadData, naming file and line."""
+    whole = _read_times(description, failures, log)
+    parts = [_read_times(description, replace(failures, parts=(part,)), log) for part in description.parts]
     for part, found in zip(description.parts, parts, strict=True):
         if not found:
             raise BadData(f"{failures.files[0]}: no {failures.part} is '{part}'", "Leave it out of parts.")
@@ -27,7 +29,7 @@ def read_failures(description: Description, failures: Failures, *, calendar: boo
     }
 
 
-def _read_times(description: Description, failures: Failures, calendar: bool | None) -> dict[str, NDArray[np.float64]]:
+def _read_times(description: Description, failures: Failures, beside: Survey) -> dict[str, NDArray[np.float64]]:
     log = description.columns
     columns = Columns(
         unit=failures.unit, time=failures.time, channels=(), time_unit=log.time_unit, zone=log.zone, dates=log.dates
@@ -40,9 +42,10 @@ def _read_times(description: Description, failures: Failures, calendar: bool | N
         given=description.given & {"dates", "zone"},
     )
     seen = survey(told)
-    _require_same_kind(seen.calendar, calendar, failures)
+    _require_same_kind(seen.calendar, beside.calendar, failures)
+    _require_same_zone(seen.kind, beside.kind, failures)
     found: dict[str, list[float]] = {}
-    for table in read_tables(told, seen.dialects, seen.by_file, failures.files):
+    for table in read_tables(told, seen.dialects, seen.by_file, failures.files, Clock()):
         for name, time in _events(table, of_parts=bool(failures.parts)):
             found.setdefault(name, []).append(time)
     return {name: np.unique(times) for name, times in found.items()}
@@ -55,6 +58,15 @@ def _require_same_kind(found: bool | None, wanted: bool | None, failures: Failur
         raise BadData(
             f"{failures.files[0]}: {failures.time} holds {kinds[found]}, and the log's times are {kinds[wanted]}",
             "Write the times of the log and those of the failures in one way.",
+        )
+
+
+def _require_same_zone(found: str, wanted: str, failures: Failures) -> None:
+    """Local times beside times with a zone are hours apart, and every label would be."""
+    if {found, wanted} == {NAIVE, ZONED}:
+        raise BadData(
+            f"{failures.files[0]}: {failures.time} holds {found}, and the log's times are each {wanted}",
+            'Say whose clocks the times without a zone are: zone = "Europe/Berlin", or zone = "UTC".',
         )
 
 

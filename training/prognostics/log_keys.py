@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import glob
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from training.config import nearest
+from training.errors import BadData
+from training.prognostics.s3_files import find_files, glob_regex, is_s3
 from training.prognostics.step_keys import step_problems
 
 DAY_FIRST, MONTH_FIRST, DIGITS, TIME_OF_DAY = "day first", "month first", "digits", "time of day"
@@ -133,9 +136,14 @@ def expand(folder: Path, patterns: list[str], problems: list[str]) -> tuple[Path
     """Files in the order of their names. A pattern that finds nothing is a problem, not an empty list."""
     found: list[Path] = []
     for pattern in patterns:
-        files = _matches(folder, pattern)
+        try:
+            files = find_files(pattern, _endings()) if is_s3(pattern) else _matches(folder, pattern)
+        except BadData as error:
+            problems.append(f"{error.cause}\n    {error.hint}")
+            continue
         if not files:
-            problems.append(f"{pattern or '(empty)'}: there is no such file in {folder.resolve()}")
+            where = "" if is_s3(pattern) else f" in {folder.resolve()}"
+            problems.append(f"{pattern or '(empty)'}: there is no such file{where}")
         found += files
     return tuple(dict.fromkeys(found))
 
@@ -151,10 +159,25 @@ def _matches(folder: Path, pattern: str) -> list[Path]:
     return sorted(file for match in matches for file in _files_in(match))
 
 
+def whole_pattern(folder: Path, pattern: str) -> Path:
+    """*pattern*, which is relative to *folder*, from the root on."""
+    return folder.resolve() / Path(pattern).expanduser()
+
+
+def would_match(pattern: Path, file: Path) -> bool:
+    """Whether *file*, were it there, would be among those that *pattern* means; both whole."""
+    if pattern.is_dir():
+        return pattern in file.parents and file.name.endswith(_endings())
+    return bool(re.fullmatch(glob_regex(str(pattern)), str(file)))
+
+
+def _endings() -> tuple[str, ...]:
+    return tuple(suffix + packed for suffix in SUFFIXES for packed in PACKED)
+
+
 def _files_in(match: Path) -> list[Path]:
     """*match* itself, or of a folder all that may be a log, its own folders too."""
     if not match.is_dir():
         return [match] if match.is_file() else []
-    endings = tuple(suffix + packed for suffix in SUFFIXES for packed in PACKED)
     files = (path for path in match.rglob("*") if path.is_file() and not path.name.startswith((".", "~$")))
-    return [path for path in files if path.name.lower().endswith(endings)]
+    return [path for path in files if path.name.lower().endswith(_endings())]

@@ -34,12 +34,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 from training.errors import BadData
-from training.prognostics.log_keys import expand, find_problems
+from training.prognostics.log_keys import expand, find_problems, whole_pattern
+from training.prognostics.s3_files import is_s3
 from training.prognostics.step_keys import AGGREGATES, END, MEAN, say_step, step_in
 
 if sys.version_info >= (3, 11):
@@ -163,6 +164,8 @@ class Description:
     repaired: bool = False
     given: frozenset[str] = frozenset()
     """The keys that the TOML says: the others may be found out."""
+    patterns: tuple[Path, ...] = ()
+    """What its files are sought by on this computer, whole."""
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -188,7 +191,9 @@ def read_description(path: Path) -> Description:
             f"{path} does not describe a log:\n" + "\n".join(f"  - {problem}" for problem in problems),
             "docs/sensors.md shows a whole description",
         )
-    return _describe(given, files["files"], files["test"], apart)
+    sought = [*_list(given, "files"), *_list(given, "test"), *(_list(table, "files") if table else ())]
+    described = _describe(given, files["files"], files["test"], apart)
+    return replace(described, patterns=tuple(whole_pattern(path.parent, one) for one in sought if not is_s3(one)))
 
 
 def _describe(

@@ -13,6 +13,7 @@ from training.prognostics.survey import Survey, survey
 from training.prognostics.table import Table
 from training.prognostics.unit_logs import Failed, Faults, Units, logs_of, read_tables
 from training.prognostics.windows import UnitLog
+from training.prognostics.wrong_cells import Clock
 
 MOST_WORDS = 50
 """A text channel with more different words is no channel: each becomes one of the net's inputs."""
@@ -34,7 +35,7 @@ def read_log(description: Description) -> Log:
     """Raises BadData, which names every bad file, and of each the wrong cells by line and column."""
     seen = survey(description)
     apart = description.failures
-    failed = read_failures(description, apart, calendar=seen.calendar) if apart else None
+    failed = read_failures(description, apart, log=seen) if apart else None
     described = replace(description, columns=seen.columns)
     tables = _read(described, seen)
     columns = _with_categories(seen.columns, tables[0])
@@ -53,10 +54,10 @@ def read_log(description: Description) -> Log:
 
 
 def _read(description: Description, seen: Survey) -> tuple[list[Table], list[Table]]:
-    faults, read = Faults(), []
+    faults, read, clock = Faults(), [], Clock()  # one clock: times of training and test are of one kind
     for files in (description.files, description.test):
         with faults.gathered():
-            read.append(read_tables(description, seen.dialects, seen.by_file, files))
+            read.append(read_tables(description, seen.dialects, seen.by_file, files, clock))
     faults.refuse()
     train, test = read
     return train, test

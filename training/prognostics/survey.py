@@ -14,13 +14,16 @@ from training.prognostics import dialect as dialects
 from training.prognostics.arrow_batches import first_rows, read_batches
 from training.prognostics.arrow_cells import as_text, encode
 from training.prognostics.cells import (
+    NAIVE,
     TEXT,
     TRUTH,
     TRUTHS,
+    ZONED,
     Cells,
     bare,
     begins_with_day_or_year,
     day_and_month,
+    kind_of_time,
     plain_number,
     unit_behind,
 )
@@ -51,6 +54,8 @@ class Survey:
     """What was taken for what."""
     calendar: bool | None
     """Times are dates, or numbers that count from elsewhere, as running hours do; None: they may be either."""
+    kind: str = ""
+    """How times are written, where that is known: with a zone, without, or as a number."""
 
 
 def survey(description: Description) -> Survey:
@@ -73,7 +78,8 @@ def survey(description: Description) -> Survey:
         file: replace(columns, decimal=style.decimal, thousands=style.thousands) for file, style in styles.items()
     }
     said = [*_dialects_said(found, styles), *said, *times_said]
-    return Survey(found, columns, by_file, said, _is_calendar(columns, words[columns.time]))
+    times = words[columns.time]
+    return Survey(found, columns, by_file, said, _is_calendar(columns, times), _kind_of_times(columns, times))
 
 
 def _list_wanted(description: Description) -> list[str]:
@@ -253,6 +259,11 @@ def _is_calendar(columns: Columns, seen: Sequence[str]) -> bool | None:
     if len(known) < len(seen):
         return True
     return None if all(OUR_DAYS_S[0] <= moment <= OUR_DAYS_S[1] for moment in known) else False
+
+
+def _kind_of_times(columns: Columns, seen: Sequence[str]) -> str:
+    kind = kind_of_time(seen[0]) if seen else ""
+    return ZONED if kind == NAIVE and columns.zone else kind
 
 
 def _decide(pairs: Iterable[tuple[int, int]]) -> str:

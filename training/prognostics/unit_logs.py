@@ -58,10 +58,14 @@ class Units:
 
 
 def read_tables(
-    description: Description, dialects: Mapping[Path, Dialect], columns: Mapping[Path, Columns], files: Sequence[Path]
+    description: Description,
+    dialects: Mapping[Path, Dialect],
+    columns: Mapping[Path, Columns],
+    files: Sequence[Path],
+    clock: Clock,
 ) -> list[Table]:
-    """Raises BadData, which names what is wrong in each of *files*."""
-    clock, faults, tables = Clock(), Faults(), []
+    """*clock* knows how times were written so far. Raises BadData, which names what is wrong in each of *files*."""
+    faults, tables = Faults(), []
     marks = marks_of(description)
     for file in files:
         with faults.gathered():

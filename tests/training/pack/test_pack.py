@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pyarrow import parquet
 
 from training.console import Console
-from training.errors import BadData
+from training.errors import BadData, BadInput
 from training.pack import buckets, layout, plan
 from training.pack.main import main
 from training.pack.pack import one_by_one, pack
@@ -270,3 +271,39 @@ def test_training_takes_a_packed_folder_as_it_takes_the_description(tmp_path, in
         mine, theirs = getattr(streamed, name), getattr(described, name)
         assert np.array_equal(np.asarray(mine.X), np.asarray(theirs.X))
         assert np.array_equal(mine.y, theirs.y)
+
+
+@pytest.mark.parametrize(
+    ("files", "out", "refused"),
+    [
+        ('"logs"', "logs/packed", True),
+        ('"logs/**/*.parquet", "logs/log0.csv"', "logs/packed", True),
+        ('"logs/*/*.parquet", "logs/log0.csv"', "logs/packed", True),
+        ('"logs/*.csv"', "logs/packed", False),
+        ('"logs"', "packed", False),
+    ],
+)
+def test_a_pack_within_the_logs_own_folder_is_refused_the_first_time(tmp_path, capsys, files, out, refused):
+    (tmp_path / "logs" / "old").mkdir(parents=True)
+    rows = "machine,hour,heat\n" + "".join(f"M{unit},{hour},{hour}\n" for unit in range(3) for hour in range(9))
+    (tmp_path / "logs" / "log0.csv").write_text(rows)
+    arrow = pytest.importorskip("pyarrow.csv")
+    later = tmp_path / "later.csv"
+    later.write_text(rows.replace("M", "N"))
+    parquet.write_table(arrow.read_csv(later), tmp_path / "logs" / "old" / "x.parquet")
+    (tmp_path / "fleet.toml").write_text(
+        f'files = [{files}]\nunit = "machine"\ntime = "hour"\nchannels = ["heat"]\nruns_to_failure = true\n'
+    )
+    words = [str(tmp_path / "fleet.toml"), str(tmp_path / out)]
+
+    if refused:
+        with pytest.raises(BadData, match="is in the log's own files"):
+            main(words)
+        assert not (tmp_path / out).exists()
+    else:
+        assert main(words) == main(words) == 0
+
+
+def test_a_pack_is_not_written_into_a_bucket(tmp_path):
+    with pytest.raises(BadInput, match="a log is packed into a folder here"):
+        main([str(tmp_path / "fleet.toml"), "s3://bucket/packed"])

@@ -532,3 +532,56 @@ def test_predict_reads_a_file_in_another_dialect_than_the_training_files(tmp_pat
 
     same = found == {one.unit: one.values.tolist() for one in log.train}
     assert same
+
+
+@pytest.mark.parametrize(
+    ("times", "failed"),
+    [
+        (("2024-03-01T00:00:00", "2024-03-01T04:00:00"), "2024-03-01T02:00:00+01:00"),
+        (("2024-03-01T00:00:00Z", "2024-03-01T04:00:00Z"), "2024-03-01 02:00"),
+    ],
+)
+def test_failures_with_a_zone_beside_a_log_without_and_the_reverse_are_refused_until_the_clocks_are_named(
+    tmp_path, times, failed
+):
+    (tmp_path / "repairs.csv").write_text(f"when,machine\n{failed},a\n")
+    table = '[failures]\nfiles = ["repairs.csv"]\nunit = "machine"\ntime = "when"'
+    text = "u,t,x\n" + "".join(f"a,{time},1\n" for time in times)
+
+    error = refused(tmp_path, text, table, fails="")
+    read = alone(tmp_path, text, 'zone = "Europe/Berlin"', table, fails="")
+
+    assert "repairs.csv: when holds a time with" in error.cause
+    assert 'zone = "Europe/Berlin"' in error.hint
+    assert read.train[0].fails_at - read.train[0].times[0] == (2.0 if "Z" not in times[0] else 1.0)
+
+
+def test_naive_timestamps_of_parquet_are_read_from_the_clocks_of_the_zone(tmp_path):
+    from pyarrow import parquet
+
+    hours = [datetime(2024, 3, 1, hour) for hour in range(3)]
+    table = pa.table({"u": ["a"] * 3, "t": pa.array(hours, pa.timestamp("ms")), "x": [1.0, 2, 3]})
+    parquet.write_table(table, tmp_path / "a.parquet")
+    (tmp_path / "t.toml").write_text(
+        'files = ["a.parquet"]\nunit = "u"\ntime = "t"\ntime_unit = "hours"\nzone = "Europe/Berlin"\n'
+        'channels = ["x"]\nruns_to_failure = true\n'
+    )
+
+    read = read_log(read_description(tmp_path / "t.toml"))
+
+    begin = datetime(2024, 2, 29, 23, tzinfo=timezone.utc).timestamp() / 3600
+    assert read.train[0].times.tolist() == [begin, begin + 1, begin + 2]
+
+
+def test_times_of_training_as_numbers_beside_those_of_the_test_as_dates_are_refused(tmp_path):
+    (tmp_path / "a.csv").write_text("u,t,x\n" + "".join(f"a,{t},1\n" for t in range(1, 5)))
+    (tmp_path / "b.csv").write_text("u,t,x\n" + "".join(f"b,2024-03-01T0{t}:00:00,1\n" for t in range(1, 5)))
+    (tmp_path / "t.toml").write_text(
+        'files = ["a.csv"]\ntest = ["b.csv"]\nunit = "u"\ntime = "t"\ntime_unit = "hours"\nchannels = ["x"]\n'
+        "runs_to_failure = true\n"
+    )
+
+    with pytest.raises(BadData) as error:
+        read_log(read_description(tmp_path / "t.toml"))
+
+    assert "b.csv line 2: t: '2024-03-01T01:00:00' is a time without a zone, unlike '1' (" in error.value.cause
