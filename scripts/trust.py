@@ -39,7 +39,11 @@ ROWS: dict[str, tuple[str, ...]] = {
     "bad input: answers of AWS, replayed": ("tests/aws/client/test_replayed_responses.py",),
     "bad input: words of a training job": ("tests/training/test_any_words.py",),
     "bad input: sensor logs and their descriptions": ("tests/training/test_any_log.py",),
-    "bad input: what a host and a run say": ("tests/host/test_foreign.py", "tests/job/test_own_files.py"),
+    "bad input: what a host and a run say": (
+        "tests/host/test_foreign.py",
+        "tests/job/test_own_files.py",
+        "tests/cli/test_hostile_runs.py",
+    ),
     "bad input: tags of somebody else": ("tests/aws/test_foreign_tags.py",),
     "any names, kinds and moments of a pull": ("tests/host/test_pull.py",),
     "load: log lines, files, a day of following": ("tests/test_load.py",),

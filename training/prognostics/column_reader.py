@@ -99,8 +99,9 @@ class TableReader:
     def moments(self, column: Any, name: str) -> Floats:
         """(rows,) times in the log's own unit; NaN where the cell is empty."""
         found = self._moments(column, name)
-        self.wrong(np.flatnonzero(np.isinf(found)), name, lambda row: f"'{word_in(column, row)}' is not finite")
-        return found
+        far = np.flatnonzero(np.abs(found) > FLOAT32_MOST / 4)  # remaining life is a difference of two, in float32
+        self.wrong(far, name, lambda row: f"'{word_in(column, row)}' is {_how_far(found[row])}")
+        return np.where(np.abs(found) > FLOAT32_MOST / 4, np.nan, found) if len(far) else found
 
     def _moments(self, column: Any, name: str) -> Floats:
         import pyarrow as pa
@@ -171,6 +172,10 @@ class TableReader:
         """The first are kept to be shown, the others counted."""
         self.wrong_count += len(rows)
         self._wrong += [Wrong(self._row + row, column, why(row), hint) for row in rows[:SHOWN].tolist()]
+
+
+def _how_far(moment: float) -> str:
+    return "not finite" if np.isinf(moment) else "farther away than any time can be"
 
 
 def _are_small(found: Floats) -> bool:

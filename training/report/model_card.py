@@ -5,7 +5,9 @@ After "Model Cards for Model Reporting" (Mitchell and others, 2019, https://arxi
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
+from html import escape
 
 from training.console import number, plain
 from training.prognostics.intervals import FEWEST_UNITS
@@ -29,7 +31,7 @@ MEANINGS = {
 def model_card(description: Description, facts: Mapping[str, str]) -> str:
     """*facts*: where the run came from, shown as they are."""
     parts = [
-        f"# Model card: {description.job}",
+        f"# Model card: {_foreign(description.job)}",
         _purpose(description),
         "## What it learned from",
         _table(("what", "value"), ((what, value) for what, value in facts.items() if value)),
@@ -57,7 +59,7 @@ def _purpose(described: Description) -> str:
     if described.classes:
         what = "picture" if described.kind == IMAGES else "row of numbers"
         return f"For each {what}: the probability of each of {len(described.classes)} classes: " + ", ".join(
-            described.classes
+            map(_foreign, described.classes)
         )
     return "For each row of numbers: the net's own outputs."
 
@@ -109,11 +111,11 @@ def _forecast_limits(prepared: Preparation) -> Iterable[str]:
         )
     left_out = [name for place, name in enumerate(columns.features) if place not in scaling.kept]
     if left_out:
-        yield "Channels that told nothing in training and are not looked at: " + ", ".join(left_out)
+        yield "Channels that told nothing in training and are not looked at: " + ", ".join(map(_foreign, left_out))
     if len(scaling.centres) > 1:
-        yield f"It saw {len(scaling.centres)} operating conditions, by {', '.join(columns.conditions)}."
+        yield f"It saw {len(scaling.centres)} operating conditions, by {', '.join(map(_foreign, columns.conditions))}."
     if scaling.low.ndim:
-        seen = [f"{columns.features[place]} {low} to {high}" for place, low, high in _ranges(prepared)]
+        seen = [f"{_foreign(columns.features[place])} {low} to {high}" for place, low, high in _ranges(prepared)]
         yield "What training units showed (beyond it, `outside` counts the channel): " + "; ".join(seen)
 
 
@@ -141,4 +143,10 @@ def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
 
 
 def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")
+    return _foreign(text).replace("|", "\\|")
+
+
+def _foreign(text: str) -> str:
+    """A name or a path, which may hold anything, as Markdown that shows its letters: neither markup nor a link."""
+    shown = re.sub(r"([\\`*\[\]])", r"\\\1", " ".join(text.split()))
+    return escape(shown, quote=False)

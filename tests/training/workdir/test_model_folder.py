@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 from training.errors import BadInput
 from training.jobs import resnet
 from training.nets.images import scale_and_flatten, scale_pixels
+from training.report.model_card import model_card
 from training.workdir import model_folder
 from training.workdir.checksum import sha256
 from training.workdir.model_folder import CHECKSUMS, DESCRIPTION, FILES, IMAGES, VERSION, Description, Pixels
@@ -53,6 +55,17 @@ def test_the_card_says_in_plain_words_what_the_run_came_to(finished_run: Path) -
     assert f"| accuracy | {accuracy:.4f} | share of the test examples that were told right" in card
     assert "| Data | made up |" in card
     assert "Every input gets one of its classes, also one that is none of them." in card
+
+
+def test_names_from_a_log_are_letters_on_the_card_and_no_markup() -> None:
+    evil = ("<img src=x onerror=alert(1)>", "[here](javascript:alert(1))", "a | b", "`c`", "![](http://x)")
+    description = Description(kind="arrays", job="<b>", input_shape=(2,), classes=evil)
+
+    card = model_card(description, {"Data": evil[0] + evil[2]})
+
+    assert "<" not in card
+    assert re.search(r"(?<!\\)[\[`]", card.split("How it is asked")[0]) is None
+    assert "&lt;img src=x onerror=alert(1)&gt;a \\| b" in card
 
 
 def test_it_is_opened_and_asked_where_there_is_no_mxnet_and_no_code_that_trains(model: Path) -> None:
