@@ -1,4 +1,4 @@
-"""Runs whose folders, files, notes and logs hold anything: each table and page shows them as text, or leaves them out."""
+"""Runs whose folders, files, notes and logs hold anything: each table and page shows them as text, or not at all."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ ANY = some.recursive(
 )
 WORDS = (
     "by job score metric higher_is_better samples_per_s device scores reason epochs best_epoch exit_code command "
-    "signal seconds seconds_before started ended usd_per_hour instance_type pretended oom_kills results step epoch loss "
-    "lr valid_loss train_loss settings config"
+    "signal seconds seconds_before started ended usd_per_hour instance_type pretended oom_kills results step epoch "
+    "loss lr valid_loss train_loss settings config"
 )
 KNOWN = WORDS.split()
 OBJECT = some.dictionaries(some.sampled_from(KNOWN), ANY | NUMBER, max_size=6)
