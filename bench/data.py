@@ -31,8 +31,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
-from contextlib import redirect_stdout
+from collections.abc import Callable, Collection, Iterator
+from contextlib import ExitStack, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -44,33 +44,59 @@ sys.path.insert(0, str(PROJECT))
 CHANNELS = tuple(f"c{number}" for number in range(20))
 UNITS = 100
 FOLLOW = "follow"
+ROWS_AT_ONCE = 100_000
+"""That are made up together."""
 IMPORTED = (
     *("numpy.ma", "numpy.random", "pyarrow", "pyarrow.compute", "pyarrow.csv", "pyarrow.parquet"),
     *("training.jobs.sensors", "training.pack.main", "training.serve.predict"),
 )
 
 
-def make_log(folder: Path, rows: int) -> None:
-    """UNITS machines that wear out, as CSV and as Parquet."""
-    import pyarrow as pa
-    from pyarrow import csv, parquet
-
-    random, each = np.random.RandomState(0), rows // UNITS
-    writer = None
-    with (folder / "log.csv").open("wb") as out:
-        for unit in range(UNITS):
-            values = (random.standard_normal((each, len(CHANNELS))).cumsum(axis=0) / 10 + 20).round(3)
-            parts = {"unit": [f"U{unit}"] * each, "time": np.arange(each), "failed": np.full(each, each)}
-            table = pa.table({**parts, **dict(zip(CHANNELS, values.T, strict=True))})
-            csv.write_csv(table, out, csv.WriteOptions(include_header=unit == 0))
-            writer = writer or parquet.ParquetWriter(folder / "log.parquet", table.schema)
-            writer.write_table(table)
-    if writer is not None:
-        writer.close()
-    for kind in ("csv", "parquet"):
+def make_log(folder: Path, rows: int, kinds: Collection[str] = ("csv", "parquet")) -> None:
+    """UNITS machines that wear out, as CSV and as Parquet, a part of a machine at a time: of any size in constant
+    memory.
+    """
+    with ExitStack() as files:
+        writers = [WRITERS[kind](files, folder / f"log.{kind}") for kind in kinds]
+        for table in some_rows(rows):
+            for write in writers:
+                write(table)
+    for kind in kinds:
         (folder / f"{kind}.toml").write_text(
             f'files = ["log.{kind}"]\nunit = "unit"\ntime = "time"\nfails_at = "failed"\nchannels = {list(CHANNELS)}\n'
         )
+
+
+def some_rows(rows: int) -> Iterator[Any]:
+    import pyarrow as pa
+
+    random, each = np.random.RandomState(0), rows // UNITS
+    for unit in range(UNITS):
+        last = np.zeros(len(CHANNELS))
+        for begin in range(0, each, ROWS_AT_ONCE):
+            time = np.arange(begin, min(begin + ROWS_AT_ONCE, each))
+            walk = last + random.standard_normal((len(time), len(CHANNELS))).cumsum(axis=0)
+            last, values = walk[-1], (walk / 10 + 20).round(3)
+            parts = {"unit": [f"U{unit}"] * len(time), "time": time, "failed": np.full(len(time), each)}
+            yield pa.table({**parts, **dict(zip(CHANNELS, values.T, strict=True))})
+
+
+def write_csv(files: ExitStack, path: Path) -> Callable[[Any], None]:
+    from pyarrow import csv
+
+    out = files.enter_context(path.open("wb"))
+    return lambda table: csv.write_csv(table, out, csv.WriteOptions(include_header=out.tell() == 0))
+
+
+def write_parquet(files: ExitStack, path: Path) -> Callable[[Any], None]:
+    from pyarrow import parquet
+
+    schema = next(some_rows(UNITS)).schema
+    writer = files.enter_context(parquet.ParquetWriter(path, schema))
+    return lambda table: writer.write_table(table)
+
+
+WRITERS = {"csv": write_csv, "parquet": write_parquet}
 
 
 def bare_csv(folder: Path) -> int:
@@ -213,7 +239,7 @@ def measured(name: str, folder: Path) -> dict[str, float]:
 def compare(rows: int, rounds: int, names: list[str]) -> None:
     with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR")) as place:
         folder = Path(place)
-        make_log(folder, rows)
+        make_log(folder, rows, {"csv", *(name.removeprefix("bare_") for name in names if "parquet" in name)})
         prepare_needs(folder, names)
         found: dict[str, list[dict[str, float]]] = {name: [] for name in names if name != FOLLOW}
         for _ in range(rounds):

@@ -20,8 +20,8 @@ Array = NDArray[np.floating]
 Net = Callable[[Array], Array]
 Places = slice | NDArray[np.int64]
 
-AT_ONCE: Final = 256
-"""Windows: enough for the products of matrices, small enough for the caches; half or twice as many were slower."""
+AT_ONCE: Final = 192
+"""Windows: enough for the products of matrices, small enough for the caches; 64 and 512 were slower."""
 
 FEW: Final = 24
 """For so few windows the steps of the loop cost more than onnxruntime's."""
