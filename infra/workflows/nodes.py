@@ -15,7 +15,7 @@ from infra.workflows.context import Rig
 
 T = TypeVar("T")
 # Each holds an SSH connection and a program or two; a laptop has 256 open files for all of them.
-AT_ONCE: Final = 16
+AT_ONCE: Final = 32
 
 
 @dataclass(frozen=True)

@@ -180,6 +180,7 @@ def test_a_launch_killed_while_it_speaks_with_any_of_its_machines_is_finished_by
         assert left(rig) == whole()
         terminate(rig)
         assert left(rig) == NOTHING
+        tried()
 
 
 @pytest.mark.exhaustive
