@@ -184,6 +184,8 @@ class Landing:
         """Real folders all the way down from home: through a link one would write elsewhere."""
         below = [one for one in folder.parents if one.is_relative_to(self.home) and one != self.home]
         for one in [*reversed(below), *([folder] if folder != self.home else [])]:
+            if one == self.home / manifest.NAME:
+                raise NotADirectoryError(errno.ENOTDIR, "the manifest has this name here")
             if one.is_symlink() or (one.exists() and not one.is_dir()):
                 if not self._is_ours(one):
                     raise NotADirectoryError(errno.ENOTDIR, "what has its folder's name here is none")
@@ -228,6 +230,8 @@ class Landing:
         if not place.is_file() or place.read_bytes() != said:
             aside = Path(mkdtemp(dir=self._own, prefix="seal-"))
             (aside / manifest.NAME).write_bytes(said)
+            if place.is_dir():
+                place.rmdir()
             (aside / manifest.NAME).replace(place)
         self.forget()
 

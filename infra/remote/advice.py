@@ -56,12 +56,17 @@ def _not_writable(match: re.Match[str], in_container: bool) -> str:
     return "a run may write into its working folder, $RIG_RUN_DIR, $RIG_DATA and /tmp, and nowhere else"
 
 
+def _nobody_types(match: re.Match[str], in_container: bool) -> str:
+    return "nobody can type into a run: give the answer as an argument (ARGS=), or read it from a file"
+
+
 _ANSWERS: list[tuple[re.Pattern[str], Callable[[re.Match[str], bool], str]]] = [
     (re.compile(r"ModuleNotFoundError: No module named '([^']+)'"), _missing_module),
     (re.compile(r"No module named ([\w.]+)$"), _missing_module),  # python -m
     (re.compile(r"Failed downloading url|download failed due to|Max retries exceeded|URLError|urlopen error"
                 r"|NameResolutionError|Temporary failure in name resolution"), _no_download),
     (re.compile(r"name 'get_ipython' is not defined"), _notebooks_line),
+    (re.compile(r"EOFError: EOF when reading a line"), _nobody_types),
     (re.compile(r"No such file or directory: '([^']+)'"), _not_there),
     (re.compile(r"Read-only file system|PermissionError: |Permission denied"), _not_writable),
 ]  # fmt: skip

@@ -87,6 +87,7 @@ def record(workdir: Path, command: list[str]) -> int:
         "seconds_before": seconds_before,
     }
     try:
+        workspace.give_way(workdir / EXIT)
         workspace.write_whole(workdir / EXIT, json.dumps(end, indent=2).encode() + b"\n")
         seal(workdir)
     except OSError as error:
@@ -300,6 +301,7 @@ def seal(workdir: Path) -> None:
 
     A file that cannot be read is left out and said: it must not cost the others their seal.
     """
+    workspace.give_way(workdir / MANIFEST)
     for trouble in workspace.gather(workdir):
         print(f"Not among the results: {trouble}", file=sys.stderr)
     root = os.fsencode(workdir)

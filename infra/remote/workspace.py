@@ -169,6 +169,12 @@ def _clone(source: str | Path, target: str | Path) -> bool:
     return True
 
 
+def give_way(path: Path) -> None:
+    """A folder of the program's own in the place of a file of ours gets another name."""
+    if path.is_dir() and not path.is_symlink():
+        path.rename(path.with_name(f"{path.name}.folder-{os.getpid()}"))
+
+
 def write_whole(path: Path, content: bytes) -> None:
     """Write aside, flush to the disk, rename: the file is there whole, or not at all."""
     aside = path.with_name(f".gluon-rig-{path.name}.{os.getpid()}")  # two may write at once

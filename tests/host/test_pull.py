@@ -256,6 +256,22 @@ def test_what_the_person_changed_here_stays_and_the_hosts_comes_beside_it(
     assert ended(near, there, home, rsync=rsync_there).left == {}, "and is whole, so that it holds no terminate"
 
 
+def test_a_folder_that_has_the_manifests_name_holds_nothing_up(near: Host, tmp_path: Path, rsync_there: bool) -> None:
+    there, home = tmp_path / "there", tmp_path / "runs" / "r1"
+    (there / manifest.NAME / "deep").mkdir(parents=True)
+    (there / manifest.NAME / "deep" / "a").write_text("in the way")
+    (there / "b").write_text("a result")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(recorder, "seal", lambda _: None)  # killed before it could make room
+        arrival = ended(near, there, home, rsync=rsync_there)
+
+    assert (home / "b").read_text() == "a result"
+    assert [path.read_text() for path in (home / BESIDE).iterdir()] == ["in the way"]
+    assert arrival.left == {}
+    assert (home / manifest.NAME).is_file()
+
+
 @pytest.mark.skipif(not rsync_here(), reason="rsync is missing")
 def test_rsync_is_never_asked_for_two_files_that_a_disk_may_take_for_one(tmp_path: Path) -> None:
     there, home, asked = tmp_path / "there", tmp_path / "runs" / "r1", list[str]()

@@ -93,6 +93,16 @@ def test_a_rented_gpu_that_is_not_seen_ends_the_run_before_it_starts(tmp_path: P
     assert not (tmp_path / "started").exists()
 
 
+def test_a_folder_of_the_programs_own_makes_room_for_the_record_and_keeps_what_is_in_it(tmp_path: Path) -> None:
+    make = "import os; os.chdir(os.environ['INTO']); [os.makedirs(n) for n in ('exit.json/deep', 'MANIFEST.sha256')]"
+
+    record(tmp_path, sys.executable, "-c", f"{make}; open('exit.json/deep/a', 'w')", INTO=str(tmp_path))
+
+    assert json.loads((tmp_path / "exit.json").read_text())["exit_code"] == 0
+    (kept,) = tmp_path.glob("exit.json.folder-*/deep/a")
+    assert kept.relative_to(tmp_path).as_posix() in (tmp_path / "MANIFEST.sha256").read_text()
+
+
 def test_a_killed_recorder_leaves_a_folder_that_can_still_be_sealed(tmp_path: Path) -> None:
     work = tmp_path / "run"
     program = "import time; print('part', flush=True); time.sleep(5)"
@@ -264,9 +274,9 @@ def test_a_manifest_of_an_older_recorder_is_read(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_refuses_a_late_seal_without_a_traceback(tmp_path: Path) -> None:
-    (tmp_path / "MANIFEST.sha256").mkdir()
+    nowhere = tmp_path / "a folder that cannot be written"
 
-    done = subprocess.run([sys.executable, RECORD, "--seal", tmp_path], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, RECORD, "--seal", nowhere], capture_output=True, text=True)
 
     assert done.returncode == 1
     assert done.stderr.startswith("The manifest could not be written:")
