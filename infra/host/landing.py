@@ -147,13 +147,23 @@ class Landing:
         self._make_folders(place.parent)
         if place.is_dir() and not place.is_symlink():
             place.rmdir()  # an empty one: the host has made a file of it since
-        elif place.is_symlink() or place.exists():
-            found = place.lstat()
-            # A disk that takes "A" for "a" shows another file of the host's under this name.
-            another = self._put_as.get(_number(found), path) != path
-            if another or not (self._what(place) == what or self._is_ours(place)):
-                raise FileExistsError(errno.EEXIST, "what has its name here is another file, or was changed here")
+        elif os.path.lexists(place) and not self._may_be_replaced(place, path, what):
+            raise FileExistsError(errno.EEXIST, "what has its name here is another file, or was changed here")
         return place
+
+    def _may_be_replaced(self, place: Path, path: str, what: str) -> bool:
+        return not self._shows_another(place, path) and (self._what(place) == what or self._is_ours(place))
+
+    def _shows_another(self, place: Path, path: str) -> bool:
+        """Whether *place* is a file that we put down for another path: a disk that takes "A" for "a" shows it here too.
+
+        What has the number of one of ours may be new: another pull has replaced ours, and the number was free again.
+        """
+        number = _number(place.lstat())
+        known = self._put_as.get(number, path)
+        with contextlib.suppress(FileNotFoundError):
+            return known != path and _number((self.home / known).lstat()) == number
+        return False
 
     def _is_ours(self, place: Path) -> bool:
         return self._pulled.is_ours(place.relative_to(self.home).as_posix(), self._what(place))

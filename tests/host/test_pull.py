@@ -316,6 +316,25 @@ def test_two_files_that_are_one_name_on_this_disk_both_come_home_and_it_is_said_
     assert f"is in {BESIDE}/" in landing.notes["model.params"]
 
 
+def test_a_number_of_ours_that_was_freed_and_used_again_is_no_other_file(
+    near: Host, tmp_path: Path, rsync_there: bool
+) -> None:
+    """Another pull at once put its own copy over ours, and then "b" under the number that was free again."""
+    there, home, aside = tmp_path / "there", tmp_path / "runs" / "r1", tmp_path / "aside"
+    there.mkdir()
+    (there / "a").write_text("same")
+    with Landing(home) as landing:
+        (one,) = listing.list_run(near, str(there)).files
+        aside.write_text("same")
+        landing.put(one, aside)
+        (home / "a").rename(home / "b")
+        (home / "a").write_text("same")
+        aside.write_text("same")
+        landing.put(replace(one, path="b"), aside)
+
+    assert not (home / BESIDE).exists()
+
+
 def test_a_run_that_goes_on_in_its_old_folder_replaces_what_came_home_of_its_first_part(
     near: Host, tmp_path: Path, rsync_there: bool
 ) -> None:
