@@ -165,21 +165,23 @@ def bring_all_nodes_home(rig: Rig, nodes: Sequence[Instance], name: str) -> Outc
     if not ends:
         came.require_all()
         raise UserError(f"There is no run {name!r} on any of the machines.", "`rig runs`")
-    was_on = nodes_of(artifacts.command_of(ends[0][1].outcome.folder))
-    if ends[0][0].rank or not _went_well(ends[0][1]):  # a study goes on without a machine, but for the first
-        _require_present(name, {one.rank for one in nodes}, was_on)
+    lost = _name_lost(name, {one.rank for one in nodes}, nodes_of(artifacts.command_of(ends[0][1].outcome.folder)))
+    if lost and not ends[0][0].rank and _went_well(ends[0][1]):  # a study goes on without a machine, but for the first
+        rig.tell(f"{lost.cause} What lay on it alone is lost; the run itself went well.")
+    elif lost:
+        raise lost
     _judge_first(rig, name, ends)
     came.require_all()
     return ends[0][1].outcome
 
 
-def _require_present(name: str, there: set[int], was_on: int) -> None:
+def _name_lost(name: str, there: set[int], was_on: int) -> JobFailed | None:
+    """What to say of a run whose machines are not all there any more."""
     gone = [rank + 1 for rank in range(was_on) if rank not in there]
-    if gone:
-        raise JobFailed(
-            f"Run {name} lost node {gone[0]} of {was_on}: its machine is gone or off, and the run ended on all.",
-            f"`rig train remote --recover --resume {name}` goes on with a whole group, from the newest checkpoint",
-        )
+    return JobFailed(
+        f"Run {name} lost node {gone[0]} of {was_on}: its machine is gone or off.",
+        f"`rig train remote --recover --resume {name}` goes on with a whole group, from the newest checkpoint",
+    ) if gone else None  # fmt: skip
 
 
 def _judge_first(rig: Rig, name: str, ends: Sequence[tuple[Instance, Fetched]]) -> None:
