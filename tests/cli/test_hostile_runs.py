@@ -69,7 +69,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @settings(
-    max_examples=size(25, 3_000), deadline=None, phases=[Phase.explicit, Phase.generate, Phase.shrink],
+    max_examples=size(25, 1_000), deadline=None, phases=[Phase.explicit, Phase.generate, Phase.shrink],
     suppress_health_check=list(HealthCheck),
 )  # fmt: skip
 @given(runs=some.dictionaries(NAMES, some.tuples(FOLDERS, NOTES), min_size=1, max_size=3))
