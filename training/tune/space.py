@@ -15,7 +15,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from training.config import JobConfig, nearest, parse
+from training.config import JobConfig, Lengths, nearest, parse
 from training.errors import BadInput
 
 if sys.version_info >= (3, 11):
@@ -95,7 +95,7 @@ def _entry(row: Any, kind: Any) -> Any:
 
 
 def _range(row: Mapping[str, Any], kind: Any) -> Range:
-    if kind not in (int, float):
+    if kind not in (int, float, Lengths):
         raise ValueError("has no range; give a list of choices")
     if unknown := set(row) - _KEYS:
         raise ValueError(f"{sorted(unknown)[0]}: there is no such word; low, high, log and step are known")

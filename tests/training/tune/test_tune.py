@@ -44,6 +44,12 @@ def test_a_space_is_ranges_choices_and_what_stays(tmp_path: Path) -> None:
     assert found.fixed == ("seed=3", "num_epochs=2")
 
 
+def test_a_length_of_time_that_may_be_several_has_a_range_too(tmp_path: Path) -> None:
+    found = read_space(space(tmp_path, "horizon = { low = 24, high = 48 }\n"), load("sensors").config, ())
+
+    assert found.open == {"horizon": Range(24, 48)}
+
+
 def test_everything_that_is_wrong_with_a_space_is_said_at_once(tmp_path: Path) -> None:
     text = """
 lrr = { low = 1, high = 2 }
