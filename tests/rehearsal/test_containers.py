@@ -48,19 +48,24 @@ def test_a_container_says_what_it_opens_and_an_instance_would_not_have(box: Any,
     assert done.returncode == 0
 
 
-@pytest.mark.skipif(not can_confine(), reason="this system lets nobody make a mount namespace")
-def test_what_an_instance_would_not_let_it_change_a_container_cannot_change(box: Any) -> None:
+def test_what_an_instance_would_not_let_it_change_a_container_cannot_change_or_it_is_said(box: Any) -> None:
     with tempfile.TemporaryDirectory(dir=Path.home()) as elsewhere:
-        script = f"echo 1 > own; echo 2 > /dev/shm/rig-{os.getpid()}; echo 3 > /dev/null; echo 4 > {elsewhere}/there"
-        options = "--name rig-w --volume $HOME:$HOME --workdir $HOME --rm"
+        shared = f"echo 2 > /dev/shm/rig-{os.getpid()}; " if Path("/dev/shm").is_dir() else ""
+        script = f"echo 1 > own; {shared}echo 3 > /dev/null; echo 4 > {elsewhere}/there"
+        box.say(f"{RUN} --name rig-w --volume $HOME:$HOME --workdir $HOME any:tag sh -c '{script}'")
 
-        done = box.ssh(f"docker run {options} any:tag sh -c '{script}'")
+        code = box.say("docker wait rig-w")
+        said = box.ssh("docker logs rig-w").stderr.decode()
 
-        Path(f"/dev/shm/rig-{os.getpid()}").unlink()
+        Path(f"/dev/shm/rig-{os.getpid()}").unlink(missing_ok=True)
         assert (box.folder / "home" / "own").read_text() == "1\n"
-        assert done.returncode == 2
-        assert "Read-only file system" in done.stderr.decode()
-        assert list(Path(elsewhere).iterdir()) == []
+        written = [path.name for path in Path(elsewhere).iterdir()]
+        if can_confine():
+            assert (code, written) == ("2", [])
+            assert "Read-only file system" in said
+        else:  # no system but Linux, and not every Linux, lets a user make a mount namespace
+            assert (code, written) == ("0", ["there"])
+            assert FREE in said
 
 
 def test_a_detached_container_survives_the_connection_and_is_found_again(box: Any, until: Any) -> None:
