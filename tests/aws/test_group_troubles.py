@@ -208,6 +208,9 @@ def test_no_command_dies_of_a_part_of_the_group(case: Any, group: Session, machi
     assert code in expected(words, trouble), told
     if trouble is silent and code == 1:
         assert f"node {number} of {NODES}" in err, told
+    if words[0] == "logs" and trouble in (gone, stopped):
+        assert f"lost node {number} of {NODES}" in err, told
+        assert code == (1 if number == 1 else 0), "where the first one's run went well, that is told, and no failure"
     now = find_nodes(group, NAME)
     if words[0] in ("stop", "terminate") or "--after" in words:
         assert {one.state for one in now} <= {"stopped", "stopping", "shutting-down"}, "money goes on"
@@ -238,7 +241,7 @@ def expected(words: tuple[str, ...], trouble: Any) -> tuple[int, ...]:
     if command in ("image", "pull", "cancel"):
         return (2,) if off else (1,) if trouble is silent else (0,)
     if command == "logs":
-        return (2,) if off else (1,) if trouble in (silent, gone, stopped) else (0,)
+        return (2,) if off else (1,) if trouble is silent else (0, 1) if trouble in (gone, stopped) else (0,)
     if command == "launch":
         return {silent: (1,), gone: (2,), gone_at_rest: (2,), unreadable: (2,)}.get(trouble, (0,))
     if command == "start":
