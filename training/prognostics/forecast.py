@@ -23,7 +23,7 @@ from training.prognostics.log_schema import Columns
 from training.prognostics.memory import fits_memory, usable_bytes
 from training.prognostics.preparation import Preparation
 from training.prognostics.questions import Counts, Questions, as_json, count_answers, describe, refuse_unanswered
-from training.prognostics.records import count_windows, cut_windows, training_records, whole_records
+from training.prognostics.records import cut_windows, training_records, whole_records
 from training.prognostics.scaling import Scaling, fit_scaling, silent_channels
 from training.prognostics.suspects import refuse_short_reach
 from training.prognostics.windows import UnitLog, split_units
@@ -196,14 +196,15 @@ def training_windows(logs: Sequence[UnitLog], scaling: Scaling, config: Forecast
     """Each unit as it was, at other paces, and as if met in mid-life: X (n, window, features), y (n, answers)."""
     clock = columns.features.index(columns.time) if columns.time in columns.channels else None
     records = training_records(logs, config)
-    return Split(*cut_windows(logs, records, scaling, config, stride=config.stride, thin=config.thin, clock=clock))
+    return Split(*cut_windows(logs, records, scaling, config, clock=clock))
 
 
 def count_training_windows(logs: Sequence[UnitLog], config: ForecastConfig) -> int:
     """How many windows training_windows gives; it needs the times of *logs* alone."""
-    return count_windows(training_records(logs, config), config.stride, config.thin)
+    return sum(len(record.ends) for record in training_records(logs, config))
 
 
 def cut(logs: Sequence[UnitLog], scaling: Scaling, config: ForecastConfig, *, stride: int = 1, thin: int = 1) -> Split:
     """Windows X (n, window, channels) and y (n, columns) of those rows of *logs* of which something is known."""
-    return Split(*cut_windows(logs, whole_records(logs, config), scaling, config, stride=stride, thin=thin, clock=None))
+    records = whole_records(logs, config, stride=stride, thin=thin)
+    return Split(*cut_windows(logs, records, scaling, config, clock=None))

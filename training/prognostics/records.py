@@ -6,8 +6,9 @@ smoothed, or values are missing, a row owes something to the record it stands in
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -53,6 +54,10 @@ class Showing(Protocol):
     @property
     def late_starts(self) -> int: ...
     @property
+    def stride(self) -> int: ...
+    @property
+    def thin(self) -> int: ...
+    @property
     def seed(self) -> int: ...
 
 
@@ -62,43 +67,39 @@ class Record:
 
     unit: int
     """Which of the logs."""
-    rows: NDArray[np.intp]
+    rows: NDArray[np.int32]
     """(rows,) which of the log's own."""
     times: Array
     """(rows,) float64"""
-    y: Array
-    """(rows, answers)"""
     counts: Counts
     """(records,) how many of the rows each has."""
-
-    def choose_rows(self, stride: int, thin: int) -> NDArray[np.intp]:
-        """Every *stride*-th row of each record, counted from its last; of those beyond the cap every *thin*-th of
-        these. Only rows of which something is known.
-        """
-        each = -(-self.counts // stride)
-        nth = np.repeat(np.cumsum(each), each) - 1 - np.arange(each.sum())
-        rows = np.repeat(np.cumsum(self.counts), each) - 1 - stride * nth
-        y = self.y[rows]
-        beyond, known = y[:, REMAINING] > y[:, CAP], is_known(y)
-        taken: NDArray[np.intp] = rows[known & (~beyond | (nth % thin == 0))]
-        return taken
+    ends: NDArray[np.intp]
+    """(windows,) which of the rows end a window."""
+    y: Array
+    """(windows, answers): of these rows alone, for they are a few of all."""
 
 
-def whole_records(logs: Sequence[UnitLog], config: Showing) -> list[Record]:
+def whole_records(logs: Sequence[UnitLog], config: Showing, *, stride: int, thin: int) -> list[Record]:
     """Each unit as it was."""
-    rows = (np.arange(len(log.times)) for log in logs)
-    return [
-        _record(log, here, number, number, config) for number, (log, here) in enumerate(zip(logs, rows, strict=True))
-    ]
+    every = ((number, log, _answers_of(log, number, config)) for number, log in enumerate(logs))
+    return [_record(number, _every_row(log), log.times, y, stride=stride, thin=thin) for number, log, y in every]
 
 
 def training_records(logs: Sequence[UnitLog], config: Showing) -> list[Record]:
     """Each unit as it was, then at other paces, then as if met in mid-life. Only the times of *logs* are looked at."""
-    whole = whole_records(logs, config)
-    return [*whole, *_at_other_paces(logs, config), *_met_late(whole, config)]
+    firsts = np.random.RandomState(config.seed).randint(1, config.window + 1, config.late_starts).tolist()
+    record = partial(_record, stride=config.stride, thin=config.thin)
+    whole, late = [], []
+    for number, log in enumerate(logs):
+        y, rows = _answers_of(log, number, config), _every_row(log)
+        whole.append(record(number, rows, log.times, y))
+        # The answers are those of the whole record: what is known of a unit's future is not lost with its past.
+        for first, counts in late_starts(len(rows), firsts, window=config.window):
+            late.append(record(number, rows[first:], log.times[first:], y[first:], counts))
+    return [*whole, *_at_other_paces(logs, config, record), *late]
 
 
-def _at_other_paces(logs: Sequence[UnitLog], config: Showing) -> Iterator[Record]:
+def _at_other_paces(logs: Sequence[UnitLog], config: Showing, record: Callable[..., Record]) -> Iterator[Record]:
     factors = [] if config.stretch == 1 else [1 / config.stretch, config.stretch]
     more_than_a_point = [number for number, log in enumerate(logs) if len(log.times) > 1]
     copies = [(factor, unit) for factor in factors for unit in more_than_a_point]
@@ -107,19 +108,34 @@ def _at_other_paces(logs: Sequence[UnitLog], config: Showing) -> Iterator[Record
     chances = np.random.RandomState(config.seed).rand(longest)
     for number, (factor, unit) in enumerate(copies, start=len(logs)):
         slow, rows = stretch(logs[unit], factor, chances)
-        yield _record(slow, rows, unit, number, config)
+        yield record(unit, rows.astype(np.int32), slow.times, _answers_of(slow, number, config))
 
 
-def _met_late(whole: Sequence[Record], config: Showing) -> Iterator[Record]:
-    """The answers are those of the whole record: what is known of a unit's future is not lost with its past."""
-    firsts = np.random.RandomState(config.seed).randint(1, config.window + 1, config.late_starts).tolist()
-    for record in whole:
-        for first, counts in late_starts(len(record.rows), firsts, window=config.window):
-            yield Record(record.unit, record.rows[first:], record.times[first:], record.y[first:], counts)
+def _every_row(log: UnitLog) -> NDArray[np.int32]:
+    return np.arange(len(log.times), dtype=np.int32)
 
 
-def _record(shown: UnitLog, rows: NDArray[np.intp], unit: int, number: int, config: Showing) -> Record:
-    return Record(unit, rows, shown.times, _answers_of(shown, number, config), np.array([len(rows)]))
+def _record(
+    unit: int,
+    rows: NDArray[np.int32],
+    times: Array,
+    y: Array,
+    counts: Counts | None = None,
+    *,
+    stride: int,
+    thin: int,
+) -> Record:
+    """Every *stride*-th row of each record, counted from its last, ends a window; of those beyond the cap every
+    *thin*-th of these. Only rows of which something is known.
+    """
+    counts = np.array([len(rows)]) if counts is None else counts
+    each = -(-counts // stride)
+    nth = np.repeat(np.cumsum(each), each) - 1 - np.arange(each.sum())
+    ends = np.repeat(np.cumsum(counts), each) - 1 - stride * nth
+    y = y[ends]
+    beyond = y[:, REMAINING] > y[:, CAP]
+    taken = is_known(y) & (~beyond | (nth % thin == 0))
+    return Record(unit, rows, times, counts, ends[taken], y[taken])
 
 
 def _answers_of(log: UnitLog, number: int, config: Showing) -> Array:
@@ -135,31 +151,19 @@ def _answers_of(log: UnitLog, number: int, config: Showing) -> Array:
     return y
 
 
-def count_windows(records: Sequence[Record], stride: int, thin: int) -> int:
-    return sum(len(record.choose_rows(stride, thin)) for record in records)
-
-
 def cut_windows(
-    logs: Sequence[UnitLog],
-    records: Sequence[Record],
-    scaling: Scaling,
-    config: Showing,
-    *,
-    stride: int,
-    thin: int,
-    clock: int | None,
+    logs: Sequence[UnitLog], records: Sequence[Record], scaling: Scaling, config: Showing, *, clock: int | None
 ) -> tuple[Windows, Array]:
-    """X (n, window, kept) and y (n, answers) of the chosen rows; the last of each record is among them. *clock*: which
-    channel is the time itself, and goes on as the times of each record do.
+    """X (n, window, kept) and y (n, answers) of the records' windows; the last row of each record ends one. *clock*:
+    which channel is the time itself, and goes on as the times of each record do.
     """
-    chosen = [record.choose_rows(stride, thin) for record in records]
     counts = np.concatenate([record.counts for record in records])
     firsts = starts_of(np.array([len(log.times) for log in logs])).astype(np.int32)
     rows = np.concatenate([firsts[record.unit] + record.rows for record in records], dtype=np.int32)
     scaled = scale(logs, scaling, carry=config.carry)
     order, begins = in_records(rows, counts, before=UNKNOWN_PAST, unknown=scaled.unknown)
     shifts = starts_of(np.array([len(record.rows) for record in records]))
-    ends = np.concatenate([start + here for start, here in zip(shifts, chosen, strict=True)])
+    ends = np.concatenate([start + record.ends for start, record in zip(shifts, records, strict=True)])
     which = np.searchsorted(np.cumsum(counts), ends, side="right")
     X = Windows(scaled.rows, begins[which], ends + UNKNOWN_PAST * (which + 1), config.window, order)
     if config.smooth > 1 or scaled.since is not None or clock in scaling.kept:
@@ -170,7 +174,7 @@ def cut_windows(
         nothing = Past.none(len(counts), 0, own.shape[1])
         smooth(own, counts, nothing, over=config.smooth, starts=begins + UNKNOWN_PAST)
         X = replace(X, rows=own, order=None)
-    return X, np.concatenate([record.y[here] for record, here in zip(records, chosen, strict=True)])
+    return X, np.concatenate([record.y for record in records])
 
 
 def _each_its_own(scaled: Scaled, rows: NDArray[np.int32], counts: Counts, order: NDArray[np.int32]) -> Array:

@@ -20,7 +20,9 @@ class Keys:
     window: int = 5
     smooth: float = 1.0
     carry: int = 2
-    horizon: float = 4.0
+    horizons: tuple[float, ...] = (4.0,)
+    stride: int = 1
+    thin: int = 1
     cap: float = 9.0
     stretch: float = 1.25
     late_starts: int = 2
@@ -72,9 +74,7 @@ def test_every_window_is_that_of_its_record_alone(counts, smooth, gaps_and_stret
     if not is_timed:
         keys = replace(keys, stretch=1.0)
 
-    X, y = cut_windows(
-        logs, training_records(logs, keys), SCALING, keys, stride=1, thin=1, clock=1 if is_timed else None
-    )
+    X, y = cut_windows(logs, training_records(logs, keys), SCALING, keys, clock=1 if is_timed else None)
 
     assert np.asarray(X).tobytes() == each_alone(logs, keys).tobytes()
     assert X.earlier(1).tobytes() == np.asarray(X)[:, -2].tobytes()
@@ -84,7 +84,7 @@ def test_every_window_is_that_of_its_record_alone(counts, smooth, gaps_and_stret
 def test_rows_that_are_the_same_in_all_records_are_kept_once():
     logs, keys = some_logs([40, 50], gaps=0.0), Keys()
 
-    X, y = cut_windows(logs, training_records(logs, keys), SCALING, keys, stride=1, thin=1, clock=None)
+    X, y = cut_windows(logs, training_records(logs, keys), SCALING, keys, clock=None)
 
     assert len(X.rows) == 40 + 50 + UNKNOWN_PAST
     assert len(X) > 4 * len(X.rows)
