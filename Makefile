@@ -27,7 +27,7 @@ MAKEOVERRIDES =
 unexport PYTHONDONTWRITEBYTECODE
 # MkDocs would remark on its own future in each build.
 export NO_MKDOCS_2_WARNING = 1
-# `make train remote`, `make serve remote`, `make notebook here`: the argument says where.
+# `make train remote`, `make tune remote`, `make serve remote`, `make notebook here`: the argument says where.
 rig_place = $(if $(filter train tune serve,$@),$(filter remote,$(MAKECMDGOALS)))$(if $(filter notebook,$@),$(filter here,$(MAKECMDGOALS)))
 
 $(rig_commands): .venv/.ready
@@ -100,7 +100,7 @@ cards: ## the lessons' flash cards as an Anki deck
 quiz: ## the flash cards that are due, in this terminal
 
 remote:
-	@$(if $(filter train serve,$(MAKECMDGOALS)),:,echo '`remote` goes together with `train` or `serve`: make train remote JOB=lenet' >&2; exit 2)
+	@$(if $(filter train tune serve,$(MAKECMDGOALS)),:,echo '`remote` goes together with `train`, `tune` or `serve`: make train remote JOB=lenet' >&2; exit 2)
 
 here:
 	@$(if $(filter notebook,$(MAKECMDGOALS)),:,echo '`here` goes together with `notebook`: make notebook here' >&2; exit 2)

@@ -65,6 +65,7 @@ def rig_call(kit: Path, *words: str, **environment: str) -> list[str]:
         (["launch", "TYPE=g5.xlarge", "SPOT=1"], ["launch", "--spot=1", "--type=g5.xlarge"]),
         (["train", "JOB=lenet"], ["train", "--job=lenet"]),
         (["train", "remote", "JOB=lenet"], ["train", "remote", "--job=lenet"]),
+        (["tune", "remote", "NODES=4"], ["tune", "remote", "--nodes=4"]),
         (["JOB=lenet", "remote", "train"], ["train", "remote", "--job=lenet"]),
         (["iam-policy"], ["iam-policy"]),
         (["launch", "ON_DEMAND_FALLBACK=1"], ["launch", "--on-demand-fallback=1"]),
