@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import io
 import logging
 import os
 import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+import zipfile
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -192,3 +194,20 @@ async def _until_over(folder: Path, place: Place, stopped: Callable[[], bool]) -
         elif time.monotonic() - heard > SILENCE_S:
             return False
     return True
+
+
+def pack_files(folder: Path, paths: Iterable[Path]) -> bytes:
+    """Those of *paths* that there are, files and whole folders below *folder*, to be sent to another machine."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", strict_timestamps=False) as packed:
+        for path in paths:
+            for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+                if file.is_file():
+                    packed.write(file, str(file.relative_to(folder)))
+    return content.getvalue()
+
+
+def unpack_files(content: bytes, folder: Path) -> None:
+    """The other end: below *folder*, whatever the names say."""
+    with zipfile.ZipFile(io.BytesIO(content)) as packed:
+        packed.extractall(folder)

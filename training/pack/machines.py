@@ -3,11 +3,9 @@ another. What a part reads and makes besides the log goes through node 0, whose 
 
 from __future__ import annotations
 
-import io
 import os
-import tarfile
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -17,7 +15,7 @@ from training.errors import BadData, TrainingError
 from training.pack import layout
 from training.pack.pack import Part, Run
 from training.pack.plan import plan_for
-from training.places import workers_by_node
+from training.places import pack_files, unpack_files, workers_by_node
 from training.prognostics.log_schema import read_description
 from training.prognostics.unit_logs import Faults
 
@@ -65,7 +63,7 @@ def _do_all(client: Any, parts: Sequence[Part]) -> Iterator[tuple[Part, tuple[by
     while waiting or under_way:
         while waiting and (not under_way or sum(size for _, size in under_way.values()) < IN_FLIGHT_BYTES):
             part = waiting.pop(0)
-            given = _take(part.packing.folder, part.reads())
+            given = pack_files(part.packing.folder, part.reads())
             future = client.submit(_do_there, part, given, pure=False)
             under_way[future] = part, len(given) or IN_FLIGHT_BYTES // 64
         for future in wait(list(under_way), return_when="FIRST_COMPLETED").done:
@@ -80,28 +78,13 @@ def _do_there(part: Part, given: bytes) -> tuple[bytes, str, str]:
     described = read_description(Path(os.environ[TABLE]))
     with tempfile.TemporaryDirectory(dir=os.environ.get("RIG_RUN_DIR")) as name:
         folder = Path(name)
-        _give(folder, given)
+        unpack_files(given, folder)
         here: Any = replace(part, packing=part.packing.elsewhere(folder, described))  # type: ignore[type-var]
         try:
             here()
         except BadData as error:
             return b"", error.cause, error.hint
-        return _take(folder, here.makes()), "", ""
-
-
-def _take(folder: Path, paths: Iterable[Path]) -> bytes:
-    """Those of *paths* that there are, which lie in *folder*."""
-    content = io.BytesIO()
-    with tarfile.open(fileobj=content, mode="w") as tar:
-        for path in paths:
-            if path.exists():
-                tar.add(path, arcname=str(path.relative_to(folder)))
-    return content.getvalue()
-
-
-def _give(folder: Path, content: bytes) -> None:
-    with tarfile.open(fileobj=io.BytesIO(content)) as tar:
-        tar.extractall(folder, filter="data")
+        return pack_files(folder, here.makes()), "", ""
 
 
 def _put(part: Part, made: bytes) -> None:
@@ -109,7 +92,7 @@ def _put(part: Part, made: bytes) -> None:
     folder = part.packing.folder
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=part.packing.unfinished) as name:
-        _give(Path(name), made)
+        unpack_files(made, Path(name))
         for path in part.makes():
             came = Path(name) / path.relative_to(folder)
             if came.exists():

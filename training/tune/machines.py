@@ -6,16 +6,14 @@ with it. Only when the machine itself is lost does the trial begin anew, on anot
 
 from __future__ import annotations
 
-import io
 import os
-import tarfile
 import time
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from training.places import LOOK_EVERY_S, workers_by_node
+from training.places import LOOK_EVERY_S, pack_files, unpack_files, workers_by_node
 from training.tune import trial as one_trial
 from training.tune.trial import FOLDER, TRIALS
 from training.workdir.names import CHECKPOINTS, TENSORBOARD
@@ -77,8 +75,7 @@ class Machines:
     def bring(self, number: int, node: int, *, most_bytes: float = float("inf")) -> None:
         """Files of trial *number* into the study's folder here, each of *most_bytes* at most."""
         if node and (content := self._ask(node, _take_there, number, most_bytes)):
-            with tarfile.open(fileobj=io.BytesIO(content)) as tar:
-                tar.extractall(folder_of(self._folder, number), filter="data")
+            unpack_files(content, folder_of(self._folder, number))
 
     def end_trials(self) -> None:
         """Each saves a checkpoint and ends."""
@@ -121,13 +118,9 @@ def _prune_there(number: int) -> None:
 
 
 def _take_there(number: int, most_bytes: float) -> bytes:
-    content, folder = io.BytesIO(), folder_of(_here(), number)
-    with tarfile.open(fileobj=content, mode="w") as tar:
-        for path in sorted(folder.rglob("*")):
-            inside = path.relative_to(folder)
-            if inside.parts[0] not in STAYS and path.is_file() and path.stat().st_size <= most_bytes:
-                tar.add(path, arcname=str(inside))
-    return content.getvalue()
+    folder = folder_of(_here(), number)
+    inside = {path: path.relative_to(folder).parts[0] for path in folder.rglob("*") if path.is_file()}
+    return pack_files(folder, [p for p, top in inside.items() if top not in STAYS and p.stat().st_size <= most_bytes])
 
 
 def _end_there(job: str) -> None:
