@@ -21,7 +21,7 @@ from training.pack.plan import TRAIN, Plan, Task, begin, plan_for, splits_of
 from training.pack.shards import make_shard
 from training.prognostics.failures import read_failures
 from training.prognostics.log_schema import Columns, Description
-from training.prognostics.read_log import MOST_WORDS
+from training.prognostics.read_log import require_some_words
 from training.prognostics.resampling import refuse_no_step
 from training.prognostics.survey import Survey, survey
 from training.prognostics.unit_logs import Faults
@@ -181,8 +181,7 @@ def _with_categories(packing: Packing) -> Columns:
         for name, words in told["texts"].items():
             found.setdefault(name, set()).update(words)
     for name, words in found.items():
-        if len(words) > MOST_WORDS:
-            raise BadData(f"{name}: {len(words):,} different texts", f"A text channel may have {MOST_WORDS} words.")
+        require_some_words(name, sorted(words))
     columns = packing.seen.columns
     named = [name for name, kind in columns.kinds if kind == "text" and name in found]
     return replace(columns, categories=tuple((name, tuple(sorted(found[name]))) for name in named))

@@ -78,16 +78,23 @@ def _order_units(
     return train, test
 
 
+def require_some_words(name: str, words: Sequence[str]) -> None:
+    """Raises BadData where a text column of the training files holds none, or too many to be told apart."""
+    if not words:
+        raise BadData(f"{name}: no row of the training files holds a word in it", "Leave the column out.")
+    if len(words) > MOST_WORDS:
+        raise BadData(
+            f"{name}: {len(words):,} different texts, such as '{words[0]}' and '{words[-1]}'",
+            f"A text channel may have {MOST_WORDS} words. Leave the column out, or write it as a number.",
+        )
+
+
 def _with_categories(columns: Columns, tables: Sequence[Table]) -> Columns:
     """The words of each text column, as the training files have them."""
     named = tables[0].texts
     words = {name: sorted({word for table in tables for word in table.texts[name]}) for name in named}
     for name, some in words.items():
-        if len(some) > MOST_WORDS:
-            raise BadData(
-                f"{name}: {len(some):,} different texts, such as '{some[0]}' and '{some[-1]}'",
-                f"A text channel may have {MOST_WORDS} words. Leave the column out, or write it as a number.",
-            )
+        require_some_words(name, some)
     return replace(columns, categories=tuple((name, tuple(some)) for name, some in words.items()))
 
 
