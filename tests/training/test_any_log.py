@@ -304,7 +304,7 @@ def test_a_log_is_read_or_refused_by_name(case: tuple[str, dict[str, bytes]], mo
         assert code in (0, 2), said
         assert not OBEYED.search(said)
         if code == 2:
-            assert any(name in said for name in ("log", "d.toml", *NAMES)), said
+            assert any(name in said for name in ("log", "d.toml", "split=", *NAMES)), said
             assert "\n  -> " in said, "a next step"
             assert len(said) < 10_000
         monkeypatch.chdir("/")
