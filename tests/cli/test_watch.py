@@ -133,14 +133,14 @@ def test_a_look_asks_the_host_for_the_end_of_each_file_and_the_load_since_the_lo
 
 
 def test_the_money_is_that_of_all_machines_of_a_group(monkeypatch: pytest.MonkeyPatch) -> None:
-    group: Any = SimpleNamespace(nodes=4)
+    machine: Any = SimpleNamespace(nodes=4)
     of_one = Standing(
-        instance=group, running_s=60.0, usd_per_hour=0.5, usd_spent=None, usd_worst=4.0, usd_disk_per_month=1.0,
+        instance=machine, running_s=60.0, usd_per_hour=0.5, usd_spent=None, usd_worst=4.0, usd_disk_per_month=1.0,
         last_words="", safeguards=(),
     )  # fmt: skip
-    monkeypatch.setattr(watching, "standing_of", lambda rig, instance: of_one)
+    monkeypatch.setattr(watching, "standings_of", lambda rig, nodes: [of_one] * 4)
     watcher: Any = object.__new__(Watcher)
-    watcher._rig = watcher._instance = watcher._standing = None
+    watcher._rig = watcher._nodes = watcher._standing = None
 
     seen = watcher.standing()
 

@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 from infra.rehearsal.clock import Clock, from_environment
+from infra.rehearsal.paths import write_whole
 from infra.rehearsal.shims.systemctl import UNIT_MARK, mark_of
 from infra.rehearsal.shims.units import Unit, Units
 
@@ -145,4 +146,4 @@ def _show_uptime(root: Path) -> None:
     """
     now = time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
     (root / "proc").mkdir(exist_ok=True)
-    (root / "proc" / "uptime").write_text(f"{now:.2f} {now:.2f}\n")
+    write_whole(root / "proc" / "uptime", f"{now:.2f} {now:.2f}\n")
