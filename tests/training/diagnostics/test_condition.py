@@ -54,6 +54,7 @@ def test_the_states_of_another_day_are_told_right_and_as_surely_as_they_are_righ
     assert abs(np.mean(list(sure.values())) - np.mean(list(right.values()))) < 0.15
 
 
+@pytest.mark.exhaustive
 def test_the_report_has_each_part_beside_a_random_forest(followed):
     report = (followed / "runs" / "rig" / "report.html").read_text()
     scores = json.loads((followed / "runs" / "rig" / "summary.json").read_text())["scores"]
@@ -63,6 +64,7 @@ def test_the_report_has_each_part_beside_a_random_forest(followed):
         assert words in report
 
 
+@pytest.mark.exhaustive
 def test_a_run_tells_the_same_without_mxnet(followed):
     blocked = (
         "import sys; sys.modules['mxnet'] = None; from training.__main__ import main; sys.exit(main(sys.argv[1:]))"
@@ -78,6 +80,7 @@ def test_a_run_tells_the_same_without_mxnet(followed):
     assert done.stdout == (followed / "states.csv").read_text()
 
 
+@pytest.mark.exhaustive
 def test_cycles_unlike_those_of_training_are_marked_and_said(followed):
     prepared = read_state_preparation(followed / "runs" / "rig")
     cycles = read_cycles(prepared.layout, [followed / "rig" / "later"])
@@ -88,6 +91,7 @@ def test_cycles_unlike_those_of_training_are_marked_and_said(followed):
     assert drift_note(prepared, X).startswith(f"5 of {len(X)} cycles are outside what training saw (pressure)")
 
 
+@pytest.mark.exhaustive
 def test_predict_names_what_it_wants(followed, monkeypatch):
     monkeypatch.chdir(followed)
 

@@ -54,6 +54,7 @@ def test_the_page_ends_with_a_forecast_for_every_row(followed):
     assert [(row["machine"], row["time"]) for row in log] == [(row["unit"], row["time"]) for row in forecast]
 
 
+@pytest.mark.exhaustive
 def test_the_made_up_gearboxes_are_called_before_they_fail_and_not_when_new(followed):
     forecast = rows_of(followed / "forecast.csv")
 
@@ -63,6 +64,7 @@ def test_the_made_up_gearboxes_are_called_before_they_fail_and_not_when_new(foll
         assert min(said[-6:]) > 0.8
 
 
+@pytest.mark.exhaustive
 def test_onnx_says_the_same_and_does_not_need_mxnet(followed):
     blocked = (
         "import sys; sys.modules['mxnet'] = None; from training.__main__ import main; sys.exit(main(sys.argv[1:]))"
@@ -83,6 +85,7 @@ def test_onnx_says_the_same_and_does_not_need_mxnet(followed):
     assert np.abs(ours - theirs).max() <= 2e-4
 
 
+@pytest.mark.exhaustive
 def test_the_report_shows_reliability_and_lives(followed):
     page = (followed / "runs" / "gearboxes" / "report.html").read_text()
     summary = json.loads((followed / "runs" / "gearboxes" / "summary.json").read_text())

@@ -78,6 +78,7 @@ def test_an_engine_is_judged_by_the_last_row_of_its_record():
     assert scores == pytest.approx(known)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.skipif(not (DATA / "cmapss").is_dir(), reason=WHERE_TO_GET_IT)
 def test_two_epochs_on_fd001_forecast_better_than_the_first_published_nets(tmp_path):
     config = parse(turbofan.Config, [f"data={DATA}", "num_epochs=2", "stride=3", "device=cpu", "held_out=0.1"])
