@@ -37,18 +37,24 @@ TOGETHER = {
 }
 LONGEST_FIRST = [
     "tests/workflows/test_deaths.py",
-    "tests/workflows/test_dying_alone.py",
     "aws",
     "docker",
-    "answers",
-    "killed",
-    "tests/workflows/test_refusals.py",
-    "tests/training/trainer/test_resume.py",
-    "tests/remote/guard/test_agent.py",
+    "tests/workflows/test_dying_alone.py",
     "tests/workflows/test_story.py",
-    "tests/workflows/test_bucket.py",
+    "tests/remote/guard/test_agent.py",
+    "tests/workflows/test_killed_commands.py",
+    "tests/workflows/test_refusals.py",
     "tests/training/serve/test_server.py",
-    "tests/training/jobs/test_jobs.py",
+    "tests/training/trainer/test_resume.py",
+    "tests/host/test_serve.py",
+    "answers",
+    "tests/host/test_notebook.py",
+    "tests/workflows/test_group_story.py",
+    "tests/host/test_pull.py",
+    "tests/workflows/test_programs_of_the_day.py",
+    "tests/workflows/test_programs.py",
+    "tests/workflows/test_bucket.py",
+    "killed",
 ]
 """What would keep one process busy after all others have finished, were it begun last."""
 

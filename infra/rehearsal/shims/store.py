@@ -134,7 +134,7 @@ class Store:
         container.folder.mkdir(parents=True)
         container.log.touch()
         container.lock.touch()
-        (container.folder / "wish.json").write_text(json.dumps(asdict(wish)))
+        replace_json(container.folder / "wish.json", asdict(wish))
         return container
 
     @contextmanager

@@ -65,6 +65,8 @@ def wind_down(machine: Machine, trigger: Trigger, note: Callable[[dict[str, str]
 
 def stop_containers(machine: Machine, bounds: Bounds) -> str:
     listing = ask(list_containers(machine.label), machine.really(15, at_least=5), alive)
+    if listing is None:  # that is not the same as none: a job that nobody asks to save loses what it has
+        return "Docker does not answer"
     names = listing.split()
     if not names:
         return "none"

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 
 MOST_OUTPUT = 65536  # what a pipe holds: a program that says more blocks, and is killed at its timeout
+ASK_AGAIN_S = 1.0
 
 
 class Program:
@@ -64,16 +65,15 @@ def finish(words: Sequence[str], timeout_s: float, alive: Callable[[], None]) ->
     return f"given up after {timeout_s:.0f} s"
 
 
-def ask(words: Sequence[str], timeout_s: float, alive: Callable[[], None]) -> str:
-    """The program's output; empty when it fails, hangs or is not there."""
-    program = Program(words, every_s=float("inf"), timeout_s=timeout_s)
+def ask(words: Sequence[str], timeout_s: float, alive: Callable[[], None]) -> str | None:
+    """The program's output. It is asked anew while it fails; None: in *timeout_s* it has not answered."""
+    program = Program(words, every_s=ASK_AGAIN_S, timeout_s=timeout_s)
     until = time.monotonic() + timeout_s + 1
-    program.poll(time.monotonic())
-    while program.running and time.monotonic() < until:
+    while program.answer is None and time.monotonic() < until:
+        program.poll(time.monotonic())
         alive()
         time.sleep(0.05)
-        program.poll(time.monotonic())
-    return program.answer or ""
+    return program.answer
 
 
 def start(words: Sequence[str], stdout: int = subprocess.PIPE) -> subprocess.Popen[bytes] | None:

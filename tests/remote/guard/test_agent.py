@@ -111,6 +111,23 @@ def test_a_spot_notice_is_answered_within_seconds(machine: Machine, imds: Imds) 
     assert endings(machine.ended)[0].reason == "spot"
 
 
+def test_a_docker_that_fails_once_is_not_taken_for_one_without_jobs(machine: Machine) -> None:
+    """The first look after the end was decided fails: the job is asked to save all the same."""
+    machine.program(
+        "docker",
+        'case "$1" in ps) if [ -e "$RIG_ROOT/var/lib/gluon-rig/ended.json" ] && [ ! -e "$RIG_ROOT/asked" ]; then\n'
+        'touch "$RIG_ROOT/asked"; exit 1; fi; echo rig-a ;; esac\n',
+    )
+    machine.deadline_in(hours=1)
+    machine.boot()
+    machine.start_guard(FAST)
+    machine.until(lambda: machine.off)
+
+    assert (machine.root / "asked").exists()
+    assert "docker stop --time 5 rig-a" in machine.log
+    assert endings(machine.ended)[0].steps["containers"] == "done"
+
+
 def test_nothing_that_hangs_on_the_way_keeps_it_on(machine: Machine) -> None:
     """Docker, the copy, the disk and systemd all hang. The power button is still pressed, every way there is."""
     machine.program("docker", 'case "$1" in ps) echo rig-a ;; *)\n' + HANG + "esac\n")
