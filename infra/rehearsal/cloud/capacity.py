@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from infra.rehearsal.cloud.dependencies import MotoEC2
 from infra.rehearsal.cloud.response import Refusal
 from infra.rehearsal.cloud.run_instances import zone_asked
 from infra.rehearsal.fault_injection import Faults
 
 
-class ZoneChoice:
+class ZoneChoice(MotoEC2):
     """EC2 takes a zone that offers the type and has room for all that is asked for; moto always takes the first."""
 
     faults: Faults
@@ -22,7 +23,7 @@ class ZoneChoice:
         if not named and zones:
             free = [zone for zone in zones if not self.faults.short_of(zone, kind, count)]
             kwargs["placement"] = (free or zones)[0]
-        reservation = super().run_instances(image_id, count, *args, **kwargs)  # type: ignore[misc]  # moto's, behind this class
+        reservation = super().run_instances(image_id, count, *args, **kwargs)
         self.faults.take(str(reservation.instances[0].placement.zone), kind, count)
         return reservation
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+from infra.rehearsal.cloud.dependencies import MotoEC2
 from infra.rehearsal.cloud.response import Refusal
 
 
-class GroupsInUse:
+class GroupsInUse(MotoEC2):
     def delete_security_group(self, name: str | None = None, group_id: str | None = None) -> None:
         wanted = group_id or name
-        for instance in self.all_instances():  # type: ignore[attr-defined]
+        for instance in self.all_instances():
             uses = {label for group in _groups_of(instance) for label in (group.id, group.name)}
             if instance.state != "terminated" and wanted in uses:
                 raise Refusal("DependencyViolation", f"resource {wanted} has a dependent object")
-        super().delete_security_group(name, group_id)  # type: ignore[misc]
+        super().delete_security_group(name, group_id)
 
 
 def _groups_of(instance: Any) -> list[Any]:

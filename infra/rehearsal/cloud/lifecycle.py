@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from infra.names import SSH_PORT_TAG
 from infra.rehearsal.clock import Clock
+from infra.rehearsal.cloud.dependencies import MotoEC2
 from infra.rehearsal.cloud.images import login_of
 from infra.rehearsal.cloud.response import Refusal
 from infra.rehearsal.instance.record import Birth, MachineRoom
@@ -85,7 +86,7 @@ def _birth(ec2: Any, instance: Any) -> Birth:
     )  # fmt: skip
 
 
-class LifeCycle:
+class LifeCycle(MotoEC2):
     """Goes in front of moto's EC2 backend; `room` and `clock` are set when the cloud is put together."""
 
     room: MachineRoom
@@ -94,7 +95,7 @@ class LifeCycle:
     """Quota and capacity, asked for an instance that is stopped. Raises Refusal."""
 
     def run_instances(self, *args: Any, **kwargs: Any) -> Any:
-        reservation = super().run_instances(*args, **kwargs)  # type: ignore[misc]  # moto's, behind this class
+        reservation = super().run_instances(*args, **kwargs)
         several = reservation.instances if len(reservation.instances) > 1 else []
         addresses = self.room.join_network(one.id for one in several) if several else {}
         for instance in reservation.instances:
@@ -104,7 +105,7 @@ class LifeCycle:
         return reservation
 
     def start_instances(self, instance_ids: list[str]) -> Any:
-        instances = self.get_multi_instances_by_id(instance_ids)  # type: ignore[attr-defined]
+        instances = self.get_multi_instances_by_id(instance_ids)
         for instance in instances:
             if instance.state not in ("stopped", "pending", "running"):
                 raise Refusal(
@@ -129,7 +130,7 @@ class LifeCycle:
         self.room.power_on(ledger)
 
     def stop_instances(self, instance_ids: list[str]) -> Any:
-        instances = self.get_multi_instances_by_id(instance_ids)  # type: ignore[attr-defined]
+        instances = self.get_multi_instances_by_id(instance_ids)
         for instance in instances:
             _refuse_stop(instance)
         reason = ("Client.UserInitiatedShutdown", "User initiated shutdown")
@@ -144,7 +145,7 @@ class LifeCycle:
         return before
 
     def terminate_instances(self, instance_ids: list[str]) -> Any:
-        instances = self.get_multi_instances_by_id(instance_ids)  # type: ignore[attr-defined]
+        instances = self.get_multi_instances_by_id(instance_ids)
         for instance in instances:
             if instance.disable_api_termination is True:
                 raise Refusal("OperationNotPermitted", f"The instance '{instance.id}' may not be terminated.")
@@ -166,14 +167,14 @@ class LifeCycle:
         instance._reason = f"{text} ({self.clock.now():%Y-%m-%d %H:%M:%S} GMT)"
         for nic in instance.nics.values():
             nic.public_ip = None
-        self.delete_tag_keys([instance.id], [SSH_PORT_TAG])  # type: ignore[attr-defined]
+        self.delete_tag_keys([instance.id], [SSH_PORT_TAG])
 
     def reboot_instances(self, instance_ids: list[str]) -> Any:
-        instances = self.get_multi_instances_by_id(instance_ids)  # type: ignore[attr-defined]
+        instances = self.get_multi_instances_by_id(instance_ids)
         for instance in instances:
             if instance.state != "running":
                 raise Refusal("IncorrectState", f"The instance '{instance.id}' is not in the 'running' state.")
-            self.room.reboot(instance.ledger)
+            self.room.reboot(self.ledger_of(instance))
         return instances
 
     def ledger_of(self, instance: Any) -> Ledger:

@@ -12,6 +12,7 @@ from typing import Any, Final
 from moto.ec2.models.instance_types import INSTANCE_TYPES
 
 from infra.rehearsal.cloud import response
+from infra.rehearsal.cloud.dependencies import MotoEC2
 from infra.rehearsal.cloud.request import Call
 from infra.rehearsal.cloud.response import Answer, Refusal
 
@@ -33,13 +34,13 @@ class PlacementGroup:
         )
 
 
-class Placed:
+class Placed(MotoEC2):
     """A machine stands in the placement group that its launch named; moto forgets the name."""
 
     group_asked_for: str = ""
 
     def run_instances(self, *args: Any, **kwargs: Any) -> Any:
-        reservation = super().run_instances(*args, **kwargs)  # type: ignore[misc]  # moto's, behind this class
+        reservation = super().run_instances(*args, **kwargs)
         for instance in reservation.instances:
             instance.placement.group_name = self.group_asked_for
         return reservation

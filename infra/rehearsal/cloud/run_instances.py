@@ -6,6 +6,7 @@ import base64
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from infra.rehearsal.cloud.dependencies import MotoEC2
 from infra.rehearsal.cloud.images import root_disk, root_gib
 from infra.rehearsal.cloud.request import Call
 from infra.rehearsal.cloud.response import Refusal
@@ -14,7 +15,7 @@ USER_DATA_BYTES: Final = 16 * 1024
 NO_TOKEN: Final = "ABCDE"  # what moto puts where a caller sent none
 
 
-class IdempotentLaunch:
+class IdempotentLaunch(MotoEC2):
     """The same ClientToken gives the same instances; moto gives new ones.
 
     https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-idempotency.html
@@ -37,20 +38,20 @@ class IdempotentLaunch:
                 )
             return reservation
         type(self).refuse_launch(self, kwargs, args[1])
-        reservation = super().run_instances(*args, **kwargs)  # type: ignore[misc]  # moto's, behind this class
+        reservation = super().run_instances(*args, **kwargs)
         if token != NO_TOKEN:
             tokens[token] = (wish, reservation)
         return reservation
 
 
-class RootDisk:
+class RootDisk(MotoEC2):
     """A launch that does not speak of the root disk gets the image's; one that does need not repeat all of it."""
 
     def run_instances(self, image_id: str, *args: Any, **kwargs: Any) -> Any:
-        ami = self.amis.get(image_id)  # type: ignore[attr-defined]
+        ami = self.amis.get(image_id)
         if ami:
             kwargs["block_device_mappings"] = with_root(kwargs.get("block_device_mappings") or [], ami)
-        return super().run_instances(image_id, *args, **kwargs)  # type: ignore[misc]  # moto's, behind this class
+        return super().run_instances(image_id, *args, **kwargs)
 
 
 def with_root(asked: list[dict[str, Any]], ami: Any) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from infra.rehearsal.clock import Clock
 from infra.rehearsal.cloud.capacity import zones_of
+from infra.rehearsal.cloud.dependencies import MotoEC2
 from infra.rehearsal.cloud.prices import usd_per_hour
 from infra.rehearsal.cloud.request import Call
 from infra.rehearsal.cloud.response import Answer, ec2
@@ -18,11 +19,11 @@ from infra.rehearsal.cloud.response import Answer, ec2
 TYPICAL_SHARE: Final = 0.35  # of the on-demand price; g6.xlarge was at 0.29 of it in Seoul in August 2026
 
 
-class SpotLaunch:
+class SpotLaunch(MotoEC2):
     """A spot launch has a request id; moto leaves it away."""
 
     def run_instances(self, *args: Any, **kwargs: Any) -> Any:
-        reservation = super().run_instances(*args, **kwargs)  # type: ignore[misc]
+        reservation: Any = super().run_instances(*args, **kwargs)
         for instance in reservation.instances:
             if instance.lifecycle == "spot":
                 instance.spot_instance_request_id = "sir-" + hashlib.sha256(instance.id.encode()).hexdigest()[:8]
