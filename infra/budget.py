@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Final
@@ -113,6 +114,12 @@ def usd_worst(price: HourlyCost, *, started_at: datetime, deadline: datetime) ->
 def usd_spent(usd_per_hour: float, *, started_at: datetime, now: datetime) -> float:
     """Since *started_at*, of an instance that runs; what was spent in earlier starts is not in it."""
     return usd_per_hour * max((now - started_at).total_seconds(), MINIMUM_BILLED_S) / 3600
+
+
+def total(amounts: Sequence[float | None]) -> float | None:
+    """None where nobody knows one of them."""
+    known = [one for one in amounts if one is not None]
+    return sum(known) if len(known) == len(amounts) else None
 
 
 def usd(amount: float) -> str:

@@ -11,7 +11,7 @@ import difflib
 import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
-from typing import Any
+from typing import Any, Final
 
 from infra.errors import BadSettings
 from infra.secrets import looks_secret
@@ -25,10 +25,14 @@ def words(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
+ANSWERS: Final = {
+    "1": True, "yes": True, "true": True, "on": True, "0": False, "no": False, "false": False, "off": False,
+}  # fmt: skip
+
+
 def yes_or_no(text: str) -> bool:
-    answers = {"1": True, "yes": True, "true": True, "on": True, "0": False, "no": False, "false": False, "off": False}
     try:
-        return answers[text.strip().lower()]
+        return ANSWERS[text.strip().lower()]
     except KeyError:
         raise ValueError("say 1 or 0") from None
 

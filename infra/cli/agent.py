@@ -12,7 +12,7 @@ from typing import Final
 
 from infra.cli.arguments import Request
 from infra.errors import UserError
-from infra.settings import AGENT, Settings
+from infra.settings import AGENT, ANSWERS, Settings
 
 SPENDS: Final[Mapping[str, str]] = {
     "launch": "",
@@ -32,7 +32,8 @@ CONVERSES: Final[Mapping[str, str]] = {
 
 def is_agent(environ: Mapping[str, str] = os.environ) -> bool:
     """Any word but a no: one that was meant as a yes must not let a program spend."""
-    return environ.get(AGENT, "").strip().lower() not in ("", "0", "no", "false", "off")
+    said = environ.get(AGENT, "").strip().lower()
+    return bool(said) and ANSWERS.get(said, True)
 
 
 def refuse_to_ask(otherwise: str, beforehand: str) -> UserError:

@@ -46,8 +46,10 @@ def by_rsync(host: Host, source: str, files: Sequence[File], landing: Landing, a
 def _none_alike(files: Sequence[File]) -> list[File]:
     """Of those that a laptop's disk may take for one ("Model.params" and "model.params", "é" in its two spellings) the
     first: rsync would lay the next over it. The stream brings the others."""
-    first = {unicodedata.normalize("NFC", file.path).casefold(): file for file in reversed(files)}
-    return [file for file in files if first[unicodedata.normalize("NFC", file.path).casefold()] is file]
+    first: dict[str, File] = {}
+    for file in files:
+        first.setdefault(unicodedata.normalize("NFC", file.path).casefold(), file)
+    return [*first.values()]
 
 
 def _is_below(tree: Path, path: str) -> bool:

@@ -48,6 +48,12 @@ class Selection:
         sent, entered = frozenset(self.sent), _folders_of(self.sent).union(self.empty)
         return tuple(_list_left(self.folder, "", sent, entered))
 
+    def without(self, folder: str) -> Selection:
+        """All but what lies in *folder*."""
+        kept = (tuple(path for path in some if not path.startswith(f"{folder}/")) for some in (self.sent, self.empty))
+        sent, empty = kept
+        return dataclasses.replace(self, sent=sent, empty=empty)
+
     def holds_secret(self, path: str) -> bool:
         """Whether *path*, as it stands in *left*, is a secret or a folder with one in it."""
         return path.rstrip("/") in self._around_secrets

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from infra.host.facts import RunFacts
 from infra.job.artifacts import read_recorded
-from infra.job.run_names import LATEST, MOMENT
+from infra.job.run_names import LATEST, MOMENT, choose_run
 
 
 def runs_home(runs: Path) -> tuple[RunFacts, ...]:
@@ -17,6 +17,11 @@ def runs_home(runs: Path) -> tuple[RunFacts, ...]:
     found = [read_recorded(path) for path in folders]
     ours = [one for one in found if one.started or MOMENT.fullmatch(one.name)]
     return tuple(sorted(ours, key=lambda one: (started_at(one), one.name)))
+
+
+def run_home(runs: Path, name: str) -> Path:
+    """The folder of the run that *name* means (see `choose_run`); with no name, of the newest. Raises UserError."""
+    return runs / choose_run(name or LATEST, [one.name for one in runs_home(runs)], where="in runs/")
 
 
 def started_at(one: RunFacts) -> str:

@@ -66,8 +66,10 @@ class Job:
         """*place*: the words that say where it is among the machines of a group."""
         folders = {RUN_DIR: run_dir, DATA_DIR: data_dir}
         words = [f"data={data_dir}" if word == DATA_OPTION else _in_folder(folders, word) for word in self.command]
-        at = words.index(PLACE) if PLACE in words else len(words)
-        return [*words[:at], *place, *words[at + 1 :]] if self.meets_by_itself else words
+        if not self.meets_by_itself:
+            return words
+        at = words.index(PLACE)
+        return [*words[:at], *place, *words[at + 1 :]]
 
 
 def _in_folder(folders: Mapping[str, str], word: str) -> str:
@@ -119,12 +121,11 @@ def tune_job(name: str, code: Path, space: Path, args: str = "", options: Sequen
 
 def tune_job_there(name: str, code: Path, space: Path, args: str = "", options: Sequence[str] = ()) -> Job:
     """As `tune_job`, on the machines of a rig. The space goes with the command: it may lie anywhere here."""
-    here = tune_job(name, code, space, args, options)
+    here = tune_job(name, code, space, args, (*options, PLACE))
     text = read_text(space).rstrip() + "\n"
     _fits(text, "space")
-    words = [text if word == str(space.resolve()) else word for word in here.command]
-    at = words.index("--")
-    return dataclasses.replace(here, command=(*words[:at], PLACE, *words[at:]), requirements=TUNE_REQUIREMENTS)
+    command = tuple(text if word == str(space.resolve()) else word for word in here.command)
+    return dataclasses.replace(here, command=command, requirements=TUNE_REQUIREMENTS)
 
 
 def within_minutes(job: Job, minutes: float) -> Job:

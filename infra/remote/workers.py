@@ -23,6 +23,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -205,17 +206,14 @@ class Workers:
             stderr=subprocess.STDOUT,
         )
         self._processes[slot.rank] = process
-        if not shows_itself:
+        if process.stdout is not None:
             self._show(process.stdout, slot)
         if self._asked:
             process.send_signal(signal.SIGTERM)
 
-    def _show(self, output: IO[bytes] | None, slot: Slot) -> None:
-        assert output is not None
-        if slot.local_rank == 0:
-            pump = threading.Thread(target=self._output.pass_on, args=(output,), daemon=True)
-        else:
-            pump = threading.Thread(target=self._output.show_lines, args=(output, slot.rank), daemon=True)
+    def _show(self, output: IO[bytes], slot: Slot) -> None:
+        show = self._output.pass_on if slot.local_rank == 0 else partial(self._output.show_lines, rank=slot.rank)
+        pump = threading.Thread(target=show, args=(output,), daemon=True)
         pump.start()
         self._pumps.append(pump)
 

@@ -131,14 +131,14 @@ def _give_second_name(path: Path, other: Path) -> None:
         other.parent.mkdir(parents=True, exist_ok=True)
         aside = other.with_name(f".gluon-rig-{os.getpid()}")
         aside.unlink(missing_ok=True)
-        _link_or_copy(path, aside)
+        link_or_copy(path, aside)
         aside.replace(other)
 
 
-def _link_or_copy(path: Path, other: Path) -> None:
+def link_or_copy(path: str | Path, other: str | Path) -> None:
     try:
         os.link(path, other)
-    except OSError:  # a file system without hard links
+    except OSError:  # another disk, or one without hard links
         _copy_file(path, other)
 
 

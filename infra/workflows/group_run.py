@@ -199,9 +199,9 @@ def _bring_node_home(rig: Rig, node: Instance, name: str) -> Fetched | None:
     """None where the run was never on that node."""
     with open_host(rig, node) as host:
         host.get_ready()
-        if name not in {one.name for one in facts_of(rig, host).runs}:
-            return None
-        return fetch_unjudged(rig, host, node, name)
+        facts = facts_of(rig, host)
+        one = next((one for one in facts.runs if one.name == name), None)
+        return fetch_unjudged(rig, host, node, facts, one) if one else None
 
 
 def _went_well(one: Fetched) -> bool:

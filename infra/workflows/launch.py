@@ -126,8 +126,7 @@ def _wake_rest(rig: Rig, left: Sequence[Instance]) -> None:
         rollback.later("its safeguards", lambda: disarm(rig))
         rollback.later(f"the start of {rig.name}", lambda: stop_all(rig.account, find_nodes(rig.session, rig.name)))
         _arm(rig, left, lambda one: deadline)
-        start_all(rig.account, left, {DEADLINE_TAG: budget.tag(deadline)})
-        _wait_for_all(rig, find_nodes(rig.session, rig.name))
+        _wait_for_all(rig, start_all(rig.account, left, {DEADLINE_TAG: budget.tag(deadline)}))
 
 
 def _require_deadline(instance: Instance) -> datetime:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
 
 from infra.errors import BadSettings
 from infra.job.spec import PACKED, Job, existing_folder, pack_job
+from infra.remote.workspace import link_or_copy
 from infra.workflows.context import Rig
 
 
@@ -26,13 +26,6 @@ def take_packed(run: Path, out: Path) -> Path:
     """The packed folder that came home with *run*, as *out*, whole or not at all; no byte is stored twice."""
     half = out.with_name(f".{out.name}.half")
     shutil.rmtree(half, ignore_errors=True)
-    shutil.copytree(run / PACKED, half, copy_function=_link)
+    shutil.copytree(run / PACKED, half, copy_function=link_or_copy)
     half.replace(out)
     return out
-
-
-def _link(source: str, into: str) -> None:
-    try:
-        os.link(source, into)
-    except OSError:  # another disk
-        shutil.copy2(source, into)

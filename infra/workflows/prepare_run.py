@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
 
 from infra.aws.instances.hourly_cost import price_of
 from infra.aws.instances.instance import Instance
@@ -63,8 +62,10 @@ def send_code(rig: Rig, host: Host, facts: Facts, chosen: Selection) -> None:
 def send_data(rig: Rig, host: Host, facts: Facts, chosen: Selection, place: Place) -> None:
     rig.tell(f"Copying data from {chosen.folder} (what is there already is not sent again)")
     there = f"{facts.home}/{DATA_DIR}"
-    way: dict[str, Any] = {"rsync_there": facts.rsync, "tell": rig.tell, "progress": not place.node}
-    persistently(lambda: push_data(host, chosen, there, **way), tell=rig.tell)
+    persistently(
+        lambda: push_data(host, chosen, there, rsync_there=facts.rsync, tell=rig.tell, progress=not place.node),
+        tell=rig.tell,
+    )
 
 
 def job_file(facts: Facts, name: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 from infra.aws.instances.instance import Instance
@@ -10,7 +9,7 @@ from infra.errors import HostUnreachable, NothingToDo, UserError
 from infra.host.connection import Host
 from infra.host.facts import Facts, RunFacts
 from infra.host.retry import persistently
-from infra.host.selection import Selection, select_all
+from infra.host.selection import select_all
 from infra.host.sync import push_data, remember
 from infra.job import artifacts, s3_backup
 from infra.job.container import docker_remove
@@ -111,20 +110,13 @@ def _from_here(rig: Rig, host: Host, facts: Facts, name: str, rank: int) -> bool
     ours: Path = artifacts.home_of(rig.runs, name, rank)
     if not ours.is_dir():
         return False
-    there, chosen = f"{facts.home}/{RUNS_DIR}/{name}", _own_part(select_all(ours))
+    there, chosen = f"{facts.home}/{RUNS_DIR}/{name}", select_all(ours).without(artifacts.OTHER_NODES)
     if not chosen.sent:  # of a first node that was lost with all it had
         return False
     rig.tell(f"Copying {ours.relative_to(rig.project)} to the instance")
     remember(ours)
     persistently(lambda: push_data(host, chosen, there, rsync_there=facts.rsync, tell=rig.tell), tell=rig.tell)
     return True
-
-
-def _own_part(chosen: Selection) -> Selection:
-    """Without what came from the other nodes of a group."""
-    others = f"{artifacts.OTHER_NODES}/"
-    sent, empty = (tuple(path for path in some if not path.startswith(others)) for some in (chosen.sent, chosen.empty))
-    return replace(chosen, sent=sent, empty=empty)
 
 
 def _job_of(host: Host, facts: Facts, name: str) -> Job:

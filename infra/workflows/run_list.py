@@ -18,8 +18,8 @@ from infra.job import artifacts
 from infra.job.artifacts import as_number
 from infra.job.notes import Note, parse_tags, read_note, write_note
 from infra.job.outcome import moment
-from infra.job.run_folders import runs_home, started_at
-from infra.job.run_names import choose_run, start_of
+from infra.job.run_folders import run_home, runs_home, started_at
+from infra.job.run_names import start_of
 from infra.names import METRICS, RUNS_DIR
 from infra.workflows.context import Rig, open_host, running_nodes
 from infra.workflows.nodes import ask_first
@@ -91,7 +91,7 @@ def newest_metrics(folder: Path) -> Mapping[str, Any]:
 
 def note_run(runs: Path, wanted: str, *, text: str | None, tags: str | None) -> tuple[str, Note]:
     """Note *text* and *tags* of the run that *wanted* means; with neither, only read it. What is None stays."""
-    name = choose_run(wanted, [one.name for one in runs_home(runs)], where="in runs/")
+    name = run_home(runs, wanted).name
     if text is None and tags is None:
         return name, read_note(runs / name)
     return name, write_note(runs / name, text=text, tags=None if tags is None else parse_tags(tags))

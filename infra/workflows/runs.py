@@ -14,8 +14,8 @@ from infra.host.facts import Facts, RunFacts, ask_facts
 from infra.host.retry import persistently
 from infra.job import artifacts, run
 from infra.job.outcome import guard_reason, judge
-from infra.job.run_folders import point_latest, runs_home
-from infra.job.run_names import LATEST, choose_run
+from infra.job.run_folders import point_latest, run_home
+from infra.job.run_names import choose_run
 from infra.workflows.context import Rig, open_host, running_nodes
 from infra.workflows.ensure_image import Show
 from infra.workflows.nodes import Answers, ask_each, on_each
@@ -63,8 +63,7 @@ def _look_at(rig: Rig, node: Instance) -> Facts:
 def name_among(seen: Answers[Facts], name: str) -> str:
     """The run that *name* means (see `find_run`), of all that any of the machines has."""
     known = {one.name: one for _, facts in seen.there for one in facts.runs}
-    only = len(seen.there) == 1
-    return find_run([*known.values()] if only else sorted(known.values(), key=lambda one: one.name), name).name
+    return find_run([known[name] for name in sorted(known)], name).name
 
 
 def nodes_with(seen: Answers[Facts], name: str) -> tuple[Instance, ...]:
@@ -74,12 +73,11 @@ def nodes_with(seen: Answers[Facts], name: str) -> tuple[Instance, ...]:
 
 def show_log_at_home(rig: Rig, name: str, show: Show) -> bool:
     """Show the log of the run at home that *name* means; whether there is one."""
-    names = [one.name for one in runs_home(rig.runs)]
     try:
-        chosen = choose_run(name or LATEST, names, where="in runs/")
+        folder = run_home(rig.runs, name)
     except UserError:
         return False
-    return artifacts.show_log(rig.runs / chosen, show)
+    return artifacts.show_log(folder, show)
 
 
 def pull_runs(rig: Rig, name: str) -> list[Outcome]:
@@ -181,7 +179,8 @@ def _running(facts: Facts, name: str) -> RunFacts:
 
 def fetch_run(rig: Rig, host: Host, instance: Instance, name: str) -> Outcome:
     """Bring run *name* home, and judge it if it has ended."""
-    fetched = fetch_unjudged(rig, host, instance, name)
+    facts = facts_of(rig, host)
+    fetched = fetch_unjudged(rig, host, instance, facts, find_run(facts.runs, name))
     fetched.judge()
     return fetched.outcome
 
@@ -200,9 +199,7 @@ class Fetched:
             judge(self.run, self.facts.ended, command=artifacts.command_of(self.outcome.folder))
 
 
-def fetch_unjudged(rig: Rig, host: Host, instance: Instance, name: str) -> Fetched:
-    facts = facts_of(rig, host)
-    one = find_run(facts.runs, name)
+def fetch_unjudged(rig: Rig, host: Host, instance: Instance, facts: Facts, one: RunFacts) -> Fetched:
     try:
         outcome = bring_home(rig, host, instance, facts, one)
     except HostUnreachable as error:

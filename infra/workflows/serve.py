@@ -15,8 +15,7 @@ from infra.host.retry import persistently
 from infra.host.selection import Selection, select_code, select_data
 from infra.host.sync import push_code, remember
 from infra.job import serve
-from infra.job.run_folders import runs_home
-from infra.job.run_names import LATEST, choose_run
+from infra.job.run_folders import run_home
 from infra.kit_files import ROOT
 from infra.workflows.context import Rig, open_host, running_instance
 from infra.workflows.ensure_image import Show, ensure_images, images_for
@@ -30,7 +29,7 @@ MODEL = "model"
 
 def model_of(runs: Path, name: str) -> Path:
     """The model folder of the run that *name* means (see `choose_run`); with no name, the newest. Raises UserError."""
-    run = runs / choose_run(name or LATEST, [one.name for one in runs_home(runs)], where="in runs/")
+    run = run_home(runs, name)
     if not (run / MODEL).is_dir():
         raise UserError(
             f"Run {run.name} has no model folder, {run / MODEL}.",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import partial
 
 from infra.aws.instances.instance import Instance
@@ -13,7 +12,7 @@ from infra.host.command_lines import shell
 from infra.host.connection import Host
 from infra.host.facts import Facts
 from infra.host.retry import persistently
-from infra.host.selection import Selection, remarks, select_data
+from infra.host.selection import remarks, select_data
 from infra.host.sync import push_data, remember
 from infra.host.tunnel import Tunnel, open_tunnel
 from infra.job import notebook, serve
@@ -90,18 +89,12 @@ def _goes_on(rig: Rig, host: Host, facts: Facts) -> bool:
 def _send(rig: Rig, host: Host, facts: Facts) -> None:
     ours = rig.project / "notebooks"
     if ours.is_dir():
-        there, chosen = f"{facts.home}/{notebook.FOLDER}", _without_units(select_data(ours))
+        # A server may be writing its units' past there; laid over it, ours of an earlier day would undo that.
+        there, chosen = f"{facts.home}/{notebook.FOLDER}", select_data(ours).without(serve.STATE.rpartition("/")[2])
         for line in remarks(chosen):
             rig.tell(line)
         remember(ours)
         persistently(lambda: push_data(host, chosen, there, rsync_there=facts.rsync, tell=rig.tell), tell=rig.tell)
-
-
-def _without_units(chosen: Selection) -> Selection:
-    """A server may be writing its units' past there; laid over it, ours of an earlier day would undo that."""
-    units = serve.STATE.rpartition("/")[2] + "/"
-    sent, empty = (tuple(path for path in some if not path.startswith(units)) for some in (chosen.sent, chosen.empty))
-    return replace(chosen, sent=sent, empty=empty)
 
 
 def _wait_for_jupyter(host: Host, facts: Facts, number: int, token: str) -> None:

@@ -21,8 +21,13 @@ from infra.workflows.runs import Outcome, facts_of, fetch_run, find_run
 
 def start_training(rig: Rig, job: Job, show: Show) -> str:
     """Start *job* on the instance and return the run's name. Once that is told, the laptop may go."""
-    chosen, name = choose(rig, job), new_run_name(job, rig.now())
-    nodes = take_nodes(rig, running_nodes(rig))
+    chosen = choose(rig, job)
+    return start_on(rig, take_nodes(rig, running_nodes(rig)), job, chosen, show)
+
+
+def start_on(rig: Rig, nodes: tuple[Instance, ...], job: Job, chosen: Chosen, show: Show) -> str:
+    """As `start_training`, on *nodes*, with what was *chosen* of the files here."""
+    name = new_run_name(job, rig.now())
     if job.waits and len(nodes) > 1:
         raise UserError("A queue is for one machine, and this run is on several.", "leave QUEUE=1 out, or say NODES=1")
     if len(nodes) > 1:

@@ -13,7 +13,8 @@ from infra.errors import UserError
 from infra.job.spec import Job, within_minutes
 from infra.workflows.context import Rig, running_nodes
 from infra.workflows.ensure_image import Show
-from infra.workflows.train import start_training, take_nodes
+from infra.workflows.prepare_run import choose
+from infra.workflows.train import start_on, take_nodes
 
 # From the study's end until all is home: trials save, results are fetched, the machine stops.
 HOME_MINUTES: Final = 5.0
@@ -22,7 +23,7 @@ HOME_MINUTES: Final = 5.0
 def start_study(rig: Rig, job: Job, minutes: float, show: Show) -> str:
     """Start *job*, which ends after *minutes* (0: when it is through), or earlier where BUDGET or the deadline say so;
     its name. Raises UserError where that leaves no time."""
-    nodes = take_nodes(rig, running_nodes(rig))
+    chosen, nodes = choose(rig, job), take_nodes(rig, running_nodes(rig))
     limits = {"MINUTES": minutes} if minutes else {}
     limits |= _limits(rig, nodes)
     least = min(limits, key=lambda name: limits[name], default="")
@@ -33,7 +34,7 @@ def start_study(rig: Rig, job: Job, minutes: float, show: Show) -> str:
         )
     if least:
         rig.tell(f"The study ends within {budget.duration(limits[least] * 60)}, for {least} allows no more")
-    return start_training(rig, within_minutes(job, limits[least]) if least else job, show)
+    return start_on(rig, nodes, within_minutes(job, limits[least]) if least else job, chosen, show)
 
 
 def _limits(rig: Rig, nodes: Sequence[Instance]) -> dict[str, float]:

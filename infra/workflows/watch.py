@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from infra import budget
 from infra.aws.instances.instance import Instance
 from infra.guard.status import STATUS_FILE, Watch, watch
 from infra.host.connection import Host
@@ -136,16 +137,11 @@ def _open(rig: Rig, node: Instance) -> tuple[Host, Facts]:
 
 def _of_all(standings: Sequence[Standing]) -> Standing:
     """The first machine's, with the money of its whole group; None where nobody knows one of them."""
-    money: dict[str, Any] = {name: _sum(standings, name) for name in _MONEY}
+    money: dict[str, Any] = {name: budget.total([getattr(one, name) for one in standings]) for name in _MONEY}
     return replace(standings[0], **money)
 
 
 _MONEY: Final = ("usd_per_hour", "usd_spent", "usd_worst", "usd_disk_per_month")
-
-
-def _sum(standings: Sequence[Standing], name: str) -> float | None:
-    amounts = [getattr(one, name) for one in standings]
-    return None if None in amounts else sum(amounts)
 
 
 _MEMORY: Final = re.compile(r"^(MemTotal|MemAvailable):\s+(\d{1,15}) kB$", re.MULTILINE | re.ASCII)

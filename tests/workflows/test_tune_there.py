@@ -32,7 +32,8 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[Job]:
     monkeypatch.setattr(tune, "running_nodes", lambda rig: tuple(off))
     monkeypatch.setattr(tune, "take_nodes", lambda rig, nodes: nodes)
     monkeypatch.setattr(tune, "price_of", lambda *_: SimpleNamespace(usd_per_hour=2.0))
-    monkeypatch.setattr(tune, "start_training", lambda rig, job, show: jobs.append(job))
+    monkeypatch.setattr(tune, "choose", lambda rig, job: None)
+    monkeypatch.setattr(tune, "start_on", lambda rig, nodes, job, chosen, show: jobs.append(job))
     return jobs
 
 

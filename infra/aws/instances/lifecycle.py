@@ -151,7 +151,7 @@ def order_stop(account: Account, *nodes: Instance) -> tuple[Instance, ...]:
         except AwsFailed as error:
             if error.code not in _ONE_IS_GONE or len(nodes) == 1 or not left:
                 raise
-        nodes = tuple(one for one in _as_they_are(account, nodes) if not one.ended)
+        nodes = _those_left(account, nodes)
     if not nodes:
         raise NothingToDo("Every machine of it has been terminated meanwhile.")
     account.tell(f"Stopping {_list_ids(nodes)}")
@@ -167,7 +167,7 @@ def _let_boot(account: Account, nodes: tuple[Instance, ...]) -> tuple[Instance, 
     except AwsFailed:
         if len(nodes) == 1:
             raise
-    return tuple(one for one in _as_they_are(account, nodes) if not one.ended)
+    return _those_left(account, nodes)
 
 
 def _refuse_to_stop(nodes: Sequence[Instance]) -> None:
@@ -183,8 +183,9 @@ def _refuse_to_stop(nodes: Sequence[Instance]) -> None:
         )
 
 
-def _as_they_are(account: Account, nodes: Sequence[Instance]) -> tuple[Instance, ...]:
-    shown = {one.id: one for one in list_instances(account.session, nodes[0].name)}
+def _those_left(account: Account, nodes: Sequence[Instance]) -> tuple[Instance, ...]:
+    """Those of *nodes* that have not ended, as they are now."""
+    shown = {one.id: one for one in list_instances(account.session, nodes[0].name) if not one.ended}
     return tuple(shown[one.id] for one in nodes if one.id in shown)
 
 

@@ -77,7 +77,7 @@ def extend(options: Namespace, settings: Settings) -> int:
     from infra.cli.agent import require_within
     from infra.cli.context import open_rig
     from infra.cli.hints import show
-    from infra.cli.screens.group import render_standings, total
+    from infra.cli.screens.group import render_standings
     from infra.workflows import stop
     from infra.workflows.context import running_nodes
     from infra.workflows.status import standings_of
@@ -86,7 +86,8 @@ def extend(options: Namespace, settings: Settings) -> int:
     rig = open_rig(settings)
     nodes = running_nodes(rig, whole=False)
     later = [stop.plan_extension(rig, one, by_hours, among=nodes) for one in nodes]
-    require_within(settings, total([one.usd_worst for one in standings_of(rig, later)]), "With that extension the rig")
+    worst = budget.total([one.usd_worst for one in standings_of(rig, later)])
+    require_within(settings, worst, "With that extension the rig")
     if not (options.yes or rig.rehearsing):
         _agree(rig, nodes, later)
     extended = standings_of(rig, [*stop.extend(rig, nodes, by_hours), *stop.resting_beside(rig, nodes)])
@@ -98,7 +99,6 @@ def _agree(rig: Rig, nodes: Sequence[Instance], later: Sequence[Instance]) -> No
     """Ask whether *nodes* may run as long as *later* says; beyond a week twice."""
     from infra import budget
     from infra.cli.prompt import confirm
-    from infra.cli.screens.group import total
     from infra.cli.screens.instance import render_most
     from infra.settings import ASKED_TWICE_HOURS
     from infra.workflows.status import standings_of
@@ -106,7 +106,7 @@ def _agree(rig: Rig, nodes: Sequence[Instance], later: Sequence[Instance]) -> No
     off = later[0].deadline
     assert off is not None
     worst = [one.usd_worst for one in standings_of(rig, [*nodes, *later])]
-    before, then = (render_most(total(some)) for some in (worst[: len(nodes)], worst[len(nodes) :]))
+    before, then = (render_most(budget.total(some)) for some in (worst[: len(nodes)], worst[len(nodes) :]))
     refused = {"otherwise": "The deadline stays as it is.", "beforehand": "`rig extend --yes` does not ask"}
     confirm(f"The most it can cost rises from {before} to {then}. Go ahead?", **refused)
     days = (off - rig.now()).total_seconds() / 86400

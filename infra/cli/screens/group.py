@@ -70,7 +70,7 @@ def _money(found: Sequence[Standing]) -> Rows:
 
 
 def _cost_of_running(up: Sequence[Standing]) -> Rows:
-    spent, rate = (total([getattr(one, name) for one in up]) for name in ("usd_spent", "usd_per_hour"))
+    spent, rate = (budget.total([getattr(one, name) for one in up]) for name in ("usd_spent", "usd_per_hour"))
     told = UNKNOWN if spent is None else f"{would(up[0])}{budget.usd(spent)} since this start"
     rows = [
         ("running", budget.duration(max(one.running_s for one in up))),
@@ -79,15 +79,9 @@ def _cost_of_running(up: Sequence[Standing]) -> Rows:
     deadlines = [one.instance.deadline for one in up if one.instance.deadline]
     if deadlines:
         earlier = "" if min(deadlines) == max(deadlines) else f"; the first by {budget.clock(min(deadlines))}"
-        worst = render_most(total([one.usd_worst for one in up]))
+        worst = render_most(budget.total([one.usd_worst for one in up]))
         rows.append(("at most", f"{would(up[0])}{worst}, off by {budget.clock(max(deadlines))}{earlier}"))
     return rows
-
-
-def total(amounts: Sequence[float | None]) -> float | None:
-    """None where nobody knows one of them."""
-    known = [one for one in amounts if one is not None]
-    return sum(known) if len(known) == len(amounts) else None
 
 
 def render_group_plan(made: Plan) -> Rows:

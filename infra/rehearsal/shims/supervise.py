@@ -45,20 +45,22 @@ def launch(container: Container) -> None:
 def main(name: str, words: list[str]) -> int:
     os.set_inheritable(int(words[1]), False)
     container = Container(Path(words[0]))
-    wish = container.wish
+    wish, confined = container.wish, can_confine()
+    # Before the command, so that it changes nothing that an instance would not let it change.
+    before = [*RUN, "confined", *wish.writable, "--"] if confined else []
     with container.log.open("a", buffering=1) as log:
-        _say(log, f"{PLAIN}{CONFINED if can_confine() else FREE}")
-        code = _run(container, wish, log)
+        _say(log, f"{PLAIN}{CONFINED if confined else FREE}")
+        code = _run(container, [*before, *wish.command], wish, log)
     if wish.remove:
         shutil.rmtree(container.folder, ignore_errors=True)
     return code
 
 
-def _run(container: Container, wish: Wish, log: TextIOWrapper) -> int:
+def _run(container: Container, command: list[str], wish: Wish, log: TextIOWrapper) -> int:
     started = now()
     try:
         child = subprocess.Popen(
-            [*_confined(wish), *wish.command], cwd=wish.folder, env=wish.environment, start_new_session=True,
+            command, cwd=wish.folder, env=wish.environment, start_new_session=True,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
     except OSError as error:
@@ -75,11 +77,6 @@ def _run(container: Container, wish: Wish, log: TextIOWrapper) -> int:
     code = child.returncode if child.returncode >= 0 else 128 - child.returncode
     container.record(Outcome(child.pid, started, now(), code))
     return code
-
-
-def _confined(wish: Wish) -> list[str]:
-    """What goes before its command, so that it changes nothing that an instance would not let it change."""
-    return [*RUN, "confined", *wish.writable, "--"] if can_confine() else []
 
 
 def _ask_to_end(child: subprocess.Popen[bytes], timeout_s: int) -> None:

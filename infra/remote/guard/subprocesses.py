@@ -24,10 +24,6 @@ class Program:
         self._child: subprocess.Popen[bytes] | None = None
         self._started_at = float("-inf")
 
-    @property
-    def running(self) -> bool:
-        return self._child is not None
-
     def poll(self, now: float) -> None:
         """Never blocks. *now* is any clock in seconds that only goes forward."""
         if self._child is not None:
