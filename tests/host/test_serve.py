@@ -22,6 +22,7 @@ from tests.host.ssh_server import Server
 from tests.workflows.user import eventually
 from training.prognostics.log_schema import Columns
 from training.prognostics.preparation import Preparation
+from training.prognostics.questions import Questions
 from training.prognostics.scaling import Scaling
 from training.workdir.model_folder import FORECAST, Description, write_model
 
@@ -57,7 +58,7 @@ def made_up_model(run: Path) -> None:
     save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), str(run / "model.onnx"))
     scaling = Scaling(kept=(0, 1), centres=np.zeros((1, 0)), mean=np.zeros((1, 2)), spread=np.ones((1, 2)))
     columns = Columns(time="hour", channels=("heat", "noise"), unit="machine")
-    kept = Preparation(columns, scaling, smooth=1, window=3, horizon=24, cap=100, carry=20)
+    kept = Preparation(columns, scaling, smooth=1, window=3, cap=100, questions=Questions((24.0,)), carry=20)
     described = Description(kind=FORECAST, job="sensors", input_shape=(3, 2), preparation=kept.as_json())
     write_model(run, described, card="A card.")
 

@@ -143,15 +143,12 @@ def say_questions(counts: dict[str, Counts], questions: Questions, columns: Colu
     return {"answers": known}
 
 
-def preparation_of(
-    config: ForecastConfig, columns: Columns, scaling: Scaling, parts: tuple[str, ...] = ()
-) -> Preparation:
+def preparation_of(config: ForecastConfig, columns: Columns, scaling: Scaling, parts: tuple[str, ...]) -> Preparation:
     return Preparation(
         columns,
         scaling,
         smooth=config.smooth,
         window=config.window,
-        horizon=config.horizons[0],
         cap=config.cap,
         carry=config.carry,
         past_is_mean=True,

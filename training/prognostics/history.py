@@ -8,8 +8,8 @@ changes. Nothing here looks ahead.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,8 +24,27 @@ ROWS_AT_ONCE: Final = 1 << 12
 """Bounds what preparing takes besides its result."""
 
 
+Kept = TypeVar("Kept", bound="PerUnit")
+
+
 @dataclass(frozen=True)
-class Past:
+class PerUnit:
+    """Arrays with a row for each of some units."""
+
+    def of(self: Kept, units: NDArray[Any]) -> Kept:
+        """That of some of the units; a copy."""
+        return replace(self, **{name: part[units] for name, part in vars(self).items()})
+
+    def put(self: Kept, units: NDArray[np.intp], theirs: Kept) -> None:
+        for name, part in vars(self).items():
+            part[units] = getattr(theirs, name)
+
+    def and_then(self: Kept, others: Kept) -> Kept:
+        return replace(self, **{n: np.concatenate([part, getattr(others, n)]) for n, part in vars(self).items()})
+
+
+@dataclass(frozen=True)
+class Past(PerUnit):
     """What the next rows of some units need."""
 
     values: Array
@@ -46,18 +65,6 @@ class Past:
             mean=np.zeros((units, kept), dtype=np.float32),
             seen=np.zeros(units, dtype=np.int64),
         )
-
-    def of(self, units: NDArray[np.intp]) -> Past:
-        """That of some of the units; a copy."""
-        return Past(self.values[units], self.since[units], self.mean[units], self.seen[units])
-
-    def put(self, units: NDArray[np.intp], theirs: Past) -> None:
-        for name in ("values", "since", "mean", "seen"):
-            getattr(self, name)[units] = getattr(theirs, name)
-
-    def and_then(self, others: Past) -> Past:
-        parts = {n: np.concatenate([getattr(self, n), getattr(others, n)]) for n in ("values", "since", "mean", "seen")}
-        return Past(**parts)
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,10 @@ EARLY_DECAY, LATE_DECAY = 13.0, 10.0
 
 def probability(log_odds: Array) -> Array:
     """0..1 from a net's log-odds, of the same shape."""
-    # In double precision: exp(-x) of float32 overflows beyond 88, and a sure net can say that.
-    answer: Array = 1.0 / (1.0 + np.exp(-np.asarray(log_odds, dtype=np.float64)))
+    # In double precision: exp(-x) of float32 overflows beyond 88, and a sure net can say that. Beyond 709 it is inf in
+    # double precision, too, and the answer 0, as it should be.
+    with np.errstate(over="ignore"):
+        answer: Array = 1.0 / (1.0 + np.exp(-np.asarray(log_odds, dtype=np.float64)))
     return answer
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from training.prognostics.intervals import Interval
@@ -21,20 +21,19 @@ class Preparation:
     scaling: Scaling
     smooth: float
     window: int
-    horizon: float
     cap: float
+    questions: Questions
     carry: float = math.inf
     """For so many rows a missing value is the last known one; older runs knew no end."""
     past_is_mean: bool = False
     """What stands for the rows before a record begins: the mean; in older runs the first row."""
     interval: Interval | None = None
     """Of the remaining life; None where the run could promise none, and in older runs."""
-    questions: Questions = field(default_factory=Questions)
-    """Of one horizon and no parts: that of `horizon`."""
 
-    def __post_init__(self) -> None:
-        if not self.questions.horizons:
-            object.__setattr__(self, "questions", Questions((self.horizon,)))
+    @property
+    def horizon(self) -> float:
+        """The shortest."""
+        return self.questions.horizons[0]
 
     @property
     def channels(self) -> int:
@@ -64,7 +63,6 @@ class Preparation:
             scaling=Scaling.from_json(data["scaling"]),
             smooth=float(data.get("smooth", 1.0)),  # older runs did not smooth
             window=int(data["window"]),
-            horizon=float(data["horizon"]),
             cap=float(data["cap"]),
             carry=float(data.get("carry", math.inf)),
             past_is_mean=bool(data.get("past_is_mean", False)),

@@ -39,7 +39,7 @@ class Question:
 
 @dataclass(frozen=True)
 class Questions:
-    horizons: tuple[float, ...] = ()
+    horizons: tuple[float, ...]
     """In the log's unit of time, rising."""
     parts: tuple[str, ...] = ()
 

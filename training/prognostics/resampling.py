@@ -8,14 +8,14 @@ what is known of the step that is not over is kept in `Begun`, and however a rec
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
-from typing import Any, Final
+from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from training.errors import BadData
-from training.prognostics.history import Counts, starts_of
+from training.prognostics.history import Counts, PerUnit, starts_of
 from training.prognostics.log_schema import Columns
 from training.prognostics.step_keys import END, MAX, MEAN, MIN, SPREAD, say_step
 from training.prognostics.windows import UnitLog
@@ -34,7 +34,7 @@ NO_STEP: Final = np.iinfo(np.int64).min
 
 
 @dataclass(frozen=True)
-class Begun:
+class Begun(PerUnit):
     """The step of each unit that is not over: (units,) or (units, channels)."""
 
     number: Counts
@@ -65,19 +65,6 @@ class Begun:
             low=np.full(shape, np.inf, dtype=np.float32),
             high=np.full(shape, -np.inf, dtype=np.float32),
             settings=np.zeros((units, conditions), dtype=np.float32),
-        )
-
-    def of(self, units: NDArray[Any]) -> Begun:
-        """That of some of the units; a copy."""
-        return Begun(**{name: part[units] for name, part in vars(self).items()})
-
-    def put(self, units: NDArray[np.intp], theirs: Begun) -> None:
-        for name, part in vars(self).items():
-            part[units] = getattr(theirs, name)
-
-    def and_then(self, others: Begun) -> Begun:
-        return Begun(
-            **{one.name: np.concatenate([getattr(part, one.name) for part in (self, others)]) for one in fields(self)}
         )
 
 

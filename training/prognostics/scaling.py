@@ -27,6 +27,9 @@ MOST_CONDITIONS = 200
 MARGIN = 1.0
 """A channel is outside what training showed where it is beyond by more than so many spreads: units differ."""
 
+FAR = 1e30
+"""Spreads: no value is shown farther from the mean, for sums and differences of such are numbers in 32 bits, too."""
+
 HALF = 0.5 + 1e-3
 """Conditions are told apart by whole numbers."""
 
@@ -56,7 +59,7 @@ class Scaling:
         scaled /= self.spread[place]
         if np.isnan(scaled.min(initial=0)):
             scaled[np.isnan(scaled)] = 0.0
-        return scaled.astype(np.float32)
+        return np.clip(scaled, -FAR, FAR, out=scaled).astype(np.float32)
 
     def of(self, channel: int) -> Scaling:
         """That of one *channel*, which is kept; it is then the only one of its rows."""

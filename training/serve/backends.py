@@ -48,12 +48,13 @@ def open_onnx(path: Path) -> Net:
     # Its errors have nothing in common but Exception.
     with _damage_named(path, Exception, hint="--engine mxnet takes the run's other files"):
         session = open_session(str(path))
-    name = session.get_inputs()[0].name
+    given = session.get_inputs()[0]
 
     def net(X: Array) -> Array:
-        return np.asarray(session.run(None, {name: X})[0])
+        return np.asarray(session.run(None, {given.name: X})[0])
 
-    apart = all(find_spec(package) for package in ("onnx", "threadpoolctl"))
+    # Windows have three axes (n, length, channels), and only a net of those may be worth it.
+    apart = len(given.shape) == 3 and all(find_spec(package) for package in ("onnx", "threadpoolctl"))
     return (take_apart(path, net, session=open_session) if apart else None) or net
 
 

@@ -26,9 +26,9 @@ from training.prognostics.metrics import probability
 from training.serve.arrays import pack, unpack
 from training.serve.body import BadBody, Body, Problem, read_body
 from training.serve.forecaster import Array, Forecast, Forecaster
-from training.serve.memory import forget, names_of, put_memory, take_memory
+from training.serve.memory import names_of, put_memory, take_memory
 from training.serve.rows import Arrived
-from training.serve.stepping import finish_steps
+from training.serve.stepping import forecast_steps
 from training.serve.store import WHAT_NOW, Entry, Snapshot, Store
 
 log = logging.getLogger(__name__)
@@ -202,31 +202,39 @@ class Fleet:
             yield Problem(line, self.columns.time, plain(what))
 
     def _take(self, digest: str, arrived: Arrived) -> Answer:
-        told = finish_steps(arrived, self.forecaster.memory, self.columns)
-        answer = answer_of(told, self.forecaster.forecast(told.rows))
-        came, here = _places_of(arrived.rows.units), _places_of(told.rows.units)
+        told, said = forecast_steps(self.forecaster, arrived)
+        answer = answer_of(told, said)
+        came = _places_of(arrived.rows.units)
+        here = came if told is arrived else _places_of(told.rows.units)
+        new: dict[str, NDArray[Any]] = {
+            "times": told.rows.times,
+            "probability": np.array(answer.probability, dtype=np.float32),
+            "life": np.array(answer.life, dtype=np.float32),
+            "values": told.rows.values,
+            "conditions": told.rows.conditions,
+        }
         nothing = np.empty(0, dtype=np.intp)
         for name, rows in came.items():
-            self.units[name] = self._update(self.units.get(name), len(rows), told, answer, here.get(name, nothing))
+            self.units[name] = self._update(self.units.get(name), len(rows), new, answer, here.get(name, nothing))
             self.written[name] = arrived.times[rows[-1]]
         self._remember(digest, answer)
         return answer
 
-    def _update(self, before: Unit | None, came: int, told: Arrived, answer: Answer, here: NDArray[np.intp]) -> Unit:
-        rows, window, last = told.rows, self.forecaster.prepared.window, here[-1:]
+    def _update(
+        self, before: Unit | None, came: int, new: dict[str, NDArray[Any]], answer: Answer, here: NDArray[np.intp]
+    ) -> Unit:
+        """*new*: of all rows that were told; *here*: which of them are this unit's."""
+        window, last = self.forecaster.prepared.window, here[-1:]
 
-        def join_newest(name: str, new: NDArray[Any], most: int) -> NDArray[Any]:
-            return (np.concatenate([getattr(before, name), new]) if before else new)[-most:].copy()
+        def join_newest(name: str, added: NDArray[Any], most: int) -> NDArray[Any]:
+            return (np.concatenate([getattr(before, name), added]) if before else added)[-most:].copy()
 
         marks = [(answer.rows[row], answer.missing[row], answer.outside[row]) for row in last.tolist()]
+        most = {"times": HISTORY, "probability": HISTORY, "life": HISTORY, "values": window, "conditions": window}
         return Unit(
             count=(before.count if before else 0) + came,
-            times=join_newest("times", rows.times[here], HISTORY),
-            probability=join_newest("probability", np.array(answer.probability, dtype=np.float32)[here], HISTORY),
-            life=join_newest("life", np.array(answer.life, dtype=np.float32)[here], HISTORY),
             marks=join_newest("marks", np.ravel(marks).astype(np.intp), 3),
-            values=join_newest("values", rows.values[here], window),
-            conditions=join_newest("conditions", rows.conditions[here], window),
+            **{name: join_newest(name, added[here], most[name]) for name, added in new.items()},
         )
 
     def _remember(self, digest: str, answer: Answer) -> None:
@@ -239,7 +247,8 @@ class Fleet:
     def _drop(self, unit: str) -> None:
         self.units.pop(unit, None)
         self.written.pop(unit, None)
-        forget(self.forecaster, unit)
+        memory = self.forecaster.memory
+        self.forecaster.memory = memory.only([one for one in memory.place if one != unit])
 
     def _save(self) -> None:
         past, memory = take_memory(self.forecaster.memory)
@@ -263,8 +272,11 @@ class Fleet:
 
 def _places_of(units: list[str]) -> dict[str, NDArray[np.intp]]:
     """The rows of each of *units*."""
-    names, place = np.unique(np.array(units, dtype=object), return_inverse=True)
-    return {str(name): np.flatnonzero(place == number) for number, name in enumerate(names)}
+    if not units:
+        return {}
+    names, place, counts = np.unique(np.array(units, dtype=object), return_inverse=True, return_counts=True)
+    rows = np.split(np.argsort(place, kind="stable"), np.cumsum(counts)[:-1])
+    return {str(name): here for name, here in zip(names, rows, strict=True)}
 
 
 def _digest(body: Body) -> str:

@@ -13,7 +13,6 @@ find; after a few failures `sensors` learns from them. In TABLE, `runs_to_failur
 
 from __future__ import annotations
 
-import argparse
 import csv
 import sys
 from collections.abc import Sequence
@@ -52,13 +51,7 @@ def main(words: Sequence[str]) -> int:
 
 
 def _parser() -> Parser:
-    about, _, details = (__doc__ or "").partition("\n")
-    parser = Parser(
-        prog="python -m training drift",
-        description=about,
-        epilog=details,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = Parser.of("drift", __doc__)
     parser.add_argument("table", type=Path, metavar="TABLE", help="the TOML file that describes the log")
     parser.add_argument("--stretch", type=int, default=50, metavar="ROWS", help="rows that make one mean; 50")
     parser.add_argument(

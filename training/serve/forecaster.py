@@ -67,28 +67,26 @@ class Memory:
     """Each unit's step that is not over yet; None where the net sees rows."""
 
     @classmethod
-    def empty(cls, channels: int, kept: int, window: int) -> Memory:
-        windows = np.zeros((0, window, kept), dtype=np.float32)
-        return cls(Past.none(0, channels, kept), windows, np.zeros(0))
-
-    @classmethod
     def of(cls, prepared: Preparation) -> Memory:
         """Of no unit."""
-        columns, memory = prepared.columns, cls.empty(prepared.channels, len(prepared.scaling.kept), prepared.window)
-        if columns.step:
-            memory.begun = Begun.none(0, len(columns.measured), len(columns.conditions))
-        return memory
+        columns, kept = prepared.columns, len(prepared.scaling.kept)
+        begun = Begun.none(0, len(columns.measured), len(columns.conditions)) if columns.step else None
+        windows = np.zeros((0, prepared.window, kept), dtype=np.float32)
+        return cls(Past.none(0, prepared.channels, kept), windows, np.zeros(0), begun=begun)
 
     def last_times(self) -> dict[str, float]:
         return {unit: float(self.times[place]) for unit, place in self.place.items()}
 
+    def only(self, units: Sequence[str]) -> Memory:
+        """Of these *units* alone, in that order; a copy."""
+        places = np.array([self.place[unit] for unit in units], dtype=np.intp)
+        begun = None if self.begun is None else self.begun.of(places)
+        place = {unit: number for number, unit in enumerate(units)}
+        return Memory(self.past.of(places), self.windows[places], self.times[places], place, begun)
+
     def without_longest_silent(self, units: int) -> Memory:
         """At most so many *units*: who was heard of longest ago goes first."""
-        kept = sorted(self.place.items(), key=lambda one: -self.times[one[1]])[:units]
-        places = np.array([place for _, place in kept], dtype=np.intp)
-        place = {unit: number for number, (unit, _) in enumerate(kept)}
-        begun = None if self.begun is None else self.begun.of(places)
-        return Memory(self.past.of(places), self.windows[places], self.times[places], place, begun)
+        return self.only(sorted(self.place, key=lambda unit: -self.times[self.place[unit]])[:units])
 
     def places(self, units: Sequence[str]) -> NDArray[np.intp]:
         """Where each of *units* stands; new ones are taken in."""
@@ -125,7 +123,8 @@ class Forecaster:
         """Rows of many units may be mixed; those of one unit must come in the order of time. Where the net sees steps,
         these are the *rows*: stepping.py makes them.
         """
-        if not rows.units:
+        if not rows.units:  # no step is over, but units may be new
+            self._forget()
             return _nothing(self.prepared)
         places = self.memory.places(rows.units)
         order = np.argsort(places, kind="stable")
@@ -195,7 +194,8 @@ class Forecaster:
     def _measured_channels(self) -> list[int]:
         """The channels the net sees, the time not among them: an age alone says nothing of a machine."""
         columns, kept = self.prepared.columns, self.prepared.scaling.kept
-        return [place for place in kept if columns.features[place] != columns.time] or list(kept)
+        names = columns.features
+        return [place for place in kept if names[place] != columns.time] or list(kept)
 
 
 def _nothing(prepared: Preparation) -> Forecast:

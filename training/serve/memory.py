@@ -13,7 +13,7 @@ from training.prognostics.history import Past
 from training.prognostics.log_schema import Columns
 from training.prognostics.preparation import Preparation
 from training.prognostics.resampling import Begun
-from training.serve.forecaster import Forecaster, Memory
+from training.serve.forecaster import Memory
 
 Arrays = dict[str, NDArray[Any]]
 OWN: Final = ("windows", "times")
@@ -79,10 +79,3 @@ def _shapes_of_step(count: int, columns: Columns) -> dict[str, tuple[tuple[int, 
     """Those of an empty one."""
     empty = Begun.none(count, len(columns.measured), len(columns.conditions))
     return {OF_STEP + name: (part.shape, part.dtype.type) for name, part in vars(empty).items()}
-
-
-def forget(forecaster: Forecaster, unit: str) -> None:
-    units, arrays = take_memory(forecaster.memory)
-    kept = np.array([number for number, name in enumerate(units) if name != unit], dtype=np.intp)
-    left = {name: one[kept] for name, one in arrays.items()}
-    forecaster.memory = put_memory(forecaster.prepared, [units[number] for number in kept], left)

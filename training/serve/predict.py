@@ -47,7 +47,7 @@ from training.serve.lines import write_header, write_lines
 from training.serve.rows import Arrived, cells_of, read_arriving
 from training.serve.state import StateFile, skip_answered
 from training.serve.states import read_state_preparation, tell_states
-from training.serve.stepping import finish_steps
+from training.serve.stepping import forecast_steps
 from training.serve.tail import Piece, follow, read_whole
 from training.serve.whole_file import cells_by_line, is_plain, read_columns, whole_dialect
 from training.workdir.model_folder import find_model, open_model
@@ -111,13 +111,7 @@ def _tell_states(asked: argparse.Namespace, prepared: StatePreparation) -> int:
 
 
 def _parser() -> Parser:
-    about, _, details = (__doc__ or "").partition("\n")
-    parser = Parser(
-        prog="python -m training predict",
-        description=about,
-        epilog=details,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = Parser.of("predict", __doc__)
     parser.add_argument("--run", type=Path, required=True, metavar="RUN", help="work folder of a finished run")
     parser.add_argument("--engine", choices=ENGINES, default="auto", help="what computes; auto prefers ONNX")
     parser.add_argument("--follow", action="store_true", help="go on as the file grows, until Ctrl-C")
@@ -221,8 +215,7 @@ def serve(
     write_header(out, forecaster.prepared)
     for arrived in arriving:
         with piece():
-            told = finish_steps(arrived, forecaster.memory, forecaster.prepared.columns)
-            said = forecaster.forecast(told.rows)
+            told, said = forecast_steps(forecaster, arrived)
             write_lines(out, told.rows.units, told.times, said)
         count += len(arrived.times)
     return count

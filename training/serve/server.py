@@ -74,13 +74,7 @@ def main(words: Sequence[str]) -> int:
 
 
 def _parser() -> Parser:
-    about, _, details = (__doc__ or "").partition("\n")
-    parser = Parser(
-        prog="python -m training serve",
-        description=about,
-        epilog=details,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = Parser.of("serve", __doc__)
     parser.add_argument("--run", type=Path, required=True, metavar="RUN", help="a finished run, or its folder model/")
     parser.add_argument("--host", default="127.0.0.1", help="the address to answer on [127.0.0.1]; others want a token")
     parser.add_argument("--port", help=f"[{PORT}, or any that is free]")

@@ -18,7 +18,7 @@ from training.serve.body import JSON, BadBody, Body, Problem, read_body
 from training.serve.fleet import Answer, Fleet, answer_of
 from training.serve.forecaster import Forecaster, Net
 from training.serve.pictures import read_picture, softmax
-from training.serve.stepping import finish_steps
+from training.serve.stepping import forecast_steps
 from training.serve.store import Store
 from training.workdir.model_folder import CARD, FORECAST, Model, open_model
 
@@ -61,8 +61,7 @@ class Service:
         columns = self.prepared.columns
         arrived = read_body(body if columns.unit or body.unit else Body(body.content, body.kind, NO_UNIT), columns)
         forecaster = Forecaster(self.prepared, self.net)
-        told = finish_steps(arrived, forecaster.memory, self.prepared.columns)
-        return answer_of(told, forecaster.forecast(told.rows))
+        return answer_of(*forecast_steps(forecaster, arrived))
 
     def add(self, body: Body) -> Answer:
         """Rows that follow those a unit had before. Raises BadBody, NoRoom, TooManyRows, OSError."""

@@ -8,8 +8,14 @@ from training.prognostics.layout import Rows
 from training.prognostics.log_schema import Columns
 from training.prognostics.moments import moment_like
 from training.prognostics.resampling import to_steps
-from training.serve.forecaster import Memory
+from training.serve.forecaster import Forecast, Forecaster, Memory
 from training.serve.rows import Arrived
+
+
+def forecast_steps(forecaster: Forecaster, arrived: Arrived) -> tuple[Arrived, Forecast]:
+    """What is told, and the answers: of the rows *arrived*, or of the steps that are over with them."""
+    told = finish_steps(arrived, forecaster.memory, forecaster.prepared.columns)
+    return told, forecaster.forecast(told.rows)
 
 
 def finish_steps(arrived: Arrived, memory: Memory, columns: Columns) -> Arrived:

@@ -18,15 +18,17 @@ from training.prognostics.layout import Rows
 from training.prognostics.log_schema import Columns, read_description
 from training.prognostics.moments import moment_like
 from training.prognostics.preparation import Preparation
+from training.prognostics.questions import Questions
 from training.prognostics.read_log import read_log
 from training.prognostics.resampling import MOST_EMPTY, log_in_steps
 from training.prognostics.scaling import fit_scaling
 from training.prognostics.windows import UnitLog
+from training.serve import forecaster as forecasting
 from training.serve.forecaster import Forecaster, Memory
 from training.serve.predict import serve
 from training.serve.rows import Arrived, pick_rows
 from training.serve.state import read_state, write_state
-from training.serve.stepping import finish_steps
+from training.serve.stepping import finish_steps, forecast_steps
 
 COLUMNS = Columns(
     unit="unit", time="t", time_unit="seconds", channels=("heat", "mode", "t"), conditions=("gear",), step=10.0,
@@ -129,8 +131,30 @@ def test_in_service_steps_are_those_of_training_to_the_bit_however_the_rows_are_
 
 def prepared_for(log: UnitLog) -> Preparation:
     return Preparation(
-        COLUMNS, fit_scaling([log]), smooth=3.0, window=5, horizon=30.0, cap=90.0, carry=2, past_is_mean=True
+        COLUMNS,
+        fit_scaling([log]),
+        smooth=3.0,
+        window=5,
+        cap=90.0,
+        questions=Questions((30.0,)),
+        carry=2,
+        past_is_mean=True,
     )
+
+
+def sum_and_last(X: np.ndarray) -> np.ndarray:
+    return np.stack([X.sum(axis=(1, 2)), X[:, -1, 0]], axis=1)
+
+
+def test_units_whose_first_step_is_not_over_fill_no_memory_either(monkeypatch):
+    monkeypatch.setattr(forecasting, "MOST_UNITS", 4)
+    forecaster = Forecaster(prepared_for(log_in_steps(an_irregular_log("A", 3, 200), COLUMNS)), sum_and_last)
+
+    for number in range(20):
+        told, _ = forecast_steps(forecaster, rows_of([an_irregular_log(f"unit {number}", number, 1)], np.arange(1)))
+        assert told.times == []
+
+    assert len(forecaster.memory.place) <= 4
 
 
 def test_predict_answers_each_step_once_whatever_pieces_the_rows_come_in():
@@ -141,8 +165,7 @@ def test_predict_answers_each_step_once_whatever_pieces_the_rows_come_in():
     def told(cuts: list[int]) -> list[str]:
         out = io.StringIO()
         pieces = [pick_rows(arrived, np.arange(a, b)) for a, b in pairwise(cuts)]
-        net = lambda X: np.stack([X.sum(axis=(1, 2)), X[:, -1, 0]], axis=1)  # noqa: E731
-        assert serve(Forecaster(prepared, net), pieces, out) == 200
+        assert serve(Forecaster(prepared, sum_and_last), pieces, out) == 200
         return out.getvalue().splitlines()
 
     whole = told([0, 200])

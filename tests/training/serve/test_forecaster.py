@@ -17,6 +17,7 @@ from training.prognostics.late_starts import UNKNOWN_PAST
 from training.prognostics.layout import Rows
 from training.prognostics.log_schema import Columns
 from training.prognostics.preparation import Preparation
+from training.prognostics.questions import Questions
 from training.prognostics.scaling import fit_scaling
 from training.prognostics.windows import UnitLog
 from training.serve.forecaster import Forecaster
@@ -40,8 +41,8 @@ PREPARED = Preparation(
     fit_scaling(LOGS),
     smooth=5.0,
     window=7,
-    horizon=30.0,
     cap=125.0,
+    questions=Questions((30.0,)),
     past_is_mean=True,
 )
 

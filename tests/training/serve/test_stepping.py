@@ -13,6 +13,7 @@ import pytest
 
 from training.prognostics.log_schema import Columns
 from training.prognostics.preparation import Preparation
+from training.prognostics.questions import Questions
 from training.prognostics.scaling import fit_scaling
 from training.prognostics.windows import UnitLog
 from training.serve.body import BadBody, Body
@@ -73,17 +74,39 @@ CLOCKED = Columns(time="t", time_unit="minutes", channels=("x",), dates="time of
 
 
 @pytest.fixture
-def begin(tmp_path: Path) -> Callable[[], Fleet]:
-    """A fleet whose log has times of day alone; begun again, it goes on from what it kept."""
-    log = UnitLog("a", np.arange(9.0), np.arange(9, dtype=np.float32)[:, None], np.zeros((9, 0), np.float32))
-    prepared = Preparation(CLOCKED, fit_scaling([log]), smooth=1.0, window=3, horizon=30.0, cap=90.0, past_is_mean=True)
+def begin(tmp_path: Path) -> Callable[..., Fleet]:
+    """A fleet whose log has times of day alone, if not *columns*; begun again, it goes on from what it kept."""
+    values = np.arange(9, dtype=np.float32)[:, None] / 100
+    scaling = fit_scaling([UnitLog("a", np.arange(9.0), values, np.zeros((9, 0), np.float32))])
+    asked = Questions((30.0,))
 
-    def one() -> Fleet:
+    def one(columns: Columns = CLOCKED) -> Fleet:
+        prepared = Preparation(columns, scaling, 1.0, window=3, cap=90.0, questions=asked, past_is_mean=True)
         fleet = Fleet(Forecaster(prepared, lambda X: X[:, -1, [0, 0]]), Store(tmp_path / "state"), 10)
         fleet.restore("the model")
         return fleet
 
     return one
+
+
+@pytest.mark.parametrize("ending", ["killed", "in order"])
+def test_a_value_beyond_all_measure_keeps_no_unit_from_being_forgotten_and_no_server_from_beginning_again(
+    begin: Callable[..., Fleet], ending: str
+) -> None:
+    columns = Columns(unit="u", time="t", time_unit="minutes", channels=("x",))
+    fleet = begin(columns)
+    answer = fleet.add(Body(b"u,t,x\na,1,1\nb,1,3e38\nb,2,-3e38\nc,1,1\n", "text/csv"))
+
+    assert fleet.forget("a")
+    if ending == "in order":
+        fleet.close()
+    else:
+        fleet.store.close()
+
+    again = begin(columns)
+    assert list(again.units) == list(again.forecaster.memory.place) == ["b", "c"]
+    assert np.isfinite(answer.life).all()
+    again.close()
 
 
 def test_times_of_day_go_on_over_midnight_from_one_request_to_the_next_and_over_a_restart(begin):
