@@ -38,6 +38,17 @@ class Parser(argparse.ArgumentParser):
     """For commands with options. What is wrong with a line is said as all else is: BadInput, which shows no terminal
     sequence that was typed."""
 
+    @classmethod
+    def of(cls, command: str, said: str | None) -> Parser:
+        """Of `python -m training COMMAND`, whose help is what its module *said* of itself."""
+        about, _, details = (said or "").partition("\n")
+        return cls(
+            prog=f"python -m training {command}",
+            description=about,
+            epilog=details,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+
     def error(self, message: str) -> NoReturn:
         raise BadInput(f"{self.prog}: {message}", f"{self.prog} --help says what there is")
 

@@ -28,7 +28,6 @@ from training.errors import TrainingError
 MEET_S: Final = 600.0  # as long as the slowest machine may take for its image
 LOOK_EVERY_S: Final = 0.5
 SILENCE_S: Final = 30.0  # a machine that is not heard of for so long is lost
-_NODE: Final = "RIG_PLACE"
 _OVER: Final = "over"
 
 
@@ -36,9 +35,9 @@ _OVER: Final = "over"
 class Place:
     """This machine among *nodes* of one run, number *node* from 0. *first*: "ADDRESS:PORT" of number 0."""
 
-    nodes: int = 1
-    node: int = 0
-    first: str = ""
+    nodes: int
+    node: int
+    first: str
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -64,17 +63,15 @@ def count_gpus() -> int:
 
 
 @contextmanager
-def places(count: int, folder: Path, place: Place | None = None) -> Iterator[Any]:
+def places(count: int, folder: Path, place: Place) -> Iterator[Any]:
     """Dask's client, with *count* workers here, and as many as each other node lends, once all nodes are there.
 
     A worker has one of the resource "nodeK", K its machine's number: a part may ask for it. *folder*: for Dask's own
     files. Raises TrainingError for a node that does not come.
     """
-    place = place or Place()
     _settle()
     from distributed import Client, LocalCluster
 
-    os.environ[_NODE] = "0"
     address, _, port = place.first.rpartition(":")
     with LocalCluster(
         n_workers=count, threads_per_worker=1, processes=True, dashboard_address=None, local_directory=str(folder),
@@ -86,6 +83,7 @@ def places(count: int, folder: Path, place: Place | None = None) -> Iterator[Any
         finally:
             if place.nodes > 1:
                 client.run(_say_over)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _settle() -> None:
@@ -127,11 +125,6 @@ def node_of(name: object) -> int:
     return int(node) if lent else 0
 
 
-def this_node() -> int:
-    """Of the worker that asks."""
-    return int(os.environ.get(_NODE, "0"))
-
-
 def _say_over(dask_worker: Any) -> None:
     (Path(dask_worker.local_directory).parents[1] / _OVER).touch()
 
@@ -139,12 +132,12 @@ def _say_over(dask_worker: Any) -> None:
 def lend(count: int, folder: Path, place: Place, stopped: Callable[[], bool] = lambda: False) -> None:
     """Lend node 0 *count* workers until it ends them, or *stopped*. Raises TrainingError when it is lost."""
     _settle()
-    os.environ[_NODE] = str(place.node)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / _OVER).unlink(missing_ok=True)
     own = _reach(place, stopped)
     if own and not asyncio.run(_lend(count, folder, place, own, stopped)):
         raise TrainingError(f"node 1 of {place.nodes} is not heard of any more", "what it had saved is on its disk")
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _reach(place: Place, stopped: Callable[[], bool]) -> str:

@@ -3,6 +3,7 @@ another. What a part reads and makes besides the log goes through node 0, whose 
 
 from __future__ import annotations
 
+import functools
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -14,9 +15,9 @@ from typing import Any, Final
 from training.errors import BadData, TrainingError
 from training.pack import layout
 from training.pack.pack import Part, Run
-from training.pack.plan import plan_for
+from training.pack.plan import name_files
 from training.places import pack_files, unpack_files, workers_by_node
-from training.prognostics.log_schema import read_description
+from training.prognostics.log_schema import Description, read_description
 from training.prognostics.unit_logs import Faults
 
 TABLE: Final = "RIG_PACK_TABLE"
@@ -53,7 +54,13 @@ def _require_same(client: Any, files: Sequence[tuple[str, int, int]]) -> None:
 
 
 def _files_here() -> list[tuple[str, int]]:
-    return [known[:2] for known in plan_for(read_description(Path(os.environ[TABLE]))).files]
+    return [known[:2] for known in name_files(_described(os.environ[TABLE]))]
+
+
+@functools.cache
+def _described(table: str) -> Description:
+    """This machine's own log: read once, for it may be asked for every part."""
+    return read_description(Path(table))
 
 
 def _do_all(client: Any, parts: Sequence[Part]) -> Iterator[tuple[Part, tuple[bytes, str, str]]]:
@@ -75,11 +82,11 @@ def _do_all(client: Any, parts: Sequence[Part]) -> Iterator[tuple[Part, tuple[by
 
 def _do_there(part: Part, given: bytes) -> tuple[bytes, str, str]:
     """What *part* makes, or what was wrong with the data, as words: an error of our own does not travel."""
-    described = read_description(Path(os.environ[TABLE]))
+    described = _described(os.environ[TABLE])
     with tempfile.TemporaryDirectory(dir=os.environ.get("RIG_RUN_DIR")) as name:
         folder = Path(name)
         unpack_files(given, folder)
-        here: Any = replace(part, packing=part.packing.elsewhere(folder, described))  # type: ignore[type-var]
+        here = replace(part, packing=part.packing.elsewhere(folder, described))
         try:
             here()
         except BadData as error:

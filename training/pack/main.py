@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
 import signal
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,7 +20,7 @@ from training.config import Parser
 from training.console import Console
 from training.errors import BadInput
 from training.pack.pack import Run, one_by_one, pack
-from training.pack.plan import refuse_own_source
+from training.pack.plan import name_files, refuse_own_source
 from training.places import Place, add_options, lend, places, read_place, slots_here
 from training.prognostics.log_schema import Description, read_description
 
@@ -56,7 +55,6 @@ def _pack(asked: argparse.Namespace, description: Description, run: Run) -> None
 
 def _pack_together(asked: argparse.Namespace, description: Description, place: Place) -> None:
     from training.pack.machines import TABLE, across
-    from training.pack.plan import plan_for
 
     os.environ[TABLE] = str(asked.table.resolve())
     workers, own = asked.workers or slots_here(), asked.folder.parent / ".dask"
@@ -64,8 +62,7 @@ def _pack_together(asked: argparse.Namespace, description: Description, place: P
         lend(workers, own, place)
     else:
         with places(workers, own, place) as client:
-            _pack(asked, description, across(client, plan_for(description).files))
-    shutil.rmtree(own, ignore_errors=True)
+            _pack(asked, description, across(client, name_files(description)))
 
 
 def _run(workers: int) -> Run:
@@ -77,13 +74,7 @@ def _run(workers: int) -> Run:
 
 
 def _parser() -> Parser:
-    about, _, details = (__doc__ or "").partition("\n")
-    parser = Parser(
-        prog="python -m training pack",
-        description=about,
-        epilog=details,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = Parser.of("pack", __doc__)
     parser.add_argument("--workers", type=int, metavar="N", help="processes side by side, by Dask (1)")
     add_options(parser)
     parser.add_argument("table", type=Path, metavar="TABLE", help="the TOML file that describes the log")

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import pyarrow as pa
 from pyarrow import parquet
@@ -74,6 +74,8 @@ class Packing:
 class Part(Protocol):
     """What one process does at a time. It reads *reads* of its packing's folder, and the log; what it *makes* there is
     whole or not there."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]  # a dataclass: another machine runs it with a packing of its own
 
     @property
     def packing(self) -> Packing: ...

@@ -69,14 +69,15 @@ def plan_for(description: Description) -> Plan:
         groups = _in_groups([file.stat().st_size for file in files])
         tasks += [Task(split, number, tuple(group)) for number, group in enumerate(groups)]
     return Plan(
-        files=_name_files(_all_files(description)),
+        files=name_files(description),
         buckets={split: _buckets(files) for split, files in splits_of(description).items() if files},
         tasks=tuple(tasks),
     )
 
 
-def _name_files(files: Sequence[Path]) -> tuple[tuple[str, int, int], ...]:
-    real = [file.resolve() for file in files]
+def name_files(description: Description) -> tuple[tuple[str, int, int], ...]:
+    """All files of the log, by name, size, and when each was written."""
+    real = [file.resolve() for file in _all_files(description)]
     here = [file.parent for file in real if not isinstance(file, S3File)]
     whole = os.path.commonpath(here) if here else ""
     seen = [file.stat() for file in real]

@@ -19,8 +19,12 @@ from training.prognostics.wrong_cells import Clock
 
 def read_failures(description: Description, failures: Failures, *, log: Survey) -> dict[str, UnitFailures]:
     """When each unit failed; *log* is how the log itself is written. Raises BadData, naming file and line."""
-    whole = _read_times(description, failures, log)
-    parts = [_read_times(description, replace(failures, parts=(part,)), log) for part in description.parts]
+    told = _description_of(failures, description)
+    seen = survey(told)
+    _require_same_kind(seen.calendar, log.calendar, failures)
+    _require_same_zone(seen.kind, log.kind, failures)
+    whole = _read_times(told, seen)
+    parts = [_read_times(replace(told, failed=(part,)), seen) for part in description.parts]
     for part, found in zip(description.parts, parts, strict=True):
         if not found:
             raise BadData(f"{failures.files[0]}: no {failures.part} is '{part}'", "Leave it out of parts.")
@@ -29,24 +33,30 @@ def read_failures(description: Description, failures: Failures, *, log: Survey) 
     }
 
 
-def _read_times(description: Description, failures: Failures, beside: Survey) -> dict[str, NDArray[np.float64]]:
-    log = description.columns
+def _description_of(failures: Failures, log: Description) -> Description:
+    """The table of *failures* as a log without channels."""
+    beside = log.columns
     columns = Columns(
-        unit=failures.unit, time=failures.time, channels=(), time_unit=log.time_unit, zone=log.zone, dates=log.dates
+        unit=failures.unit,
+        time=failures.time,
+        channels=(),
+        time_unit=beside.time_unit,
+        zone=beside.zone,
+        dates=beside.dates,
     )
-    told = Description(
+    return Description(
         columns=columns,
         files=failures.files,
         label=failures.part if failures.parts else "",
         failed=failures.parts,
-        given=description.given & {"dates", "zone"},
+        given=log.given & {"dates", "zone"},
     )
-    seen = survey(told)
-    _require_same_kind(seen.calendar, beside.calendar, failures)
-    _require_same_zone(seen.kind, beside.kind, failures)
+
+
+def _read_times(told: Description, seen: Survey) -> dict[str, NDArray[np.float64]]:
     found: dict[str, list[float]] = {}
-    for table in read_tables(told, seen.dialects, seen.by_file, failures.files, Clock()):
-        for name, time in _events(table, of_parts=bool(failures.parts)):
+    for table in read_tables(told, seen.dialects, seen.by_file, told.files, Clock()):
+        for name, time in _events(table, of_parts=bool(told.failed)):
             found.setdefault(name, []).append(time)
     return {name: np.unique(times) for name, times in found.items()}
 

@@ -125,6 +125,8 @@ def _style(file: Path, sample: Words, description: Description, dialect: Dialect
 
 def _refuse_doubtful(samples: Mapping[Path, Words], styles: Mapping[Path, Style], columns: Columns) -> None:
     grouped = {style: file for file, style in styles.items() if style.thousands}
+    if not grouped:
+        return
     for file, sample in samples.items():
         words = [bare(word, unit_behind(word)) for name in _numeric(columns) for word in sample.get(name, [])]
         for other, elsewhere in grouped.items():

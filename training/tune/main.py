@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import math
 import os
-import shutil
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -72,7 +71,6 @@ def _lend(workers: int, workdir: Path, place: Place, job: str, stop: StopRequest
         return stop.is_set()
 
     lend(workers, workdir / "dask", place, stopped)
-    shutil.rmtree(workdir / "dask", ignore_errors=True)
     return 0
 
 

@@ -81,7 +81,6 @@ class Tuning:
                 time.sleep(LOOK_EVERY_S)
             unfinished = bool(self.running or waiting or self.study.begun() < order.trials)
             self._end_running()
-        shutil.rmtree(order.workdir / "dask", ignore_errors=True)
         return not unfinished
 
     def _free_node(self) -> int | None:
