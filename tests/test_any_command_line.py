@@ -102,12 +102,11 @@ class Account:
         self._known = dict[tuple[Any, ...], Any]()
 
     def answer(self, event_name: str, request: Any) -> Any:
-        """None: moto has no such region, or no such call."""
         question = (event_name, request.url, request.body)
         if question not in self._known:
             try:
                 self._known[question] = botocore_stubber(event_name, request)
-            except (KeyError, NotImplementedError):
+            except (KeyError, NotImplementedError):  # moto has no such region, or no such call
                 self._known[question] = None
         return self._known[question]
 

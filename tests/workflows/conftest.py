@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -36,3 +37,18 @@ def person(tmp_path: Path) -> Iterator[Person]:
     yield Person(folder, {**kept, **settings})
     with suppress(RigError):  # the test ended it, or never began it
         client.down(folder)
+
+
+@pytest.fixture
+def docker(person: Person) -> Person:
+    """Jobs run in containers of a real engine."""
+    try:
+        answered = subprocess.run(["docker", "info"], capture_output=True, timeout=30).returncode == 0
+    except OSError:
+        answered = False
+    if not answered:
+        pytest.skip("no Docker engine answers: https://docs.docker.com/engine/install/, or sudo apt install docker.io")
+    person.environment["RIG_ENGINE"] = "docker"
+    if "RIG_BASE_IMAGE" in os.environ:  # where no image registry can be reached
+        person.environment["RIG_BASE_IMAGE"] = os.environ["RIG_BASE_IMAGE"]
+    return person

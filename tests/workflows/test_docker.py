@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -12,20 +10,6 @@ import pytest
 from tests.workflows.user import Person
 
 KIT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture
-def docker(person: Person) -> Person:
-    try:
-        answered = subprocess.run(["docker", "info"], capture_output=True, timeout=30).returncode == 0
-    except OSError:
-        answered = False
-    if not answered:
-        pytest.skip("no Docker engine answers: https://docs.docker.com/engine/install/, or sudo apt install docker.io")
-    person.environment["RIG_ENGINE"] = "docker"
-    if "RIG_BASE_IMAGE" in os.environ:  # where no image registry can be reached
-        person.environment["RIG_BASE_IMAGE"] = os.environ["RIG_BASE_IMAGE"]
-    return person
 
 
 @pytest.mark.docker

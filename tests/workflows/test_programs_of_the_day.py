@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.workflows.test_docker import docker  # noqa: F401 - a fixture
 from tests.workflows.user import Person
 
 PROGRAMS = Path(__file__).with_name("programs")
@@ -108,6 +107,6 @@ def test_all_of_them(person: Person, place: tuple[str, ...]) -> None:
 
 @pytest.mark.exhaustive
 @pytest.mark.docker
-def test_all_of_them_in_the_image(docker: Person) -> None:  # noqa: F811
+def test_all_of_them_in_the_image(docker: Person) -> None:
     docker.types("launch", "--type", "t3.large")
     check(docker, [*EVERY, NOTEBOOK], "remote")

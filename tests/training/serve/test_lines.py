@@ -31,11 +31,11 @@ def a_forecast(count: int, seed: int, *, promised: bool) -> Forecast:
     )
 
 
-def printed(many: int, *about: object) -> str:
+def printed(many: int, units: list[str], times: list[str], said: Forecast) -> str:
     out = io.StringIO()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(lines, "MANY", many)
-        write_lines(out, *about)  # type: ignore[arg-type]
+        write_lines(out, units, times, said)
     return out.getvalue()
 
 
