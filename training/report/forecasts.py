@@ -11,6 +11,7 @@ from training.prognostics.answers import CAP, LIFE, REMAINING, REMAINING_KNOWN, 
 from training.prognostics.metrics import ReliabilityBin, brier, brier_skill, calibration_error, reliability
 from training.prognostics.preparation import Preparation
 from training.report.charts import Series, line_chart
+from training.report.tables import table
 from training.trainer.recipe import Array, Result, Section
 
 SHOWN_UNITS = 4
@@ -74,29 +75,22 @@ def _base_rate(happened: Array) -> float:
 
 
 def _bins(curve: tuple[ReliabilityBin, ...]) -> str:
-    cells = "".join(
-        f"<tr><td>{one.said:.2f}</td><td>{one.happened:.2f}</td><td>{one.count:,}</td></tr>" for one in curve
-    )
-    head = "<thead><tr><th>said</th><th>happened</th><th>rows</th></tr></thead>"
-    return f"<div class=wide><table>{head}<tbody>{cells}</tbody></table></div>"
+    rows = [(f"{one.said:.2f}", f"{one.happened:.2f}", f"{one.count:,}") for one in curve]
+    return table(("said", "happened", "rows"), rows)
 
 
 def balance_section(result: Result) -> Section:
     """Whom the net learnt from and is judged by, and who is left out because nobody knows the answer."""
     balances = result.data.keep["balance"]
     names = next(iter(balances.values()))
-    head = "".join(f"<th>{name.replace('_', ' ')}</th>" for name in names)
-    rows = "".join(
-        f"<tr><td>{split}</td>{''.join(f'<td>{count:,}</td>' for count in one.values())}</tr>"
-        for split, one in balances.items()
-    )
+    head = ("units", *(name.replace("_", " ") for name in names))
+    rows = [(split, *(f"{count:,}" for count in one.values())) for split, one in balances.items()]
     text = (
         "<p>Failing rows are known to fail within the horizon, lasting rows are known not to. A unit that has not "
         "failed is unanswered where its record is no longer than the horizon: no score speaks of it.</p>"
     )
-    table = f"<table><thead><tr><th>units</th>{head}</tr></thead><tbody>{rows}</tbody></table>"
     answers = _answers_table(result.data.keep.get("answers", {}))
-    return Section("Who failed and who did not", f"{text}<div class=wide>{table}</div>{answers}")
+    return Section("Who failed and who did not", text + table(head, rows) + answers)
 
 
 def _answers_table(answers: Mapping[str, Mapping[str, Sequence[int]]]) -> str:
@@ -104,16 +98,12 @@ def _answers_table(answers: Mapping[str, Mapping[str, Sequence[int]]]) -> str:
     if not answers:
         return ""
     splits = list(next(iter(answers.values())))
-    head = "".join(f"<th>{split}: failing</th><th>lasting</th>" for split in splits)
-    rows = "".join(
-        f"<tr><td>{escape(question)}</td>"
-        + "".join(f"<td>{count:,}</td>" for split in splits for count in counts[split])
-        + "</tr>"
+    head = ("rows", *(column for split in splits for column in (f"{split}: failing", "lasting")))
+    rows = [
+        (escape(question), *(f"{count:,}" for split in splits for count in counts[split]))
         for question, counts in answers.items()
-    )
-    table = f"<table><thead><tr><th>rows</th>{head}</tr></thead><tbody>{rows}</tbody></table>"
-    words = "<p>The units above are counted by the shortest horizon; here is each question.</p>"
-    return f"{words}<div class=wide>{table}</div>"
+    ]
+    return "<p>The units above are counted by the shortest horizon; here is each question.</p>" + table(head, rows)
 
 
 def life_section(result: Result) -> Section:

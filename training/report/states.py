@@ -7,6 +7,7 @@ from html import escape
 from training.diagnostics.examination import PartFound, StatesFound
 from training.report.charts import Series, bar_chart, line_chart
 from training.report.images import confusion_table
+from training.report.tables import table
 from training.report.worth import SURE
 from training.trainer.recipe import Result, Section
 
@@ -14,8 +15,6 @@ from training.trainer.recipe import Result, Section
 def worth_section(result: Result) -> Section:
     """Each part's accuracy beside that of a random forest on statistics, and of always saying one state."""
     found: StatesFound = result.findings
-    head = "".join(f"<th>{name}</th>" for name in ("part", "the net", "random forest", "net better in", "one state"))
-    rows = "".join(_row(part, one) for part, one in found.parts.items())
     verdicts = " ".join(verdict(part, one) for part, one in found.parts.items())
     text = (
         f"<p>{verdicts}</p><p>The share of {found.cycles:,} test cycles told right. The random forest is given mean, "
@@ -23,17 +22,15 @@ def worth_section(result: Result) -> Section:
         f"{found.groups:,} groups of test cycles in which the net is right more often. <i>One state</i>: always saying "
         "the commonest one.</p>"
     )
-    table = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
-    return Section("Is the net worth it?", f"{text}<div class=wide>{table}</div>")
+    head = ("part", "the net", "random forest", "net better in", "one state")
+    rows = [_cells(part, one) for part, one in found.parts.items()]
+    return Section("Is the net worth it?", text + table(head, rows))
 
 
-def _row(part: str, one: PartFound) -> str:
-    forest, better = (
-        (f"{100 * one.forest:.1f}%" if one.forest is not None else "-"),
-        (f"{one.net_better:.0%}" if one.net_better is not None else ""),
-    )
-    cells = (escape(part), f"{100 * one.accuracy:.1f}%", forest, better, f"{100 * one.commonest:.1f}%")
-    return "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
+def _cells(part: str, one: PartFound) -> tuple[str, ...]:
+    forest = "-" if one.forest is None else f"{100 * one.forest:.1f}%"
+    better = "" if one.net_better is None else f"{one.net_better:.0%}"
+    return escape(part), f"{100 * one.accuracy:.1f}%", forest, better, f"{100 * one.commonest:.1f}%"
 
 
 def verdict(part: str, one: PartFound) -> str:

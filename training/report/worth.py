@@ -8,6 +8,7 @@ from html import escape
 from training.prognostics.examination import Examination, QuestionWorth, Rivals
 from training.prognostics.intervals import FEWEST_UNITS, LEVEL
 from training.report.charts import bar_chart
+from training.report.tables import table
 from training.trainer.recipe import Result, Section
 
 SURE = 0.95
@@ -20,14 +21,11 @@ def interval_section(result: Result) -> Section:
     if found.interval is None:
         return Section(title, f"<p>{_too_few(found)}</p>")
     words = (
-        f"<p>The interval is made to hold the true remaining life (up to the cap, {found.interval.cap:g}) of a "
-        "unit never seen, "
-        f"at a row drawn at random, with a probability of {LEVEL:.0%}. {_say_what_it_held(found)} It was calibrated on "
-        f"{found.interval.units} validation units; each unit weighs alike, and the fewer there are, the wider it "
-        "is. A row "
-        "near failure is held less often or more often than one far from it: the promise is that of all rows "
-        "together, and "
-        "of units like these.</p>"
+        f"<p>The interval is made to hold the true remaining life (up to the cap, {found.interval.cap:g}) of a unit "
+        f"never seen, at a row drawn at random, with a probability of {LEVEL:.0%}. {_say_what_it_held(found)} It was "
+        f"calibrated on {found.interval.units} validation units; each unit weighs alike, and the fewer there are, the "
+        "wider it is. A row near failure is held less often or more often than one far from it: the promise is that "
+        "of all rows together, and of units like these.</p>"
     )
     return Section(title, words)
 
@@ -52,9 +50,8 @@ def _say_what_it_held(found: Examination) -> str:
 
 def _too_few(found: Examination) -> str:
     return (
-        f"None is given: a promise of {LEVEL:.0%} needs {FEWEST_UNITS} validation units whose remaining life is "
-        "known, and "
-        f"there are {found.units_for_interval}. A larger held_out=N keeps more of them."
+        f"None is given: a promise of {LEVEL:.0%} needs {FEWEST_UNITS} validation units whose remaining life is known, "
+        f"and there are {found.units_for_interval}. A larger held_out=N keeps more of them."
     )
 
 
@@ -65,27 +62,22 @@ def baseline_section(result: Result) -> Section:
         return Section(
             title, "<p>Not told: the package scikit-learn, which makes the simple forecasts, is missing.</p>"
         )
-    rows = "".join(_rival_row(name, one) for name, one in [("<b>the net</b>", found.net), *found.simple.items()])
-    head = "".join(
-        f"<th>{name}</th>"
-        for name in ("forecast", "RMSE of life", "net better in", "Brier score of failure", "net better in")
-    )
     judged = "test" if found.tested else "validation"
     text = (
         f"<p>{verdict(found)}</p><p>Over all rows of the {judged} units, all taught by the same training rows. "
-        "<i>Net better in</i>: the share of 2,000 redraws of the units in which the net's error is the smaller "
-        "one; near "
-        "50 % these units cannot tell.</p>"
+        "<i>Net better in</i>: the share of 2,000 redraws of the units in which the net's error is the smaller one; "
+        "near 50 % these units cannot tell.</p>"
     )
-    table = f"<div class=wide><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
-    return Section(title, text + table + _each_question(found.questions))
+    head = ("forecast", "RMSE of life", "net better in", "Brier score of failure", "net better in")
+    rows = [_rival_cells(name, one) for name, one in [("<b>the net</b>", found.net), *found.simple.items()]]
+    return Section(title, text + table(head, rows) + _each_question(found.questions))
 
 
 def _each_question(questions: Sequence[QuestionWorth]) -> str:
     """Of several horizons and parts: which of the probabilities are worth it."""
     if not questions:
         return ""
-    columns = (
+    head = (
         "question",
         "rows that fail",
         "of",
@@ -95,14 +87,12 @@ def _each_question(questions: Sequence[QuestionWorth]) -> str:
         "its score",
         "net better in",
     )
-    head = "".join(f"<th>{name}</th>" for name in columns)
-    rows = "".join(_question_row(one) for one in questions)
     words = "<p>The Brier scores above are those of all questions together. Each by itself:</p>"
-    return f"{words}<div class=wide><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
+    return words + table(head, map(_question_cells, questions))
 
 
-def _question_row(one: QuestionWorth) -> str:
-    cells = (
+def _question_cells(one: QuestionWorth) -> tuple[str, ...]:
+    return (
         escape(one.question),
         f"{one.failing:,}",
         f"{one.known:,}",
@@ -112,17 +102,16 @@ def _question_row(one: QuestionWorth) -> str:
         "-" if one.simple_brier is None else f"{one.simple_brier:.4f}",
         "" if one.net_better is None else f"{one.net_better:.0%}",
     )
-    return f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
 
 
-def _rival_row(name: str, one: Rivals) -> str:
-    cells = (
+def _rival_cells(name: str, one: Rivals) -> tuple[str, ...]:
+    return (
+        name,
         "-" if one.rmse is None else f"{one.rmse:.4g}",
         "" if one.net_better_life is None else f"{one.net_better_life:.0%}",
         "-" if one.brier is None else f"{one.brier:.4f}",
         "" if one.net_better_probability is None else f"{one.net_better_probability:.0%}",
     )
-    return f"<tr><td>{name}</td>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
 
 
 def verdict(found: Examination) -> str:
@@ -153,10 +142,8 @@ def importance_section(result: Result) -> Section:
     found: Examination = result.findings
     chart = bar_chart([(one.channel, one.rise) for one in found.importance], label="rise of the error")
     text = (
-        "<p>By how much the error on validation rows rises when one channel's windows are dealt out among the "
-        "rows. Near 0: "
-        "the net does without it. Channels that say the same stand in for one another, and each then looks less "
-        "important "
-        "than both are.</p>"
+        "<p>By how much the error on validation rows rises when one channel's windows are dealt out among the rows. "
+        "Near 0: the net does without it. Channels that say the same stand in for one another, and each then looks "
+        "less important than both are.</p>"
     )
     return Section("Which channels matter", f"{text}{chart}")
