@@ -25,11 +25,11 @@ from training.spare_cores import cores_are_spare
 # An array must be bigger than this before they do; measured: up to twice the samples per second.
 # https://mxnet.apache.org/versions/1.9.1/api/faq/env_var
 PARALLEL_SIZE = "2000000000"
-# How many turns a waiting thread spins before it sleeps. Where the cores are spare, about 10 microseconds: asleep at
-# once, small nets lose to the wake-ups. Where another program wants them too, none: whoever spins keeps a core from
-# whom it waits for. docs/decisions/0006-waiting.md has the figures.
+# How many turns a waiting thread spins before it sleeps. Where the cores are spare, 30 to 150 microseconds, by the
+# processor: asleep at once, small nets lose to the wake-ups. Where another program wants them too, none: whoever spins
+# keeps a core from whom it waits for. docs/decisions/0006-waiting.md has the figures.
 # https://gcc.gnu.org/onlinedocs/libgomp/GOMP_005fSPINCOUNT.html
-SPIN_COUNT, NO_SPIN = "1000", "0"
+SPIN_COUNT, NO_SPIN = "3000", "0"
 
 
 def physical_cores() -> int:
