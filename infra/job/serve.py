@@ -9,7 +9,7 @@ from infra.host.facts import Facts
 from infra.job.tokens import draw_token
 from infra.names import KIT_DIR, NOTEBOOKS_DIR
 
-REQUIREMENTS: Final = "fastapi\nfastapi-offline\nuvicorn\nprometheus-client\n"
+REQUIREMENTS: Final = "fastapi\nfastapi-offline\nuvicorn\nprometheus-client\norjson\n"
 """What a server needs besides what the training image has."""
 NAME: Final = "rig-serve"
 PORT: Final = 8000

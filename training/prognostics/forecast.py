@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from training.config import JobConfig, option
+from training.config import JobConfig, Lengths, option
 from training.console import Console
 from training.data.splits import Data, Split
 from training.errors import BadData
@@ -50,7 +50,7 @@ class ForecastConfig(JobConfig):
     thin: int = option(
         1, "of those with more life left than the cap only every n-th: they all teach one thing", least=1
     )
-    horizon: float | tuple[float, ...] = option(
+    horizon: Lengths = option(
         30.0, "the probability is that of a failure within this time; several like 24,48,168: one for each", least=0
     )
     cap: float = option(125.0, "remaining life is told up to this; beyond it a log shows no difference", least=1e-9)

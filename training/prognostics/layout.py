@@ -21,6 +21,10 @@ from training.prognostics.wrong_cells import FIX, FLOAT32_MOST, SAME_KIND, Clock
 Say = Callable[[str], None]
 Wrong = list[tuple[int, str, str]]
 """(line, column, why)"""
+Cell = str | float
+"""As a log has it, or a number of JSON, which nobody need write out to read it again."""
+ByColumn = Sequence[Sequence[Cell]]
+"""The cells of some rows, column by column."""
 
 
 @dataclass(frozen=True)
@@ -53,31 +57,34 @@ class Layout:
         self._stand_ins = np.array([float(word) for word in columns.missing if is_number(word)])
         self._say, self._strange = say or (lambda _: None), set[tuple[str, str]]()
 
-    def read(self, rows: Sequence[Sequence[str]], lines: Sequence[int]) -> Rows:
-        """Turn cells into numbers. Raises BadData, which names each wrong cell by file, line and column."""
+    def read(self, rows: Sequence[Sequence[Cell]], lines: Sequence[int]) -> tuple[Rows, list[str]]:
+        """Turn the cells of at least one row into numbers; and the time of each row as the log has it. Raises BadData,
+        which names each wrong cell by file, line and column.
+        """
         self._same_width(rows, lines)
-        columns, times = self.columns, self._moments(rows, lines)
-        return Rows(
-            units=self._units(rows, lines),
+        cells = list(zip(*rows, strict=False))  # what stands beyond the last column is blank
+        columns, written = self.columns, self._written_times(cells)
+        times = self._moments(written, lines)
+        found = Rows(
+            units=self._units(cells, lines),
             times=times,
-            values=_side_by_side([self._feature(rows, lines, name, times) for name in columns.channels], len(rows)),
-            conditions=_side_by_side([self._condition(rows, lines, name) for name in columns.conditions], len(rows)),
+            values=_side_by_side([self._feature(cells, lines, name, times) for name in columns.channels], len(rows)),
+            conditions=_side_by_side([self._condition(cells, lines, name) for name in columns.conditions], len(rows)),
             lines=np.asarray(lines, dtype=np.int64),
         )
+        return found, written
 
-    def written_times(self, rows: Sequence[Sequence[str]]) -> list[str]:
-        """The time of each row as the log has it."""
-        parts = [self._words(rows, name) for name in (self.columns.time, self.columns.clock) if name]
+    def _written_times(self, cells: ByColumn) -> list[str]:
+        parts = [self._words(cells, name) for name in (self.columns.time, self.columns.clock) if name]
         return parts[0] if len(parts) == 1 else [f"{day} {clock}".strip() for day, clock in zip(*parts, strict=True)]
 
-    def _words(self, rows: Sequence[Sequence[str]], name: str) -> list[str]:
-        place = self._place[name]
-        return [row[place].strip() for row in rows]
+    def _words(self, cells: ByColumn, name: str) -> list[str]:
+        return [_written(cell) for cell in cells[self._place[name]]]
 
-    def _units(self, rows: Sequence[Sequence[str]], lines: Sequence[int]) -> list[str]:
+    def _units(self, cells: ByColumn, lines: Sequence[int]) -> list[str]:
         if not self.columns.unit:
-            return [unit_of_file(self.file)] * len(rows)
-        named = self._words(rows, self.columns.unit)
+            return [unit_of_file(self.file)] * len(lines)
+        named = self._words(cells, self.columns.unit)
         wrong = [
             (line, self.columns.unit, "names no unit") for unit, line in zip(named, lines, strict=True) if not unit
         ]
@@ -87,40 +94,39 @@ class Layout:
         return named
 
     def _feature(
-        self, rows: Sequence[Sequence[str]], lines: Sequence[int], name: str, times: NDArray[np.float64]
+        self, cells: ByColumn, lines: Sequence[int], name: str, times: NDArray[np.float64]
     ) -> NDArray[np.float32]:
         """(rows, 1), or (rows, words) of a text channel."""
         if name == self.columns.time:
             return times.astype(np.float32)[:, None]
         if name not in self._categories:
-            return self._numbers(rows, lines, name).astype(np.float32)[:, None]
-        codes = self._codes(rows, lines, name)
+            return self._numbers(cells, lines, name).astype(np.float32)[:, None]
+        codes = self._codes(cells, lines, name)
         features = codes[:, None] == np.arange(len(self._categories[name]))
         return np.where(np.isnan(codes)[:, None], np.float32(np.nan), features.astype(np.float32))
 
-    def _condition(self, rows: Sequence[Sequence[str]], lines: Sequence[int], name: str) -> NDArray[np.float32]:
+    def _condition(self, cells: ByColumn, lines: Sequence[int], name: str) -> NDArray[np.float32]:
         codes = self._codes if name in self._categories else self._numbers
-        return codes(rows, lines, name).astype(np.float32)[:, None]
+        return codes(cells, lines, name).astype(np.float32)[:, None]
 
-    def _codes(self, rows: Sequence[Sequence[str]], lines: Sequence[int], name: str) -> NDArray[np.float64]:
+    def _codes(self, cells: ByColumn, lines: Sequence[int], name: str) -> NDArray[np.float64]:
         """Which of the words of training each row holds; NaN where it holds none of them."""
         known = {word: float(place) for place, word in enumerate(self._categories[name])}
-        words = self._words(rows, name)
+        words = self._words(cells, name)
         for word, line in zip(words, lines, strict=True):
             if word not in known and not self._cells.is_absent(word) and (name, word) not in self._strange:
                 self._strange.add((name, word))
                 self._say(f"{self.file} line {line}: {name}: training never met '{word}': taken for not measured")
         return np.array([known.get(word, np.nan) for word in words])
 
-    def _numbers(self, rows: Sequence[Sequence[str]], lines: Sequence[int], name: str) -> NDArray[np.float64]:
+    def _numbers(self, cells: ByColumn, lines: Sequence[int], name: str) -> NDArray[np.float64]:
         plain = self.columns.decimal == "." and not self.columns.thousands and name not in self._cells.kinds
-        place = self._place[name]
+        here = cells[self._place[name]]
         # Blanks around a number are none of Python's business, so nothing is stripped.
-        found = _all_at_once([row[place] for row in rows]) if plain else None
+        found = _all_at_once(here) if plain else None
         if found is None:
-            words = self._words(rows, name)
-            found = self._one_by_one(words, lines, name, lambda word: self._cells.number(word, name))
-        self._refuse_infinite(found, lines, name, lambda row: rows[row][place].strip())
+            found = self._one_by_one(self._words(cells, name), lines, name, lambda word: self._cells.number(word, name))
+        self._refuse_infinite(found, lines, name, lambda row: _written(here[row]))
         if len(self._stand_ins):
             found[np.isin(found, self._stand_ins)] = np.nan
         beyond = np.flatnonzero(np.abs(found) > FLOAT32_MOST)
@@ -128,10 +134,9 @@ class Layout:
             self._refuse([(lines[i], name, f"{found[i]:g} is larger than a sensor's value can be") for i in beyond])
         return found
 
-    def _moments(self, rows: Sequence[Sequence[str]], lines: Sequence[int]) -> NDArray[np.float64]:
+    def _moments(self, words: list[str], lines: Sequence[int]) -> NDArray[np.float64]:
         """Times in the log's own unit; NaN where the cell is empty."""
         columns, name = self.columns, self.columns.time
-        words = self.written_times(rows)
         plain = not columns.epoch and columns.dates not in (DIGITS, TIME_OF_DAY) and columns.decimal == "."
         found = _all_at_once(words) if plain else None
         if found is None:
@@ -176,11 +181,13 @@ class Layout:
             self._refuse(wrong)
         return np.array(found, dtype=np.float64)
 
-    def _same_width(self, rows: Sequence[Sequence[str]], lines: Sequence[int]) -> None:
+    def _same_width(self, rows: Sequence[Sequence[Cell]], lines: Sequence[int]) -> None:
+        if set(map(len, rows)) == {self.width}:
+            return
         wrong = [
             (line, "", f"{len(row)} cells, but the log has {self.width} columns")
             for row, line in zip(rows, lines, strict=True)
-            if len(row) < self.width or any(cell.strip() for cell in row[self.width :])
+            if len(row) < self.width or any(_written(cell) for cell in row[self.width :])
         ]
         if wrong:
             self._refuse(wrong)
@@ -192,7 +199,11 @@ class Layout:
         )
 
 
-def _all_at_once(words: list[str]) -> NDArray[np.float64] | None:
+def _written(cell: Cell) -> str:
+    return cell.strip() if isinstance(cell, str) else repr(cell)
+
+
+def _all_at_once(words: Sequence[Cell]) -> NDArray[np.float64] | None:
     """Ten times as fast as one by one; None where a cell is no plain number."""
     try:
         return np.array(words, dtype=np.float64)

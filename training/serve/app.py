@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+import orjson
 from fastapi import FastAPI, Request, Response
 from fastapi.staticfiles import StaticFiles
 from fastapi_offline import FastAPIOffline
@@ -27,9 +28,9 @@ from training.serve.body import CSV, JSON, BadBody, Body, Problem
 from training.serve.examples import body_of
 from training.serve.explain import explain
 from training.serve.fleet import Answer, Fleet, NoRoom, Unit
-from training.serve.forecaster import Array
 from training.serve.lines import BEHIND, header_of
 from training.serve.pictures import PNG
+from training.serve.recurrent import Array
 from training.serve.service import Service, TooManyRows
 from training.serve.telemetry import Telemetry
 from training.workdir.model_folder import ARRAYS, FORECAST, IMAGES
@@ -184,15 +185,15 @@ class _Paths:
             **self._of_each_question(fleet, name),
             "history": {
                 "times": unit.times.tolist(),
-                "probability": _without_nan(unit.probability.tolist()),
-                "life": _without_nan(unit.life.tolist()),
+                "probability": unit.probability.tolist(),
+                "life": unit.life.tolist(),
             },
             "channels": [
                 {
                     "name": one.name,
                     "moves": one.moves,
-                    "level": _without_nan([one.level])[0],
-                    "values": _without_nan(one.values.tolist()),
+                    "level": one.level,
+                    "values": one.values.tolist(),
                 }
                 for one in behind
             ],
@@ -227,7 +228,6 @@ class _Paths:
         columns = [answer.units, answer.times, *chances, *(getattr(answer, name) for name in BEHIND)]
         if request.headers.get("accept", "").split(",")[0].strip() == CSV:
             return Response(_as_csv(header, list(zip(*columns, strict=True))), media_type=CSV)
-        columns = [_without_nan(one) if one and isinstance(one[0], float) else one for one in columns]
         return _json({"forecasts": [dict(zip(header, row, strict=True)) for row in zip(*columns, strict=True)]})
 
 
@@ -278,12 +278,8 @@ def _no_unit(name: str) -> Refused:
 
 
 def _json(content: Any) -> Response:
-    return Response(json.dumps(content), media_type=JSON)
-
-
-def _without_nan(numbers: list[float]) -> list[float | None]:
-    """NaN is no JSON."""
-    return [number if number == number else None for number in numbers]
+    """NaN, which is no JSON, becomes null."""
+    return Response(orjson.dumps(content), media_type=JSON)
 
 
 def _as_csv(header: Sequence[str], rows: list[tuple[Any, ...]]) -> str:
@@ -336,8 +332,7 @@ def _newest(told: Array) -> float:
 
 def _summary(fleet: Fleet, name: str, unit: Unit) -> dict[str, Any]:
     rows, missing, outside = unit.marks.tolist() or (0, 0, 0)
-    probability, life = _without_nan([_newest(unit.probability), _newest(unit.life)])
-    trend = _without_nan(unit.probability[-30:].tolist())
+    told = {"probability": _newest(unit.probability), "life": _newest(unit.life)}
     marks = {"rows": rows, "missing": missing, "outside": outside}
-    said = {"count": unit.count, "probability": probability, "life": life, **marks, "trend": trend}
-    return {"unit": name, "time": fleet.written.get(name, ""), **said}
+    trend = unit.probability[-30:].tolist()
+    return {"unit": name, "time": fleet.written.get(name, ""), "count": unit.count, **told, **marks, "trend": trend}

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from training.errors import BadInput
-from training.serve.forecaster import Array, Net
-from training.serve.onnx_graph import take_apart
+from training.serve.onnx_graph import share_rows_in
+from training.serve.recurrent import Array, Net
 from training.workdir.model_folder import find_model
 from training.workdir.names import ONNX, SYMBOL, SYMBOL_WEIGHTS
 
@@ -54,8 +54,8 @@ def open_onnx(path: Path) -> Net:
         return np.asarray(session.run(None, {given.name: X})[0])
 
     # Windows have three axes (n, length, channels), and only a net of those may be worth it.
-    apart = len(given.shape) == 3 and all(find_spec(package) for package in ("onnx", "threadpoolctl"))
-    return (take_apart(path, net, session=open_session) if apart else None) or net
+    apart = len(given.shape) == 3 and find_spec("onnx") is not None
+    return (share_rows_in(path, net, session=open_session) if apart else None) or net
 
 
 @contextmanager

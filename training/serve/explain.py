@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from training.prognostics.layout import Rows
 from training.prognostics.preparation import Preparation
 from training.serve.fleet import Unit
-from training.serve.forecaster import Array, Forecaster, Net
+from training.serve.forecaster import Forecaster
+from training.serve.recurrent import Array, Net
 
 
 @dataclass(frozen=True)

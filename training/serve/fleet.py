@@ -25,9 +25,10 @@ from training.prognostics.log_schema import Columns
 from training.prognostics.metrics import probability
 from training.serve.arrays import pack, unpack
 from training.serve.body import BadBody, Body, Problem, read_body
-from training.serve.forecaster import Array, Forecast, Forecaster
+from training.serve.forecaster import Forecast, Forecaster
 from training.serve.memory import names_of, put_memory, take_memory
-from training.serve.rows import Arrived
+from training.serve.recurrent import Array
+from training.serve.rows import Arrived, by_unit
 from training.serve.stepping import forecast_steps
 from training.serve.store import WHAT_NOW, Entry, Snapshot, Store
 
@@ -204,8 +205,8 @@ class Fleet:
     def _take(self, digest: str, arrived: Arrived) -> Answer:
         told, said = forecast_steps(self.forecaster, arrived)
         answer = answer_of(told, said)
-        came = _places_of(arrived.rows.units)
-        here = came if told is arrived else _places_of(told.rows.units)
+        came = by_unit(arrived.rows.units).places()
+        here = came if told is arrived else by_unit(told.rows.units).places()
         new: dict[str, NDArray[Any]] = {
             "times": told.rows.times,
             "probability": np.array(answer.probability, dtype=np.float32),
@@ -227,7 +228,9 @@ class Fleet:
         window, last = self.forecaster.prepared.window, here[-1:]
 
         def join_newest(name: str, added: NDArray[Any], most: int) -> NDArray[Any]:
-            return (np.concatenate([getattr(before, name), added]) if before else added)[-most:].copy()
+            kept = most - len(added)  # a copy either way: a view would keep all rows of the request
+            earlier = getattr(before, name)[-kept:] if before and kept > 0 else added[:0]
+            return np.concatenate([earlier, added[-most:]])
 
         marks = [(answer.rows[row], answer.missing[row], answer.outside[row]) for row in last.tolist()]
         most = {"times": HISTORY, "probability": HISTORY, "life": HISTORY, "values": window, "conditions": window}
@@ -268,15 +271,6 @@ class Fleet:
             self._answers = OrderedDict((digest, Answer(**answer)) for digest, answer in texts["answers"].items())
         except (KeyError, TypeError, ValueError) as error:
             raise BadInput(f"{self.store.folder} is damaged: {error}", WHAT_NOW) from error
-
-
-def _places_of(units: list[str]) -> dict[str, NDArray[np.intp]]:
-    """The rows of each of *units*."""
-    if not units:
-        return {}
-    names, place, counts = np.unique(np.array(units, dtype=object), return_inverse=True, return_counts=True)
-    rows = np.split(np.argsort(place, kind="stable"), np.cumsum(counts)[:-1])
-    return {str(name): here for name, here in zip(names, rows, strict=True)}
 
 
 def _digest(body: Body) -> str:

@@ -5,7 +5,7 @@ Knows neither MXNet nor ONNX: the net is a function. How a log is cut into piece
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,11 +19,7 @@ from training.prognostics.metrics import probability
 from training.prognostics.preparation import Preparation
 from training.prognostics.resampling import Begun
 from training.serve.drift import Drift
-from training.serve.recurrent import RecurrentNet
-
-Array = NDArray[np.floating]
-Net = Callable[[Array], Array]
-"""Windows (n, length, channels) to (n, 2): remaining life, log-odds of failing within the horizon."""
+from training.serve.recurrent import Array, Net, RecurrentNet
 
 MOST_UNITS = 200_000
 """Their past is kept, some 3 kB for each with twelve channels; beyond that, of the half heard of last."""
@@ -111,6 +107,7 @@ class Memory:
 class Forecaster:
     prepared: Preparation
     net: Net
+    """(n, 2 or more): remaining life, and the log-odds of failing within each horizon."""
     memory: Memory = field(init=False)
     drift: Drift = field(init=False)
     forgotten: int = 0

@@ -13,7 +13,8 @@ from typing import Any, Final, TextIO
 import numpy as np
 
 from training.prognostics.preparation import Preparation
-from training.serve.forecaster import Array, Forecast
+from training.serve.forecaster import Forecast
+from training.serve.recurrent import Array
 
 BEHIND: Final = ("life", "rows", "missing", "outside", "low", "high")
 """What stands behind the probabilities."""

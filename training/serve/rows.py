@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 
 from training.errors import BadData
 from training.prognostics.cells import Cells, second_readings
-from training.prognostics.layout import Layout, Rows
+from training.prognostics.layout import Cell, Layout, Rows
 from training.prognostics.log_keys import TIME_OF_DAY
 from training.prognostics.log_schema import SECONDS, Columns, names_in
 from training.serve.tail import Piece, Say
 
 ROWS_AT_ONCE = 4096
-Cut = tuple[list[str], list[list[str]], list[int]]
+Cut = tuple[list[str], Sequence[Sequence[Cell]], list[int]]
 """(header, rows, line numbers)"""
 
 
@@ -97,7 +97,7 @@ class _Unsplit(Exception):
 
 
 def _split(lines: Sequence[str], columns: Columns) -> list[list[str]]:
-    if any("\0" in line for line in lines):  # Python 3.10 refuses it, newer ones take it for a letter
+    if "\0" in "\n".join(lines):  # Python 3.10 refuses it, newer ones take it for a letter
         raise _Unsplit("a zero byte: is this UTF-16?")
     if not columns.separator:
         return [line.split() for line in lines]
@@ -137,9 +137,9 @@ def read_arriving(
         order.sum_up()
 
 
-def _read_rows(layout: Layout, rows: Sequence[Sequence[str]], lines: Sequence[int], say: Say) -> Iterator[Arrived]:
+def _read_rows(layout: Layout, rows: Sequence[Sequence[Cell]], lines: Sequence[int], say: Say) -> Iterator[Arrived]:
     try:
-        yield Arrived(layout.read(rows, lines), layout.written_times(rows))
+        yield Arrived(*layout.read(rows, lines))
     except BadData as error:
         if len(rows) == 1:
             say(f"{error.cause}: left out")
@@ -147,6 +147,32 @@ def _read_rows(layout: Layout, rows: Sequence[Sequence[str]], lines: Sequence[in
         middle = len(rows) // 2
         yield from _read_rows(layout, rows[:middle], lines[:middle], say)
         yield from _read_rows(layout, rows[middle:], lines[middle:], say)
+
+
+@dataclass(frozen=True)
+class ByUnit:
+    """Which of some rows are whose."""
+
+    names: list[str]
+    """The units, in the order in which they appear."""
+    order: NDArray[np.intp]
+    """(rows,) unit by unit, those of each as they came."""
+    begins: NDArray[np.intp]
+    """(units,) where in `order` each unit's rows begin, and where they end."""
+    ends: NDArray[np.intp]
+
+    def places(self) -> dict[str, NDArray[np.intp]]:
+        """The rows of each unit."""
+        return dict(zip(self.names, np.split(self.order, self.begins[1:]), strict=True)) if self.names else {}
+
+
+def by_unit(units: Sequence[str]) -> ByUnit:
+    """*units*: whose each row is."""
+    number = {unit: place for place, unit in enumerate(dict.fromkeys(units))}
+    codes = np.fromiter(map(number.__getitem__, units), dtype=np.intp, count=len(units))
+    counts = np.bincount(codes, minlength=len(number))
+    ends = np.cumsum(counts)
+    return ByUnit(list(number), np.argsort(codes, kind="stable"), ends - counts, ends)
 
 
 class _Moment(NamedTuple):
@@ -175,6 +201,9 @@ class _Order:
 
     def keep_rising(self, arrived: Arrived) -> Iterator[Arrived]:
         rows = arrived.rows
+        if not self._goes_on and self._all_rise(arrived):
+            yield arrived
+            return
         moments = map(_Moment, rows.times.tolist(), arrived.times, rows.lines.tolist())
         times = [self._take(unit, moment) for unit, moment in zip(rows.units, moments, strict=True)]
         if self._goes_on:
@@ -183,6 +212,21 @@ class _Order:
             yield arrived
         elif any(time is not None for time in times):
             yield pick_rows(arrived, np.array([row for row, time in enumerate(times) if time is not None]))
+
+    def _all_rise(self, arrived: Arrived) -> bool:
+        """Whether each row comes after the one of its unit before it, as nearly always; then the last ones are kept."""
+        each, rows = by_unit(arrived.rows.units), arrived.rows
+        times = rows.times[each.order]
+        before = np.append(-np.inf, times[:-1])
+        before[each.begins] = [
+            last.time if (last := self._last.get(unit)) else self._before(unit) for unit in each.names
+        ]
+        rise = bool((times > before).all())  # False also where a time is missing: NaN compares with nothing
+        if rise:
+            last = each.order[each.ends - 1].tolist()
+            here = (_Moment(float(rows.times[row]), arrived.times[row], int(rows.lines[row])) for row in last)
+            self._last.update(zip(each.names, here, strict=True))
+        return rise
 
     def _take(self, unit: str, moment: _Moment) -> float | None:
         """The time of the row, as training takes it; None: the row is left out."""

@@ -16,8 +16,9 @@ from training.prognostics.preparation import Preparation
 from training.serve.backends import open_onnx
 from training.serve.body import JSON, BadBody, Body, Problem, read_body
 from training.serve.fleet import Answer, Fleet, answer_of
-from training.serve.forecaster import Forecaster, Net
+from training.serve.forecaster import Forecaster
 from training.serve.pictures import read_picture, softmax
+from training.serve.recurrent import Net
 from training.serve.stepping import forecast_steps
 from training.serve.store import Store
 from training.workdir.model_folder import CARD, FORECAST, Model, open_model

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from training.diagnostics.cycles import Cycles, read_cycles
 from training.diagnostics.preparation import StatePreparation
 from training.errors import BadInput
-from training.serve.forecaster import Net
+from training.serve.recurrent import Net
 from training.workdir.names import DATA_CARD
 
 Array = NDArray[np.floating]

@@ -9,20 +9,42 @@ from hypothesis import strategies as st
 
 pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
-pytest.importorskip("threadpoolctl")
 
 import onnx
+import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
 from training.data.windows import Windows
 from training.serve import recurrent
 from training.serve.backends import open_net, open_onnx
-from training.serve.recurrent import Gru, RecurrentNet, share_rows
+from training.serve.onnx_graph import PLACES, ROWS, written_out
+from training.serve.recurrent import RecurrentNet, share_rows
+from training.workdir.model_folder import open_model
 
 LENGTH, CHANNELS, HIDDEN = 7, 3, 5
 RANDOM = np.random.RandomState(0)
 W, R, B = (RANDOM.standard_normal((1, 3 * HIDDEN, size)).astype(np.float32) / 2 for size in (CHANNELS, HIDDEN, 2))
 B = B.reshape(1, -1)
+
+
+def over_rows(rows: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """The last states (n, hidden) by the layer as it is written out."""
+    return LAYER.run(None, {ROWS: rows, PLACES: places})[0][0, 0]
+
+
+def written_out_layer() -> onnxruntime.InferenceSession:
+    nodes, weights = written_out(W, R, B, LENGTH, "states")
+    inputs = [
+        helper.make_tensor_value_info(ROWS, TensorProto.FLOAT, ["rows", CHANNELS]),
+        helper.make_tensor_value_info(PLACES, TensorProto.INT64, [LENGTH, "n"]),
+    ]
+    told = helper.make_tensor_value_info("states", TensorProto.FLOAT, [1, 1, "n", HIDDEN])
+    graph = helper.make_graph(nodes, "layer", inputs, [told], weights)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    return onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+
+
+LAYER = written_out_layer()
 
 
 def sigmoid(x: np.ndarray) -> np.ndarray:
@@ -55,8 +77,8 @@ def some_windows(counts: list[int], *, ordered: bool, spaced: int) -> Windows:
 def test_rows_that_windows_share_are_computed_once_and_no_state_differs(counts, ordered, spaced):
     seen = some_windows(counts, ordered=ordered, spaced=spaced)
 
-    rows, steps = share_rows(seen)
-    states = Gru.of_onnx(W, R, B).last_states(rows, steps, len(seen))
+    rows, places = share_rows(seen)
+    states = over_rows(rows, places)
 
     assert len(rows) <= len(seen.rows)
     assert np.abs(states - by_definition(np.asarray(seen))).max() < 1e-6
@@ -64,7 +86,7 @@ def test_rows_that_windows_share_are_computed_once_and_no_state_differs(counts, 
 
 @settings(deadline=None)
 @given(st.integers(1, 70), st.integers(1, 5), st.booleans())
-def test_few_windows_and_windows_that_share_nothing_go_to_the_whole_net(count, units, shared):
+def test_few_windows_many_and_windows_that_share_nothing_get_the_same_answers(count, units, shared):
     seen = some_windows([count] * units if shared else [1] * count, ordered=False, spaced=LENGTH)
 
     def whole(X):
@@ -73,16 +95,17 @@ def test_few_windows_and_windows_that_share_nothing_go_to_the_whole_net(count, u
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(recurrent, "AT_ONCE", 32)
         patch.setattr(recurrent, "FEW", 4)
-        said = RecurrentNet(Gru.of_onnx(W, R, B), lambda states: states, whole).over(seen)
+        said = RecurrentNet(over_rows, whole).over(seen)
 
     assert np.abs(said - whole(np.asarray(seen))).max() < 1e-6
 
 
-def test_a_trained_net_is_taken_apart_and_answers_as_it_did(gearboxes: Path):
+def test_a_trained_net_shares_rows_and_answers_as_it_did(gearboxes: Path):
     net = open_net(gearboxes / "run", "onnx")
     assert isinstance(net, RecurrentNet)
-    rows = RANDOM.standard_normal((500, net.layer.row_new.shape[0])).astype(np.float32)
-    seen = Windows(rows, np.zeros(480, dtype=np.int64), 20 + np.arange(480), 20)
+    length, channels = open_model(gearboxes / "run").description.input_shape
+    rows = RANDOM.standard_normal((500, channels)).astype(np.float32)
+    seen = Windows(rows, np.zeros(480, dtype=np.int64), 20 + np.arange(480), length)
 
     shared, whole = net.over(seen), net(np.asarray(seen))
 
@@ -111,7 +134,7 @@ def a_graph(folder: Path, *, perm=(1, 0, 2), says: float = 1.0, **attributes) ->
     return path
 
 
-def test_a_graph_of_this_form_is_taken_apart(tmp_path):
+def test_a_graph_of_this_form_shares_rows(tmp_path):
     net, X = open_onnx(a_graph(tmp_path, says=3.0)), RANDOM.standard_normal((40, LENGTH, CHANNELS)).astype(np.float32)
 
     assert isinstance(net, RecurrentNet)

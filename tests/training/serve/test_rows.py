@@ -5,7 +5,10 @@ from __future__ import annotations
 import csv
 from dataclasses import replace
 
+import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from training.errors import BadData
 from training.prognostics.log_schema import Columns
@@ -108,6 +111,18 @@ def test_rows_whose_time_does_not_rise_are_left_out_and_named_once_per_unit() ->
         f"log.csv line 9: hour: 1 of unit 'b' does not come after 2 (line 6): {more}",
         "log.csv: 8 rows (2 units) left out: their time does not rise",
     ]
+
+
+ROW = st.tuples(st.sampled_from("abc"), st.sampled_from(["1", "2", "2.0", "3", "", "nan", "-1", "x"]))
+
+
+@settings(deadline=None)
+@given(st.lists(ROW, max_size=12), st.lists(st.integers(1, 4), min_size=12, max_size=12))
+def test_how_rows_arrive_changes_neither_which_are_taken_nor_what_is_said(rows, cuts):
+    lines, ends = [f"{unit},{time},5" for unit, time in rows], np.cumsum(cuts).tolist()
+    pieces = [lines[start:end] for start, end in zip([0, *ends], ends, strict=False) if lines[start:end]]
+
+    assert arriving([HEADER], *pieces) == arriving([HEADER], *([line] for line in lines))
 
 
 def test_dates_are_compared_as_moments() -> None:

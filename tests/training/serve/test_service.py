@@ -135,6 +135,8 @@ def test_units_stand_by_risk_and_each_shows_its_history_and_what_is_behind_it(cl
         (json.dumps({"rows": [{**ROW, "vibration": "x"}]}),
          "application/json", [(1, "vibration", "'x' is not a number")]),
         ('{"rows": [1]}', "application/json", [(1, None, "is no row")]),
+        ('{"rows": []}', "application/json", [(None, None, "there are no rows")]),
+        ('{"columns": ["machine", "time"], "rows": []}', "application/json", [(None, None, "there are no rows")]),
         ('{"rows": 1}', "application/json", [(None, None, "there is no list of rows")]),
         ('["columns"]', "application/json", [(1, None, "is no row")]),
         ('{"rows": [}', "application/json", [(1, None, "is not JSON")]),
@@ -153,6 +155,16 @@ def test_a_bad_row_is_refused_with_its_line_and_column_and_nothing_counts(
         assert [one[:2] for one in found] == [one[:2] for one in where]
         assert all(expected in one[2] for one, (_, _, expected) in zip(found, where, strict=True)), found
     assert client.get("/units").json()["count"] == 0
+
+
+def test_json_is_taken_as_python_writes_it(client: TestClient) -> None:
+    long = 12345678901234567890123
+    rows = [{**ROW, "machine": long + 1}, {**ROW, "machine": long, "vibration": float("nan")}]
+
+    answer = client.post("/units", content=json.dumps({"rows": rows}), headers={"content-type": "application/json"})
+
+    assert [one["unit"] for one in answer.json()["forecasts"]] == [str(long + 1), str(long)]
+    assert [one["missing"] for one in answer.json()["forecasts"]] == [0, 1]
 
 
 def test_late_rows_rows_of_another_unit_and_times_written_otherwise_are_refused(
