@@ -79,7 +79,7 @@ class Layout:
         return parts[0] if len(parts) == 1 else [f"{day} {clock}".strip() for day, clock in zip(*parts, strict=True)]
 
     def _words(self, cells: ByColumn, name: str) -> list[str]:
-        return [_written(cell) for cell in cells[self._place[name]]]
+        return [_word_in(cell) for cell in cells[self._place[name]]]
 
     def _units(self, cells: ByColumn, lines: Sequence[int]) -> list[str]:
         if not self.columns.unit:
@@ -126,7 +126,7 @@ class Layout:
         found = _all_at_once(here) if plain else None
         if found is None:
             found = self._one_by_one(self._words(cells, name), lines, name, lambda word: self._cells.number(word, name))
-        self._refuse_infinite(found, lines, name, lambda row: _written(here[row]))
+        self._refuse_infinite(found, lines, name, lambda row: _word_in(here[row]))
         if len(self._stand_ins):
             found[np.isin(found, self._stand_ins)] = np.nan
         beyond = np.flatnonzero(np.abs(found) > FLOAT32_MOST)
@@ -187,7 +187,7 @@ class Layout:
         wrong = [
             (line, "", f"{len(row)} cells, but the log has {self.width} columns")
             for row, line in zip(rows, lines, strict=True)
-            if len(row) < self.width or any(_written(cell) for cell in row[self.width :])
+            if len(row) < self.width or any(_word_in(cell) for cell in row[self.width :])
         ]
         if wrong:
             self._refuse(wrong)
@@ -199,7 +199,7 @@ class Layout:
         )
 
 
-def _written(cell: Cell) -> str:
+def _word_in(cell: Cell) -> str:
     return cell.strip() if isinstance(cell, str) else repr(cell)
 
 

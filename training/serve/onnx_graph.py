@@ -43,7 +43,7 @@ def share_rows_in(path: Path, whole: Net, *, session: Any) -> RecurrentNet | Non
     probe = np.random.RandomState(0).standard_normal((3, length, channels)).astype(np.float32)
     weights = session(_ending_in(model, layers[0].input[1:4]).SerializeToString())
     W, R, B = weights.run(None, {model.graph.input[0].name: probe})
-    layer = written_out(W, R, B, length, layers[0].output[0])
+    layer = write_out(W, R, B, length, layers[0].output[0])
     over = session(_together(model, layers[0], layer).SerializeToString())
 
     def net_over(rows: Array, places: Places) -> Array:
@@ -53,7 +53,7 @@ def share_rows_in(path: Path, whole: Net, *, session: Any) -> RecurrentNet | Non
     return net if _agree(net, probe) else None
 
 
-def written_out(W: Array, R: Array, B: Array, length: int, states: str) -> tuple[list[Any], list[Any]]:
+def write_out(W: Array, R: Array, B: Array, length: int, states: str) -> tuple[list[Any], list[Any]]:
     """(nodes, weights) of a GRU that reads forward, in the form in which the reset comes after the product: from ROWS
     (rows, channels), and PLACES (length, n) that say which of them each window has at each step, to the last state
     (1, 1, n, hidden), called *states*. W (1, 3 hidden, channels), R (1, 3 hidden, hidden), B (1, 6 hidden) are the
@@ -111,7 +111,7 @@ def _step(step: int, state: str, gates: Sequence[str]) -> list[tuple[str, list[s
 
 
 def _reads_forward(model: Any, layer: Any) -> bool:
-    """Whether *layer* sees the graph's input, time first, and is of the form that `written_out` writes."""
+    """Whether *layer* sees the graph's input, time first, and is of the form that `write_out` makes."""
     import onnx
 
     about = {one.name: onnx.helper.get_attribute_value(one) for one in layer.attribute}

@@ -17,7 +17,7 @@ from onnx import TensorProto, helper, numpy_helper
 from training.data.windows import Windows
 from training.serve import recurrent
 from training.serve.backends import open_net, open_onnx
-from training.serve.onnx_graph import PLACES, ROWS, written_out
+from training.serve.onnx_graph import PLACES, ROWS, write_out
 from training.serve.recurrent import RecurrentNet, share_rows
 from training.workdir.model_folder import open_model
 
@@ -32,8 +32,8 @@ def over_rows(rows: np.ndarray, places: np.ndarray) -> np.ndarray:
     return LAYER.run(None, {ROWS: rows, PLACES: places})[0][0, 0]
 
 
-def written_out_layer() -> onnxruntime.InferenceSession:
-    nodes, weights = written_out(W, R, B, LENGTH, "states")
+def layer_alone() -> onnxruntime.InferenceSession:
+    nodes, weights = write_out(W, R, B, LENGTH, "states")
     inputs = [
         helper.make_tensor_value_info(ROWS, TensorProto.FLOAT, ["rows", CHANNELS]),
         helper.make_tensor_value_info(PLACES, TensorProto.INT64, [LENGTH, "n"]),
@@ -44,7 +44,7 @@ def written_out_layer() -> onnxruntime.InferenceSession:
     return onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
 
 
-LAYER = written_out_layer()
+LAYER = layer_alone()
 
 
 def sigmoid(x: np.ndarray) -> np.ndarray:
