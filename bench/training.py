@@ -4,6 +4,9 @@
     python bench/training.py --nets lenet --rounds 5
     python bench/training.py --torch PATH/bin/python  a Python that has PyTorch (else it is left out, by name)
     python bench/training.py --busy 1                 beside so many programs that do nothing but keep a core busy
+    python bench/training.py --stolen                 beside one of a higher priority on each core, as a hypervisor that
+                                                      lends the cores to somebody else (root)
+    python bench/training.py --eager                  without torch.compile, which takes half of the time
 
 Each measurement is a process of its own, and the contenders take turns, so that a busy machine is unfair to all alike.
 Quote the ratios, not the absolute figures. Same data, net, batch, optimizer and two threads for everybody; whole epochs
@@ -258,12 +261,14 @@ def _speed(name: str, seconds: Sequence[float]) -> float:
 CONTENDERS = {"ours": ours, "by hand": by_hand, "PyTorch": pytorch, "PyTorch compiled": pytorch_compiled}
 OURS = {"OMP_NUM_THREADS": str(THREADS)}  # the rest training/compat.py sets
 TUNED = {**OURS, "GOMP_SPINCOUNT": "3000"}
-WAYS: dict[str, list[tuple[str, dict[str, str]]]] = {
+Ways = Mapping[str, Sequence[tuple[str, Mapping[str, str]]]]
+WAYS: Ways = {
     "ours": [("ours", OURS)],
     "by hand": [("by hand", OURS)],
     "PyTorch": [("PyTorch", {}), ("PyTorch", TUNED), ("PyTorch compiled", {})],
 }
 """Each row of the table by its contenders and their environments; of several, the best counts in each round."""
+EAGER: Ways = {name: [way for way in ways if way[0] != "PyTorch compiled"] for name, ways in WAYS.items()}
 
 
 def measure(contender: str, net: str, python: str, extra: Mapping[str, str]) -> float:
@@ -277,9 +282,9 @@ def measure(contender: str, net: str, python: str, extra: Mapping[str, str]) -> 
 
 
 @contextmanager
-def company(programs: int) -> Iterator[None]:
-    """So many programs that do nothing but keep a core busy, in the meantime."""
-    spinning = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(programs)]
+def company(lines: Sequence[Sequence[str]]) -> Iterator[None]:
+    """These programs run in the meantime."""
+    spinning = [subprocess.Popen(line) for line in lines]
     try:
         yield
     finally:
@@ -288,11 +293,20 @@ def company(programs: int) -> Iterator[None]:
             program.wait()
 
 
+SPIN: tuple[str, ...] = (sys.executable, "-c", "while True: pass")
+
+
+def thieves() -> list[tuple[str, ...]]:
+    """For each core a program that has three quarters of it, whoever else wants it."""
+    cores = sorted(os.sched_getaffinity(0))
+    return [("nice", "-n", "-5", "taskset", "--cpu-list", str(core), *SPIN) for core in cores]
+
+
 def has_torch(python: str) -> bool:
     return subprocess.run([python, "-c", "import torch"], capture_output=True, check=False).returncode == 0
 
 
-def compare(nets: Sequence[str], rounds: int, torch_python: str) -> None:
+def compare(nets: Sequence[str], rounds: int, torch_python: str, *, ways: Ways) -> None:
     pythons = {"ours": sys.executable, "by hand": sys.executable}
     if has_torch(torch_python):
         pythons["PyTorch"] = torch_python
@@ -306,7 +320,7 @@ def compare(nets: Sequence[str], rounds: int, torch_python: str) -> None:
         found: dict[str, list[float]] = {name: [] for name in pythons}
         for _ in range(rounds):
             for name, python in pythons.items():
-                found[name].append(max(measure(way, net, python, extra) for way, extra in WAYS[name]))
+                found[name].append(max(measure(way, net, python, extra) for way, extra in ways[name]))
         cells = [_ratio(found["ours"], found[name]) for name in others]
         print(
             f"{net:<8} {statistics.median(found['ours']):>16,.0f}" + "".join(f" {cell:>22}" for cell in cells),
@@ -326,13 +340,15 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--torch", default=sys.executable, metavar="PYTHON")
     parser.add_argument("--busy", type=int, default=0, metavar="PROGRAMS")
+    parser.add_argument("--stolen", action="store_true")
+    parser.add_argument("--eager", action="store_true")
     parser.add_argument("--one", choices=list(CONTENDERS), help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.one:
         print(CONTENDERS[given.one](given.nets[0]))
     else:
-        with company(given.busy):
-            compare(given.nets, given.rounds, given.torch)
+        with company([*[SPIN] * given.busy, *(thieves() if given.stolen else [])]):
+            compare(given.nets, given.rounds, given.torch, ways=EAGER if given.eager else WAYS)
 
 
 if __name__ == "__main__":
