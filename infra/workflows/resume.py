@@ -115,7 +115,10 @@ def _from_here(rig: Rig, host: Host, facts: Facts, name: str, rank: int) -> bool
         return False
     rig.tell(f"Copying {ours.relative_to(rig.project)} to the instance")
     remember(ours)
-    persistently(lambda: push_data(host, chosen, there, rsync_there=facts.rsync, tell=rig.tell), tell=rig.tell)
+    persistently(
+        lambda: push_data(host, chosen, there, rsync_there=facts.rsync, tell=rig.tell, progress=not rank),
+        tell=rig.tell,
+    )
     return True
 
 
