@@ -172,8 +172,10 @@ def pytorch(name: str, compiled: Callable[[Any], Any] = lambda net: net) -> floa
     import torch
     from torch import nn
 
+    from bench.pytorch_nets import NETS
+
     torch.set_num_threads(THREADS)
-    net = compiled(_torch_net(name, nn, torch))
+    net = compiled(NETS[name]())
     loss = nn.MSELoss() if name in RECURRENT else nn.CrossEntropyLoss()
     optimizer = (torch.optim.Adam if name in RECURRENT else torch.optim.SGD)(net.parameters(), lr=0.001)
     X, y = (torch.from_numpy(part) for part in examples(name))
@@ -192,51 +194,6 @@ def pytorch(name: str, compiled: Callable[[Any], Any] = lambda net: net) -> floa
             total = total + value.detach()
 
     return _timed(name, epoch)
-
-
-def _torch_net(name: str, nn: Any, torch: Any) -> Any:
-    if name == "lenet":
-        convolutions = [nn.Conv2d(1, 6, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(6, 16, 5), nn.ReLU(), nn.MaxPool2d(2)]
-        dense = [nn.Linear(256, 120), nn.ReLU(), nn.Linear(120, 84), nn.ReLU(), nn.Linear(84, 10)]
-        return nn.Sequential(*convolutions, nn.Flatten(), *dense)
-    if name == "mlp":
-        return nn.Sequential(nn.Linear(784, 256), nn.ReLU(), nn.Linear(256, 256), nn.ReLU(), nn.Linear(256, 10))
-    if name in RECURRENT:
-
-        class Last(nn.Module):
-            def __init__(self) -> None:
-                super().__init__()
-                cell = {"lstm": nn.LSTM, "gru": nn.GRU}[name]
-                self.cell, self.out = cell(14, 64, batch_first=True), nn.Linear(64, 1)
-
-            def forward(self, X: Any) -> Any:
-                return self.out(self.cell(X)[0][:, -1])
-
-        return Last()
-
-    class Residual(nn.Module):
-        def __init__(self, before: int, after: int, stride: int) -> None:
-            super().__init__()
-            self.body = nn.Sequential(
-                nn.Conv2d(before, after, 3, stride, 1, bias=False),
-                nn.BatchNorm2d(after),
-                nn.ReLU(),
-                nn.Conv2d(after, after, 3, 1, 1, bias=False),
-                nn.BatchNorm2d(after),
-            )
-            self.short = nn.Sequential()
-            if stride > 1:
-                self.short = nn.Sequential(nn.Conv2d(before, after, 1, stride, bias=False), nn.BatchNorm2d(after))
-
-        def forward(self, X: Any) -> Any:
-            return torch.relu(self.body(X) + self.short(X))
-
-    layers = [nn.Conv2d(3, 16, 3, 1, 1, bias=False), nn.BatchNorm2d(16), nn.ReLU()]
-    for before, after in ((16, 16), (16, 32), (32, 64)):
-        layers += [
-            Residual(before if b == 0 else after, after, 2 if b == 0 and before != after else 1) for b in range(3)
-        ]
-    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, 10))
 
 
 def _slices(name: str) -> list[slice]:
