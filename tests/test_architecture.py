@@ -12,6 +12,7 @@ import pytest
 
 from infra.cli.arguments import Group
 from infra.cli.commands import GROUPS
+from infra.rehearsal.shims.process_engine import COMMANDS as OF_DOCKER
 from infra.rehearsal.shims.run import HOME_OF
 
 if sys.version_info >= (3, 11):
@@ -79,9 +80,11 @@ def test_the_contracts_name_each_room_that_there_is() -> None:
 
 def test_what_is_found_by_its_name_when_it_is_needed_is_there() -> None:
     """A module named in a text is moved by nobody's editor, and missed by no check of types."""
-    named = {f"infra.rehearsal.shims.{module}:main" for module in HOME_OF.values()}
+    shims = {f"infra.rehearsal.shims.{module}:main" for module in HOME_OF.values()}
+    named = shims | {f"infra.rehearsal.shims.{act.replace('.', ':')}" for act, *_ in OF_DOCKER.values()}
 
-    assert len(named) > 5
+    assert len(shims) > 5
+    assert len(named) > len(shims)
     assert named - functions_of(modules("infra")) == set()
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -181,3 +182,21 @@ def test_templates_render_as_docker_s() -> None:
     text = '{{.Names}}\\t{{.Label "l"}} {{json .State}} {{.State.Running}} {{index .Config.Labels "k"}}'
 
     assert template.render(text, row) == 'a\tw {"Running": true} true v'
+
+
+@pytest.mark.parametrize("line", ["docker ps --all", "loginctl list-sessions", "systemctl is-active"])
+def test_what_is_only_asked_loads_nothing_that_is_there_for_doing(line: str, tmp_path: Path) -> None:
+    """The guards of a rehearsal ask twice a second each, and modules are most of what an answer costs."""
+    program = str(Path(docker.__file__).with_name("run.py"))
+    environment = {"RIG_ROOT": str(tmp_path), "RIG_INSTANCE_ID": "i-1", "RIG_REHEARSAL_CLOUD": str(tmp_path)}
+    words = [sys.executable, "-ESs", "-v", program, *line.split()]  # -v: says what it imports
+
+    asked = subprocess.run(
+        words, env={**environment, "RIG_REHEARSAL_ENGINE": "process"}, capture_output=True, text=True
+    )
+
+    loaded = {row.split("'")[1] for row in asked.stderr.splitlines() if row.startswith("import '")}
+    assert asked.returncode == 0
+    assert "infra.rehearsal.shims" in loaded
+    assert not loaded & {"ctypes", "hashlib", "socket", "urllib.request"}
+    assert "subprocess" not in loaded or line.startswith("systemctl")

@@ -17,20 +17,11 @@ from infra.rehearsal.instance.network import NETNS, inside
 from infra.rehearsal.paths import CLOUD_MARK, IN_CONTAINER, INSTANCE_MARK
 from infra.rehearsal.shims import docker_format
 from infra.rehearsal.shims.options import Line
-from infra.rehearsal.shims.store import Container, Store, Wish, new_id, now
+from infra.rehearsal.shims.store import DAEMON_REFUSED, Container, Refused, Store, Wish, new_id, now
 from infra.rehearsal.shims.supervise import CONTAINER_MARK, launch
 
-DAEMON_REFUSED = 125  # docker's own exit code when the engine, not the command, says no
 # What a process of the instance needs to be found, to find the shims, and to load its libraries.
 INHERITED = (CLOUD_MARK, INSTANCE_MARK, "PATH", "LD_LIBRARY_PATH", "LANG", "TZ")
-
-
-class Refused(Exception):
-    """The engine says no; the text goes to stderr."""
-
-    def __init__(self, text: str, code: int = 1) -> None:
-        super().__init__(text)
-        self.code = code
 
 
 def run(store: Store, line: Line, environ: Mapping[str, str]) -> int:
@@ -126,7 +117,7 @@ def execute(store: Store, line: Line, environ: Mapping[str, str]) -> int:
 
 
 def logs(store: Store, line: Line, environ: Mapping[str, str]) -> int:
-    container = known(store, line.words[0])
+    container = store.known(line.words[0])
     since = docker_format.since(line.last("--since"))
     there = [row for row in container.lines(follow=False) if row["time"] >= since]
     tail = line.last("--tail", "all")
@@ -145,13 +136,13 @@ def _print(row: Mapping[str, str], *, times: bool) -> None:
 
 def wait(store: Store, line: Line, environ: Mapping[str, str]) -> int:
     for name in line.words:
-        print(known(store, name).wait(), flush=True)
+        print(store.known(name).wait(), flush=True)
     return 0
 
 
 def stop(store: Store, line: Line, environ: Mapping[str, str]) -> int:
     for name in line.words:
-        container = known(store, name)
+        container = store.known(name)
         if container.alive():
             _signal(container, signal.SIGTERM)
             timeout_s = float(line.last("--time", str(container.wish.stop_timeout_s)))
@@ -180,7 +171,7 @@ def _signal(container: Container, number: signal.Signals) -> None:
 
 def remove(store: Store, line: Line, environ: Mapping[str, str]) -> int:
     for name in line.words:
-        container = known(store, name)
+        container = store.known(name)
         if container.alive():
             if not line.has("--force"):
                 raise Refused(f'Error response from daemon: cannot remove container "/{name}": container is running')
@@ -191,15 +182,8 @@ def remove(store: Store, line: Line, environ: Mapping[str, str]) -> int:
     return 0
 
 
-def known(store: Store, name: str) -> Container:
-    container = store.find(name)
-    if container is None:
-        raise Refused(f"Error response from daemon: No such container: {name}")
-    return container
-
-
 def _running(store: Store, name: str) -> Container:
-    container = known(store, name)
+    container = store.known(name)
     if not container.alive():
         raise Refused(f"Error response from daemon: container {name} is not running")
     return container

@@ -8,9 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from infra.rehearsal.shims import docker_format
-from infra.rehearsal.shims.containers import Refused, known
 from infra.rehearsal.shims.options import Line
-from infra.rehearsal.shims.store import Store
+from infra.rehearsal.shims.store import Refused, Store
 from infra.rehearsal.shims.template import render
 
 
@@ -27,7 +26,7 @@ def ps(store: Store, line: Line, environ: Mapping[str, str]) -> int:
 
 
 def inspect(store: Store, line: Line, environ: Mapping[str, str]) -> int:
-    return _show([docker_format.inspected(known(store, name)) for name in line.words], line)
+    return _show([docker_format.inspected(store.known(name)) for name in line.words], line)
 
 
 def image_inspect(store: Store, line: Line, environ: Mapping[str, str]) -> int:

@@ -1,10 +1,11 @@
-"""Which engine runs the containers: Docker where there is one and it is wanted, else plain processes."""
+"""Which engine runs the containers: Docker where there is one and it is wanted, else plain processes.
+
+`docker` on an instance asks this each time: what only a real engine needs is imported where it is used.
+"""
 
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -39,6 +40,8 @@ def found_file(engine_file: Path) -> Path:
 
 def real_docker() -> str | None:
     """The Docker client of the computer below, past the shim that stands first on an instance's PATH."""
+    import shutil
+
     shims = str(Path(os.environ["RIG_ROOT"]).parent / "bin") if "RIG_ROOT" in os.environ else ""
     folders = [folder for folder in os.environ.get("PATH", os.defpath).split(os.pathsep) if folder != shims]
     return shutil.which("docker", path=os.pathsep.join(folders))
@@ -48,6 +51,8 @@ def _answers() -> bool:
     client = real_docker()
     if client is None:
         return False
+    import subprocess
+
     try:
         asked = subprocess.run([client, "info"], capture_output=True, timeout=5, check=False)
     except (OSError, subprocess.TimeoutExpired):
@@ -83,11 +88,15 @@ class RealContainers:
         client = real_docker() if known(self._engine_file, os.environ) == "docker" else None
         if client is None:
             return []
+        import subprocess
+
         line = [client, *words, "--filter", f"label={self._label}"]
         return subprocess.run(line, capture_output=True, text=True, check=False).stdout.split()
 
     def _on(self, containers: list[str], *words: str) -> None:
         if containers:
+            import subprocess
+
             subprocess.run([real_docker() or "docker", *words, *containers], stdout=sys.stderr, check=False)
 
 

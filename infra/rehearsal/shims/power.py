@@ -9,7 +9,6 @@ import os
 import subprocess
 import sys
 import time
-import urllib.request
 from pathlib import Path
 
 from infra.rehearsal.clock import from_environment
@@ -32,6 +31,8 @@ def main(name: str, words: list[str]) -> int:
 
 def press(button: str) -> None:
     """Raises OSError when the instance's metadata service does not answer."""
+    import urllib.request  # takes longer than all else here, and `systemctl` needs it only to power off
+
     request = urllib.request.Request(
         os.environ["RIG_REHEARSAL_POWER"] + "/rehearsal/power", data=button.encode(), method="PUT"
     )

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from pathlib import Path
 
-from infra.rehearsal.shims import containers, options
-from infra.rehearsal.shims import docker_queries as queries
-from infra.rehearsal.shims.containers import DAEMON_REFUSED, Refused
+from infra.rehearsal.shims import options
 from infra.rehearsal.shims.options import Line
-from infra.rehearsal.shims.store import Store
+from infra.rehearsal.shims.store import DAEMON_REFUSED, Refused, Store
 
 Act = Callable[[Store, Line, Mapping[str, str]], int]
 
@@ -28,7 +27,7 @@ def main(words: list[str], environ: Mapping[str, str]) -> int:
     act, valued, switches = COMMANDS[command]
     try:
         line = options.read(rest, valued=valued, switches=switches, intermixed=command not in ("run", "exec"))
-        return act(Store(Path(environ["RIG_ROOT"])), line, environ)
+        return _find(act)(Store(Path(environ["RIG_ROOT"])), line, environ)
     except options.UnknownOption as error:
         print(error, file=sys.stderr)
         return DAEMON_REFUSED
@@ -38,6 +37,13 @@ def main(words: list[str], environ: Mapping[str, str]) -> int:
     except KeyError as error:  # a --format field that is not there
         print(f"template: no field {error}", file=sys.stderr)
         return 1
+
+
+def _find(name: str) -> Act:
+    """Loaded when it is asked for: a guard on a fast clock asks `docker ps` twice a second, and that needs little."""
+    module, _, function = name.partition(".")
+    act: Act = getattr(import_module(f"infra.rehearsal.shims.{module}"), function)
+    return act
 
 
 def _spellings(*names: str) -> dict[str, str]:
@@ -56,26 +62,29 @@ _RUN_SWITCHES = _spellings(
     "--detach -d", "--rm", "--init", "--read-only", "--interactive -i", "--tty -t", "--privileged", "--quiet -q"
 )
 _FORMAT = _spellings("--format -f")
-COMMANDS: dict[str, tuple[Act, dict[str, str], dict[str, str]]] = {
-    "run": (containers.run, RUN_VALUES, _RUN_SWITCHES),
-    "exec": (containers.execute, _spellings("--env -e", "--workdir -w", "--user -u"),
+COMMANDS: dict[str, tuple[str, dict[str, str], dict[str, str]]] = {
+    "run": ("containers.run", RUN_VALUES, _RUN_SWITCHES),
+    "exec": ("containers.execute", _spellings("--env -e", "--workdir -w", "--user -u"),
              _spellings("--interactive -i", "--tty -t")),
-    "logs": (containers.logs, _spellings("--since", "--tail -n"), _spellings("--follow -f", "--timestamps -t")),
-    "wait": (containers.wait, {}, {}),
-    "stop": (containers.stop, _spellings("--time --timeout -t"), {}),
-    "kill": (containers.kill, _spellings("--signal -s"), {}),
-    "rm": (containers.remove, {}, _spellings("--force -f", "--volumes -v")),
-    "ps": (queries.ps, _spellings("--filter -f", "--format"), _spellings("--all -a", "--quiet -q", "--no-trunc")),
-    "inspect": (queries.inspect, _FORMAT | _spellings("--type"), {}),
-    "image inspect": (queries.image_inspect, _FORMAT, {}),
-    "image ls": (queries.image_list, _spellings("--format", "--filter -f"), _spellings("--quiet -q", "--no-trunc")),
-    "images": (queries.image_list, _spellings("--format", "--filter -f"), _spellings("--quiet -q", "--no-trunc")),
-    "image rm": (queries.image_remove, {}, _spellings("--force -f")),
-    "rmi": (queries.image_remove, {}, _spellings("--force -f")),
-    "build": (queries.build,
+    "logs": ("containers.logs", _spellings("--since", "--tail -n"), _spellings("--follow -f", "--timestamps -t")),
+    "wait": ("containers.wait", {}, {}),
+    "stop": ("containers.stop", _spellings("--time --timeout -t"), {}),
+    "kill": ("containers.kill", _spellings("--signal -s"), {}),
+    "rm": ("containers.remove", {}, _spellings("--force -f", "--volumes -v")),
+    "ps": ("docker_queries.ps", _spellings("--filter -f", "--format"),
+           _spellings("--all -a", "--quiet -q", "--no-trunc")),
+    "inspect": ("docker_queries.inspect", _FORMAT | _spellings("--type"), {}),
+    "image inspect": ("docker_queries.image_inspect", _FORMAT, {}),
+    "image ls": ("docker_queries.image_list", _spellings("--format", "--filter -f"),
+                 _spellings("--quiet -q", "--no-trunc")),
+    "images": ("docker_queries.image_list", _spellings("--format", "--filter -f"),
+               _spellings("--quiet -q", "--no-trunc")),
+    "image rm": ("docker_queries.image_remove", {}, _spellings("--force -f")),
+    "rmi": ("docker_queries.image_remove", {}, _spellings("--force -f")),
+    "build": ("docker_queries.build",
               _spellings("--tag -t", "--target", "--label", "--build-arg", "--file -f", "--progress", "--platform"),
               _spellings("--pull", "--no-cache", "--quiet -q")),
-    "pull": (queries.pull, _spellings("--platform"), _spellings("--quiet -q")),
-    "info": (queries.info, _FORMAT, {}),
-    "version": (queries.version, _FORMAT, {}),
+    "pull": ("docker_queries.pull", _spellings("--platform"), _spellings("--quiet -q")),
+    "info": ("docker_queries.info", _FORMAT, {}),
+    "version": ("docker_queries.version", _FORMAT, {}),
 }  # fmt: skip

@@ -2,7 +2,7 @@
 
 import sys
 from importlib import import_module
-from pathlib import Path
+from os.path import abspath, dirname
 
 HOME_OF = {
     "docker": "docker", "supervise": "supervise", "confined": "confinement",
@@ -14,7 +14,7 @@ HOME_OF = {
 
 def main() -> int:
     # The folder of this file gives way to the project's: `infra` is found, and no shim hides a standard module.
-    sys.path[0] = str(Path(__file__).resolve().parents[3])
+    sys.path[0] = dirname(dirname(dirname(dirname(abspath(__file__)))))
     name, *words = sys.argv[1:]
     shim = import_module(f"infra.rehearsal.shims.{HOME_OF[name]}")
     return int(shim.main(name, words))

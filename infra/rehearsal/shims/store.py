@@ -16,6 +16,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+DAEMON_REFUSED = 125  # docker's own exit code when the engine, not the command, says no
 KILLED = 137  # 128 + SIGKILL: what Docker reports when nobody could record a better exit code
 
 
@@ -112,6 +113,14 @@ class Container:
                 time.sleep(0.05)
 
 
+class Refused(Exception):
+    """The engine says no; the text goes to stderr."""
+
+    def __init__(self, text: str, code: int = 1) -> None:
+        super().__init__(text)
+        self.code = code
+
+
 class Store:
     def __init__(self, root: Path) -> None:
         self.folder = root / "var" / "lib" / "docker-as-processes"
@@ -128,6 +137,13 @@ class Store:
             if name == wish.name or (name and wish.id.startswith(name)):
                 return container
         return None
+
+    def known(self, name: str) -> Container:
+        """Like *find*; raises Refused where there is none."""
+        container = self.find(name)
+        if container is None:
+            raise Refused(f"Error response from daemon: No such container: {name}")
+        return container
 
     def add(self, wish: Wish) -> Container:
         container = Container(self.folder / "containers" / wish.id)
