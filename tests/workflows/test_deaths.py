@@ -318,7 +318,7 @@ class Watch(threading.Thread):
 
     def run(self) -> None:
         ec2 = aws(self.cloud, "ec2")
-        while not self.done.wait(0.2):
+        while not self.done.wait(1.0):  # a third of a minute there; each answer costs moto 20 ms
             for reservation in ec2.describe_instances()["Reservations"]:
                 for one in reservation["Instances"]:
                     self.last[one["InstanceId"]] = one

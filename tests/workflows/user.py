@@ -1,4 +1,4 @@
-"""A user at a prompt: a folder of their own and the `rig` console script; each line typed is a process of its own."""
+"""A user at a prompt: a folder of their own and `rig`; each line typed is a process of its own."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import functools
 import json
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,8 +15,8 @@ from typing import Any
 import boto3
 
 from infra.rehearsal import client
+from tests.workflows.prompt import RIG, type_line
 
-RIG = Path(sys.executable).with_name("rig")
 PATIENCE_S = 600  # only what has failed waits as long
 
 
@@ -34,9 +33,8 @@ class Person:
 
     def types(self, *words: str, code: int = 0) -> str:
         """Run `rig WORDS` to its end and return what it printed as its product."""
-        process = self.start(*words)
-        out, said = process.communicate(timeout=PATIENCE_S)
-        assert process.returncode == code, f"rig {' '.join(words)}: exit {process.returncode}\n{out}\n{said}"
+        ended, out, said = type_line(words, self.folder, self.environment, PATIENCE_S)
+        assert ended == code, f"rig {' '.join(words)}: exit {ended}\n{out}\n{said}"
         assert "Traceback" not in said
         self.said = said
         return out
