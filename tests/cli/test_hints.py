@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 import shlex
 from pathlib import Path
@@ -76,14 +77,14 @@ BARE = re.compile(rf"(?<![`\w./\"'-])(make|rig) ({'|'.join(COMMANDS)})\b(?![/.-]
 
 def sentences(source: str) -> list[str]:
     """Every text of *source* that is no docstring; what an f-string fills in stands as "filled"."""
-    tree = ast.parse(source)
-    quiet = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
-    parts = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
+    nodes = list(ast.walk(ast.parse(source)))
+    quiet = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
+    parts = {id(part) for node in nodes if isinstance(node, ast.JoinedStr) for part in node.values}
     return [
         "".join(part.value if isinstance(part, ast.Constant) else "filled" for part in node.values)
         if isinstance(node, ast.JoinedStr)
         else node.value
-        for node in ast.walk(tree)
+        for node in nodes
         if id(node) not in quiet | parts and (isinstance(node, ast.JoinedStr) or _is_text(node))
     ]
 
@@ -92,16 +93,23 @@ def _is_text(node: ast.AST) -> bool:
     return isinstance(node, ast.Constant) and isinstance(node.value, str)
 
 
-ALL = [(path, text) for path in SOURCES for text in sentences(path.read_text())]
-HINTS = sorted({f"`{hint}`" for _, text in ALL for hint in re.findall(r"`((?:make|rig) [^`\n]+)`", text)})
-EXAMPLES = [f"`{line.partition(' > ')[0]}`" for one in COMMANDS.values() for line, _ in one.examples]
+@functools.cache
+def texts() -> list[tuple[Path, str]]:
+    """Read when a test asks: each process of `make test` imports this file, and one runs it."""
+    return [(path, text) for path in SOURCES for text in sentences(path.read_text())]
+
+
+def hints() -> list[str]:
+    found = {f"`{hint}`" for _, text in texts() for hint in re.findall(r"`((?:make|rig) [^`\n]+)`", text)}
+    examples = {f"`{line.partition(' > ')[0]}`" for one in COMMANDS.values() for line, _ in one.examples}
+    return sorted(found | examples)
 
 
 def test_every_line_that_a_reader_might_type_stands_in_backticks() -> None:
     """Only those are said in the words of who typed."""
     bare = [
         f"{path.relative_to(PROJECT)}: {found[0]}"
-        for path, text in ALL
+        for path, text in texts()
         if " " in text
         for found in BARE.finditer(re.sub(r"`[^`\n]*`", "", text))
         if text not in EXAMPLE_LINES
@@ -113,8 +121,13 @@ def test_every_line_that_a_reader_might_type_stands_in_backticks() -> None:
 EXAMPLE_LINES = {line for one in COMMANDS.values() for line, _ in one.examples}
 
 
-@pytest.mark.parametrize("hint", [*HINTS, *EXAMPLES])
-def test_every_hint_is_a_line_that_rig_and_make_take_alike(monkeypatch: pytest.MonkeyPatch, hint: str) -> None:
+def test_every_hint_is_a_line_that_rig_and_make_take_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    for hint in hints():
+        assert_taken_alike(monkeypatch, hint)
+    assert len(hints()) > 100
+
+
+def assert_taken_alike(monkeypatch: pytest.MonkeyPatch, hint: str) -> None:
     monkeypatch.setenv(CALLED_BY, "")
     _, *words = shlex.split(theirs(hint, None).strip("`"))
     if words[0] not in COMMANDS or "--help" in words:
@@ -124,9 +137,9 @@ def test_every_hint_is_a_line_that_rig_and_make_take_alike(monkeypatch: pytest.M
     program, *typed = shlex.split(theirs(hint, None).strip("`"))
     by_make = parse(as_the_makefile_does(typed), COMMANDS)
 
-    assert program == "make"
-    assert {**by_rig.foreign, **by_make.foreign} == {}
-    assert (flat(by_rig), by_rig.settings) == (flat(by_make), by_make.settings)
+    assert program == "make", hint
+    assert {**by_rig.foreign, **by_make.foreign} == {}, hint
+    assert (flat(by_rig), by_rig.settings) == (flat(by_make), by_make.settings), hint
 
 
 def as_the_makefile_does(words: list[str]) -> list[str]:

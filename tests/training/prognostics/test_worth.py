@@ -1,11 +1,12 @@
 """A net beside something simple, and what it leans on: told as it is."""
 
+from importlib.util import find_spec
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-pytest.importorskip("sklearn")
 pytest.importorskip("training.compat", reason="MXNet is not installed")
 
 from training.data.splits import Split
@@ -18,6 +19,9 @@ from training.prognostics.metrics import brier, probability, rmse
 from training.prognostics.scaling import Scaling
 from training.prognostics.windows import UnitLog
 from training.report.worth import verdict
+
+# Not imported here: every process of `make test` reads this file, and one runs it.
+pytestmark = pytest.mark.skipif(find_spec("sklearn") is None, reason="scikit-learn is not installed")
 
 
 def a_split(units: int, seed: int) -> Split:

@@ -241,7 +241,10 @@ def test_sigterm_saves_a_checkpoint_and_exits_0_with_the_reason(tmp_path: Path) 
     assert f"stopped by SIGTERM after step {summary['steps']}" in said
 
 
-@pytest.mark.parametrize(("room", "named"), [(8_000, "the weights"), (14_000, "a checkpoint")])
+@pytest.mark.parametrize(
+    ("room", "named"),
+    [pytest.param(8_000, "the weights", marks=pytest.mark.exhaustive), (14_000, "a checkpoint")],
+)
 def test_no_room_for_a_file_ends_the_run_and_names_it(tmp_path: Path, room: int, named: str) -> None:
     """The kernel refuses to let a file grow beyond *room* bytes, as a full disk would."""
     workdir = tmp_path / "run"
