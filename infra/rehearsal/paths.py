@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from infra.errors import UserError
 
@@ -15,8 +14,7 @@ IN_CONTAINER: Final = "RIG_IN_CONTAINER"  # "1" in a container: its supervisor, 
 INSTANCE_MARK: Final = "RIG_INSTANCE_ID"  # on every process of one instance
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(NamedTuple):
     """The state folder of the rehearsal cloud of *project*."""
 
     project: Path

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 
 
 class UnknownOption(ValueError):
     pass
 
 
-@dataclass
 class Line:
     """Options by their long name; every value is a list, for many may be given again."""
 
-    options: dict[str, list[str]] = field(default_factory=dict)
-    words: list[str] = field(default_factory=list)
+    def __init__(self) -> None:
+        self.options: dict[str, list[str]] = {}
+        self.words: list[str] = []
 
     def last(self, name: str, default: str = "") -> str:
         return self.options.get(name, [default])[-1]
