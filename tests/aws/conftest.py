@@ -26,6 +26,8 @@ from moto.core.responses import ActionResult
 from moto.ec2.exceptions import EC2ClientError
 from moto.ec2.models import EC2Backend, amis, ec2_backends
 from moto.ec2.responses import EC2Response
+from moto.kms import models as kms
+from moto.kms.utils import generate_private_key
 from moto.ssm.models import ssm_backends
 
 import infra
@@ -92,9 +94,11 @@ def moto_as_strict_as_ec2(monkeypatch: pytest.MonkeyPatch) -> None:
     for verb in (create_placement_group, describe_placement_groups, delete_placement_group):
         monkeypatch.setattr(EC2Response, verb.__name__, verb, raising=False)
     monkeypatch.setattr(ssm_backends, "backend", ssm_backends.backend)
+    monkeypatch.setattr(kms, "generate_private_key", generate_private_key)
     monkeypatch.setattr(amis.Ami, "block_device_mappings", amis.Ami.block_device_mappings)
     images.mend_parameters()
     images.mend_root_disks()
+    images.spare_disk_keys()
 
 
 @pytest.fixture

@@ -109,6 +109,19 @@ def mend_root_disks() -> None:
     Ami.block_device_mappings = property(root_disk)  # type: ignore[method-assign,assignment]
 
 
+def spare_disk_keys() -> None:
+    """moto draws an RSA key for an account's first encrypted disk, for a tenth of a second and more, and never uses it:
+    the key of a disk is symmetric. One of elliptic curves stands in for it."""
+    import moto.kms.models
+    from moto.kms.utils import KeySpec, generate_private_key
+
+    def draw(key_spec: str) -> Any:
+        return generate_private_key(KeySpec.ECC_NIST_P256 if key_spec == KeySpec.SYMMETRIC_DEFAULT else key_spec)
+
+    patched: Any = moto.kms.models
+    patched.generate_private_key = draw
+
+
 def root_disk(ami: Any) -> list[dict[str, Any]]:
     size = root_gib(ami)
     ami.ebs_snapshot.volume.size = size

@@ -71,6 +71,7 @@ def install(parts: Parts) -> None:
     filter_dict_attribute_mapping["instance-lifecycle"] = "lifecycle"
     images.mend_parameters()
     images.mend_root_disks()
+    images.spare_disk_keys()
 
 
 def _refuse_launch(ec2: Any, faults: Faults, wish: Any, count: int) -> None:
