@@ -100,7 +100,8 @@ def _cause(error: BaseException) -> str:
 def disarm(rig: Rig) -> None:
     """Last, for an instance that may run keeps its safeguards. Also those that a killed command left."""
     off = [one for one in list_instances(rig.session, rig.name) if one.state == "stopped" or one.ended]
-    failed = on_each(rig, off, lambda rig, one: safeguards.disarm(rig.session, one.id))
+    armed = safeguards.still_armed(rig.session, off)
+    failed = on_each(rig, armed, lambda rig, one: safeguards.disarm(rig.session, one.id))
     for reason in (reason for each in failed for reason in each):
         rig.tell(f"A guard could not be taken off, which does no harm: {reason}")
 

@@ -11,14 +11,17 @@ import gzip
 import json
 import os
 import signal
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
+from moto.cloudwatch.models import cloudwatch_backends
+from moto.scheduler.models import scheduler_backends
 
 from infra import budget
 from infra.aws.account.discovery import Existing
-from infra.aws.instances.instance import find
+from infra.aws.autostop import alarms, schedule
+from infra.aws.instances.instance import find, list_instances
 from infra.errors import ArtifactsMissing, HostUnreachable, JobFailed, NothingToDo, RigError, UserError, WorldError
 from infra.names import DEADLINE_TAG
 from infra.settings import Settings
@@ -26,8 +29,8 @@ from infra.workflows import launch, stop
 from infra.workflows.context import Rig
 from infra.workflows.plan import Plan
 from tests.aws import samples
-from tests.aws.pretend_account import moto_instance
-from tests.aws.samples import NAME, NOTHING, census, whole
+from tests.aws.pretend_account import REGION, moto_instance
+from tests.aws.samples import ACCOUNT, NAME, NOTHING, census, whole
 
 TROUBLES = {
     "the laptop's disk is full": OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "runs/x/best.params"),
@@ -165,6 +168,34 @@ def test_a_stop_that_was_killed_before_it_took_the_guards_off_is_finished_by_the
         stop.stop(rig)
 
     assert {"cloudwatch:DeleteAlarms", "scheduler:DeleteSchedule"} <= set(calls)
+
+
+def left_of_guards() -> tuple[int, int]:
+    """Alarms and schedules, whatever AWS refuses to show."""
+    groups = scheduler_backends[ACCOUNT][REGION].schedule_groups.values()
+    return len(cloudwatch_backends[ACCOUNT][REGION].alarms), sum(len(group.schedules) for group in groups)
+
+
+@pytest.mark.parametrize("refused", [None, "cloudwatch:DescribeAlarms", "scheduler:ListSchedules"])
+def test_of_the_machines_that_ended_in_the_last_hour_only_those_with_a_guard_left_are_asked_for_again(
+    rig, aws, clock, calls, answer, refused
+):
+    schedule.setup_guard(aws)
+    deadline = datetime.now(timezone.utc) + timedelta(hours=1)
+    for _ in range(3):
+        stop.terminate(rig, lose_results=True)
+        samples.launch(aws, clock)
+    ended = [one for one in list_instances(aws, NAME) if one.ended]
+    alarms.arm(aws, ended[0])  # as killed commands leave them
+    schedule.arm(aws, ended[1], deadline)
+    if refused:
+        answer(aws, *refused.split(":"), code="AccessDenied")
+    calls.clear()
+
+    stop.terminate(rig, lose_results=True)
+
+    assert calls.count("cloudwatch:DeleteAlarms") == calls.count("scheduler:DeleteSchedule") == (4 if refused else 2)
+    assert left_of_guards() == (0, 0)
 
 
 def test_the_hours_in_user_data_are_those_of_the_type_that_the_budget_buys_fewest_of(rig):

@@ -109,17 +109,23 @@ def read_safeguard(session: Session, instance: Instance) -> Safeguard:
 
 def read_each(session: Session, instances: Sequence[Instance]) -> list[Safeguard]:
     """The same of each of *instances*, a hundred alarms at a time."""
-    wanted = [name for one in instances for name in names(one.id)]
-    found = {}
     try:
-        with session.translated("read the alarms of safeguard 2"):
-            for start in range(0, len(wanted), MOST_ALARMS):
-                some = wanted[start : start + MOST_ALARMS]
-                answer = session.client("cloudwatch").describe_alarms(AlarmNames=some, MaxRecords=MOST_ALARMS)
-                found.update({alarm["AlarmName"]: alarm for alarm in answer["MetricAlarms"]})
+        found = read_all(session, instances)
     except (NotAllowed, AwsFailed) as error:
         return [Safeguard(ALARMS, armed=False, note=error.cause) for _ in instances]
     return [_judge(found, one) for one in instances]
+
+
+def read_all(session: Session, instances: Sequence[Instance]) -> dict[str, Mapping[str, Any]]:
+    """The alarms that there are of *instances*, by their names. Raises what AWS refuses."""
+    wanted = [name for one in instances for name in names(one.id)]
+    found: dict[str, Mapping[str, Any]] = {}
+    with session.translated("read the alarms of safeguard 2"):
+        for start in range(0, len(wanted), MOST_ALARMS):
+            some = wanted[start : start + MOST_ALARMS]
+            answer = session.client("cloudwatch").describe_alarms(AlarmNames=some, MaxRecords=MOST_ALARMS)
+            found.update({alarm["AlarmName"]: alarm for alarm in answer["MetricAlarms"]})
+    return found
 
 
 def _judge(known: Mapping[str, Mapping[str, Any]], instance: Instance) -> Safeguard:

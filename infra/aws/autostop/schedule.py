@@ -147,10 +147,7 @@ def read_safeguard(session: Session, instance: Instance) -> Safeguard:
 def read_each(session: Session, instances: Sequence[Instance]) -> list[Safeguard]:
     """The same of many, by one question for all, whose answer does not tell when each will fire."""
     try:
-        with session.translated("read the schedules of safeguard 3"):
-            listed = session.client("scheduler").get_paginator("list_schedules")
-            pages = listed.paginate(NamePrefix=f"{KIT}-i-", PaginationConfig={"PageSize": 100})
-            states = {one["Name"]: one.get("State", "") for page in pages for one in page["Schedules"]}
+        states = read_states(session)
     except (NotAllowed, AwsFailed) as error:
         return [Safeguard(SCHEDULE, armed=False, note=error.cause) for _ in instances]
     absent = "" if all(name(one.id) in states for one in instances) else _why_absent(session)
@@ -160,6 +157,14 @@ def read_each(session: Session, instances: Sequence[Instance]) -> list[Safeguard
         else Safeguard(SCHEDULE, armed=False, note=absent)
         for one in instances
     ]
+
+
+def read_states(session: Session) -> dict[str, str]:
+    """The state of every schedule of the kit in this region, by its name. Raises what AWS refuses."""
+    with session.translated("read the schedules of safeguard 3"):
+        listed = session.client("scheduler").get_paginator("list_schedules")
+        pages = listed.paginate(NamePrefix=f"{KIT}-i-", PaginationConfig={"PageSize": 100})
+        return {one["Name"]: one.get("State", "") for page in pages for one in page["Schedules"]}
 
 
 def _why_absent(session: Session) -> str:
