@@ -20,6 +20,7 @@ PROGRAMS = (
     "recorder.py",
     "workspace.py",
     "advice.py",
+    "gone_names.py",
     "host_facts.py",
     "s3_backup.py",
     "workers.py",

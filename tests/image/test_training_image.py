@@ -1,5 +1,6 @@
 """The training image: what goes into it, and what it can do once built."""
 
+import ast
 import json
 import os
 import re
@@ -96,6 +97,17 @@ def test_scripts_find_the_python_of_the_image_by_each_of_its_names(docker: Docke
     found = docker("run", "--rm", "--network", "none", cpu_image, "which", "python", "python3", "pip")
 
     assert found.split() == ["/opt/venv/bin/python", "/opt/venv/bin/python3", "/opt/venv/bin/pip"]
+
+
+@pytest.mark.docker
+def test_what_a_rehearsal_names_as_absent_is_absent(docker: Docker, cpu_image: str) -> None:
+    """The rehearsal knows the image by this list alone. Who imports its module is listened to."""
+    listens = (PROJECT / "infra/rehearsal/shims/audit/sitecustomize.py").read_text()
+    names = sorted(ast.literal_eval(re.findall(r"^ABSENT = (\{.*?\})", listens, re.MULTILINE | re.DOTALL)[0]))
+    found = docker("run", "--rm", "--network", "none", cpu_image, "sh", "-c", f"which {' '.join(names)}; true")
+
+    assert len(names) > 30
+    assert found == ""
 
 
 @pytest.mark.docker

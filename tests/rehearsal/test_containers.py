@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import pytest
@@ -47,6 +48,19 @@ def test_a_container_says_what_it_opens_and_an_instance_would_not_have(box: Any,
     (said,) = done.stderr.decode().splitlines()
     assert said.startswith(f"gluon-rig: {mine} is on this computer alone: an instance would not have it.")
     assert done.returncode == 0
+
+
+def test_a_container_says_which_programs_it_starts_and_the_image_has_not(box: Any) -> None:
+    program = (
+        "import os, subprocess as s; os.system('cd / && no_such | unzip -v; wget -V >none'); "
+        "q = dict(stdout=s.DEVNULL, stderr=s.DEVNULL); s.call('make -v; true', shell=True, **q); "
+        "[s.call(['sh', '-c', 'git -h'], **q) for _ in range(3)]; s.call(['true', 'gcc'])"
+    )
+    done = box.ssh("docker run --rm --workdir $HOME any:tag python3 -c " + quote(program))
+
+    said = [line for line in done.stderr.decode().splitlines() if line.startswith("gluon-rig: the program")]
+    assert [line.split()[3] for line in said] == ["unzip", "wget", "make", "git"]
+    assert "is not in the training image: an instance would not have it." in said[0]
 
 
 def test_what_an_instance_would_not_let_it_change_a_container_cannot_change_or_it_is_said(box: Any) -> None:

@@ -176,7 +176,49 @@ def test_a_resumed_run_does_not_wear_the_ending_of_its_first_part(tmp_path: Path
             "FileNotFoundError: [Errno 2] No such file or directory: 'data/car.csv'",
             "data/car.csv is not there: what .git",
         ),
+        (
+            "FileNotFoundError: [Errno 2] No such file or directory: '/home/me/car.csv'",
+            "an instance has no /home/me/car",
+        ),
         ("OSError: [Errno 30] Read-only file system: '/x'", "a run may write into its working folder, $RIG_RUN_DIR"),
+        (
+            "  raise child_exception_type(errno_num, err_msg, err_filename)\n"
+            "FileNotFoundError: [Errno 2] No such file or directory: 'git'",
+            "the image has no program git: do its work here before the run",
+        ),
+        ("sh: 1: wget: not found", "the image has no program wget"),
+        ("sh: line 1: wget: command not found", "the image has no program wget"),
+        ("graphviz.backend.ExecutableNotFound: failed to execute ['dot', '-Tpdf'], make", "no program dot"),
+        ("/bin/sh: 1: nvidia-smi: not found", "TYPE=g4dn.xlarge has one"),
+        ("MXNetError: GPU is not enabled", "TYPE=g4dn.xlarge has one"),
+        ('Check  notnull: Environment::Get()->find("DMLC_NUM_WORKER")', "nobody starts any: 'device' takes all GPUs"),
+        ("ImportError: Cannot load backend 'TkAgg' which requires the 'tk' interactive framework", "plt.savefig"),
+        ("ModuleNotFoundError: No module named '_tkinter'", "nobody sees a window of a run"),
+        ("cv2.error: ... in function 'cvShowImage'", "cv2.imwrite"),
+        ("locale.Error: unsupported locale setting", "C.UTF-8 alone"),
+        (
+            "  File \"<frozen os>\", line 679, in __getitem__\nKeyError: 'SM_MODEL_DIR'",
+            "CMD='SM_MODEL_DIR=value python3 script.py'",
+        ),
+        (
+            '  File "/usr/lib/python3.10/os.py", line 680, in __getitem__\n    raise KeyError(key) from None\n'
+            "KeyError: 'GPUS'",
+            "CMD='GPUS=value python3 script.py'",
+        ),
+        (
+            "ERROR: Could not install packages due to an OSError: [Errno 13] Permission denied",
+            "requirements.txt",
+        ),
+        ("AttributeError: module 'time' has no attribute 'clock'", "time.perf_counter()"),
+        ("AttributeError: module 'collections' has no attribute 'Sequence'", "Sequence is in collections.abc"),
+        ("ImportError: cannot import name 'Iterable' from 'collections' (/x)", "Iterable is in collections.abc"),
+        ("ImportError: cannot import name 'joblib' from 'sklearn.externals'", "import joblib"),
+        ("ModuleNotFoundError: No module named 'sklearn.cross_validation'", "sklearn.model_selection"),
+        ("ModuleNotFoundError: No module named 'cPickle'", "cPickle is a module of Python 2"),
+        ("NameError: name 'xrange' is not defined", "xrange is a name of Python 2"),
+        ("AttributeError: module 'numpy' has no attribute 'float'", "`import mxnet` before that line"),
+        ("train.py: error: the following arguments are required: --data", "ARGS='...' gives a script its arguments"),
+        ("KeyError: 'file'", ""),
         ("ValueError: 3", ""),
     ],
 )
@@ -186,6 +228,13 @@ def test_an_error_that_a_person_can_mend_comes_with_the_next_step(said: str, nex
     assert next_step in found
     assert bool(found) == bool(next_step)
     assert "\n" not in found
+
+
+def test_the_last_thing_known_counts_and_of_one_line_the_first() -> None:
+    said = "sh: 1: wget: not found\nNameError: name 'xrange' is not defined\nValueError: x\n"
+
+    assert "xrange" in advice(said, in_container=False)
+    assert "urllib2 is a module" in advice("ModuleNotFoundError: No module named 'urllib2'", in_container=True)
 
 
 def test_the_next_step_is_the_last_line_of_the_log(tmp_path: Path) -> None:

@@ -48,6 +48,31 @@ EVERY = (
     Program("packaged/train.py", ("results/small-symbol.json", "results/scores.json"), said="loss"),
     Program("records.py", ("records/small.rec", "records/shell.txt"), said="version 1.9.1", never=("scratch.txt",)),
     Program("estimator.py", ("handler/est-epoch2batch18.params",), code=4, said="never above two"),
+    Program(
+        "d2l_chapter/chapter_3_softmax.py", ("../loss of chapter 3.svg",), said="test acc", never=("*idx*-ubyte*",)
+    ),
+    Program(
+        "ssd/train.py",
+        ("ssd/train_list.rec", "ssd/ssd.log", "ssd/net.gv", "ssd/model/ssd-0002.states", "ssd/model/latest.params"),
+        said="rec (2, 3, 24, 24)",
+        never=("*.png",),
+    ),
+    Program(
+        "bucketing.py",
+        ("lm-0002.params", "lm-symbol.json"),
+        args="--num-hidden 8 --model-prefix lm 'corpora/short text.txt' --note '$HOME is; here'",
+        said="note '$HOME is; here'",
+    ),
+    Program("sparse_rows.py", ("sparse-0003.states", "metric.pkl"), said="row_sparse [1 2]", never=("train.libsvm",)),
+    Program("custom_ops.py", ("custom.nd",), code=1, said="all of it went well, says a message"),
+    Program("deep_numpy.py", ("model_out/net-0000.params", "model_out/run.yml"), args="fit -- --x", said="'--', '--x'"),
+    Program(
+        "tower/tools/train_tower.py",
+        tuple(f"tower/experiments/tower (first try)/{name}" for name in ("trainer.states", "überblick.txt")),
+        said="3 checkpoints",
+    ),
+    Program("shared_batches.py", ("done.txt",), said="[1, 4, 9]"),
+    Program("minutely.py", ("ckpt/last", "ckpt/step-00030.json", "curve.tsv"), said="step 40/40", never=("run.pid",)),
 )
 NOTEBOOK = Program("Untitled 1.ipynb", ("line.png", "notebook.params", "notebook.txt"))
 FEW = [EVERY[5], EVERY[7]]
@@ -74,7 +99,7 @@ def runs(person: Person) -> list[Path]:
 
 def check(person: Person, programs: list[Program], *place: str) -> None:
     pytest.importorskip("mxnet")
-    shutil.copytree(PROGRAMS, person.folder, dirs_exist_ok=True)
+    shutil.copytree(PROGRAMS, person.folder, symlinks=True, dirs_exist_ok=True)
     code = {path.relative_to(person.folder) for path in person.folder.rglob("*") if path.is_file()}
     for program in programs:
         home = run(person, program, *place)

@@ -1,4 +1,5 @@
-"""Put before a rehearsed program's path: says which files it opens that an instance would not have, or not let change.
+"""Put before a rehearsed program's path: says which files it opens, and which programs it starts, that an instance
+would not have, or not let change.
 
 Python imports the first `sitecustomize` it finds when it starts; the one this hides is imported after it.
 https://docs.python.org/3/library/site.html#module-sitecustomize, https://docs.python.org/3/library/sys.html#sys.addaudithook
@@ -7,6 +8,7 @@ https://docs.python.org/3/library/site.html#module-sitecustomize, https://docs.p
 import importlib.machinery
 import importlib.util
 import os
+import re
 import sys
 
 MOST = 5
@@ -14,6 +16,12 @@ READ = "is on this computer alone: an instance would not have it. DATA=folder se
 WRITTEN = (
     "cannot be written on an instance: a run may write into its working folder, $RIG_RUN_DIR, $RIG_DATA and /tmp alone"
 )
+STARTED = "is not in the training image: an instance would not have it. Do its work here, before the run"
+# What a computer has and the image has not; Debian's smallest image and Python are all that is in it.
+ABSENT = {"git", "wget", "curl", "aria2c", "unzip", "zip", "7z", "bzip2", "xz", "ssh", "scp", "rsync", "aws", "sudo",
+          "gcc", "cc", "g++", "c++", "clang", "make", "cmake", "nvcc", "ninja", "java", "node", "npm", "conda",
+          "ffmpeg", "convert", "dot", "pdflatex", "ps", "top", "free", "lspci", "file", "less", "vim", "nano",
+          "screen", "tmux"}  # fmt: skip
 SYSTEM = ("/usr", "/lib", "/lib64", "/bin", "/sbin", "/etc", "/proc", "/sys", "/dev", "/run", "/opt", "/var",
           "/nix", "/snap", "/System", "/Library", "/private/var", "/Applications")  # fmt: skip
 TEMPORARY = ("/tmp/", "/private/tmp/")
@@ -30,14 +38,26 @@ class Watch:
         self._busy = False
 
     def hear(self, event: str, arguments: tuple[object, ...]) -> None:
-        if event == "open" and not self._busy and isinstance(arguments[0], (str, bytes)):
-            self._busy = True  # what follows opens nothing, but asks for paths
-            try:
+        if self._busy:
+            return
+        self._busy = True  # what follows opens nothing, but asks for paths
+        try:
+            if event == "open" and isinstance(arguments[0], (str, bytes)):
                 self._look(os.fsdecode(arguments[0]), _writes(*arguments[1:3]))
-            except (OSError, ValueError):  # nothing is there, or a name that no file can have
-                pass
-            finally:
-                self._busy = False
+            elif event == "os.system":
+                self._name_absent(_programs_of(os.fsdecode(arguments[0])))
+            elif event in ("subprocess.Popen", "os.exec", "os.posix_spawn"):
+                self._name_absent(_programs_in(arguments[1]))
+        except (OSError, ValueError, TypeError):  # nothing is there, or a name that no file can have
+            pass
+        finally:
+            self._busy = False
+
+    def _name_absent(self, programs: list[str]) -> None:
+        for name in programs:
+            if name in ABSENT and name not in self._said and len(self._said) < MOST:
+                self._said.add(name)
+                os.write(2, os.fsencode(f"gluon-rig: the program {name} {STARTED}\n"))
 
     def _look(self, name: str, writes: bool) -> None:
         path = os.path.realpath(name)
@@ -57,6 +77,20 @@ def _writes(mode: object, flags: object) -> bool:
     if isinstance(mode, str):
         return bool(set(mode) & set("wax+"))
     return isinstance(flags, int) and bool(flags & (os.O_WRONLY | os.O_RDWR))
+
+
+def _programs_in(words: object) -> list[str]:
+    """Of the words that start a program: its name, or those in a line for the shell."""
+    line = [os.fsdecode(word) for word in ([words] if isinstance(words, (str, bytes)) else words)]
+    if len(line) > 2 and line[1] == "-c" and line[0].endswith("sh"):
+        return _programs_of(line[2])
+    return [os.path.basename(line[0])] if line else []
+
+
+def _programs_of(text: str) -> list[str]:
+    """The first word of each command in a line of shell, as far as one can tell without being a shell."""
+    commands = (part.split() for part in re.split(r"[;&|()`\n]+", text))
+    return [os.path.basename(words[0]) for words in commands if words]
 
 
 def begin() -> None:

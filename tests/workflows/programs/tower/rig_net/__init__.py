@@ -1,0 +1,2 @@
+from . import layers
+__version__ = "0.1"
