@@ -50,7 +50,8 @@ def between(minimum: float, maximum: float, number: Callable[[str], Any]) -> Cal
         try:
             value = number(text)
         except ValueError:
-            raise ValueError(f"not a {'whole ' if number is int else ''}number") from None
+            point = ", such as 1.5: no unit, and a point, no comma" if number is float else ""
+            raise ValueError(f"not a {'whole ' if number is int else ''}number{point}") from None
         # `not <=` also refuses "nan", which compares false with everything.
         if not minimum <= value <= maximum:
             raise ValueError(f"must be at least {minimum:g}, and {maximum:,.10g} at most")

@@ -6,13 +6,13 @@ import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Final
+from typing import Final, TypeAlias, TypeVar
 
 from infra import budget
 from infra.aws.account.teardown import end_rig
 from infra.aws.autostop import safeguards
 from infra.aws.instances import lifecycle
-from infra.aws.instances.instance import Instance, find_nodes, list_instances, write_tags_on_all
+from infra.aws.instances.instance import Instance, find_nodes, list_instances, orders_of, write_tags_on_all
 from infra.errors import AWS_IS_SHUT, NothingToDo, RigError, UserError, WorldError
 from infra.guard.safeguard import together
 from infra.host.connection import Host
@@ -30,36 +30,56 @@ from infra.workflows.runs import fetch_results
 from infra.workflows.ssh_config import remove_entry
 from infra.workflows.status import Standing, standings_of
 
+T = TypeVar("T")
+Nodes: TypeAlias = tuple[Instance, ...]
+
 
 def stop(rig: Rig) -> tuple[Instance, ...]:
     """Bring home what is not home yet, then stop, whatever came of that: the disk stays, a running machine is not free.
 
     Raises WorldError, or KeyboardInterrupt, when not everything is home; the machines are stopped then, too.
     """
-    done, trouble = _stop(rig, _existing(rig))
-    if trouble:
-        now = f"{list_ids(done)} {'is' if len(done) == 1 else 'are'} {done[0].state}, but not everything is home."
-        raise _say_what_stays(rig, trouble, now, _FETCH) from trouble
-    return done
+    begun, failed = _try_each(_existing(rig), lambda nodes: _begin_stop(rig, nodes))
+    if not begun and not isinstance(failed[0], NothingToDo):
+        raise failed[0]
+    done = [(lifecycle.wait_for_all(rig.account, nodes, until="stopped"), trouble) for nodes, trouble in begun]
+    disarm(rig)  # also when there was nothing to do: a `stop` that was killed had left that to the next one
+    troubles = [_not_all_home(rig, nodes, trouble) for nodes, trouble in done if trouble]
+    for error in (*troubles, *failed):
+        if not done or not isinstance(error, NothingToDo):
+            raise error
+    return tuple(one for nodes, _ in done for one in nodes)
+
+
+def _try_each(orders: Sequence[Nodes], do: Callable[[Nodes], T]) -> tuple[list[T], list[Exception]]:
+    """What *do* made of each order, and what it raised of the others, the worst first: one's trouble keeps no other's
+    bill running."""
+    done, failed = [], []
+    for nodes in orders:
+        try:
+            done.append(do(nodes))
+        except Exception as error:  # noqa: BLE001 - it is raised when all have had their turn
+            failed.append(error)
+    return done, sorted(failed, key=lambda error: isinstance(error, NothingToDo))
+
+
+def _not_all_home(rig: Rig, nodes: Nodes, trouble: BaseException) -> BaseException:
+    now = f"{list_ids(nodes)} {'is' if len(nodes) == 1 else 'are'} {nodes[0].state}, but not everything is home."
+    error = _say_what_stays(rig, trouble, now, _FETCH)
+    error.__cause__ = None if error is trouble else trouble
+    return error
 
 
 def list_ids(nodes: Sequence[Instance]) -> str:
     return " ".join(one.id for one in nodes)
 
 
-def _stop(rig: Rig, nodes: tuple[Instance, ...]) -> tuple[tuple[Instance, ...], BaseException | None]:
-    """The stopped machines, and what kept their results from coming home, if anything did."""
+def _begin_stop(rig: Rig, nodes: Nodes) -> tuple[Nodes, BaseException | None]:
+    """Those of *nodes* that stop from now on, and what kept their results from coming home, if anything did."""
     with tamed_ctrl_c() as ctrl_c:
         up = [one for one in nodes if one.state == "running"]
         trouble = _try(rig, lambda: on_each(rig, up, bring_all_home), ctrl_c) if up else None
-        try:
-            nodes = lifecycle.order_stop(rig.account, *nodes)
-        except NothingToDo:
-            disarm(rig)  # a `stop` that was killed had left that to the next one
-            raise
-    done = lifecycle.wait_for_all(rig.account, nodes, until="stopped")
-    disarm(rig)
-    return done, trouble
+        return lifecycle.order_stop(rig.account, *nodes), trouble
 
 
 def _try(rig: Rig, bring_home: Callable[[], object], ctrl_c: CtrlC) -> BaseException | None:
@@ -154,9 +174,11 @@ def terminate(rig: Rig, *, lose_results: bool) -> list[str]:
     Deletes nothing when results would be lost and *lose_results* does not allow it: then a running machine is stopped,
     and WorldError raised, or UserError of one that was off already.
     """
-    nodes = find_nodes(rig.session, rig.name)
-    if nodes and not lose_results:
-        _require_home(rig, nodes)
+    orders = orders_of(list_instances(rig.session, rig.name))
+    if not lose_results:
+        _, failed = _try_each(orders, lambda nodes: _require_home(rig, nodes))
+        for error in failed:
+            raise error
     try:
         return end_rig(rig.account, rig.name)
     finally:
@@ -164,11 +186,13 @@ def terminate(rig: Rig, *, lose_results: bool) -> list[str]:
         remove_entry(rig)
 
 
-def _existing(rig: Rig) -> tuple[Instance, ...]:
-    nodes = find_nodes(rig.session, rig.name)
-    if not nodes:
+def _existing(rig: Rig) -> list[Nodes]:
+    orders = orders_of(list_instances(rig.session, rig.name))
+    if not orders:
         raise NothingToDo(f"There is no instance of the rig {rig.name!r}: nothing costs money.")
-    return nodes
+    if len(orders) > 1:
+        rig.tell(f"{len(orders)} machines are called {rig.name}, which should be one: all of them stop")
+    return orders
 
 
 _GIVE_UP: Final = "or give the results up: `rig terminate --lose-results`"
@@ -178,7 +202,8 @@ def _require_home(rig: Rig, nodes: tuple[Instance, ...]) -> None:
     up = [one for one in nodes if one.state == "running"]
     for instance in (one for one in nodes if one.state != "running" and not is_home(one)):
         if up:  # of a group: the bill ends for all of them
-            _stop(rig, nodes)
+            lifecycle.wait_for_all(rig.account, _begin_stop(rig, nodes)[0], until="stopped")
+            disarm(rig)
         last = instance.tags.get(STARTED_TAG, "").rpartition(" ")[0] or "something"
         raise UserError(
             f"{instance.id} is {instance.state}, and its disk may hold results that are not home, of {last} or before; "
@@ -211,7 +236,7 @@ def _bring_everything_home(rig: Rig, instance: Instance) -> None:
     """Also raises WorldError for what cannot come home, and for work that somebody has begun since the look."""
     if left := bring_all_home(rig, instance):
         raise WorldError(" ".join(left))
-    now = next((one for one in find_nodes(rig.session, rig.name) if one.id == instance.id), None)
+    now = next((one for one in list_instances(rig.session, rig.name) if one.id == instance.id), None)
     if now and now.tags.get(STARTED_TAG) != instance.tags.get(STARTED_TAG):
         raise WorldError(f"Somebody has just begun something there: {now.tags.get(STARTED_TAG)}.")
 

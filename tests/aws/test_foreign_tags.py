@@ -57,7 +57,7 @@ def account(aws: Session, clock, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     ec2.create_tags(Resources=[good["InstanceId"]], Tags=as_tags(fine))
     monkeypatch.setattr(way_in, "_source", lambda *_: "")
     monkeypatch.setattr(way_in, "host_key", silent)
-    monkeypatch.setattr("infra.aws.account.discovery.my_address", lambda *_: samples.HOME)
+    monkeypatch.setattr("infra.aws.account.discovery.my_address", lambda *_: f"{samples.HOME}/32")
     monkeypatch.setattr(retry, "PAUSES_S", ())
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.chdir(tmp_path)

@@ -21,7 +21,8 @@ from moto.scheduler.models import scheduler_backends
 from infra import budget
 from infra.aws.account.discovery import Existing
 from infra.aws.autostop import alarms, schedule
-from infra.aws.instances.instance import find, list_instances
+from infra.aws.client.tags import as_tags, own_tags
+from infra.aws.instances.instance import Instance, find, list_instances
 from infra.errors import ArtifactsMissing, HostUnreachable, JobFailed, NothingToDo, RigError, UserError, WorldError
 from infra.names import DEADLINE_TAG
 from infra.settings import Settings
@@ -196,6 +197,100 @@ def test_of_the_machines_that_ended_in_the_last_hour_only_those_with_a_guard_lef
 
     assert calls.count("cloudwatch:DeleteAlarms") == calls.count("scheduler:DeleteSchedule") == (4 if refused else 2)
     assert left_of_guards() == (0, 0)
+
+
+@pytest.fixture
+def second(rig) -> str:
+    """Another machine of the same name, as "launch more like this" of the console makes it."""
+    ec2, first = rig.session.client("ec2"), find(rig.session, NAME)
+    made = ec2.run_instances(ImageId=first.image_id, InstanceType=first.type, MinCount=1, MaxCount=1)["Instances"]
+    ec2.create_tags(Resources=[made[0]["InstanceId"]], Tags=as_tags(own_tags(NAME)))
+    return made[0]["InstanceId"]
+
+
+def state_of(rig: Rig, instance_id: str) -> str:
+    return next(one.state for one in list_instances(rig.session, NAME) if one.id == instance_id)
+
+
+def other_than(rig: Rig, second: str) -> str:
+    return next(one.id for one in list_instances(rig.session, NAME) if one.id != second)
+
+
+def home_unless(monkeypatch: pytest.MonkeyPatch, lost: str) -> list[str]:
+    """All comes home but the results of *lost*; the machines that were asked."""
+    asked: list[str] = []
+
+    def bring(rig: Rig, instance: Instance) -> list[str]:
+        asked.append(instance.id)
+        if instance.id == lost:
+            raise HostUnreachable("No answer.")
+        return []
+
+    monkeypatch.setattr(stop, "bring_all_home", bring)
+    return asked
+
+
+@pytest.mark.parametrize("first_rests", [False, True])
+def test_of_two_machines_of_one_name_both_stop_and_both_are_asked_for_their_results(
+    rig, second, monkeypatch, said, first_rests
+):
+    first = other_than(rig, second)
+    asked = home_unless(monkeypatch, "")
+    if first_rests:
+        rig.session.client("ec2").stop_instances(InstanceIds=[first])
+
+    assert second in [one.id for one in stop.stop(rig)]
+
+    assert (state_of(rig, first), state_of(rig, second)) == ("stopped", "stopped")
+    assert sorted(asked) == ([second] if first_rests else sorted([first, second]))
+    assert said[0] == "2 machines are called rig, which should be one: all of them stop"
+    with pytest.raises(NothingToDo):
+        stop.stop(rig)
+
+
+@pytest.mark.parametrize("what", ["the first", "the second", "AWS refuses the first"])
+def test_one_s_trouble_keeps_no_other_of_its_name_running(rig, second, monkeypatch, answer, what):
+    first = other_than(rig, second)
+    home_unless(monkeypatch, {"the first": first, "the second": second}.get(what, ""))
+    if what == "AWS refuses the first":
+        refused = lambda body: first in str(body)  # noqa: E731
+        answer(rig.session, "ec2", "StopInstances", code="UnsupportedOperation", when=refused)
+
+    with pytest.raises(RigError):
+        stop.stop(rig)
+
+    assert state_of(rig, second) == "stopped"
+    assert state_of(rig, first) == ("running" if what == "AWS refuses the first" else "stopped")
+
+
+@pytest.mark.parametrize("lost", ["first", "second"])
+def test_terminate_deletes_none_of_its_name_while_one_holds_results_that_are_not_home(rig, second, monkeypatch, lost):
+    first = other_than(rig, second)
+    home_unless(monkeypatch, {"first": first, "second": second}[lost])
+
+    with pytest.raises(WorldError, match="Nothing was deleted"):
+        stop.terminate(rig, lose_results=False)
+
+    assert "terminated" not in (state_of(rig, first), state_of(rig, second))
+    assert state_of(rig, {"first": first, "second": second}[lost]) == "stopped"
+
+
+def test_a_machine_in_a_state_that_nobody_has_heard_of_is_asked_to_stop(rig, calls):
+    moto_instance(find(rig.session, NAME).id)._state.name = "hibernating"
+    calls.clear()
+
+    assert [one.state for one in stop.stop(rig)] == ["stopped"]
+    assert "ec2:StopInstances" in calls
+
+
+def test_a_disk_that_outlives_its_machine_is_named(rig, said):
+    for disk in moto_instance(find(rig.session, NAME).id).block_device_mapping.values():
+        disk.delete_on_termination = False
+    kept = find(rig.session, NAME).volume_ids
+
+    stop.terminate(rig, lose_results=True)
+
+    assert f"{kept[0]} stays, and costs money: somebody told EC2 to keep it; `rig sweep` can remove it" in said
 
 
 def test_the_hours_in_user_data_are_those_of_the_type_that_the_budget_buys_fewest_of(rig):

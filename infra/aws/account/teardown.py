@@ -27,6 +27,8 @@ def end_rig(account: Account, name: str) -> list[str]:
     begun = [one for one in seen.result() if one.state != "terminated"]
     if begun:
         terminate_all(account, begun)
+    for volume in (volume for one in begun for volume in one.lasting_volume_ids):
+        account.tell(f"{volume} stays, and costs money: somebody told EC2 to keep it; `rig sweep` can remove it")
     removed = [instance.id for instance in begun]
     firewall = group.result()
     # Before the security group goes: its rule is what tells a later command that there may be a placement group.

@@ -60,7 +60,13 @@ _SIGN_IN = Explanation(
     NoCredentials,
     "Cannot {action}: AWS does not accept your credentials ({message})",
     "`aws sts get-caller-identity` must work first; `aws configure` sets new keys, {login} renews a login\n"
-    "a clock that is minutes off is refused too",
+    "a clock that is minutes off is refused too, and so is a region that your account has not enabled: {region}",
+)
+_CLOCK = Explanation(
+    NoCredentials,
+    "Cannot {action}: AWS and this computer disagree about the time ({message})",
+    "`date -u` must be right within five minutes: let this computer set its clock by itself\n"
+    "then run the command again",
 )
 _EXPIRED = Explanation(
     NoCredentials, "Cannot {action}: your AWS login has expired ({message})", "{login}, then run the command again"
@@ -69,6 +75,12 @@ _FORBIDDEN = Explanation(
     NotAllowed,
     "Cannot {action}: your AWS user may not do {permission}",
     "`rig iam-policy` prints the permissions the kit needs; attach them to your user or role",
+)
+_FORBIDDEN_ABOVE = Explanation(
+    NotAllowed,
+    "Cannot {action}: a rule above your AWS user forbids {permission} ({message})",
+    "no permission of your user changes that: ask who set the rule up (service control policies: whoever runs your "
+    "organization)\nsuch rules often hold in some regions, or for some instance types: REGION=..., TYPE=...",
 )
 _TYPE = Explanation(
     UserError,
@@ -164,6 +176,8 @@ BY_CODE: Mapping[str, Explanation] = {
     "InvalidClientTokenId": _SIGN_IN,
     "UnrecognizedClientException": _SIGN_IN,
     "SignatureDoesNotMatch": _SIGN_IN,
+    "InvalidSignatureException": _SIGN_IN,
+    "RequestTimeTooSkewed": _CLOCK,
     "RequestExpired": _EXPIRED,
     "ExpiredToken": _EXPIRED,
     "ExpiredTokenException": _EXPIRED,
@@ -191,6 +205,14 @@ BY_CODE: Mapping[str, Explanation] = {
         UserError, "Cannot {action}: the disk does not fit the image ({message})", "ask for more: DISK_GIB=100"
     ),
 }
+
+# Where the message says more than the code: a pattern in it, and the row for that. First match counts.
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
+BY_MESSAGE: tuple[tuple[str, Explanation], ...] = (
+    (r"Signature (?:expired|not yet current)|is now (?:earlier|later) than|time is too large", _CLOCK),
+    (r"explicit deny in an? |because no (?:service control policy|resource control policy|permissions boundary)",
+     _FORBIDDEN_ABOVE),
+)  # fmt: skip
 
 SILENCE = Explanation(
     AwsFailed,

@@ -13,6 +13,7 @@ from typing import Final
 from infra.aws.client.error_messages import (
     BY_CODE,
     BY_EXCEPTION,
+    BY_MESSAGE,
     NO_ANSWER,
     OTHER,
     REHEARSAL_SILENCE,
@@ -47,7 +48,8 @@ def from_code(code: str, message: str, permission: str, scene: Scene) -> RigErro
     """The error for what AWS answered. *permission*: what the call needed ("ec2:RunInstances"), if AWS names none."""
     named = re.search(r"perform: ([\w-]+:\w+)", message)
     permission = named[1] if named else permission
-    row = NO_ANSWER if code == STRANGER else BY_CODE.get(code, OTHER)
+    told = (row for pattern, row in BY_MESSAGE if code in BY_CODE and re.search(pattern, message))
+    row = NO_ANSWER if code == STRANGER else next(told, BY_CODE.get(code, OTHER))
     text = _fill(row, message, scene, code=code, permission=permission)
     encoded = re.search(r"Encoded authorization failure message: (\S+)", message)
     if encoded and text.error is NotAllowed:
@@ -76,7 +78,7 @@ def _fill(row: Explanation, message: str, scene: Scene, *, code: str, permission
         "action": scene.action,
         "region": scene.region,
         "login": scene.login,
-        "message": message.strip().rstrip("."),
+        "message": message.partition("Encoded authorization failure")[0].strip().rstrip("."),
         "code": code,
         "permission": permission,
     }

@@ -8,6 +8,7 @@ at what came over the line, and lets botocore ask again as after a 502; `require
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -131,7 +132,7 @@ def require(operation: str, shape: Any, parsed: dict[str, Any]) -> None:
 def _conform(value: Any, shape: Any, place: str) -> None:
     if shape.name == "policyDocumentType":  # botocore has made a dictionary of it
         return
-    if not isinstance(value, KINDS.get(shape.type_name, object)):
+    if not isinstance(value, KINDS.get(shape.type_name, object)) or _is_beyond_measure(value):
         raise NoAnswer(f"{place} is no {shape.type_name}")
     if shape.type_name == "structure":
         for name in [name for name in value if value[name] is None]:
@@ -143,6 +144,13 @@ def _conform(value: Any, shape: Any, place: str) -> None:
     elif shape.type_name == "list":
         for one in value:
             _conform(one, shape.member, f"{place}[]")
+
+
+def _is_beyond_measure(value: Any) -> bool:
+    """What a parser takes for a number or a time, and no arithmetic does: NaN, infinity, the year 1."""
+    if isinstance(value, float):
+        return not math.isfinite(value)
+    return isinstance(value, datetime) and not 1970 <= value.year < 2200
 
 
 def _find(value: Any, path: list[str]) -> Iterator[Any]:

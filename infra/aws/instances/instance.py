@@ -22,6 +22,7 @@ ENDED: Final = frozenset({"shutting-down", "terminated"})
 @dataclass(frozen=True, kw_only=True)
 class Instance:
     """One EC2 instance at one moment. *address* is empty while it has none; *state_reason*: AWS's word for why.
+    *lasting_volume_ids*: the disks that somebody told EC2 to keep when it is terminated.
 
     *rank*: its number in its order, from 0. *private_address*: where its own group finds it.
     """
@@ -36,6 +37,7 @@ class Instance:
     key_name: str = ""
     group_ids: tuple[str, ...] = ()
     volume_ids: tuple[str, ...] = ()
+    lasting_volume_ids: tuple[str, ...] = ()
     root_device: str = ""
     spot: bool = False
     tags: Mapping[str, str] = field(default_factory=dict)
@@ -125,15 +127,24 @@ def oldest_alive(seen: Iterable[Instance]) -> Instance | None:
     return min((one for one in seen if not one.ended), key=_age, default=None)
 
 
+def orders_of(seen: Iterable[Instance]) -> list[tuple[Instance, ...]]:
+    """The machines that have not ended, each order by itself and by rank; the oldest order, which is the rig, first.
+
+    There is a second one when a launch died before it took itself back, or somebody launched "more like this": it has
+    the same name, costs money, and may hold results.
+    """
+    orders: dict[str, list[Instance]] = {}
+    for one in sorted((one for one in seen if not one.ended), key=_age):
+        orders.setdefault(one.token if one.nodes > 1 else one.id, []).append(one)
+    return [tuple(sorted(nodes, key=lambda one: one.rank)) for nodes in orders.values()]
+
+
 def nodes_of(seen: Iterable[Instance]) -> tuple[Instance, ...]:
     """The machines that count, by rank: the oldest that has not ended, and of a group all of the same order.
 
     Fewer than `Instance.nodes` of the first: the others have ended, or EC2 does not show them yet.
     """
-    alive = [one for one in seen if not one.ended]
-    first = oldest_alive(alive)
-    same = [one for one in alive if first and one.nodes > 1 and one.token == first.token]
-    return tuple(sorted(same, key=lambda one: one.rank)) or ((first,) if first else ())
+    return next(iter(orders_of(seen)), ())
 
 
 def find_nodes(session: Session, name: str) -> tuple[Instance, ...]:
@@ -197,7 +208,7 @@ def _age(instance: Instance) -> tuple[datetime, str]:
 
 def parse_instance(found: Mapping[str, Any]) -> Instance:
     """An Instance from what DescribeInstances and RunInstances answer."""
-    disks = [disk["Ebs"]["VolumeId"] for disk in found.get("BlockDeviceMappings", []) if "Ebs" in disk]
+    disks = [disk["Ebs"] for disk in found.get("BlockDeviceMappings", []) if "Ebs" in disk]
     reason = found.get("StateReason", {})
     return Instance(
         id=found["InstanceId"],
@@ -209,7 +220,8 @@ def parse_instance(found: Mapping[str, Any]) -> Instance:
         image_id=found["ImageId"],
         key_name=found.get("KeyName", ""),
         group_ids=tuple(group["GroupId"] for group in found.get("SecurityGroups", [])),
-        volume_ids=tuple(disks),
+        volume_ids=tuple(disk["VolumeId"] for disk in disks),
+        lasting_volume_ids=tuple(disk["VolumeId"] for disk in disks if not disk.get("DeleteOnTermination", True)),
         root_device=found.get("RootDeviceName", ""),
         spot=found.get("InstanceLifecycle") == "spot",
         tags=from_tags(found.get("Tags", [])),

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Final
 
 from infra.aws.client.account import Account
-from infra.aws.instances.instance import Instance, list_instances, write_tags_on_all
+from infra.aws.instances.instance import ENDED, Instance, list_instances, write_tags_on_all
 from infra.aws.instances.retry import retry
 from infra.errors import AwsFailed, NoCapacity, NothingToDo, RigError, UserError
 
@@ -24,6 +24,7 @@ _WAYS: Final[Mapping[str, frozenset[str]]] = {
     "stopped": frozenset({"stopping", "stopped"}),
     "terminated": frozenset({"shutting-down", "terminated"}),
 }
+_OFF: Final = ENDED | {"stopping", "stopped"}
 _STOP_AGAIN: Final = 2  # so often a machine of a group may go while the others are being stopped
 # What StopInstances says of one that has gone; it stops none of the others then.
 _ONE_IS_GONE: Final = frozenset({"IncorrectInstanceState", "InvalidInstanceID.NotFound"})
@@ -142,7 +143,8 @@ def order_stop(account: Account, *nodes: Instance) -> tuple[Instance, ...]:
     if any(one.state == "pending" for one in nodes):
         nodes = _let_boot(account, nodes)
     for left in reversed(range(_STOP_AGAIN + 1)):
-        ids = [one.id for one in nodes if one.state in ("running", "pending")]
+        # Also one in a state that nobody has heard of: it may cost money.
+        ids = [one.id for one in nodes if one.state not in _OFF]
         try:
             if ids:
                 with account.session.translated(f"stop {' '.join(ids)}"):

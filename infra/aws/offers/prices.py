@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 # https://docs.aws.amazon.com/awsaccountbilling/latest/aboutv2/using-price-list-query-api.html
 PRICE_LIST_REGIONS = ("us-east-1", "eu-central-1", "ap-south-1")
 LIST_TIMEOUT_S = 4.0
+MOST_USD_PER_HOUR = 10_000.0  # the dearest that AWS rents are some hundreds
 HOURS_PER_MONTH = 730  # what AWS's own calculator takes: 8,760 hours / 12
 
 
@@ -124,6 +125,8 @@ def _parse_product(product: Mapping[str, Any]) -> Price | None:
         for dimension in term["priceDimensions"].values()
     ]
     usd = max((float(dimension["pricePerUnit"].get("USD", 0)) for dimension in dimensions), default=0.0)
+    if not usd < MOST_USD_PER_HOUR:  # also "nan"
+        raise ValueError(f"{usd} is no price")
     if usd <= 0:  # the list holds free placeholders, for capacity that is paid for elsewhere
         return None
     return Price(

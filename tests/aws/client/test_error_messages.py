@@ -65,7 +65,7 @@ SIGN_IN = (
     "Cannot launch rig: AWS does not accept your credentials (AWS's words)\n"
     "  -> `aws sts get-caller-identity` must work first; `aws configure` sets new keys, "
     "`aws sso login --profile work` renews a login\n"
-    "  -> a clock that is minutes off is refused too",
+    "  -> a clock that is minutes off is refused too, and so is a region that your account has not enabled: us-east-1",
 )
 EXPIRED = (
     NoCredentials,
@@ -149,6 +149,13 @@ CODES = {
     "InvalidClientTokenId": SIGN_IN,
     "UnrecognizedClientException": SIGN_IN,
     "SignatureDoesNotMatch": SIGN_IN,
+    "InvalidSignatureException": SIGN_IN,
+    "RequestTimeTooSkewed": (
+        NoCredentials,
+        "Cannot launch rig: AWS and this computer disagree about the time (AWS's words)\n"
+        "  -> `date -u` must be right within five minutes: let this computer set its clock by itself\n"
+        "  -> then run the command again",
+    ),
     "RequestExpired": EXPIRED,
     "ExpiredToken": EXPIRED,
     "ExpiredTokenException": EXPIRED,
@@ -316,6 +323,40 @@ def test_a_refused_permission_is_named_as_aws_names_it(session):
     )
 
     assert error.cause == "Cannot launch rig: your AWS user may not do ec2:RunInstances"
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Signature expired: 20251126T101112Z is now earlier than 20261126T100612Z (20261126T101112Z - 5 min.)",
+        "Signature not yet current: 20271126T101112Z is still later than 20261126T101612Z",
+    ],
+)
+def test_a_clock_a_year_off_is_named_as_the_clock(session, message):
+    error = met(session, refusal("InvalidSignatureException", message))
+
+    assert error.cause.startswith("Cannot launch rig: AWS and this computer disagree about the time (Signature ")
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "with an explicit deny in a service control policy. Encoded authorization failure message: abc",
+        "with an explicit deny in an identity-based policy",
+        "because no permissions boundary allows the ec2:RunInstances action",
+        "because no service control policy allows the ec2:RunInstances action",
+    ],
+)
+def test_a_rule_above_the_user_is_not_answered_with_more_permissions_for_the_user(session, reason):
+    said = f"User: arn:aws:iam::1:user/me is not authorized to perform: ec2:RunInstances on resource: x {reason}"
+
+    error = met(session, refusal("UnauthorizedOperation", said))
+
+    assert (type(error), error.exit_code) == (NotAllowed, met(session, refusal("AccessDenied")).exit_code)
+    assert error.cause.startswith("Cannot launch rig: a rule above your AWS user forbids ec2:RunInstances (")
+    assert "iam-policy" not in error.hint
+    assert "abc" not in error.cause
+    assert ("--encoded-message abc" in error.hint) == ("Encoded" in reason)
 
 
 def test_an_encoded_reason_comes_with_the_command_that_decodes_it(session):

@@ -193,6 +193,21 @@ def test_whatever_the_kit_reads_is_missed_when_it_is_not_there(
             require(operation, None, without_last(sample(path)))
 
 
+@pytest.mark.parametrize(
+    ("service", "operation", "parsed"),
+    [
+        ("service-quotas", "GetServiceQuota", {"Quota": {"Value": float("nan")}}),
+        ("cloudwatch", "GetMetricStatistics", {"Datapoints": [{"SampleCount": float("inf")}]}),
+        ("ec2", "DescribeInstances", {"Reservations": [{"Instances": [{"LaunchTime": datetime(1, 1, 1)}]}]}),
+    ],
+)
+def test_a_number_or_a_time_beyond_all_measure_is_none(aws: Session, service: str, operation: str, parsed: Any) -> None:
+    shape = aws.client(service).meta.service_model.operation_model(operation).output_shape
+
+    with pytest.raises(NoAnswer, match=r"is no (double|timestamp)$"):
+        require(operation, shape, parsed)
+
+
 def test_what_the_kit_reads_are_members_that_aws_has(aws: Session) -> None:
     """A misspelt path would find fault with every answer, or with none."""
     services = ("ec2", "ssm", "service-quotas", "pricing", "cloudwatch", "scheduler", "sts", "iam", "ecr")

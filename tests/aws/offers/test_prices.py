@@ -87,6 +87,16 @@ def test_spot_prices_are_by_type_and_zone(aws):
     assert {zone: price.usd_per_hour for zone, price in found.items()} == {"us-east-1a": 0.21, "us-east-1b": 0.19}
 
 
+@pytest.mark.parametrize("usd", ["nan", "inf", "-1", "1e300"])
+def test_what_is_no_price_is_none(aws, usd):
+    """A sum with it would be no sum, and a budget of it no deadline."""
+    price_list(aws, {("us-east-1", "g4dn.xlarge"): float(usd)})
+
+    listed = prices.on_demand(aws, ["g4dn.xlarge"], ["us-east-1"])
+
+    assert [price.source for price in listed.values()] == ["shipped table"]
+
+
 def test_every_type_in_the_shipped_table_exists(aws):
     """A price does not prove that a type can still be had: p2, p3 and g3 have prices to this day."""
     existing = {machine.name for machine in machine_types(aws, prices.shipped_prices())}

@@ -88,6 +88,13 @@ def test_unknown_is_unknown_and_stops_nobody(aws, answer):
     assert str(quota).endswith("4 vCPUs needed, unknown granted, 0 in use")
 
 
+@pytest.mark.parametrize("granted", [float("nan"), float("inf")])
+def test_a_number_that_is_none_is_unknown(aws, granted):
+    quotas(aws, {G: granted})
+
+    assert quota_of(aws, machine(aws), spot=False).granted is None
+
+
 def test_not_knowing_the_use_still_lets_a_small_grant_say_no(aws, answer):
     quotas(aws, {G: 0.0})
     wanted = machine(aws)

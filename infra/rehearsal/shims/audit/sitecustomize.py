@@ -10,6 +10,7 @@ import importlib.util
 import os
 import re
 import sys
+from typing import Any
 
 MOST = 5
 READ = "is on this computer alone: an instance would not have it. DATA=folder sends a folder to $RIG_DATA"
@@ -37,7 +38,7 @@ class Watch:
         self._said: set[str] = set()
         self._busy = False
 
-    def hear(self, event: str, arguments: tuple[object, ...]) -> None:
+    def hear(self, event: str, arguments: tuple[Any, ...]) -> None:
         if self._busy:
             return
         self._busy = True  # what follows opens nothing, but asks for paths
@@ -79,7 +80,7 @@ def _writes(mode: object, flags: object) -> bool:
     return isinstance(flags, int) and bool(flags & (os.O_WRONLY | os.O_RDWR))
 
 
-def _programs_in(words: object) -> list[str]:
+def _programs_in(words: Any) -> list[str]:
     """Of the words that start a program: its name, or those in a line for the shell."""
     line = [os.fsdecode(word) for word in ([words] if isinstance(words, (str, bytes)) else words)]
     if len(line) > 2 and line[1] == "-c" and line[0].endswith("sh"):

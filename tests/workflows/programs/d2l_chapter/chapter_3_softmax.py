@@ -31,5 +31,5 @@ for step, (X, y) in enumerate(train_iter):
 print('test acc %.3f' % d2l.evaluate_accuracy(test_iter, net, d2l.try_all_gpus()))
 
 # In[4]:
-d2l.plt.savefig("../loss of chapter 3.svg")
+d2l.plt.savefig("loss of chapter 3.svg")
 d2l.plt.show()
