@@ -124,12 +124,12 @@ def _arguments(match: re.Match[str], in_container: bool) -> str:
     return "ARGS='...' gives a script its arguments, as on its own command line"
 
 
-def _gone(answer: str) -> Callable[[re.Match[str], bool], str]:
+def _with_replacement(answer: str) -> Callable[[re.Match[str], bool], str]:
     return lambda match, in_container: replacement(match, answer)
 
 
 _ANSWERS: list[tuple[re.Pattern[str], Callable[[re.Match[str], bool], str]]] = [
-    *((pattern, _gone(answer)) for pattern, answer in ANSWERS),
+    *((pattern, _with_replacement(answer)) for pattern, answer in ANSWERS),
     (re.compile(r"no display name and no \$DISPLAY|[Cc]annot load backend '\w+' which requires"
                 r"|No module named '_?tkinter'|could not connect to display|[Cc]annot connect to X server"
                 r"|cvShowImage|cvNamedWindow"), _no_screen),
