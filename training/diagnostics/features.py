@@ -84,11 +84,11 @@ def fit_scale(X: Array) -> Scale:
 
 def statistics(X: Array) -> Array:
     """(cycles, statistics) of scaled X (cycles, bins, features): what a simple classifier is given of a whole cycle."""
-    slope = np.tensordot(_slope(X.shape[1]), X, axes=(0, 1))
+    slope = np.tensordot(slope_weights(X.shape[1]), X, axes=(0, 1))
     return np.concatenate([X.mean(axis=1), X.std(axis=1), X.min(axis=1), X.max(axis=1), slope], axis=1)
 
 
-def _slope(bins: int) -> Array:
+def slope_weights(bins: int) -> Array:
     """Weights (bins,) that give the slope of a straight line through the bins."""
     steps = np.arange(bins) - (bins - 1) / 2
     return steps / max(float(np.sum(steps**2)), 1.0)

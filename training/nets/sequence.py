@@ -10,7 +10,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from training.compat import mx
+
+Array = NDArray[np.floating]
 
 nn, rnn = mx.gluon.nn, mx.gluon.rnn
 
@@ -95,24 +100,42 @@ class StateNet(mx.gluon.HybridBlock):
     """Cycles (n, bins, features) to (n, states of all parts): the scores of each part's states, one part after the
     other.
 
-    Wide and deep: straight lines on each feature's statistics over the cycle, which few cycles suffice to learn, and a
-    layer on what two convolutions over time find. Source of the idea: Cheng and others, "Wide & deep learning for
-    recommender systems", DLRS 2016.
+    Wide and deep: a sum of piecewise linear functions of each feature's statistics over the cycle, which is given
+    (*begins* and *widths* (statistics, pieces), *slope* (bins,), *weight* (states, statistics x pieces), *bias*
+    (states,)) and stays as it is; and a layer on what two convolutions over time find, which begins at nothing and
+    learns what is left. Source of the idea: Cheng and others, "Wide & deep learning for recommender systems", DLRS
+    2016.
     """
 
-    def __init__(self, *, hidden: int, dropout: float, states: int) -> None:
+    def __init__(
+        self, *, hidden: int, dropout: float, begins: Array, widths: Array, slope: Array, weight: Array, bias: Array
+    ) -> None:
         super().__init__()
         self.body = nn.HybridSequential()
         for width in (32, 32):
-            self.body.add(nn.Conv2D(width, kernel_size=(1, 3), padding=(0, 1), activation="relu"))
+            self.body.add(nn.Conv2D(width, kernel_size=(1, 5), padding=(0, 2), activation="relu"))
         self.dropout = nn.Dropout(dropout)
-        self.deep, self.from_deep = nn.Dense(hidden, activation="relu"), nn.Dense(states)
-        self.wide = nn.Dense(states)
+        self.deep = nn.Dense(hidden, activation="relu")
+        self.from_deep = nn.Dense(len(bias), weight_initializer="zeros")
+        self.wide = nn.Dense(
+            len(bias), weight_initializer=mx.init.Constant(weight), bias_initializer=mx.init.Constant(bias)
+        )
+        self.wide.collect_params().setattr("grad_req", "null")
+        self.begins = self.params.get_constant("begins", begins[None])
+        self.widths = self.params.get_constant("widths", widths[None])
+        self.slope = self.params.get_constant("slope", slope[None, :, None])
 
-    def hybrid_forward(self, F: Any, X: Any) -> Any:
+    def hybrid_forward(self, F: Any, X: Any, begins: Any, widths: Any, slope: Any) -> Any:
         shapes = self.body(F.expand_dims(F.transpose(X, axes=(0, 2, 1)), axis=2))
-        level, high, low = F.mean(X, axis=1), F.max(X, axis=1), F.min(X, axis=1)
-        spread = F.sqrt(F.mean(F.square(F.broadcast_sub(X, F.expand_dims(level, axis=1))), axis=1) + 1e-6)
-        statistics = F.concat(level, spread, high, low, dim=1)
         found = F.concat(F.mean(shapes, axis=(2, 3)), F.max(shapes, axis=(2, 3)), dim=1)
-        return self.wide(self.dropout(statistics)) + self.from_deep(self.dropout(self.deep(found)))
+        so_far = F.broadcast_div(F.broadcast_sub(F.expand_dims(_statistics(F, X, slope), axis=2), begins), widths)
+        return self.wide(F.clip(so_far, 0, 1)) + self.from_deep(self.dropout(self.deep(found)))
+
+
+def _statistics(F: Any, X: Any, slope: Any) -> Any:
+    """The graph of `training.diagnostics.features.statistics`: (n, bins, features) to (n, statistics)."""
+    level = F.mean(X, axis=1)
+    around = F.broadcast_sub(X, F.expand_dims(level, axis=1))
+    spread = F.sqrt(F.mean(F.square(around), axis=1))
+    rise = F.sum(F.broadcast_mul(X, slope), axis=1)
+    return F.concat(level, spread, F.min(X, axis=1), F.max(X, axis=1), rise, dim=1)

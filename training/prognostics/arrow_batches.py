@@ -33,6 +33,14 @@ def first_rows(file: Path, wanted: Sequence[str], count: int) -> Mapping[str, An
         return next(_parquet_batches(file, wanted, count), {})
 
 
+def count_rows(file: Path, dialect: Dialect) -> int | None:
+    """How many rows a Parquet *file* says it has; None of any other, which must be read to know."""
+    if dialect.form != dialects.PARQUET:
+        return None
+    with dialects.reading(file):
+        return int(dialects.parquet_file(file).metadata.num_rows)
+
+
 def _read_batches(file: Path, dialect: Dialect, wanted: Sequence[str], cells: Cells) -> Iterator[Mapping[str, Any]]:
     if dialect.form == dialects.PARQUET:
         yield from _parquet_batches(file, wanted, ROWS_AT_ONCE)

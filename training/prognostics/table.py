@@ -9,18 +9,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from training.errors import BadData
+from training.prognostics.arrow_batches import count_rows
 from training.prognostics.arrow_cells import Floats, as_text
 from training.prognostics.cells import TEXT, is_number, unit_of_file
 from training.prognostics.column_reader import TableReader
 from training.prognostics.dialect import Dialect
 from training.prognostics.log_schema import Columns
 from training.prognostics.wrong_cells import Clock, cell_of, line_of
+
+NOTHING: Final = np.empty(0, dtype=np.float32)
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,8 @@ class Table:
     """(rows,) which rows of the file these are; None: all of them."""
     wrong: int = 0
     """Cells of the file that could not be read so far; they stand as missing here, and are refused at its end."""
+    block: NDArray[np.float32] | None = None
+    """(columns, rows): of a whole file, the array whose rows `values` are, in their order."""
 
     def __len__(self) -> int:
         return len(self.times)
@@ -90,17 +95,56 @@ def read_table(file: Path, dialect: Dialect, columns: Columns, clock: Clock, mar
     """The columns of *file*, whole. Raises BadData where a column is missing or a cell is wrong, naming it by file and
     line.
     """
-    pieces = list(table_pieces(file, dialect, columns, clock, marks, Met()))
-    last = pieces[-1]
+    pieces, columns_of = [], _Gathered(count_rows(file, dialect))
+    for piece in table_pieces(file, dialect, columns, clock, marks, Met()):
+        columns_of.add(piece)
+        pieces.append(piece)
+    values = columns_of.join()
     return replace(
-        last,
+        pieces[-1],
         units=np.concatenate([piece.units for piece in pieces]),
         times=np.concatenate([piece.times for piece in pieces]),
-        # A column at a time, and given up when it is joined: the log is not in memory twice.
-        values={name: np.concatenate([piece.values.pop(name) for piece in pieces]) for name in list(last.values)},
+        values=dict(zip(pieces[-1].values, values, strict=True)),
+        block=values,
         marks=np.concatenate([piece.marks for piece in pieces]),
         at=None,
     )
+
+
+class _Gathered:
+    """The values of pieces, column by column: never twice in memory, and in place at once where it is known how many
+    rows will come.
+    """
+
+    def __init__(self, rows: int | None) -> None:
+        self._rows, self._added = rows, 0
+        self._block: NDArray[np.float32] | None = None
+        self._parts: list[list[NDArray[np.float32]]] = []
+
+    def add(self, piece: Table) -> None:
+        """Takes the values out of *piece*."""
+        values = list(piece.values.values())
+        piece.values.update(dict.fromkeys(piece.values, NOTHING))
+        if self._rows is None:
+            self._parts = self._parts or [[] for _ in values]
+            for parts, column in zip(self._parts, values, strict=True):
+                parts.append(column)
+            return
+        if self._block is None:
+            self._block = np.empty((len(values), self._rows), dtype=np.float32)
+        for row, column in zip(self._block, values, strict=True):
+            row[self._added : self._added + len(piece)] = column
+        self._added += len(piece)
+
+    def join(self) -> NDArray[np.float32]:
+        """(columns, rows)"""
+        if self._block is not None:
+            return self._block[:, : self._added]
+        block = np.empty((len(self._parts), sum(map(len, self._parts[0])) if self._parts else 0), dtype=np.float32)
+        for row, parts in zip(block, self._parts, strict=True):
+            np.concatenate(parts, out=row)
+            parts.clear()
+        return block
 
 
 @dataclass

@@ -87,7 +87,7 @@ def logs_of(tables: Sequence[Table], description: Description, columns: Columns,
     rows, said = in_order(tables, sort=description.sort, columns=columns)
     values = _matrix(tables, rows, columns, columns.channels)
     conditions = _matrix(tables, rows, columns, columns.conditions)
-    marks = np.concatenate([table.marks for table in tables])[rows.order]
+    marks = rows.put_in_order(np.concatenate([table.marks for table in tables]))
     logs: list[UnitLog] = []
     for number, name in enumerate(rows.names):
         begin, end = rows.begins[number], rows.begins[number + 1]
@@ -116,16 +116,27 @@ def _log(
 
 
 def _matrix(tables: Sequence[Table], rows: Rows, columns: Columns, names: Sequence[str]) -> NDArray[np.float32]:
-    """(rows, features) of the columns *names*, column by column: never twice in memory."""
+    """(rows, features) of the columns *names*, column by column: never twice in memory, and not copied where one file
+    has them in this order.
+    """
+    if len(tables) == 1 and rows.as_read and (as_read := _lying_so(tables[0], columns, names)) is not None:
+        return as_read
     found = np.empty((_width(columns, names), len(rows.order)), dtype=np.float32)
     at = 0
     for name in names:
         parts = [_column(table, columns, name) for table in tables]
-        column = np.concatenate(parts)[rows.order] if len(parts) > 1 or not rows.as_read else parts[0]
+        column = rows.put_in_order(np.concatenate(parts) if len(parts) > 1 else parts[0])
         for feature in _features(column, columns, names, name):
             found[at] = feature
             at += 1
     return found.T
+
+
+def _lying_so(table: Table, columns: Columns, names: Sequence[str]) -> NDArray[np.float32] | None:
+    """(rows, names) of the first columns that were read, where these are *names* and all of them numbers."""
+    if table.block is None or list(table.values)[: len(names)] != list(names) or {*names} & {*dict(columns.categories)}:
+        return None
+    return table.block[: len(names)].T
 
 
 def features_of(table: Table, columns: Columns, names: Sequence[str]) -> NDArray[np.float32]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,8 @@ from training.prognostics.cells import second_readings
 from training.prognostics.log_keys import TIME_OF_DAY
 from training.prognostics.log_schema import SECONDS, Columns
 from training.prognostics.table import Table
+
+Kind = TypeVar("Kind", bound=np.generic)
 
 SORT: Final = (
     "Sort the rows of each unit by time, or say sort = true in the TOML; of a row that was written twice, keep one.\n"
@@ -34,6 +36,10 @@ class Rows:
     times: NDArray[np.float64]
     as_read: bool
     """The order is that of reading."""
+
+    def put_in_order(self, column: NDArray[Kind]) -> NDArray[Kind]:
+        """*column* (rows as read,) in this order; itself, where that is the order of reading."""
+        return column if self.as_read else column[self.order]
 
     def place(self, row: int) -> tuple[Table, int]:
         """The file in which *row*, as they were read, stands, and which of its rows it is."""
@@ -126,8 +132,9 @@ def _rows(
     *,
     as_read: bool,
 ) -> Rows:
-    begins = np.searchsorted(units[order], np.arange(len(names) + 1))
-    return Rows(tables, names, begins, order, times[order], as_read)
+    ordered = (units, times) if as_read else (units[order], times[order])
+    begins = np.searchsorted(ordered[0], np.arange(len(names) + 1))
+    return Rows(tables, names, begins, order, ordered[1], as_read)
 
 
 def _falls(rows: Rows) -> NDArray[np.intp]:

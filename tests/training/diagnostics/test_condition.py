@@ -17,15 +17,18 @@ pytest.importorskip("training.compat", reason="MXNet is not installed")
 from tests.training.typed_page import follow
 from training.compat import mx
 from training.config import parse
+from training.data.splits import Split
 from training.diagnostics.cycles import read_cycles
 from training.diagnostics.description import read_description
 from training.diagnostics.features import binned
 from training.diagnostics.metrics import by_part, cross_entropy, fit_temperature
+from training.diagnostics.piecewise import _descend, _Problem, fit_piecewise
 from training.diagnostics.preparation import StatePreparation
 from training.diagnostics.splitting import groups_of, held_out
 from training.diagnostics.states import states_loss, states_scores
 from training.errors import BadData, BadInput
 from training.jobs import condition
+from training.nets.sequence import StateNet
 from training.serve.predict import main
 from training.serve.states import drift_note, read_state_preparation
 
@@ -50,8 +53,15 @@ def test_the_states_of_another_day_are_told_right_and_as_surely_as_they_are_righ
 
     assert list(told[0]) == ["cycle", *(n for part in parts for n in (part, f"{part}_probability")), "outside"]
     assert min(right.values()) > 0.5  # chance: a quarter to a third
-    assert np.mean(list(right.values())) > 0.8
+    assert np.mean(list(right.values())) > 0.95
     assert abs(np.mean(list(sure.values())) - np.mean(list(right.values()))) < 0.15
+
+
+@pytest.mark.exhaustive
+def test_on_the_made_up_rig_the_net_does_as_well_as_a_random_forest(followed):
+    scores = json.loads((followed / "runs" / "rig" / "summary.json").read_text())["scores"]
+
+    assert scores["accuracy"] > scores["forest_accuracy"] - 0.02
 
 
 @pytest.mark.exhaustive
@@ -99,6 +109,33 @@ def test_predict_names_what_it_wants(followed, monkeypatch):
         main(["--run", "runs/rig", "rig/profile.csv"])
     with pytest.raises(BadInput, match="--follow"):
         main(["--run", "runs/rig", "--follow", "rig/later"])
+
+
+def a_bump_up_and_a_bump_down(cycles: int) -> tuple[np.ndarray, list[int]]:
+    """Somewhere in each cycle, on a slope of its own; the state is which of them comes first."""
+    random, t = np.random.RandomState(0), np.arange(120) / 120
+    states = [number // 4 % 2 for number in range(cycles)]
+    rows = []
+    for state in states:
+        begin, slope = random.uniform(0.1, 0.8), random.normal(0, 1.5)
+        up, down = (np.exp(-(((t - begin - shift) / 0.03) ** 2)) for shift in ((0, 0.1), (0.1, 0))[state])
+        rows.append(up - down + slope * t + random.normal(0, 0.1, len(t)))
+    return np.array(rows), states
+
+
+@pytest.mark.exhaustive
+def test_what_statistics_do_not_show_is_told_by_how_a_cycle_goes_on(tmp_path):
+    rows, states = a_bump_up_and_a_bump_down(320)
+    np.savetxt(tmp_path / "x.csv", rows, delimiter=",", fmt="%.3f")
+    (tmp_path / "s.csv").write_text("part\n" + "".join(f"{state}\n" for state in states))
+    (tmp_path / "t.toml").write_text('states = "s.csv"\nparts = ["part"]\n[channels]\nx = "x.csv"\n')
+    words = ["condition", "--workdir", str(tmp_path / "run"), f"table={tmp_path / 't.toml'}", "num_epochs=40"]
+
+    done = subprocess.run([sys.executable, "-m", "training", *words], cwd=PROJECT, capture_output=True, text=True)
+
+    assert done.returncode == 0, done.stderr
+    scores = json.loads((tmp_path / "run" / "summary.json").read_text())["scores"]
+    assert scores["accuracy"] > scores["forest_accuracy"] + 0.15
 
 
 TABLE = 'files = ["log.csv"]\ncycle = "c"\nchannels = ["x", "y"]\nparts = ["pump"]\n'
@@ -234,6 +271,72 @@ def test_cycles_are_shared_out_in_whole_groups_that_show_every_state_or_refused(
     for mask in masks:
         assert set(truth[mask, 0]) == set(states)
         assert not set(groups[mask]) & set(groups[~mask])
+
+
+def some_cycles(cycles: int, tells, seed: int = 0) -> Split:
+    """Of a part with three states and one with two; *tells* (X, states) puts into X (cycles, bins, features) how."""
+    random = np.random.RandomState(seed)
+    states = np.stack([random.randint(3, size=cycles), random.randint(2, size=cycles)], axis=1)
+    X = random.standard_normal((cycles, 10, 6)).astype(np.float32)
+    tells(X, states)
+    sizes, groups = np.tile([3, 2], (cycles, 1)), np.arange(cycles)[:, None]
+    return Split(X, np.concatenate([states, sizes, groups], axis=1).astype(np.float32))
+
+
+def by_level_and_spread(X, states):
+    X[:, :, 0] += np.float32([1.5, 0, 1.5])[states[:, 0], None]  # a line cannot tell 0 and 2 by it
+    X[:, :, 1] *= np.float32([1, 1, 3])[states[:, 0], None]
+    X[:, :, 2] += 2 * states[:, 1, None]
+
+
+def fitted(tells=by_level_and_spread, unknown=0):
+    train, valid, test = (some_cycles(n, tells, seed) for seed, n in enumerate((150, 60, 200)))
+    train.y[:unknown, 0] = -1
+    return fit_piecewise(train, valid, [3, 2], seed=0), test
+
+
+@pytest.mark.parametrize("unknown", [0, 60])
+def test_the_wide_part_tells_by_few_cycles_what_statistics_show(unknown):
+    wide, test = fitted(unknown=unknown)
+
+    assert states_scores(wide.scores(test.X), test.y)["accuracy"] > 0.95
+    assert np.mean(wide.weight == 0) > 0.5
+
+
+def test_where_statistics_tell_nothing_the_wide_part_says_how_often_each_state_is():
+    wide, _ = fitted(lambda X, states: None)
+    others, _ = fitted()
+
+    assert np.abs(wide.weight).sum() < 0.1 * np.abs(others.weight).sum()
+
+
+def test_the_wide_part_is_at_the_optimum_for_its_penalties():
+    """Where a weight is not zero, the slope of the loss is the penalty; elsewhere it is less."""
+    split = some_cycles(100, by_level_and_spread)
+    X = split.X.mean(axis=1)
+    problem = _Problem(X / X.std(axis=0), split.y, [3, 2])
+    penalties = (0.1 * problem.strongest_penalties()).astype(np.float32)
+
+    weight, bias = problem.start()
+    for _ in range(10):
+        weight, bias = _descend(problem, weight, bias, penalties)
+    slope, bias_slope = problem.gradient(weight, bias)
+
+    assert np.abs(bias_slope).max() < 1e-4
+    assert (np.abs(slope) <= penalties + 1e-4).all()
+    here = weight != 0
+    assert 0 < here.sum() < here.size
+    assert np.abs(slope + np.sign(weight) * penalties)[here].max() < 1e-4
+
+
+def test_before_its_first_step_the_net_says_what_the_wide_part_does():
+    wide, test = fitted()
+    net = StateNet(hidden=8, dropout=0.4, **vars(wide))
+    net.initialize(mx.init.Xavier())
+
+    said = net(mx.nd.array(test.X)).asnumpy()
+
+    assert np.allclose(said, wide.scores(test.X), atol=1e-4)
 
 
 def test_a_state_that_nobody_knows_costs_nothing():
