@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.errors import BadData
-from training.prognostics.cells import NAIVE, ZONED
+from training.prognostics.cells import NAIVE, NUMBER, ZONED
 from training.prognostics.lives import UnitFailures
 from training.prognostics.log_schema import Columns, Description, Failures
 from training.prognostics.survey import Survey, survey
@@ -72,8 +72,10 @@ def _require_same_kind(found: bool | None, wanted: bool | None, failures: Failur
 
 
 def _require_same_zone(found: str, wanted: str, failures: Failures) -> None:
-    """Local times beside times with a zone are hours apart, and every label would be."""
-    if {found, wanted} == {NAIVE, ZONED}:
+    """Local times beside times with a zone, or beside seconds since 1970 in UTC, are hours apart, and every label would
+    be.
+    """
+    if NAIVE in {found, wanted} and {found, wanted} & {ZONED, NUMBER}:
         raise BadData(
             f"{failures.files[0]}: {failures.time} holds {found}, and the log's times are each {wanted}",
             'Say whose clocks the times without a zone are: zone = "Europe/Berlin", or zone = "UTC".',

@@ -265,6 +265,7 @@ def _is_calendar(columns: Columns, seen: Sequence[str]) -> bool | None:
 
 def _kind_of_times(columns: Columns, seen: Sequence[str]) -> str:
     kind = kind_of_time(seen[0]) if seen else ""
+    kind = NAIVE if columns.dates == DIGITS else kind
     return ZONED if kind == NAIVE and columns.zone else kind
 
 
