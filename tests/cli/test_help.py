@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
+import os
 import re
 import shutil
+import struct
 import subprocess
+import termios
 from pathlib import Path
 
 import pytest
@@ -84,6 +89,26 @@ def test_make_alone_has_the_groups_of_the_help() -> None:
     listed = {part.partition("\n")[0]: re.findall(r"^([a-z-]+):.* ## ", part, re.MULTILINE) for part in parts}
 
     assert [list(listed[group.title]) for group in GROUPS] == [list(group.commands) for group in GROUPS]
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+def test_on_a_terminal_make_alone_breaks_no_word(columns: int) -> None:
+    ours, theirs = os.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
+    line = [PROJECT / "scripts" / "list-targets", PROJECT / "Makefile"]
+    with subprocess.Popen(line, stdout=theirs) as listing, os.fdopen(ours, "rb", buffering=0) as screen:
+        os.close(theirs)
+        shown = b""
+        # Linux says EIO, not the end, where nobody writes to a terminal any more.
+        with contextlib.suppress(OSError):
+            while piece := screen.read(4096):
+                shown += piece
+    assert listing.returncode == 0
+
+    whole = subprocess.run(line, capture_output=True, text=True, check=True).stdout
+    lines = shown.decode().splitlines()
+    assert max(map(len, lines)) <= columns < max(map(len, whole.splitlines()))
+    assert " ".join(lines).split() == whole.split()
 
 
 def test_the_manual_page_is_what_the_table_says() -> None:

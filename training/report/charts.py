@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 
 from training.report.readings import readable, readings
 
 WIDTH, HEIGHT = 640, 300
-LEFT, RIGHT, TOP, BOTTOM = 68, 14, 14, 40
+LEFT, RIGHT, TOP, BOTTOM = 68, 14, 14, 48
 MAX_POINTS = 600  # more would only make the file bigger
 
 
@@ -33,6 +33,8 @@ class _Scale:
     start: float
     end: float
     logarithmic: bool = False
+    least: float = 0.0
+    """Between two ticks."""
 
     def __call__(self, value: float) -> float:
         low, high, value = (math.log(v) for v in (self.low, self.high, value)) if self.logarithmic else (
@@ -43,7 +45,11 @@ class _Scale:
         return self.start + (value - low) / ((high - low) or 1) * (self.end - self.start)
 
     def ticks(self) -> list[float]:
-        return _log_ticks(self.low, self.high) if self.logarithmic else _ticks(self.low, self.high)
+        if self.logarithmic:
+            return _log_ticks(self.low, self.high)
+        if self.least and self.high - self.low >= self.least:
+            return _ticks(self.low, self.high, 6, least=self.least)
+        return _ticks(self.low, self.high)
 
 
 def line_chart(
@@ -61,6 +67,8 @@ def line_chart(
     if not shown:
         return "<p class=muted>No values.</p>"
     x, y = _scales(shown, logarithmic, y_range)
+    if x_label == "epoch":
+        x = replace(x, least=1.0)  # there is no epoch 1.5
     parts = [_grid(x, y), _axis_names(x_label, y_label + (" (logarithmic)" if y.logarithmic else ""))]
     if diagonal:
         parts.append(_path([(v, v) for v in (max(x.low, y.low), min(x.high, y.high))], x, y, "diagonal"))
@@ -120,13 +128,14 @@ def _scales(
     return x, _Scale(low, high, HEIGHT - BOTTOM, TOP, logarithmic)
 
 
-def _ticks(low: float, high: float, wanted: int = 5) -> list[float]:
+def _ticks(low: float, high: float, wanted: int = 5, *, least: float = 0.0) -> list[float]:
     """Round numbers between *low* and *high*, about *wanted* of them."""
     if high <= low:
         return [low]
     raw = (high - low) / wanted
     size = 10 ** math.floor(math.log10(raw))
-    step = next(size * m for m in (1, 2, 2.5, 5, 10) if size * m >= raw)
+    steps = [size * m for m in (1, 2, 2.5, 5, 10) if not least or (size * m / least).is_integer()]
+    step = next(step for step in steps if step >= raw)
     first = math.ceil(low / step - 1e-9)
     return [i * step for i in range(first, math.floor(high / step + 1e-9) + 1)]
 
@@ -144,7 +153,7 @@ def _grid(x: _Scale, y: _Scale) -> str:
         for v in y.ticks()
     )
     along = "".join(
-        f"<text class=tick x={x(v):.1f} y={HEIGHT - BOTTOM + 18} text-anchor=middle>{readable(v)}</text>"
+        f"<text class=tick x={x(v):.1f} y={HEIGHT - BOTTOM + 20} text-anchor=middle>{readable(v)}</text>"
         for v in x.ticks()
     )
     return across + along

@@ -13,6 +13,8 @@ from PIL import Image
 from training.trainer.recipe import Array, Predictions, Result, Section
 
 SHOWN = 24
+NARROW = 4
+"""Classes for which a telephone is wide enough."""
 
 
 def confusion(result: Result) -> Section:
@@ -29,10 +31,10 @@ def confusion_table(classes: Sequence[str], counts: Array) -> str:
     """*counts* (classes, classes): at [i, j] the examples of class i that were taken for class j."""
     head = "".join(f"<th scope=col>{escape(name)}</th>" for name in classes)
     rows = "".join(_row(name, counts[i], i) for i, name in enumerate(classes))
+    swiped = "<p class=sideways>wider than the screen: swipe the table sideways</p>" if len(classes) > NARROW else ""
     return (
-        "<p class=sideways>wider than the screen: swipe the table sideways</p>"
-        "<div class=wide tabindex=0><table class=confusion><thead>"
-        f"<tr><th class=corner>true \\ said</th>{head}<th>right</th></tr></thead>"
+        f"{swiped}<div class=wide tabindex=0><table class=confusion style=--classes:{len(classes)}><thead>"
+        f"<tr><th class=corner>true \\ said</th>{head}<th scope=col>right</th></tr></thead>"
         f"<tbody>{rows}</tbody></table></div>"
     )
 

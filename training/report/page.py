@@ -40,11 +40,11 @@ def page(report: Report) -> str:
     parts = [
         _header(report),
         _tiles(report),
-        '<div class=two style="margin-top:1.1rem">' + "".join(_curves(report)) + "</div>",
+        "<div class=two>" + "".join(_curves(report)) + "</div>",
         *(_section(part) for part in report.sections),
         _section(Section("Where the time went", _time_bar(report.seconds))),
-        '<div class=two style="margin-top:1.1rem">' + "".join(_section(part) for part in report.progress) + "</div>",
-        '<div class=two style="margin-top:1.1rem">',
+        "<div class=two>" + "".join(_section(part) for part in report.progress) + "</div>",
+        "<div class=two>",
         _section(Section("Where it comes from", _facts({**report.origin, **report.hardware}))),
         _section(Section("Settings", _facts(report.settings))),
         "</div>",
@@ -94,7 +94,11 @@ def _curves(report: Report) -> Iterable[str]:
         y_label=report.summary.metric,
         logarithmic=False,
     )
-    yield _section(Section(f"{report.summary.metric.capitalize()} on the validation split", chart))
+    yield _section(Section(f"{_title(report.summary.metric)} on the validation split", chart))
+
+
+def _title(metric: str) -> str:
+    return "RMSE" if metric == "rmse" else metric.replace("_", " ").capitalize()
 
 
 def loss_chart(report: Report) -> str:
@@ -127,8 +131,15 @@ def _time_bar(seconds: Mapping[str, float]) -> str:
 
 
 def _facts(facts: Mapping[str, object]) -> str:
-    rows = "".join(f"<tr><th>{escape(str(k))}</th><td>{escape(str(v))}</td></tr>" for k, v in facts.items() if v != "")
+    rows = "".join(
+        f"<tr><th>{escape(str(k))}</th><td>{escape(_typed(v))}</td></tr>" for k, v in facts.items() if v != ""
+    )
     return f"<table class=facts>{rows}</table>"
+
+
+def _typed(value: object) -> str:
+    """As one types it: 24,48,168."""
+    return ",".join(f"{one:g}" for one in value) if isinstance(value, tuple) else str(value)
 
 
 def _number(value: float | None) -> str:

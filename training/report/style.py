@@ -28,9 +28,12 @@ section>p b{color:var(--ink)}
 .tile.first{background:linear-gradient(135deg,rgb(var(--hit)/.16),rgb(var(--hit)/.04));
   border-color:rgb(var(--hit)/.35)}
 .two{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,26rem),1fr));gap:1.1rem}
+main>.two{margin-top:1.1rem}
+.two>section{margin-top:0}
 .muted{color:var(--muted)}
 .bad{color:var(--s2)}
 figure{margin:0}
+.chart{container-type:inline-size}
 .chart svg{display:block;width:100%;height:auto;overflow:visible}
 figcaption{font-size:.82rem;color:var(--muted)}
 .key{display:inline-flex;align-items:center;margin-right:1.1rem}
@@ -41,6 +44,9 @@ figcaption{font-size:.82rem;color:var(--muted)}
 .s4{--c:var(--s4)}
 .grid{stroke:var(--line)}
 .tick,.name{fill:var(--muted);font-size:12px}
+/* A chart is drawn 640 wide and shown as wide as there is room: its letters shall stay readable. */
+@container(max-width:34rem){.tick,.name,.read text{font-size:16px}}
+@container(max-width:24rem){.tick,.name,.read text{font-size:20px}}
 .line{fill:none;stroke:var(--c);stroke-width:2;stroke-linejoin:round;stroke-linecap:round}
 .dot,.bar-value{fill:var(--c)}
 .ring{fill:var(--card);stroke:var(--c);stroke-width:2.5}
@@ -59,13 +65,22 @@ figcaption{font-size:.82rem;color:var(--muted)}
 .sideways{display:none;font-size:.82rem;color:var(--muted);margin:0 0 .3rem}
 table{border-collapse:collapse;font-size:.86rem;font-variant-numeric:tabular-nums;width:100%}
 th{font-weight:500;color:var(--muted);text-align:left}
+.wide thead th{vertical-align:bottom;line-height:1.3}
+.wide th,.wide td{padding:.28rem 0 .28rem 1.1rem}
+.wide th:first-child,.wide td:first-child{padding-left:0}
+.wide tbody tr{border-top:1px solid var(--line)}
+.wide tbody th{color:inherit;font-weight:400;white-space:nowrap}
+.wide .n:not(:first-child){text-align:right}
+.wide+p{margin-top:1.1rem}
 .facts th{padding:.3rem 1rem .3rem 0;vertical-align:top;white-space:nowrap;width:1%}
 .facts td{padding:.3rem 0;overflow-wrap:anywhere}
 .facts tr+tr{border-top:1px solid var(--line)}
-.confusion{border-collapse:separate;border-spacing:2px;min-width:34rem}
+.wide .confusion{border-collapse:separate;border-spacing:2px;min-width:calc(var(--classes)*2.7rem + 7rem)}
+.wide .confusion th,.wide .confusion td{padding:.15rem;min-width:0}
 .confusion th[scope=col],.confusion td{text-align:center}
+.confusion tbody th{color:var(--muted)}
 .confusion th[scope=col]{font-size:.74rem;padding:.15rem;max-width:4rem;overflow-wrap:anywhere}
-.confusion th[scope=row]{white-space:nowrap;padding-right:.5rem}
+.wide .confusion th[scope=row]{white-space:nowrap;padding-right:.5rem}
 /* 5 and more series are rare: GPUs of one machine. */
 .s5{--c:var(--muted)}
 .confusion .corner{font-size:.74rem;white-space:nowrap}
@@ -92,7 +107,7 @@ code{font:.86em ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}
 footer{margin-top:1.6rem;color:var(--muted);font-size:.82rem}
 @media(max-width:30rem){main{padding:1.1rem .8rem 3rem}
 section{padding:.9rem .9rem 1rem}.tiles{grid-template-columns:1fr 1fr;gap:.6rem}.tile b{font-size:1.3rem}
-  .tick,.name,.read text{font-size:20px}.sideways{display:block}
+  .sideways{display:block}.wide tbody th{white-space:normal;min-width:7.5rem}
   .confusion th[scope=row]{position:sticky;left:0;background:var(--card)}
   .upright{display:none}.facts th{white-space:normal;
   width:34%}}

@@ -297,8 +297,8 @@ def test_the_balance_of_each_split_is_said_and_stands_in_the_report(capsys):
     }  # fmt: skip
     nothing = Predictions(np.zeros((0, 2)), np.zeros((0, 8)))
     result = Result(config=ForecastConfig(), data=made, valid=nothing, test=nothing, rows=(), scores={}, best_epoch=1)
-    cells = "".join(f"<td>{count}</td>" for count in made.keep["balance"]["test"].values())
-    assert f"<td>test</td>{cells}" in balance_section(result).html
+    cells = "".join(f"<td class=n>{count}</td>" for count in made.keep["balance"]["test"].values())
+    assert f"<th scope=row>test</th>{cells}" in balance_section(result).html
 
 
 @pytest.mark.parametrize("with_test", [True, False])

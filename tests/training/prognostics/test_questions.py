@@ -3,6 +3,11 @@
 import csv
 import io
 import json
+import re
+import shutil
+import subprocess
+import sys
+import urllib.request
 from pathlib import Path
 
 import numpy as np
@@ -186,6 +191,29 @@ def test_the_server_answers_each_in_the_numbers_of_predict(run, tmp_path, capsys
         [row[n] for n in COLUMNS] for row in printed
     ]
     assert unit["probabilities"] == pytest.approx({name: answer[-1][name] for name in COLUMNS}, abs=1e-6)
+
+
+def test_the_page_shows_each_for_the_unit_that_is_chosen(run, tmp_path):
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("no Chromium here: apt install chromium")
+    lines = (run.parent / "log.csv").read_text().splitlines(keepends=True)[:51]
+    words = ["-m", "training", "serve", "--run", str(run), "--state", str(tmp_path / "state")]
+    with subprocess.Popen([sys.executable, *words], stdout=subprocess.PIPE, text=True) as server:
+        try:
+            address = server.stdout.readline().strip()
+            asked = urllib.request.Request(f"{address}/units", "".join(lines).encode(), {"content-type": "text/csv"})
+            urllib.request.urlopen(asked).read()
+            seen = [chromium, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path}/browser"]
+            page = [*seen, "--virtual-time-budget=8000", "--dump-dom", address]
+            dom = subprocess.run(page, capture_output=True, text=True, timeout=120, check=True).stdout
+        finally:
+            server.terminate()
+
+    table = next(part for part in dom.split("<table>") if "within 24 hours</th>" in part).partition("</table>")[0]
+    assert re.findall(r">([^<]+)</th>", table) == ["within 24 hours", "within 48 hours", "any failure", *PARTS]
+    assert table.count("</td>") == len(COLUMNS)
+    assert "Failure within 24 or 48 hours; remaining life up to 100 hours." in dom
 
 
 @pytest.mark.parametrize(

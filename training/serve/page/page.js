@@ -9,7 +9,9 @@ const PARTS = { forecast: showUnits, images: showDrawing, arrays: showNumbers };
 function purpose(model) {
   const kept = model.preparation;
   if (model.kind === "forecast") {
-    return `Failure within ${kept.horizon} ${kept.columns.time_unit}; remaining life up to ${kept.cap}.`;
+    const unit = kept.columns.time_unit;
+    const within = new Intl.ListFormat("en", { type: "disjunction" }).format((kept.horizons ?? [kept.horizon]).map(String));
+    return `Failure within ${within} ${unit}; remaining life up to ${kept.cap} ${unit}.`;
   }
   return model.classes.length ? `Tells ${model.classes.length} classes apart.` : `Answers with the net's own outputs.`;
 }

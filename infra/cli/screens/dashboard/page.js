@@ -105,7 +105,7 @@ function drawTable() {
   drawHead();
   const found = shown();
   document.querySelector("#runs tbody").replaceChildren(...found.map(drawRow));
-  byId("found").textContent = `${found.length} of ${runs.length} runs. A name leads to its report; mark two to ${MOST} to see them side by side.`;
+  byId("found").textContent = `${found.length} of ${runs.length} runs. A name leads to its report; mark 2 to ${MOST} to see them side by side.`;
 }
 
 // A row is made once: a filter and another order only put rows elsewhere.
