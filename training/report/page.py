@@ -132,12 +132,12 @@ def _time_bar(seconds: Mapping[str, float]) -> str:
 
 def _facts(facts: Mapping[str, object]) -> str:
     rows = "".join(
-        f"<tr><th>{escape(str(k))}</th><td>{escape(_typed(v))}</td></tr>" for k, v in facts.items() if v != ""
+        f"<tr><th>{escape(str(k))}</th><td>{escape(_text_of(v))}</td></tr>" for k, v in facts.items() if v != ""
     )
     return f"<table class=facts>{rows}</table>"
 
 
-def _typed(value: object) -> str:
+def _text_of(value: object) -> str:
     """As one types it: 24,48,168."""
     return ",".join(f"{one:g}" for one in value) if isinstance(value, tuple) else str(value)
 
