@@ -29,8 +29,8 @@ LOGS = """\
 import sys
 print({hello!r})
 for n in range({first}, {end}):
-    moment = (n // 3600 % 24, n // 60 % 60, n % 60, n // 86400)
-    sys.stdout.write('2026-11-20T%02d:%02d:%02d.%06dZ line ' % moment + '%d\\n' % n)
+    moment = (1 + n // 2419200, 1 + n // 86400 % 28, n // 3600 % 24, n // 60 % 60, n % 60)  # a line a second
+    sys.stdout.write('2026-%02d-%02dT%02d:%02d:%02d.000000Z line ' % moment + '%d\\n' % n)
 print('{{"Running": {running}}}')
 """
 

@@ -43,23 +43,37 @@ bitwarden_export_2026.json lastpass_export.csv "Chrome Passwords.csv" .password-
 .zsh_history .python_history .psql_history .mysql_history .node_repl_history .sqlite_history .rediscli_history
 .Rhistory .viminfo "Login Data" Cookies cookies.sqlite cookies.txt logins.json key4.db .env .env.local .env.production
 prod.env .envrc .ENV .env~ .env.bak .env.old ..env.swp #.env# .#.env .env.1 "accessKeys (1).csv"
-"credentials copy.json" .credentials.json.swp id_rsa.bak .pgpass~ kubeconfig.old SECRETS.YAML secrets.yaml secrets.toml
-.dev.vars .gdrive/token_v2.json .railway/config.json .config/heroku/token .wrangler/config/default.toml ngrok.yml
-.cloudflared/1.json tailscaled.state hudson.util.Secret GITHUB_PAT.txt .pat github-recovery-codes.txt creds.json
-pydrive_creds.txt db_creds.ini user.keytab krb5cc_1000 .Xauthority .smbcredentials .davfs2/secrets .wgetrc
+"credentials copy.json" .credentials.json.swp id_rsa.bak .pgpass~ kubeconfig.old SECRETS.YAML secrets.yaml
+secrets.toml .dev.vars .gdrive/token_v2.json .railway/config.json .config/heroku/token .wrangler/config/default.toml
+ngrok.yml .cloudflared/1.json tailscaled.state hudson.util.Secret GITHUB_PAT.txt .pat github-recovery-codes.txt
+creds.json pydrive_creds.txt db_creds.ini user.keytab krb5cc_1000 .Xauthority .smbcredentials .davfs2/secrets .wgetrc
 .lftp/bookmarks auth-user-pass.txt cisco.pcf wireguard.conf openvpn.conf PrivateKey.xml private.key.json
 signing.properties secretkey.txt secret_key_base.txt seed_phrase.txt mnemonic.txt otpauth.txt access-token.json
 refresh_token.txt oauth_token.json bearer.txt pass.txt pw.txt login.txt env.production prod.env.json
 AwsCredentials.properties token.yaml deploy.pem.txt passwörter.txt kennwort.txt contraseñas.txt motdepasse.txt
-secrets.json secret.yml db-secrets.yaml secrets/db.txt passwords.txt password.txt api_key.txt api-keys.json apikey.txt
-token.txt master.key .secrets/x.txt terraform.tfvars.bak deep/down/.env.staging .ssh/config.d/work notes/.Netrc
+.databricks/token-cache.json .snowflake/connections.toml .config/op/config .config/linode-cli .fly/config.yml
+.config/netlify/config.json .config/configstore/firebase-tools.json .config/openstack/clouds.yaml .neptune/token
+.cdsapirc .replicate/token .modal.toml .vast_api_key .config/vastai/vast_api_key .lambda_cloud/lambda_keys
+.ecmwfapirc .urs_cookies .copernicusmarine-credentials .saml2aws .aws-vault/keys .passwd-goofys .s3fs_pass
+aws_keys.txt s3_keys.json gcs-key.json gcloud-service-key.json firebase-key.json sa-key.json svc-account-key.json
+youtube-oauth2.json kube.config talosconfig.yaml kubeconfig-prod.yml .config/helm/registry.json
+.config/argocd/config ansible-vault.txt .doppler/.doppler.yaml system-connections/home.nmconnection
+wpa_supplicant-wlan0.conf ipsec.secrets chap-secrets eap.secrets .rhosts etc/shadow gshadow NTDS.dit lsass.dmp
+vncpasswd .x11vnc/passwd .netrc.wandb .authinfo.gpg .mailrc .sasl_passwd .dbshell .histfile .config/pgcli/history
+fish_variables .docker/.token_seed jupyter_cookie_secret jpserver-17.json telethon.session authy.json 2fa.txt
+otp_seed.txt metamask_seed.txt UTC--2026-01-01T00-00-00Z--ab .config/solana/id.json key.properties id_xmss
+secrets.json secret.yml db-secrets.yaml secrets/db.txt passwords.txt password.txt api_key.txt api-keys.json
+apikey.txt token.txt master.key .secrets/x.txt terraform.tfvars.bak deep/down/.env.staging .ssh/config.d/work
+notes/.Netrc
 """
 NOT_BY_NAME = """
 .env.example .env.sample .env.template example.env terraform.tfvars.example credentials.json.sample id_rsa.pub
 secrets.py credentials.py token.py tokenizer.json tokens.json keys.py my.env/train.py training/data/secrets.py
 kubeconfig.py secrets/__init__.py .docker/Dockerfile key.py environment.yml config.json keyboard.csv history.py
 private_key.py access_token.py creds.py login.html web.config keys.txt pass.py mnemonic.py bearer.html shadow.csv
-monkey.txt passwords.py hockey.json vault.py .github/workflows/ci.yml author.json
+monkey.txt passwords.py seed.txt seeds.json answer_key.json clouds.yaml session.csv sessions.json shadow history
+storage.json openstack.py identity wallet.csv id.json key_points.json logins.csv primary_key.txt session.py
+hockey.json vault.py .github/workflows/ci.yml author.json
 """
 
 
@@ -156,6 +170,9 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
         "zugang.py": f"passwort = '{some(10)}7x'\n",
         "hosts.ini": f"[all:vars]\nansible_ssh_pass={some(10)}7x\n",
         "asked.txt": f"Cookie: lang=de; sessionid={some(30)}42\n",
+        "monitor.py": f"sentry_sdk.init('https://{some(32, '0123456789abcdef')}@o42.ingest.us.sentry.io/4507')\n",
+        "wallet.ini": "[wallet]\nmnemonic = " + " ".join(some(5, string.ascii_lowercase) for _ in range(12)) + "\n",
+        "words.yaml": 'seed_phrase: "' + " ".join(some(6, string.ascii_lowercase) for _ in range(24)) + '"\n',
         "putty.txt": "PuTTY-User-Key" + "-File-3: ssh-rsa\n",
     }  # fmt: skip
     return {**{name: text.encode() for name, text in texts.items()}, "wide.sh": export.encode("utf-16"),
