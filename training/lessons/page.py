@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from html import escape
 
 from training.lessons.catalog import LESSONS, Lesson
 from training.lessons.progress import Progress, Standing
+from training.report.style import CSS
+from training.report.tables import table
 
 FILE = "progress.html"
 _PAGE = """<!doctype html>
-<html lang="en"><meta charset="utf-8"><title>Ten lessons</title>
-<meta name="viewport" content="width=device-width">
-<style>
-:root {{ color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif }}
-body {{ max-width: 46rem; margin: 2rem auto; padding: 0 1rem }}
-table {{ border-collapse: collapse; width: 100% }} th, td {{ text-align: left; padding: .35rem .6rem }}
-tr {{ border-bottom: 1px solid #8884 }} td.number {{ text-align: right }} .bar {{ background: #8883; height: .6rem }}
-.bar > div {{ background: #2a8; height: 100%; width: {percent}% }}
-</style>
-<h1>Ten lessons</h1>
-<p>{done} of {all} done, {minutes} minutes so far.</p><div class="bar"><div></div></div>
-<p><strong>Next:</strong> {next}</p>
-<table><tr><th>lesson<th>state<th>attempts<th>minutes</tr>
-{rows}
-</table>
-<p>Minutes are those between two looks at a lesson; pauses of more than half an hour are left out.</p>
-</html>
+<html lang="en"><head><meta charset="utf-8"><title>Ten lessons</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<style>{css}
+progress{{width:100%;height:.8rem;accent-color:var(--s3)}}</style></head>
+<body><main><header><h1>Ten lessons</h1>
+<p>{done} of {all} done, {minutes} minutes so far.</p></header>
+<section><h2>Next</h2><p><b>{next}</b></p><progress max="{all}" value="{done}">{done} of {all}</progress></section>
+<section>{table}
+<p>Minutes are those between two looks at a lesson; pauses of more than half an hour are left out.</p></section>
+</main></body></html>
 """
 
 
@@ -35,10 +31,12 @@ def page(progress: Progress) -> str:
     return _PAGE.format(
         done=len(done),
         all=len(LESSONS),
-        percent=100 * len(done) // len(LESSONS),
         minutes=sum(progress.of(lesson).minutes for lesson in LESSONS),
-        next=escape(advice(progress)),
-        rows="\n".join(_row(lesson, progress.of(lesson)) for lesson in LESSONS),
+        next=_with_code(escape(advice(progress))),
+        css=CSS,
+        table=table(
+            ("lesson", "state", "attempts", "minutes"), [_cells(lesson, progress.of(lesson)) for lesson in LESSONS]
+        ),
     )
 
 
@@ -58,6 +56,10 @@ def state(standing: Standing) -> str:
     return "begun" if standing.opened_at else "-"
 
 
-def _row(lesson: Lesson, standing: Standing) -> str:
-    numbers = "".join(f'<td class="number">{value or ""}' for value in (standing.attempts, standing.minutes))
-    return f"<tr><td>{lesson.number}. {escape(lesson.title)}<td>{state(standing)}{numbers}</tr>"
+def _with_code(text: str) -> str:
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", text)
+
+
+def _cells(lesson: Lesson, standing: Standing) -> tuple[str, ...]:
+    numbers = (str(value or "") for value in (standing.attempts, standing.minutes))
+    return (f"{lesson.number}. {escape(lesson.title)}", state(standing), *numbers)

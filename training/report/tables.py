@@ -22,7 +22,8 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def _kind(column: Sequence[str]) -> str:
-    return " class=n" if all(_NUMBER.fullmatch(_TAG.sub("", cell)) for cell in column) else ""
+    words = [_TAG.sub("", cell) for cell in column]
+    return " class=n" if any(words) and all(map(_NUMBER.fullmatch, words)) else ""
 
 
 def _cells(row: Sequence[str], kinds: Sequence[str]) -> str:

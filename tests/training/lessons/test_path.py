@@ -132,7 +132,7 @@ def test_the_page_shows_no_more_than_what_was_done(tmp_path: Path) -> None:
     shown = page(Progress(tmp_path, {1: Standing(opened_at=1, last_at=1, attempts=3, seconds=600, solved_at=1e9)}))
 
     assert "1 of 10 done, 10 minutes so far." in shown
-    assert f"{first.title}<td>done 2001-09-" in shown
+    assert f"{first.title}</th><td>done 2001-09-" in shown
     assert "lesson 2, Linear regression by hand" in shown
 
 
