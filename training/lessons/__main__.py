@@ -17,6 +17,7 @@ from training.lessons.catalog import CARDS, LESSONS, Lesson, find
 from training.lessons.page import FILE as PAGE
 from training.lessons.page import advice, page
 from training.lessons.progress import Progress, now, read, write_whole
+from training.lessons.words import to_type
 
 
 def main(words: Sequence[str]) -> int:
@@ -75,7 +76,7 @@ def _open(options: argparse.Namespace) -> int:
         write_whole(path, lesson.blank.read_text(encoding="utf-8"))
         print(f"{_shown(path)} is ready: a blank script in cells.")
     print(f"Card: {_shown(lesson.card)}  (read it, close it, write the script from memory)")
-    print(f"Then: `make lesson-check N={lesson.number}`")
+    print(f"Then: {to_type('lesson-check', n=lesson.number)}")
     _keep(progress.with_(lesson, progress.of(lesson).seen(now())))
     return 0
 
@@ -92,14 +93,14 @@ def _check(options: argparse.Namespace) -> int:
     progress = progress.with_(lesson, progress.of(lesson).checked(now(), right=right))
     _keep(progress)
     if right:
-        print(f"\nAll right. `make quiz` keeps it in memory. Next: {advice(progress)}")
+        print(f"\nAll right. {to_type('quiz')} keeps it in memory. Next: {advice(progress)}")
     return 0 if right else 1
 
 
 def _script(folder: Path, lesson: Lesson) -> Path:
     path = folder / lesson.file
     if not path.is_file():
-        raise BadInput(f"There is no {_shown(path)} yet.", f"`make lesson N={lesson.number}` makes it")
+        raise BadInput(f"There is no {_shown(path)} yet.", f"{to_type('lesson', n=lesson.number)} makes it")
     return path
 
 
@@ -109,7 +110,8 @@ def _solution(options: argparse.Namespace) -> int:
     if not (standing.attempts or options.yes):
         raise BadInput(
             f"You have not checked lesson {lesson.number} yet: the try, not the reading, is what stays in memory.",
-            f"`make lesson-check N={lesson.number}` first, or `make lesson-solution N={lesson.number} YES=1`",
+            f"{to_type('lesson-check', n=lesson.number)} first, "
+            f"or {to_type('lesson-solution', n=lesson.number, yes=1)}",
         )
     print(lesson.solution.read_text(encoding="utf-8"), end="")
     return 0

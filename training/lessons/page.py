@@ -8,6 +8,7 @@ from html import escape
 
 from training.lessons.catalog import LESSONS, Lesson
 from training.lessons.progress import Progress, Standing
+from training.lessons.words import to_type
 from training.report.style import CSS
 from training.report.tables import table
 
@@ -44,10 +45,10 @@ def advice(progress: Progress) -> str:
     """What to do next, in one sentence."""
     lesson = progress.next()
     if lesson is None:
-        return "your own log: `make train JOB=sensors`, docs/sensors.md"
+        return f"your own log: {to_type('train', job='sensors')}, docs/sensors.md"
     if not progress.of(lesson).opened_at:
-        return f"lesson {lesson.number}, {lesson.title}: `make lesson N={lesson.number}`"
-    return f"go on with lesson {lesson.number}, {lesson.title}: `make lesson-check N={lesson.number}`"
+        return f"lesson {lesson.number}, {lesson.title}: {to_type('lesson', n=lesson.number)}"
+    return f"go on with lesson {lesson.number}, {lesson.title}: {to_type('lesson-check', n=lesson.number)}"
 
 
 def state(standing: Standing) -> str:

@@ -60,7 +60,7 @@ def test_the_way_from_a_blank_script_to_the_next_lesson(
     script = folder / "01_autograd.py"
 
     assert lessons(folder, "check", "--number=1") == 2
-    assert "`make lesson N=1` makes it" in capsys.readouterr().err
+    assert "`rig lesson 1` makes it" in capsys.readouterr().err
     assert lessons(folder, "open", "--number=1") == 0
     assert script.read_text() == LESSONS[0].blank.read_text()
     assert lessons(folder, "solution", "--number=1") == 2
@@ -78,7 +78,7 @@ def test_the_way_from_a_blank_script_to_the_next_lesson(
     assert lessons(folder, "check", "--number=1") == 0
     assert "All right." in capsys.readouterr().out
     assert lessons(folder, "list") == 0
-    assert "Next: lesson 2, Linear regression by hand: `make lesson N=2`" in capsys.readouterr().out
+    assert "Next: lesson 2, Linear regression by hand: `rig lesson 2`" in capsys.readouterr().out
     standing = progress.read(folder).of(LESSONS[0])
     assert (standing.attempts, standing.solved_at > 0) == (2, True)
     assert "1 of 10 done" in (folder / "progress.html").read_text()
