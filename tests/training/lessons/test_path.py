@@ -56,6 +56,7 @@ def test_the_way_from_a_blank_script_to_the_next_lesson(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("GLUON_RIG_CALLED_BY", raising=False)
     folder = tmp_path / "lessons"
     script = folder / "01_autograd.py"
 
@@ -79,6 +80,9 @@ def test_the_way_from_a_blank_script_to_the_next_lesson(
     assert "All right." in capsys.readouterr().out
     assert lessons(folder, "list") == 0
     assert "Next: lesson 2, Linear regression by hand: `rig lesson 2`" in capsys.readouterr().out
+    monkeypatch.setenv("GLUON_RIG_CALLED_BY", "make")
+    assert lessons(folder, "list") == 0
+    assert "Next: lesson 2, Linear regression by hand: `make lesson N=2`" in capsys.readouterr().out
     standing = progress.read(folder).of(LESSONS[0])
     assert (standing.attempts, standing.solved_at > 0) == (2, True)
     assert "1 of 10 done" in (folder / "progress.html").read_text()
