@@ -23,7 +23,7 @@ PICTURES = PROJECT / "docs" / "pictures"
 RIG = PROJECT / ".venv" / "bin" / "rig"
 PYTHON = PROJECT / ".venv" / "bin" / "python"
 COLUMNS, LINES = 100, 30
-GEARBOXES = "table=log/gearboxes.toml horizon=48 cap=150 num_epochs=4 hidden=24"
+GEARBOXES = "table=log/gearboxes.toml horizon=24,48,168 cap=150 num_epochs=4 hidden=24"
 SEVEN = [[0.25, 0.2], [0.5, 0.19], [0.75, 0.2], [0.62, 0.5], [0.5, 0.85]]
 
 
@@ -47,7 +47,7 @@ def main() -> int:
         page((at / "runs/dashboard.html").as_uri(), "dashboard", height=900)
         with served(at) as address:
             send(address, (at / "log/later.csv").read_bytes())
-            page(address, "serve-units", height=760)
+            page(address, "serve-units", height=840)
         rig(at, "rehearsal", "down")
     return 0
 

@@ -10,7 +10,7 @@ from html import escape
 from training.report.readings import readable, readings
 
 WIDTH, HEIGHT = 640, 300
-LEFT, RIGHT, TOP, BOTTOM = 68, 14, 14, 48
+LEFT, RIGHT, TOP, BOTTOM = 84, 14, 14, 48
 MAX_POINTS = 600  # more would only make the file bigger
 
 

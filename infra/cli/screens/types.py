@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from infra.aws.offers.quota import Quota
     from infra.aws.offers.survey import TypeReport
 
-_HEAD = ("TYPE", "GPU", "GPU GiB", "VCPU", "GiB", "$/H", "SPOT", "QUOTA")
+_HEAD = ("TYPE", "GPU", "GPU GiB", "VCPU", "RAM GiB", "   $/H", "  SPOT", "QUOTA")
 _FITS = {True: "yes", False: "too small", None: "unknown"}
 
 
@@ -38,17 +38,18 @@ def _row(one: TypeReport) -> list[str]:
     return [
         machine.name,
         f"{gpu.count} x {gpu.name}",
-        f"{gpu.memory_gib:g}",
-        str(machine.vcpus),
-        f"{machine.memory_gib:g}",
+        f"{gpu.memory_gib:7g}",
+        f"{machine.vcpus:4}",
+        f"{machine.memory_gib:7g}",
         _price(one.on_demand),
-        _price(one.spot) if machine.spot else "none",
+        _price(one.spot) if machine.spot else "  none",
         _FITS[one.quota.enough] if one.quota else "unknown",
     ]
 
 
 def _price(price: Price | None) -> str:
-    return "-" if price is None else f"{'~' if price.estimate else ''}{price.usd_per_hour:.4g}"
+    told = "-" if price is None else f"{'~' if price.estimate else ''}{price.usd_per_hour:.3f}"
+    return f"{told:>6}"
 
 
 def _refusals(found: Sequence[TypeReport]) -> list[str]:

@@ -59,8 +59,8 @@ def test_the_screen_says_what_does_not_run_and_why_and_scripts_read_the_same(acc
 
     table, refused, allowed, source = render_types(found, region="us-east-1").split("\n\n")
     head, *rows = table.splitlines()
-    assert head.split() == ["TYPE", "GPU", "GPU", "GiB", "VCPU", "GiB", "$/H", "SPOT", "QUOTA"]
-    assert ["g6.xlarge", "1", "x", "L4", "22.4", "4", "16", "0.81", "0.29", "yes"] in [row.split() for row in rows]
+    assert head.split() == ["TYPE", "GPU", "GPU", "GiB", "VCPU", "RAM", "GiB", "$/H", "SPOT", "QUOTA"]
+    assert ["g6.xlarge", "1", "x", "L4", "22.4", "4", "16", "0.810", "0.290", "yes"] in [row.split() for row in rows]
     assert max(map(len, table.splitlines())) <= 80
     assert "  p3dn.24xlarge\n    comes with GPUs of compute capability 7.0 (V100), which" in refused
     assert "  Running On-Demand G and VT instances: 8 granted, 0 in use" in allowed.splitlines()
