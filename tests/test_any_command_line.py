@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import urllib.error
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
@@ -22,11 +23,12 @@ from infra import cli, console
 from infra.aws.client import session as aws_session
 from infra.cli.commands import COMMANDS
 from infra.errors import HostUnreachable
-from infra.settings import Settings
+from infra.settings import Settings, example
 from tests.aws import samples
 from tests.aws.conftest import moto_as_strict_as_ec2, pretend_clock
 from tests.sizes import size, tried
 
+PROJECT = Path(__file__).resolve().parents[1]
 CASES = size(150, 15_000)
 EXIT_CODES = {0, 1, 2, 130}
 
@@ -59,6 +61,43 @@ def command_lines(draw: some.DrawFn) -> list[str]:
     return words + ([draw(VALUES)] if draw(some.integers(0, 9)) == 9 else [])
 
 
+TYPED_IN_THE_MANUAL = sorted({
+    line.split("  #")[0]
+    for page in [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md"))]
+    for pair in re.findall(r"`rig ([^`\n]+)`|^rig (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    for line in pair if line
+})  # fmt: skip
+# What a web page, a mail or a keyboard of another language makes of what was written.
+LOOKALIKES = {
+    "-": "\u2013",
+    "--": "\u2014",
+    '"': "\u201d",
+    "'": "\u2019",
+    "=": "\uff1d",
+    "1": "\uff11",
+    "e": "\u0435",
+    ".": "\u2026",
+}
+
+
+@some.composite
+def pasted_lines(draw: some.DrawFn) -> list[str]:
+    """A line of the manual, and what copying it by eye or by mouse makes of it."""
+    words = draw(some.sampled_from(TYPED_IN_THE_MANUAL)).split()
+    for _ in range(draw(some.integers(1, 3))):
+        at = draw(some.integers(0, len(words) - 1))
+        word, good = words[at], draw(some.sampled_from(sorted(LOOKALIKES)))
+        cut = draw(some.integers(0, len(word)))
+        words[at : at + 1] = draw(
+            some.sampled_from([
+                [word.replace(good, LOOKALIKES[good])], [word, word], [word.upper()], [word.lstrip("-")], [word + "\r"],
+                [word.replace("-", "_")], [f"\u201c{word}\u201d"], [word[:cut] + "\u200b" + word[cut:]], [word + ","],
+                [word[:cut], word[cut:]], [word[:cut] + word[cut + 1 :]], ["\u00a0".join(words[at : at + 2])],
+            ])
+        )  # fmt: skip
+    return words
+
+
 VARIABLES = [f"RIG_{f.name.upper()}" for f in fields(Settings)]
 OTHER_VARIABLES = [
     "AWS_PROFILE",
@@ -74,6 +113,26 @@ ENVIRONMENTS = some.one_of(
     some.just(NOTHING), some.just(NOTHING),
     some.dictionaries(some.sampled_from([*VARIABLES, *OTHER_VARIABLES * 4]), VALUES, max_size=2),
 )  # fmt: skip
+BITS = [
+    *(mark.encode() for mark in "'\"[]{}=.,#\n\r\\\0-0_;\t"),
+    "\u201c".encode(), "\u2013".encode(), "\uff15".encode(), "\u00a0".encode(),
+    b"\xef\xbb\xbf", b"\xff", b"9" * 30, b"nan", b"true", b"1979-05-27", b'\"\"\"', b"\\u0000",
+]  # fmt: skip
+EXAMPLE = [line.removeprefix("# ") for line in example().splitlines() if " = " in line]
+
+
+@some.composite
+def damaged_files(draw: some.DrawFn) -> bytes:
+    """Some lines of the example, all of them settings, in which a hand or a disk slipped a few times."""
+    lines = draw(some.lists(some.sampled_from(EXAMPLE), min_size=1, max_size=4, unique=True))
+    content = "\n".join(lines).encode() + b"\n"
+    for _ in range(draw(some.integers(1, 3))):
+        at, length = draw(some.integers(0, len(content))), draw(some.sampled_from([0, 0, 1, 5, 40]))
+        between = draw(some.sampled_from([b"", *BITS, content[at : at + length] * 3]))
+        content = content[:at] + between + content[at + length :]
+    return content
+
+
 TOML_VALUES = some.one_of(
     VALUES.map(lambda text: "'" + text + "'"),
     VALUES,
@@ -82,7 +141,8 @@ TOML_VALUES = some.one_of(
     ),
 )
 FILES = some.one_of(
-    some.just(b""), some.just(b""),
+    some.just(b""), some.just(b""), some.just(b""),
+    damaged_files(),
     some.binary(max_size=20),
     some.lists(
         some.tuples(some.sampled_from([f.name for f in fields(Settings)] + ["[x]", "a.b"]), TOML_VALUES), max_size=2
@@ -228,7 +288,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     suppress_health_check=list(HealthCheck),
 )  # fmt: skip
 @given(
-    words=command_lines(),
+    words=some.one_of(command_lines(), command_lines(), command_lines(), pasted_lines()),
     environment=ENVIRONMENTS,
     toml=FILES,
     refusal=REFUSALS,
