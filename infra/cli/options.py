@@ -9,6 +9,7 @@ from infra.cli.arguments import Option
 RUN: Final = Option(name="run", help="the run's name, or a part of it: 0b93, lenet; without it, the newest")
 JSON: Final = Option(name="json", help="print JSON, for scripts", flag=True)
 YES: Final = Option(name="yes", help="do not ask before money is spent", flag=True)
+ASKS_NOTHING: Final = Option(name="yes", help="it asks nothing; for scripts that say so to every command", flag=True)
 DRY_RUN: Final = Option(name="dry-run", help="stop after the plan, and ask AWS whether it would permit it", flag=True)
 
 WHERE_AM_I: Final = ("cloud", "name", "region", "profile", "key")

@@ -42,6 +42,11 @@ def test_help_lists_every_command_and_loads_nothing_heavy(tmp_path: Path) -> Non
     assert [command for command in COMMANDS if f"\n  {command} " not in done.stdout] == []
 
 
+@pytest.mark.parametrize("command", ["launch", "start", "extend", "stop", "terminate", "sweep"])
+def test_what_spends_or_ends_money_takes_a_yes_from_scripts_that_say_it_to_all(command: str) -> None:
+    assert "yes" in {option.name for option in COMMANDS[command].options}
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_explains_itself(command: str, tmp_path: Path) -> None:
     done = rig(command, "--help", cwd=tmp_path)

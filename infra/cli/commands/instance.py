@@ -6,7 +6,7 @@ from argparse import Namespace
 from typing import TYPE_CHECKING, Final
 
 from infra.cli.arguments import Group, Option
-from infra.cli.options import DRY_RUN, JSON, LIMITS, MACHINE, WHERE_AM_I, YES
+from infra.cli.options import ASKS_NOTHING, DRY_RUN, JSON, LIMITS, MACHINE, WHERE_AM_I, YES
 from infra.console import deliver
 from infra.settings import Settings
 
@@ -105,6 +105,7 @@ def start(options: Namespace, settings: Settings) -> int:
 
 @GROUP.command(
     help="bring results home, then stop; the disk stays, and what it costs is said",
+    options=(ASKS_NOTHING,),
     settings=WHERE_AM_I,
     examples=(
         ("rig stop", "results first; then only the disk costs"),
@@ -123,7 +124,7 @@ def stop(options: Namespace, settings: Settings) -> int:
 
 @GROUP.command(
     help="bring results home, then delete the instance, its disk, and what was made for it",
-    options=(Option(name="lose-results", help="delete even what cannot be brought home", flag=True),),
+    options=(Option(name="lose-results", help="delete even what cannot be brought home", flag=True), ASKS_NOTHING),
     settings=WHERE_AM_I,
     examples=(
         ("rig terminate", "results first; then nothing costs any more"),
