@@ -67,7 +67,7 @@ def test_everything_that_is_wrong_is_said_together_with_the_nearest_right_name(t
         "  - rig.toml: budgett: there is no such setting; did you mean budget?\n"
         "  - rig.toml: os = 'windows': one of: ubuntu-22.04, ubuntu-24.04, al2023\n"
         "  - RIG_IDEL: there is no such setting; did you mean idle?\n"
-        "  - --hours = 'soon': not a number\n"
+        "  - --hours = 'soon': not a number, such as 1.5: no unit, and a point, no comma\n"
         "  -> `rig settings` lists every setting with its meaning\n"
     )
 
