@@ -26,7 +26,7 @@ from training.prognostics.examination import examine
 from training.prognostics.forecast import ForecastConfig, forecast_data
 from training.prognostics.forecast_net import forecast_learner, forecast_scores
 from training.prognostics.log_schema import Description, read_description
-from training.prognostics.memory import fits_roughly, has_room, usable_bytes
+from training.prognostics.memory import Rows, fits_roughly, has_room, usable_bytes
 from training.prognostics.read_log import Log, read_log
 from training.prognostics.suspects import refuse_other_unit, suspect_values
 from training.prognostics.windows import UnitLog
@@ -70,7 +70,8 @@ def _is_streamed(config: Config, pack: Pack) -> bool:
     if config.stream != "auto":
         return config.stream == "yes"
     rows = sum(life.rows for life in pack.lives)
-    return not has_room(config, rows, 0, channels=len(pack.columns.features), most_bytes=usable_bytes())
+    needed = Rows(rows, 0, len(pack.columns.features), shared=False)
+    return not has_room(config, needed, most_bytes=usable_bytes())
 
 
 def _from_description(config: Config) -> Data:
@@ -98,7 +99,11 @@ def _from_log(config: Config, log: Log, files: str, checksum: str) -> Data:
 
 
 def _estimate_first(config: Config, description: Description) -> None:
-    """A long log takes minutes to read: what will not fit by far is refused before."""
+    """A long log takes minutes to read: what will not fit by far is refused before. Of a log in steps only the reading
+    tells how few they are.
+    """
+    if description.columns.step:
+        return
     rows, judging = (sum(count_roughly(file) for file in files) for files in (description.files, description.test))
     fits_roughly(config, rows, judging, channels=len(description.columns.channels), most_bytes=usable_bytes())
 

@@ -20,10 +20,10 @@ from training.errors import BadData
 from training.prognostics.balance import Balance, count_balance, refuse_no_log, refuse_one_sided
 from training.prognostics.history import Past, carry_forward
 from training.prognostics.log_schema import Columns
-from training.prognostics.memory import fits_memory, usable_bytes
+from training.prognostics.memory import Rows, fits_memory, usable_bytes
 from training.prognostics.preparation import Preparation
 from training.prognostics.questions import Counts, Questions, as_json, count_answers, describe, refuse_unanswered
-from training.prognostics.records import cut_windows, training_records, whole_records
+from training.prognostics.records import cut_windows, rows_are_shared, training_records, whole_records
 from training.prognostics.scaling import Scaling, fit_scaling, silent_channels
 from training.prognostics.suspects import refuse_short_reach
 from training.prognostics.windows import UnitLog, split_units
@@ -106,8 +106,7 @@ def forecast_data(
     questions = Questions(config.horizons, parts)
     counts = {name: count_answers(logs, questions) for name, logs in splits.items()}
     known = say_questions(counts, questions, columns, source)
-    rows, judging = (sum(len(log.times) for log in logs) for logs in (fitted, [*held, *test]))
-    fits_memory(config, rows, judging, channels=len(columns.features), most_bytes=usable_bytes())
+    fits_memory(config, _rows_of(fitted, [*held, *test], config, columns), most_bytes=usable_bytes())
     _tell_gaps(fitted, [columns.features[place] for place in scaling.kept], scaling.kept, config.carry)
     valid = cut(held, scaling, config)
     balance = {name: one.as_json() for name, one in balances.items()}
@@ -119,6 +118,12 @@ def forecast_data(
         checksum=checksum,
         keep={**preparation_of(config, columns, scaling, parts).as_json(), "balance": balance, **known},
     )
+
+
+def _rows_of(fitted: Sequence[UnitLog], judged: Sequence[UnitLog], config: ForecastConfig, columns: Columns) -> Rows:
+    counts = [sum(len(log.times) for log in logs) for logs in (fitted, judged)]
+    own = columns.time in columns.channels or not rows_are_shared([*fitted, *judged], config)
+    return Rows(*counts, channels=len(columns.features), shared=not own)
 
 
 def _fit_scaling(fitted: Sequence[UnitLog], columns: Columns, source: str) -> Scaling:

@@ -1,13 +1,13 @@
 """Whether a log fits into memory with all that is made of it: reckoned before it is made, for a crash explains nothing.
 
 Windows take none: they are cut in the batch (training/data/windows.py). Rows do, each as read and as scaled; and, where
-they are smoothed or values are missing, once more for every pace at which training units are shown (records.py). That
-values are missing is only known when the log is read: it is taken as given.
+they are smoothed or values are missing, once more for every pace at which training units are shown (records.py).
 """
 
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -22,11 +22,15 @@ CGROUP: Final = Path("/sys/fs/cgroup/memory.max")
 SURE: Final = 2.0
 """A rough estimate, from the size of files, refuses only what is so many times too much."""
 
-ORDER_BYTES: Final = 4
-"""What a row takes at each pace besides: which one it is."""
+READ_BYTES: Final = 28
+"""What a row takes besides its channels: unit, time, failure, and its place in order."""
 
-ANSWER_BYTES: Final = 48
-"""What a window takes besides its rows: where it begins and ends, and the eight numbers asked about it."""
+ORDER_BYTES: Final = 12
+"""What a row takes at each pace besides: which one it is, as chosen, joined and laid out."""
+
+ANSWER_BYTES: Final = 96
+"""What a window takes besides its rows: where it begins and ends, and, twice while they are joined, the eight numbers
+asked about it."""
 
 
 class Cutting(Protocol):
@@ -34,7 +38,8 @@ class Cutting(Protocol):
 
     @property
     def held_out(self) -> float: ...
-
+    @property
+    def smooth(self) -> float: ...
     @property
     def stride(self) -> int: ...
     @property
@@ -53,46 +58,67 @@ def usable_bytes() -> int:
     return int(SHARE * min(whole, allowed))
 
 
-def fits_memory(config: Cutting, fitted: int, judged: int, *, channels: int, most_bytes: int) -> None:
-    """Raises BadData where *fitted* rows of training units, at every pace, and *judged* rows of others are too many."""
-    needed = _bytes(fitted, judged, _paces(config), config.stride, channels)
+@dataclass(frozen=True)
+class Rows:
+    """How many there are, and of how many channels."""
+
+    fitted: int
+    """Of training units."""
+    judged: int
+    """Of others."""
+    channels: int
+    shared: bool
+    """Every pace at which training units are shown has the same rows: nothing is smoothed, and nothing missing."""
+
+
+def fits_memory(config: Cutting, rows: Rows, *, most_bytes: int) -> None:
+    """Raises BadData where *rows*, at every pace, are too many."""
+    needed = bytes_needed(config, rows)
     if needed > most_bytes:
         raise BadData(
-            f"{fitted + judged:,} rows of {channels} channels take {_gib(needed)} of memory, and {_gib(most_bytes)} is "
-            f"{SHARE:.0%} of this machine's",
-            _what_helps(config, fitted, judged, channels=channels, most_bytes=most_bytes),
+            f"{rows.fitted + rows.judged:,} rows of {rows.channels} channels take {_gib(needed)} of memory, and "
+            f"{_gib(most_bytes)} is {SHARE:.0%} of this machine's",
+            _what_helps(config, rows, most_bytes=most_bytes),
         )
 
 
-def has_room(config: Cutting, fitted: int, judged: int, *, channels: int, most_bytes: int) -> bool:
-    return _bytes(fitted, judged, _paces(config), config.stride, channels) <= most_bytes
+def has_room(config: Cutting, rows: Rows, *, most_bytes: int) -> bool:
+    return bytes_needed(config, rows) <= most_bytes
 
 
-def fits_roughly(config: Cutting, rows: int, judging: int, *, channels: int, most_bytes: int) -> None:
-    """As fits_memory, before a log is read: *rows* of it, and *judging* rows of test files, are about what it has."""
-    held = round(rows * config.held_out)
-    if _bytes(rows - held, held + judging, _paces(config), config.stride, channels) > SURE * most_bytes:
-        fits_memory(config, rows - held, held + judging, channels=channels, most_bytes=most_bytes)
+def fits_roughly(config: Cutting, count: int, judging: int, *, channels: int, most_bytes: int) -> None:
+    """As fits_memory, before a log is read: *count* rows of it, and *judging* rows of test files, are about what it
+    has. Whether values are missing is not known yet: it is taken that none are.
+    """
+    held = round(count * config.held_out)
+    rows = Rows(count - held, held + judging, channels, shared=config.smooth == 1)
+    if bytes_needed(config, rows) > SURE * most_bytes:
+        fits_memory(config, rows, most_bytes=most_bytes)
 
 
-def _paces(config: Cutting) -> float:
-    """How many rows each row of a training unit becomes."""
-    as_it_was = 1.0 + config.late_starts
-    return as_it_was if config.stretch == 1 else as_it_was + 1 / config.stretch + config.stretch
+def bytes_needed(config: Cutting, rows: Rows) -> int:
+    """At the most, until the data stands ready."""
+    return _bytes(config, rows, stretch=config.stretch)
 
 
-def _bytes(fitted: int, judged: int, paces: float, stride: int, channels: int) -> int:
-    row = 4 * channels  # in 32 bits
-    shown = paces * (row + ORDER_BYTES + ANSWER_BYTES / stride)
-    return round(fitted * (2 * row + shown) + judged * (3 * row + ORDER_BYTES + ANSWER_BYTES))
+def _bytes(config: Cutting, rows: Rows, *, stretch: float) -> int:
+    paces = 1.0 + config.late_starts + (0.0 if stretch == 1 else 1 / stretch + stretch)
+    row = 4 * rows.channels  # in 32 bits
+    own = 0 if rows.shared else row
+    shown = paces * (own + ORDER_BYTES + ANSWER_BYTES / config.stride)
+    judged = own + ORDER_BYTES + ANSWER_BYTES
+    # How long ago a value was measured is kept beside each one where some are missing.
+    return round(
+        (rows.fitted + rows.judged) * (2 * row + own + READ_BYTES) + rows.fitted * shown + rows.judged * judged
+    )
 
 
-def _what_helps(config: Cutting, fitted: int, judged: int, *, channels: int, most_bytes: int) -> str:
+def _what_helps(config: Cutting, rows: Rows, *, most_bytes: int) -> str:
     """Only what is enough."""
     fewer = "Fewer channels or fewer units need less.\nOf any size: python -m training pack TABLE DIR, then table=DIR."
-    own_pace = _bytes(fitted, judged, 1.0 + config.late_starts, config.stride, channels)
-    if config.stretch != 1 and own_pace <= most_bytes:
-        return f"stretch=1 shows each unit at its own pace alone, in {_gib(own_pace)}.\n{fewer}"
+    at_own_pace = _bytes(config, rows, stretch=1.0)
+    if config.stretch != 1 and at_own_pace <= most_bytes:
+        return f"stretch=1 shows each unit at its own pace alone, in {_gib(at_own_pace)}.\n{fewer}"
     return fewer
 
 

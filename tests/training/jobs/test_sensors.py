@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from training.prognostics.balance import count_balance
 from training.prognostics.dialect import count_roughly
 from training.prognostics.forecast import ForecastConfig, forecast_data
 from training.prognostics.log_schema import Columns, read_description
-from training.prognostics.memory import fits_memory
+from training.prognostics.memory import Rows, bytes_needed, fits_memory
 from training.prognostics.scaling import fit_scaling
 from training.prognostics.windows import UnitLog, split_units, targets
 from training.report.forecasts import balance_section, life_section, reliability_section
@@ -181,24 +182,50 @@ GIB = 1 << 30
 
 
 def test_the_memory_is_reckoned_with_the_stretched_units_and_without_windows():
-    # 80 bytes as read and as scaled; at 1 + 1/9 + 9 = 10.1 and 1 + 1/10 + 10 = 11.1 paces 92: 3.8 and 4.1 GiB
-    slow, slower = (ForecastConfig(stride=1, stretch=stretch, late_starts=0) for stretch in (9.0, 10.0))
+    # 148 bytes as read and as scaled, and 148 for each of 1 + 1/2 + 2 = 3.5 and 1 + 1/3 + 3 = 4.3 paces
+    slow, slower = (ForecastConfig(stride=1, stretch=stretch, late_starts=0) for stretch in (2.0, 3.0))
+    rows = Rows(6_000_000, 0, 10, shared=False)
     for window in (1, 50):
-        fits_memory(replace(slow, window=window), 4_000_000, 0, channels=10, most_bytes=4 * GIB)
+        fits_memory(replace(slow, window=window), rows, most_bytes=4 * GIB)
 
-    with pytest.raises(BadData, match=r"4,000,000 rows of 10 channels take 4.1 GiB of memory, and 4.0 GiB is 50%"):
-        fits_memory(slower, 4_000_000, 0, channels=10, most_bytes=4 * GIB)
+    with pytest.raises(BadData, match=r"6,000,000 rows of 10 channels take 4.4 GiB of memory, and 4.0 GiB is 50%"):
+        fits_memory(slower, rows, most_bytes=4 * GIB)
 
 
-@given(st.integers(1, 10_000), st.integers(0, 10_000), st.integers(1, 50), st.sampled_from([1.0, 2.0]))
-def test_what_is_advised_against_too_many_rows_is_enough(fitted, judged, channels, stretch):
+@pytest.mark.parametrize("channels", [2, 40])
+@pytest.mark.parametrize(("smooth", "gaps"), [(1.0, False), (1.0, True), (8.0, False)])
+def test_what_is_reckoned_is_about_what_is_taken(channels, smooth, gaps):
+    """Too much refuses what would fit; too little lets the machine run out of memory."""
+    random, each = np.random.RandomState(0), 2_000
+    config = ForecastConfig(held_out=0.2, smooth=smooth)
+    columns = Columns(unit="u", time="t", channels=tuple(f"c{n}" for n in range(channels)))
+    tracemalloc.start()
+    logs = [
+        UnitLog(str(unit), np.arange(each, dtype=np.float64),
+                random.standard_normal((each, channels)).astype(np.float32), np.empty((each, 0), np.float32), each)
+        for unit in range(20)
+    ]  # fmt: skip
+    if gaps:
+        logs[0].values[5, 1] = np.nan
+    forecast_data(config, logs, [], columns=columns, source="", checksum="")
+    taken = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    reckoned = bytes_needed(config, Rows(16 * each, 4 * each, channels, shared=smooth == 1 and not gaps))
+
+    assert 0.8 < reckoned / taken < 2
+
+
+@given(st.integers(1, 10_000), st.integers(0, 10_000), st.integers(1, 50), st.sampled_from([1.0, 2.0]), st.booleans())
+def test_what_is_advised_against_too_many_rows_is_enough(fitted, judged, channels, stretch, shared):
     config, most = ForecastConfig(stretch=stretch), 500_000
+    rows = Rows(fitted, judged, channels, shared)
 
     try:
-        fits_memory(config, fitted, judged, channels=channels, most_bytes=most)
+        fits_memory(config, rows, most_bytes=most)
     except BadData as error:
         if "stretch=1" in error.hint:
-            fits_memory(replace(config, stretch=1.0), fitted, judged, channels=channels, most_bytes=most)
+            fits_memory(replace(config, stretch=1.0), rows, most_bytes=most)
 
 
 def test_a_log_far_too_long_is_refused_before_a_row_of_it_is_read(tmp_path, monkeypatch):

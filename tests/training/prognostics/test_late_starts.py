@@ -1,5 +1,7 @@
 """Training shows units met in mid-life exactly as service meets them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,12 +9,12 @@ from hypothesis import strategies as st
 
 pytest.importorskip("training.compat", reason="MXNet is not installed")
 
-from training.errors import BadData
 from training.prognostics.forecast import ForecastConfig, forecast_data
 from training.prognostics.late_starts import late_starts
 from training.prognostics.layout import Rows
 from training.prognostics.log_schema import Columns
-from training.prognostics.memory import ANSWER_BYTES, ORDER_BYTES, fits_memory
+from training.prognostics.memory import ANSWER_BYTES, ORDER_BYTES, bytes_needed
+from training.prognostics.memory import Rows as MemoryRows
 from training.prognostics.preparation import Preparation
 from training.prognostics.windows import UnitLog
 from training.serve.forecaster import Forecaster
@@ -87,7 +89,6 @@ def test_the_rows_of_late_starts_are_reckoned_before_they_are_made(late):
 
     rows = data.train.X.rows
     assert len(rows) <= 6 * 200 * (1 + late) + len(np.unique(data.train.X.begins))
-    room = 6 * 200 * (2 * 8 + (1 + late) * (8 + ORDER_BYTES + ANSWER_BYTES))
-    fits_memory(config, 6 * 200, 0, channels=2, most_bytes=room)
-    with pytest.raises(BadData, match="of memory"):
-        fits_memory(config, 6 * 200, 0, channels=2, most_bytes=room - 1)
+    needed = MemoryRows(6 * 200, 0, 2, shared=False)
+    more = bytes_needed(config, needed) - bytes_needed(replace(config, late_starts=0), needed)
+    assert more == late * 6 * 200 * (8 + ORDER_BYTES + ANSWER_BYTES / config.stride)
