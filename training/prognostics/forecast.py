@@ -121,9 +121,12 @@ def forecast_data(
 
 
 def _rows_of(fitted: Sequence[UnitLog], judged: Sequence[UnitLog], config: ForecastConfig, columns: Columns) -> Rows:
-    counts = [sum(len(log.times) for log in logs) for logs in (fitted, judged)]
     own = columns.time in columns.channels or not rows_are_shared([*fitted, *judged], config)
-    return Rows(*counts, channels=len(columns.features), shared=not own)
+    return Rows(_count_rows(fitted), _count_rows(judged), len(columns.features), shared=not own)
+
+
+def _count_rows(logs: Sequence[UnitLog]) -> int:
+    return sum(len(log.times) for log in logs)
 
 
 def _fit_scaling(fitted: Sequence[UnitLog], columns: Columns, source: str) -> Scaling:
