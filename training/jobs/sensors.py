@@ -28,7 +28,7 @@ from training.prognostics.forecast_net import forecast_learner, forecast_scores
 from training.prognostics.log_schema import Description, read_description
 from training.prognostics.memory import Rows, fits_roughly, has_room, usable_bytes
 from training.prognostics.read_log import Log, read_log
-from training.prognostics.suspects import refuse_other_unit, suspect_values
+from training.prognostics.suspects import refuse_other_unit, suspect_days, suspect_values
 from training.prognostics.windows import UnitLog
 from training.report.forecasts import balance_section, life_section, reliability_section
 from training.report.reading import reading_section
@@ -82,7 +82,8 @@ def _from_description(config: Config) -> Data:
 
 def _from_log(config: Config, log: Log, files: str, checksum: str) -> Data:
     refuse_other_unit([*log.train, *log.test], log.columns)
-    for line in [*log.said, *suspect_values([*log.train, *log.test], log.columns.features)]:
+    logs = [*log.train, *log.test]
+    for line in [*log.said, *suspect_days(logs, log.columns), *suspect_values(logs, log.columns.features)]:
         Console().say(line)
     _apart(log.train, log.test)
     _some_failed(log.train, config.table)

@@ -154,6 +154,7 @@ def _batches_by_hand(file: Path, dialect: Dialect, wanted: Sequence[str], *, ski
     while piece := list(islice(rows, ROWS_AT_ONCE)):
         uneven = [(len(row), line) for row, line in piece if len(row) != width and not _ends_empty(row, width)]
         if uneven:
+            _refuse_zeros(file, piece)
             _refuse_uneven(file, uneven, width)
         cells = [[row[place] if place < len(row) else "" for row, _ in piece] for place in places]
         yield {name: pa.array(column, type=pa.string()) for name, column in zip(wanted, cells, strict=True)}
@@ -162,6 +163,15 @@ def _batches_by_hand(file: Path, dialect: Dialect, wanted: Sequence[str], *, ski
 def _ends_empty(row: Sequence[str], width: int) -> bool:
     """Whether what *row* has too much is empty, as behind a last comma."""
     return len(row) > width and not any(cell.strip() for cell in row[width:])
+
+
+def _refuse_zeros(file: Path, piece: Sequence[tuple[Sequence[str], int]]) -> None:
+    lines = [line for row, line in piece if "\0" in "".join(row)]
+    if lines:
+        raise BadData(
+            f"{file} line {lines[0]} holds bytes of 0: a logger leaves such where its power is cut while it writes",
+            "Take them out, and the line they stand in where it is cut: tr -d '\\000' < FILE > CLEAN",
+        )
 
 
 def _refuse_uneven(file: Path, uneven: Sequence[tuple[int, int]], width: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
@@ -20,26 +20,38 @@ from training.prognostics.log_schema import SECONDS, Columns
 
 MISSING: Final = frozenset(
     {"", "na", "n/a", "nan", "null", "none", "-", "#n/a", "#na", "#nv", "#n/a n/a", "n.a.", "<na>", "nil"}
+    | {"--", "---", "?", "#div/0!", "#value!", "#ref!", "#num!", "#name?", "#null!"}
 )
-"""Besides empty cells; #N/A and #NV are Excel's, <NA> is pandas'."""
+"""Besides empty cells; #N/A, #NV and other errors are Excel's, <NA> is pandas'."""
 
 TRUTHS: Final = {"true": 1.0, "false": 0.0, "yes": 1.0, "no": 0.0, "on": 1.0, "off": 0.0}
 
-TRUTH, TEXT = "truth", "text"
+TRUTH, TEXT, HEX = "truth", "text", "0x"
 """Kinds of columns; any other kind is a unit written behind each number, like "V"."""
 
 NUMBER, ZONED, NAIVE = "a number", "a time with its zone", "a time without a zone"
 
 _MONTH_NAMES: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _MONTHS: Final = {name: n for n, name in enumerate(_MONTH_NAMES, start=1)}
-_ZONE_AT_END: Final = re.compile(r"[Zz]$|[T ]\d\d:?\d\d.*[+-]\d\d(:?\d\d){0,2}$")
+_ZONE_AT_END: Final = re.compile(
+    r"[Zz]$|[T ]\d\d:?\d\d.*[+-]\d\d(:?\d\d){0,2}$|\d\d *(?:UTC|GMT)$|\d\d *(?:UTC|GMT)(?:[+-]\d\d:?\d\d)? \d{4}$"
+)
 _YEAR_FIRST: Final = re.compile(r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})(?:[T ]+(.*))?$")
 _YEAR_LAST: Final = re.compile(r"(\d{1,2})([./-])(\d{1,2})\2(\d{4}|(?<!-)\d\d)(?:,?[T ]+(.*))?$")
-_NAMED: Final = re.compile(r"(\d{1,2})[- .]+([A-Za-z]{3})[a-z]*[-. ,]+(\d{4})(?:[T ]+(.*))?$")
+_NAMED: Final = re.compile(r"(?:[A-Z][a-z]{2}, )?(\d{1,2})[- .]+([A-Za-z]{3})[a-z]*[-. ,]+(\d{4}|\d\d)(?:[T ]+(.*))?$")
+_MONTH_NAMED: Final = re.compile(r"([A-Za-z]{3})[a-z]*\.? (\d{1,2}), ?(\d{4})(?:,?[T ]+(.*))?$")
+_AS_C_WRITES: Final = re.compile(
+    r"[A-Z][a-z]{2} ([A-Z][a-z]{2}) +(\d{1,2}) ([\d:.]+(?: *(?:UTC|GMT)(?:[+-]\d\d:?\d\d)?)?) (\d{4})$"
+)
+"""Fri Mar 01 12:00:00 2024, with GMT+01:00 before the year where Java writes it, as car loggers do."""
 _IN_DIGITS: Final = re.compile(r"(\d{4})(\d\d)(\d\d)(?:[T ]?(\d\d:?\d\d(?::?\d\d)?(?:[.,]\d+)?.*))?$")
 _CLOCK: Final = re.compile(
-    r"(\d{1,2}):?(\d\d)(?::?(\d\d)(?:[.,](\d{1,9}))?)?\s*([AaPp][Mm])?\s*(Z|z|[+-]\d\d(?::?\d\d)?)?$"
+    r"(\d{1,2}):?(\d\d)(?::?(\d\d)(?:[.,](\d{1,9}))?)?\s*([AaPp][Mm])?\s*(Z|z|(?:UTC|GMT)?[+-]\d\d(?::?\d\d)?|UTC|GMT)?$"
 )
+_GONE_BY: Final = re.compile(r"(?:(\d{1,6})\s*(?:days?|d),?\s+)?(\d{1,6}):(\d\d):(\d\d)(?:[.,](\d{1,9}))?$")
+_LETTERED_ZONE: Final = re.compile(r"\d [A-Z]{3,4}$")
+_HEX: Final = re.compile(r"0[xX][0-9a-fA-F]{1,12}$")
+_HOURLESS: Final = re.compile(r"\d{1,2}:\d\d[.,]\d+$")
 _WITH_UNIT: Final = re.compile(
     r"[-+]?[\d.,' \u00a0\u202f\u2009]*\d(?:[eE][-+]?\d+)?[^\S\n]*((?:[%‰°]|[^\W\d_])\S{0,11}(?: \D\S{0,11})?)$"
 )
@@ -51,6 +63,11 @@ def unit_of_file(file: Path | str) -> str:
     for suffix in (".gz", ".zst", ".bz2", ".zip"):
         name = name.removesuffix(suffix)
     return Path(name).stem
+
+
+def trim(word: str) -> str:
+    """Without blanks around it, and without the byte order mark of a file that was put behind another."""
+    return word.strip().lstrip("\ufeff").strip()
 
 
 def is_number(word: str) -> bool:
@@ -82,26 +99,28 @@ class Cells:
         object.__setattr__(self, "kinds", dict(self.columns.kinds))
 
     def is_absent(self, word: str) -> bool:
-        return word.strip().lower() in self.absent
+        return trim(word).lower() in self.absent
 
     def number(self, word: str, column: str) -> float:
         """What *word* of *column* says; NaN where it says nothing. Raises ValueError, whose text says why."""
-        word = word.strip()
+        word = trim(word)
         if word.lower() in self.absent:
             return np.nan
         kind = self.kinds.get(column)
         if kind == TRUTH:
             return truth(word)
+        if kind == HEX and _HEX.match(word):
+            return float(int(word, 16))
         found = plain_number(bare(word, kind) if kind else word, self.columns.decimal, self.columns.thousands)
         if found is None:
-            raise ValueError(_no_number(word))
+            raise ValueError(_header_again(word) if word == column.strip() else _no_number(word))
         return found
 
     def moment(self, word: str) -> float:
         """A number as it is; a date and time in steps of the log's unit of time since 1970, taken for UTC where neither
         it nor the columns name a zone. NaN where *word* says nothing. Raises ValueError.
         """
-        word = word.strip()
+        word = trim(word)
         if word.lower() in self.absent:
             return np.nan
         columns = self.columns
@@ -111,7 +130,7 @@ class Cells:
                 return self.steps(number / columns.epoch) if columns.epoch else number
         moment = date_in(word, columns.dates)
         if moment is None:
-            raise ValueError(f"'{word}' is neither a number nor a date like 2024-05-31T12:00:00")
+            raise ValueError(_no_moment(word, columns))
         if columns.time_unit not in SECONDS:
             raise ValueError(f"'{word}' is a date: say time_unit = one of {', '.join(SECONDS)}")
         if moment.tzinfo is None:
@@ -122,6 +141,22 @@ class Cells:
         return seconds / SECONDS[self.columns.time_unit]
 
 
+def _header_again(word: str) -> str:
+    return f"'{word}' is the column's name: the header stands here again, as where files are put one behind the other"
+
+
+def _no_moment(word: str, columns: Columns) -> str:
+    if word in (columns.time.strip(), columns.clock.strip()):
+        return _header_again(word)
+    if _HOURLESS.match(word):
+        return (
+            f"'{word}' is minutes and seconds of an hour that is not written (Excel saves what it shows: [h]:mm:ss.000)"
+        )
+    if _LETTERED_ZONE.search(word):
+        return f"'{word}' ends in letters that mean several zones: write +01:00 instead, or leave them out and say zone"
+    return f"'{word}' is neither a number nor a date like 2024-05-31T12:00:00"
+
+
 def _no_number(word: str) -> str:
     first, newline, _ = word.partition("\n")
     return (
@@ -129,6 +164,10 @@ def _no_number(word: str) -> str:
         if newline
         else f"'{word}' is not a number"
     )
+
+
+def is_hexadecimal(word: str) -> bool:
+    return bool(_HEX.match(word))
 
 
 def truth(word: str) -> float:
@@ -158,6 +197,7 @@ def grouped(decimal: str, thousands: str) -> re.Pattern[str]:
 
 
 def plain_number(word: str, decimal: str, thousands: str) -> float | None:
+    word = word.replace("\u2212", "-")  # the minus sign of printed texts
     if thousands and grouped(decimal, thousands).match(word):
         word = word.replace(thousands, "")
     if decimal != ".":
@@ -174,7 +214,7 @@ def date_in(word: str, dates: str) -> datetime | None:
     """The date and time that *word* is, without a zone where it names none; None where it is no date."""
     try:
         if dates == TIME_OF_DAY:
-            return _at(1970, 1, 1, word)
+            return _gone_by(word) or _at(1970, 1, 1, word)
         if dates == DIGITS:
             found = _IN_DIGITS.match(word)
             return _at(int(found[1]), int(found[2]), int(found[3]), found[4]) if found else None
@@ -183,12 +223,38 @@ def date_in(word: str, dates: str) -> datetime | None:
         return None
 
 
+def is_gone_by(word: str) -> bool:
+    """Whether *word* is a length of time: 49:30:00.5, or 2 days 01:30:00; below a day it looks like a time of day."""
+    return bool(_GONE_BY.match(word))
+
+
+def _gone_by(word: str) -> datetime | None:
+    """The moment so long after 1970 began."""
+    found = _GONE_BY.match(word)
+    if not found:
+        return None
+    days, hours, minutes, seconds = (int(part or 0) for part in found.groups()[:4])
+    if minutes > 59 or seconds > 59:
+        raise ValueError(word)
+    micro = int((found[5] or "0")[:6].ljust(6, "0"))
+    try:
+        return datetime(1970, 1, 1) + timedelta(days, seconds, micro, 0, minutes, hours)
+    except OverflowError as error:
+        raise ValueError(word) from error
+
+
 def _parse_written_out(word: str, dates: str) -> datetime | None:
     if found := _YEAR_FIRST.match(word):
         return _at(int(found[1]), int(found[2]), int(found[3]), found[4])
     if found := _NAMED.match(word):
         month = _MONTHS.get(found[2].lower())
-        return _at(int(found[3]), month, int(found[1]), found[4]) if month else None
+        return _at(_full_year(found[3]), month, int(found[1]), found[4]) if month else None
+    if found := _MONTH_NAMED.match(word):
+        month = _MONTHS.get(found[1].lower())
+        return _at(int(found[3]), month, int(found[2]), found[4]) if month else None
+    if found := _AS_C_WRITES.match(word):
+        month = _MONTHS.get(found[1].lower())
+        return _at(int(found[4]), month, int(found[2]), found[3]) if month else None
     if found := _YEAR_LAST.match(word):
         first, second = int(found[1]), int(found[3])
         if found[2] != "." and dates not in (DAY_FIRST, MONTH_FIRST):
@@ -233,7 +299,8 @@ def _at(year: int, month: int, day: int, clock: str | None) -> datetime:
     naive = datetime(year, month, day, hour, minute, second, micro)
     if not found[6]:
         return naive
-    zone = "+00:00" if found[6] in "Zz" else found[6][:3] + ":" + (found[6][3:].lstrip(":") or "00")
+    offset = found[6].lstrip("UTCGMZz")
+    zone = offset[:3] + ":" + (offset[3:].lstrip(":") or "00") if offset else "+00:00"
     return datetime.fromisoformat(naive.isoformat() + zone)
 
 

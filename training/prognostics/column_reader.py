@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from training.prognostics.arrow_batches import read_batches
 from training.prognostics.arrow_cells import Floats, as_floats, as_stamps, as_text, encode, microseconds, word_in
-from training.prognostics.cells import NAIVE, NUMBER, ZONED, Cells, is_number, kind_of_time
+from training.prognostics.cells import NAIVE, NUMBER, ZONED, Cells, is_number, kind_of_time, trim
 from training.prognostics.dialect import Dialect
 from training.prognostics.log_keys import DIGITS, TIME_OF_DAY
 from training.prognostics.log_schema import SECONDS, Columns
@@ -165,7 +165,7 @@ class TableReader:
     def words(self, column: Any) -> tuple[NDArray[np.int32], list[str]]:
         """(rows,) which of the words (stripped; "" where missing) each row holds."""
         codes, words = encode(column)
-        bare = [word.strip() for word in words] + [""]
+        bare = [trim(word) for word in words] + [""]
         return codes, bare
 
     def wrong(self, rows: NDArray[np.intp], column: str, why: Callable[[int], str], hint: str = FIX) -> None:

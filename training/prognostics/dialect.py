@@ -110,7 +110,10 @@ def _encoding(path: Path, dialect: Dialect) -> str:
     if nulls > len(sample[:1000]) // 4:
         return "utf-16-le" if sample[1:2] == b"\0" else "utf-16-be"
     if nulls:
-        raise BadData(f"{path} is not text: it holds zero bytes", "Save it as CSV UTF-8.")
+        raise BadData(
+            f"{path} is not text: it holds zero bytes",
+            "Save it as CSV UTF-8.\nWhere a logger's power was cut while it wrote: tr -d '\\000' < FILE > CLEAN",
+        )
     return "utf-8" if _is_utf8(sample) else "cp1252"
 
 
@@ -267,8 +270,8 @@ def _later_rows(path: Path, dialect: Dialect, most: int) -> list[list[str]]:
 def _fit_rows(path: Path, dialect: Dialect, columns: Columns) -> Dialect:
     """The dialect with its lines of units, and a nameless cell at the end where every row has one."""
     rows = sample_rows(path, dialect, HEADER_WITHIN)
-    while dialect.below < UNIT_LINES and len(rows) > 1 and _holds_units(rows[0], rows[1], dialect.header, columns):
-        dialect, rows = replace(dialect, below=dialect.below + 1), rows[1:]
+    units = _count_unit_lines(rows, dialect.header, columns)
+    dialect, rows = replace(dialect, below=units), rows[units:]
     widths, named = {len(row) for row in rows}, len(dialect.header)
     if len(widths) == 1:
         width = widths.pop()
@@ -279,14 +282,21 @@ def _fit_rows(path: Path, dialect: Dialect, columns: Columns) -> Dialect:
     return dialect
 
 
-def _holds_units(row: Sequence[str], following: Sequence[str], header: Sequence[str], columns: Columns) -> bool:
-    """Whether *row* is no row of the log and the one after it is: no number in a channel, and no time."""
-    if columns.time not in header or min(len(row), len(following)) <= header.index(columns.time):
-        return False
-    place = header.index(columns.time)
-    channels = [header.index(name) for name in columns.channels if name in header]
-    numeric = any(row[at].strip()[:1].isdigit() for at in channels if at < len(row))
-    return not numeric and not _is_time(row[place], columns) and _is_time(following[place], columns)
+def _count_unit_lines(rows: Sequence[Sequence[str]], header: Sequence[str], columns: Columns) -> int:
+    """How many of *rows* are no rows of the log, but units or words below the names: no number in a channel, and no
+    time, while the row after them has one.
+    """
+    if columns.time not in header:
+        return 0
+    place, channels = header.index(columns.time), [header.index(name) for name in columns.channels if name in header]
+    for count, row in enumerate(rows[: UNIT_LINES + 1]):
+        if len(row) <= place:
+            return 0
+        if _is_time(row[place], columns):
+            return count
+        if any(row[at].strip()[:1].isdigit() for at in channels if at < len(row)):
+            return 0
+    return 0
 
 
 def _is_time(word: str, columns: Columns) -> bool:

@@ -14,6 +14,7 @@ from training.prognostics import dialect as dialects
 from training.prognostics.arrow_batches import first_rows, read_batches
 from training.prognostics.arrow_cells import as_text, encode
 from training.prognostics.cells import (
+    HEX,
     NAIVE,
     TEXT,
     TRUTH,
@@ -23,6 +24,7 @@ from training.prognostics.cells import (
     bare,
     begins_with_day_or_year,
     day_and_month,
+    is_hexadecimal,
     kind_of_time,
     plain_number,
     unit_behind,
@@ -182,6 +184,8 @@ def _kind(words: Sequence[str], columns: Columns, name: str) -> str:
         return ""
     if all(word.lower() in TRUTHS for word in different):
         return TRUTH
+    if all(is_hexadecimal(word) for word in different):
+        return HEX
     units = {unit_behind(word) for word in different}
     if "" not in units:
         if len(units) > 1:
@@ -196,6 +200,8 @@ def _kind(words: Sequence[str], columns: Columns, name: str) -> str:
 def _kind_said(kind: str, words: Sequence[str]) -> str:
     if kind == TRUTH:
         return "true and false (1 and 0)"
+    if kind == HEX:
+        return "hexadecimal numbers"
     if kind == TEXT:
         return f"text, a channel for each of its words ({', '.join(sorted(set(words))[:6])})"
     return f"numbers in {kind}"
@@ -216,7 +222,7 @@ def _times(
     if not seen or columns.dates or columns.clock:
         return _order_of_date(columns, seen, found)
     if all(is_time_of_day(word) for word in seen) and columns.time_unit in SECONDS:
-        said = "times of day; a clock that goes back begins the next day"
+        said = "times of day, or time gone by; a clock that goes back begins the next day"
         return replace(columns, dates=TIME_OF_DAY), [f"{columns.time}: taken for {said}"]
     if in_digits(seen, columns.time_unit):
         return replace(columns, dates=DIGITS), [f"{columns.time}: taken for dates in digits, like {seen[0]}"]

@@ -103,6 +103,24 @@ def refuse_other_unit(logs: Sequence[UnitLog], columns: Columns) -> None:
         )
 
 
+def suspect_days(logs: Sequence[UnitLog], columns: Columns) -> list[str]:
+    """Excel counts days since 1900, the time of day behind the point: taken for hours, every length would be wrong."""
+    times = np.concatenate([log.times for log in logs])
+    low, high = times.min(), times.max()
+    whole = bool((times == np.round(times)).all())
+    if columns.time_unit in SECONDS and columns.time_unit != "days" and not whole and _are_excels(low, high):
+        return [
+            f"{columns.time}: {low:.2f} to {high:.2f} {columns.time_unit}. If these are Excel's days since 1900, say "
+            'time_unit = "days" in the TOML'
+        ]
+    return []
+
+
+def _are_excels(low: float, high: float) -> bool:
+    """Days since 1900 from 2000 to 2050."""
+    return bool(low >= 36_526 and high <= 54_789)
+
+
 def _days_in_digits(times: Array) -> bool:
     whole = np.round(times).astype(np.int64)
     day, month = whole % 100, whole // 100 % 100

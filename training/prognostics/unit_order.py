@@ -17,6 +17,9 @@ from training.prognostics.table import Table
 
 Kind = TypeVar("Kind", bound=np.generic)
 
+OTHER_MACHINES: Final = (
+    "Where the files are of different machines that have the same names, give each machine a name of its own."
+)
 SORT: Final = (
     "Sort the rows of each unit by time, or say sort = true in the TOML; of a row that was written twice, keep one.\n"
     "Local times run twice through an hour when clocks are put back: those rows are real. Write the times with "
@@ -165,16 +168,19 @@ def _all_timed(rows: Rows, columns: Columns) -> None:
 def _refuse_falls(rows: Rows, columns: Columns) -> None:
     """Of each file the first, so that one run names all."""
     seen: dict[str, str] = {}
+    between_files = False
     for after in _falls(rows).tolist():
         table, _ = rows.place(int(rows.order[after]))
         if str(table.file) not in seen:
             unit = rows.names[int(np.searchsorted(rows.begins, after, side="right")) - 1]
             earlier, later = (_cell(rows, row, columns) for row in (after - 1, after))
             before = rows.at(after - 1).removeprefix(f"{table.file} ")
+            between_files |= rows.place(int(rows.order[after - 1]))[0] is not table
             seen[str(table.file)] = (
                 f"{rows.at(after)}: time {later} of unit '{unit}' does not come after {earlier} ({before})"
             )
-    raise BadData("\n".join(list(seen.values())[:20]), SORT)
+    hint = f"{OTHER_MACHINES}\n{SORT}" if between_files else SORT
+    raise BadData("\n".join(list(seen.values())[:20]), hint)
 
 
 def _cell(rows: Rows, row: int, columns: Columns) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 from training.config import nearest
 from training.errors import BadData
 from training.prognostics import dialect as dialects
+from training.prognostics.cells import is_number
 from training.prognostics.dialect import Dialect, cells_by_hand
 
 SHOWN: Final = 5
@@ -21,7 +22,10 @@ FLOAT32_MOST: Final = float(np.finfo(np.float32).max)
 SAME_KIND: Final = (
     "Write all times in one way: numbers, or dates that all name their zone (2024-05-31T12:00:00+02:00), or none does."
 )
-FIX: Final = "Fix these rows or take them out; an empty cell means: not measured."
+FIX: Final = (
+    "Fix these rows or take them out; an empty cell means: not measured.\n"
+    'Another word that means so can be named in the TOML: missing = ["Bad"].'
+)
 
 
 class Clock:
@@ -55,7 +59,12 @@ def require_names(header: Sequence[str], wanted: Sequence[str], file: Path | str
     twice = [f"column '{name}' is there twice" for name in wanted if list(header).count(name) > 1]
     if absent or twice:
         names = ", ".join(" ".join(name.split()) for name in header)
-        raise BadData(f"{file} line {line}: {'; '.join(absent + twice)}", f"The columns are: {names}")
+        hint = f"The columns are: {names}"
+        if header[:1] and header[0][:1] in ("{", "["):
+            hint = "This looks like JSON. A table of it: pandas.read_json(FILE, lines=True).to_csv(CLEAN, index=False)"
+        elif any(is_number(name) for name in header):
+            hint += "\nWhere a file begins without the names of its columns, write them in a line above: unit,time,..."
+        raise BadData(f"{file} line {line}: {'; '.join(absent + twice)}", hint)
 
 
 def some_of(lines: Sequence[str], count: int | None = None) -> str:

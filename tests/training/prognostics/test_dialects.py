@@ -19,6 +19,7 @@ from training.errors import BadData
 from training.prognostics import unit_logs
 from training.prognostics.log_schema import read_description
 from training.prognostics.read_log import Log, read_log
+from training.prognostics.suspects import suspect_days
 from training.prognostics.table import read_table
 from training.prognostics.windows import UnitLog
 from training.serve.rows import cells_of, read_arriving
@@ -274,7 +275,7 @@ def test_times_of_day_go_on_after_midnight_in_each_unit(tmp_path):
     read = alone(tmp_path, text)
 
     assert [np.diff(log.times).tolist() for log in read.train] == [[1.0, 23.75], [0.5]]
-    assert read.said == ["t: taken for times of day; a clock that goes back begins the next day"]
+    assert read.said == ["t: taken for times of day, or time gone by; a clock that goes back begins the next day"]
 
 
 def test_local_times_with_a_zone_go_through_the_hour_that_runs_twice(tmp_path):
@@ -617,3 +618,120 @@ def test_times_of_training_as_numbers_beside_those_of_the_test_as_dates_are_refu
         read_log(read_description(tmp_path / "t.toml"))
 
     assert "b.csv line 2: t: '2024-03-01T01:00:00' is a time without a zone, unlike '1' (" in error.value.cause
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        ("22:30:00", "23:30:00.5", "49:00:00"),
+        ("0 days 22:30:00", "0 days 23:30:00.500000", "2 days 01:00:00"),
+        ("22:30:00", "23:30:00,5", "2 days, 1:00:00"),
+    ],
+)
+def test_time_gone_by_may_pass_a_day(tmp_path, times):
+    text = "u;t;x\n" + "".join(f"a;{time};1\n" for time in times)
+
+    (unit,) = alone(tmp_path, text).train
+
+    assert unit.times.tolist() == [22.5, 23.5 + 0.5 / 3600, 49.0]
+
+
+def test_minutes_and_seconds_of_an_unknown_hour_are_refused(tmp_path):
+    """Excel saves what it shows: 59:59.9, then 00:00.1."""
+    assert "of an hour that is not written" in refused(tmp_path, "u,t,x\na,59:59.9,1\na,00:00.1,1\n").cause
+
+
+def test_a_unit_behind_a_byte_order_mark_is_that_unit(tmp_path):
+    text = "u,t,x\na,1,1\na,2,1\n\ufeffb,1,1\nb,2,1\n"
+
+    assert [(log.unit, len(log.times)) for log in alone(tmp_path, text).train] == [("a", 2), ("b", 2)]
+
+
+def test_a_header_that_stands_again_is_called_so(tmp_path):
+    error = refused(tmp_path, "u,t,x\na,1,1\na,2,1\n\ufeffu,t,x\nb,1,1\nb,2,1\n")
+
+    assert "line 4: t: 't' is the column's name: the header stands here again" in error.cause
+    assert "line 4: x: 'x' is the column's name" in error.cause
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("Fri Mar 01 10:00:00 GMT 2024", "Fri Mar 01 12:30:00 GMT+01:00 2024"),  # Java's, as car loggers write them
+        ("Fri Mar  1 10:00:00 2024", "Fri Mar  1 11:30:00 2024"),
+        ("Fri, 01 Mar 2024 10:00:00 GMT", "Fri, 01 Mar 2024 11:30:00 GMT"),
+        ("2024-03-01 10:00:00 UTC", "2024-03-01 11:30:00 UTC"),
+        ("01-Mar-24 10:00", "01-Mar-24 11:30"),
+        ("Mar 1, 2024 10:00 AM", "March 1, 2024 11:30 AM"),
+    ],
+)
+def test_dates_as_other_programs_write_them(tmp_path, first, second):
+    (unit,) = alone(tmp_path, f'u,t,x\na,"{first}",1\na,"{second}",2\n').train
+
+    ten = datetime(2024, 3, 1, 10, tzinfo=timezone.utc).timestamp() / 3600
+    assert unit.times.tolist() == [ten, ten + 1.5]
+
+
+def test_a_time_of_a_named_zone_beside_one_without_is_refused(tmp_path):
+    error = refused(tmp_path, "u,t,x\na,2024-03-01 10:00:00 UTC,1\na,2024-03-01 11:00:00,1\n")
+
+    assert "line 3: t: '2024-03-01 11:00:00' is a time without a zone, unlike" in error.cause
+
+
+@pytest.mark.parametrize(
+    ("cells", "values", "said"),
+    [
+        (("0x0A", "0xff", "0x10"), [10.0, 255.0, 16.0], "hexadecimal numbers"),
+        (("\u22124.5", "3", "-1"), [-4.5, 3.0, -1.0], ""),
+        (("1.5", "#DIV/0!", "--"), [1.5, np.nan, np.nan], ""),
+    ],
+)
+def test_numbers_as_other_programs_write_them(tmp_path, cells, values, said):
+    read = alone(tmp_path, "u,t,x\n" + "".join(f"a,{t},{cell}\n" for t, cell in enumerate(cells)))
+
+    assert np.array_equal(read.train[0].values[:, 0], np.float32(values), equal_nan=True)
+    assert read.said == ([f"x: taken for {said}"] if said else [])
+
+
+def test_units_and_comments_may_stand_below_the_names(tmp_path):
+    read = alone(tmp_path, "u,t,x\n-,h,V\nmachine,time of day,supply\na,1,12\na,2,13\n")
+
+    assert read.train[0].values[:, 0].tolist() == [12.0, 13.0]
+    assert read.said == ["log.csv: taken for 2 lines of units below the names left out"]
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("u,t,x\na,1,1\na,2,1\n\0\0\0\0\n", "power was cut"),
+        ("u,t,x\n" + "a,1,1\n" * 300 + "\0\0\0\0\n", "line 302 holds bytes of 0: a logger leaves such"),
+        ("u,t,x\na,2024-03-01 10:00 CET,1\n", "ends in letters that mean several zones"),
+        ('{"u":"a","t":1,"x":1}\n{"u":"a","t":2,"x":1}\n', "This looks like JSON"),
+        ("a,1,1\na,2,1\n", "begins without the names of its columns"),
+        ("u,t,x\na,1,oops\na,2,3\n", r'missing = \["Bad"\]'),
+    ],
+)
+def test_a_refusal_says_what_it_looks_like_and_what_helps(tmp_path, text, why):
+    with pytest.raises(BadData, match=why):
+        alone(tmp_path, text)
+
+
+def test_machines_of_one_name_in_two_files_are_told_what_helps(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.csv").write_text("u,t,x\n1,1,1\n1,2,1\n")
+    (tmp_path / "t.toml").write_text(
+        'files = ["a.csv", "b.csv"]\nunit = "u"\ntime = "t"\nchannels = ["x"]\nruns_to_failure = true\n'
+    )
+
+    with pytest.raises(BadData, match="different machines that have the same names"):
+        read_log(read_description(tmp_path / "t.toml"))
+
+
+def test_excels_days_under_hours_are_asked_about(tmp_path):
+    text = "u,t,x\n" + "".join(f"a,{45_352 + hour / 24:.6f},1\n" for hour in range(3))
+
+    read = alone(tmp_path, text)
+
+    (asked,) = suspect_days(read.train, read.columns)
+    assert 'say time_unit = "days"' in asked
+    assert suspect_days(read.train, replace(read.columns, time_unit="days")) == []

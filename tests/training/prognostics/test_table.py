@@ -235,7 +235,9 @@ def test_cells_declared_missing_are_not_measured_however_they_are_written(declar
     columns = Columns(unit="u", time="t", channels=("x",), missing=(str(declared),))
     layout = Layout(columns, ["u", "t", "x"], file="log.csv")
 
-    assert np.isnan(layout.read([["a", "1", cell], ["a", "2", "7"]], [2, 3]).values[:, 0]).tolist() == [True, False]
+    rows, _ = layout.read([["a", "1", cell], ["a", "2", "7"]], [2, 3])
+
+    assert np.isnan(rows.values[:, 0]).tolist() == [True, False]
 
 
 def test_missing_is_a_list_of_cells_and_reaches_the_columns(tmp_path):
