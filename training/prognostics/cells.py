@@ -48,7 +48,7 @@ _IN_DIGITS: Final = re.compile(r"(\d{4})(\d\d)(\d\d)(?:[T ]?(\d\d:?\d\d(?::?\d\d
 _CLOCK: Final = re.compile(
     r"(\d{1,2}):?(\d\d)(?::?(\d\d)(?:[.,](\d{1,9}))?)?\s*([AaPp][Mm])?\s*(Z|z|(?:UTC|GMT)?[+-]\d\d(?::?\d\d)?|UTC|GMT)?$"
 )
-_GONE_BY: Final = re.compile(r"(?:(\d{1,6})\s*(?:days?|d),?\s+)?(\d{1,6}):(\d\d):(\d\d)(?:[.,](\d{1,9}))?$")
+_DURATION: Final = re.compile(r"(?:(\d{1,6})\s*(?:days?|d),?\s+)?(\d{1,6}):(\d\d):(\d\d)(?:[.,](\d{1,9}))?$")
 _LETTERED_ZONE: Final = re.compile(r"\d [A-Z]{3,4}$")
 _HEX: Final = re.compile(r"0[xX][0-9a-fA-F]{1,12}$")
 _HOURLESS: Final = re.compile(r"\d{1,2}:\d\d[.,]\d+$")
@@ -214,7 +214,7 @@ def date_in(word: str, dates: str) -> datetime | None:
     """The date and time that *word* is, without a zone where it names none; None where it is no date."""
     try:
         if dates == TIME_OF_DAY:
-            return _gone_by(word) or _at(1970, 1, 1, word)
+            return _moment_after(word) or _at(1970, 1, 1, word)
         if dates == DIGITS:
             found = _IN_DIGITS.match(word)
             return _at(int(found[1]), int(found[2]), int(found[3]), found[4]) if found else None
@@ -223,14 +223,14 @@ def date_in(word: str, dates: str) -> datetime | None:
         return None
 
 
-def is_gone_by(word: str) -> bool:
+def is_duration(word: str) -> bool:
     """Whether *word* is a length of time: 49:30:00.5, or 2 days 01:30:00; below a day it looks like a time of day."""
-    return bool(_GONE_BY.match(word))
+    return bool(_DURATION.match(word))
 
 
-def _gone_by(word: str) -> datetime | None:
+def _moment_after(word: str) -> datetime | None:
     """The moment so long after 1970 began."""
-    found = _GONE_BY.match(word)
+    found = _DURATION.match(word)
     if not found:
         return None
     days, hours, minutes, seconds = (int(part or 0) for part in found.groups()[:4])

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from training.prognostics.cells import date_in, is_gone_by, plain_number
+from training.prognostics.cells import date_in, is_duration, plain_number
 from training.prognostics.log_keys import DIGITS
 from training.prognostics.log_schema import SECONDS, Columns
 
@@ -22,7 +22,7 @@ _CLOCK: Final = re.compile(r"\d{1,2}:\d\d(:\d\d([.,]\d+)?)?(\s*[AaPp][Mm])?$")
 
 
 def is_time_of_day(word: str) -> bool:
-    return bool(_CLOCK.match(word)) or is_gone_by(word)
+    return bool(_CLOCK.match(word)) or is_duration(word)
 
 
 def in_digits(words: Sequence[str], time_unit: str) -> bool:
