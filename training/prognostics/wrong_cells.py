@@ -22,6 +22,10 @@ FLOAT32_MOST: Final = float(np.finfo(np.float32).max)
 SAME_KIND: Final = (
     "Write all times in one way: numbers, or dates that all name their zone (2024-05-31T12:00:00+02:00), or none does."
 )
+SHAPE: Final = (
+    "A log has a row for each unit and time, and a column for each channel. Of a table with a row for each value "
+    "pandas' pivot makes one, of a table with a column for each unit its melt."
+)
 FIX: Final = (
     "Fix these rows or take them out; an empty cell means: not measured.\n"
     'Another word that means so can be named in the TOML: missing = ["Bad"].'
@@ -64,6 +68,8 @@ def require_names(header: Sequence[str], wanted: Sequence[str], file: Path | str
             hint = "This looks like JSON. A table of it: pandas.read_json(FILE, lines=True).to_csv(CLEAN, index=False)"
         elif any(is_number(name) for name in header):
             hint += "\nWhere a file begins without the names of its columns, write them in a line above: unit,time,..."
+        elif len(absent) > 1:
+            hint += f"\n{SHAPE}"
         raise BadData(f"{file} line {line}: {'; '.join(absent + twice)}", hint)
 
 

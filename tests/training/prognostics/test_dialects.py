@@ -707,6 +707,8 @@ def test_units_and_comments_may_stand_below_the_names(tmp_path):
         ("u,t,x\n" + "a,1,1\n" * 300 + "\0\0\0\0\n", "line 302 holds bytes of 0: a logger leaves such"),
         ("u,t,x\na,2024-03-01 10:00 CET,1\n", "ends in letters that mean several zones"),
         ('{"u":"a","t":1,"x":1}\n{"u":"a","t":2,"x":1}\n', "This looks like JSON"),
+        ("t,pid,value\n1,x,1\n", "pandas' pivot"),
+        ("t,a,b\n1,2,3\n", "its melt"),
         ("a,1,1\na,2,1\n", "begins without the names of its columns"),
         ("u,t,x\na,1,oops\na,2,3\n", r'missing = \["Bad"\]'),
     ],
