@@ -21,6 +21,7 @@ PROGRAMS = (
     "workspace.py",
     "advice.py",
     "gone_names.py",
+    "live_output.py",
     "host_facts.py",
     "s3_backup.py",
     "workers.py",

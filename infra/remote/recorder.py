@@ -32,10 +32,12 @@ from typing import IO
 if __package__:
     from infra.remote import turn, workspace
     from infra.remote.advice import advice
+    from infra.remote.live_output import copy
 else:
     import turn  # type: ignore[import-not-found, no-redef]
     import workspace  # type: ignore[import-not-found, no-redef]
     from advice import advice  # type: ignore[import-not-found, no-redef]
+    from live_output import copy  # type: ignore[import-not-found, no-redef]
 
 MARK = "gluon-rig"  # a program may write files of these names too; ours say so
 OUR_SEAL = rb"MANIFEST\.sha256|\.gluon-rig-MANIFEST\.sha256\.\d+"
@@ -43,8 +45,6 @@ LOG, EXIT, MANIFEST, JOB = "train.log", "exit.json", "MANIFEST.sha256", "job.jso
 # What a job gets to save and end. Less than `docker stop` waits (job/container.py): then we are killed with it, and
 # nobody is left to write how it ended.
 GRACE_S = 50.0
-LIVE_EVERY_S = 1.0
-LONGEST_LINE = 1 << 16
 
 
 def main(argv: list[str]) -> int:
@@ -162,6 +162,7 @@ class Child:
         copying.start()
         code = self._process.wait()
         if self._patience is not None:
+            self._let_the_rest_save(self._patience, copying)
             self._patience.cancel()
         # What the job left in the background would keep the run, and the bill, going for ever.
         self._kill_the_rest()
@@ -181,6 +182,22 @@ class Child:
                 self._patience.daemon = True
                 self._patience.start()
 
+    def _let_the_rest_save(self, patience: threading.Timer, copying: threading.Thread) -> None:
+        """A shell dies of the signal at once, while the program that it has started still saves its checkpoint.
+
+        Over when nobody is left in the group, nobody holds its output, or patience has ended.
+        """
+        while patience.is_alive() and copying.is_alive() and self._somebody_is_left():
+            copying.join(timeout=0.05)
+
+    def _somebody_is_left(self) -> bool:
+        assert self._process is not None
+        try:
+            os.killpg(self._process.pid, 0)
+        except (ProcessLookupError, PermissionError):  # macOS: EPERM when only zombies are left
+            return False
+        return True
+
     def _kill_the_rest(self) -> None:
         assert self._process is not None
         with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS: EPERM when only zombies are left
@@ -192,64 +209,6 @@ def grace_s() -> float:
         return float(os.environ["RIG_GRACE_S"])
     except (KeyError, ValueError):
         return GRACE_S
-
-
-def copy(output: IO[bytes], log: IO[bytes]) -> None:
-    """Copy *output* to *log* byte by byte, and to our standard output line by line; each goes on without the other."""
-    shown = Shown()
-    log_takes = screen_takes = True
-    while chunk := output.read1(65536):  # type: ignore[attr-defined]
-        log_takes = log_takes and try_write(log, chunk)
-        screen_takes = screen_takes and try_write(sys.stdout.buffer, shown.of(chunk, time.monotonic()))
-    try_write(sys.stdout.buffer, shown.rest())
-
-
-def try_write(taker: IO[bytes], some: bytes) -> bool:
-    try:
-        taker.write(some)
-        taker.flush()
-    except OSError:  # the disk is full, or nobody reads
-        return False
-    return True
-
-
-class Shown:
-    """What a follower is shown of the bytes a job prints: whole lines, and the states of one that is not whole yet.
-
-    tqdm begins its line anew with a carriage return and ends it when it is through, while `docker logs` shows whole
-    lines alone. So each state goes out as a line that begins with a carriage return, at most one in LIVE_EVERY_S.
-    """
-
-    def __init__(self) -> None:
-        self._open = b""
-        self._moved_at = -LIVE_EVERY_S
-
-    def of(self, chunk: bytes, now: float) -> bytes:
-        *whole, self._open = (self._open + chunk).replace(b"\r\n", b"\n").split(b"\n")
-        return b"".join(newest(line) + b"\n" for line in whole) + self._begin(now)
-
-    def rest(self) -> bytes:
-        return newest(self._open)
-
-    def _begin(self, now: float) -> bytes:
-        state = self._open.rstrip(b"\r")  # the last one may belong to the newline to come
-        if b"\r" not in state:
-            if len(state) < LONGEST_LINE:
-                return b""
-            whole, self._open = self._open, b""
-            return whole
-        before, _, last = self._open.rpartition(b"\r")
-        # Earlier states are in the log; the last may have begun with no more than blanks yet.
-        self._open = b"\r" + (b"" if last.strip() else newest(before) + b"\r") + last
-        if now - self._moved_at < LIVE_EVERY_S:
-            return b""
-        self._moved_at = now
-        return b"\r" + newest(state) + b"\n"
-
-
-def newest(line: bytes) -> bytes:
-    """What of *line* stands on a terminal at the end."""
-    return next((part for part in reversed(line.split(b"\r")) if part.strip()), b"")
 
 
 def oom_kills() -> int:

@@ -19,7 +19,8 @@ from hypothesis import strategies as some
 from infra.host import manifest
 from infra.job.container import STOP_TIMEOUT_S
 from infra.remote.advice import advice
-from infra.remote.recorder import GRACE_S, LIVE_EVERY_S, Shown
+from infra.remote.live_output import LIVE_EVERY_S, Shown
+from infra.remote.recorder import GRACE_S
 
 RECORD = Path(__file__).resolve().parents[2] / "infra" / "remote" / "recorder.py"
 
@@ -260,6 +261,36 @@ def test_a_job_that_does_not_listen_is_ended_and_its_record_says_that_it_was_ask
     end = json.loads((work / "exit.json").read_text())
     assert (end["exit_code"], end["signal"]) == (137, "SIGTERM")
     assert "  kept\n" in (work / "MANIFEST.sha256").read_text()
+
+
+@pytest.mark.parametrize("line", ["{}; true", "cd . && STEPS=3 {} && echo next", "{} | cat", "sh -c '{}'; exit 0"])
+def test_a_program_that_a_shell_has_started_saves_before_the_end_as_one_by_itself_does(
+    tmp_path: Path, line: str
+) -> None:
+    """The shell dies of the signal at once: what it has started must not be killed for that."""
+    work = tmp_path / "run"
+    saver = tmp_path / "saver.py"
+    saver.write_text(
+        "import pathlib, signal, sys, time\n"
+        "work = pathlib.Path(sys.argv[1])\n"
+        "def save(*_):\n"
+        "    time.sleep(0.5)\n"
+        "    (work / 'saved').write_text('all of it')\n"
+        "    sys.exit(0)\n"
+        "signal.signal(signal.SIGTERM, save)\n"
+        "(work / 'up').touch()\n"
+        "while True: time.sleep(0.05)\n"
+    )
+    command = line.format(f"{sys.executable} {saver} {work}")
+    process = subprocess.Popen([sys.executable, RECORD, work, "--", "sh", "-c", command])
+    wait_for((work / "up").exists, "the program")
+
+    process.send_signal(signal.SIGTERM)
+    process.wait(20)
+
+    assert (work / "saved").read_text() == "all of it"
+    assert "  saved\n" in (work / "MANIFEST.sha256").read_text()
+    assert "next" not in (work / "train.log").read_text()
 
 
 def test_a_line_that_is_written_over_is_seen_before_it_ends_and_is_in_the_log_byte_by_byte(tmp_path: Path) -> None:
