@@ -29,7 +29,7 @@ from tests.aws.conftest import moto_as_strict_as_ec2, pretend_clock
 from tests.sizes import size, tried
 
 PROJECT = Path(__file__).resolve().parents[1]
-CASES = size(150, 15_000)
+CASES = size(80, 15_000)
 EXIT_CODES = {0, 1, 2, 130}
 
 # What people and shells produce, and what numbers, paths and names turn into at their ends.

@@ -210,6 +210,7 @@ def test_a_launch_killed_at_any_moment_is_finished_by_the_next_and_there_is_one_
     assert person.living() == []
 
 
+@pytest.mark.exhaustive
 def test_a_train_killed_at_any_moment_loses_nothing(person: Person) -> None:
     person.types("launch")
     for moment in ("Copying", "Building", "Starting", "step 2"):
@@ -296,6 +297,7 @@ def test_what_a_person_wrote_in_a_shell_there_is_named_and_not_deleted(person: P
     assert person.living() == []
 
 
+@pytest.mark.exhaustive
 def test_a_run_started_beside_one_that_comes_home_is_not_taken_for_home(person: Person) -> None:
     """Run A comes home, run B was started detached meanwhile, the machine goes off: B is still there to be fetched."""
     person.types("launch")
