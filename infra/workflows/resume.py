@@ -13,6 +13,8 @@ from infra.host.selection import select_all
 from infra.host.sync import push_data, remember
 from infra.job import artifacts, s3_backup
 from infra.job.container import docker_remove
+from infra.job.run_folders import runs_home
+from infra.job.run_names import MOMENT, choose_run
 from infra.job.spec import Job
 from infra.names import RUNS_DIR
 from infra.workflows.context import Rig, open_host, running_nodes
@@ -36,7 +38,7 @@ def resume(rig: Rig, name: str, show: Show) -> str:
     instance = nodes[0]
     with open_host(rig, instance) as host, host.target.one_at_a_time(rig.tell):
         facts = facts_of(rig, host)
-        name = name or _find_newest_unfinished(rig, host, facts)
+        name = _name_meant(rig, host, facts, name)
         _ensure_there(rig, host, facts, name)
         job = _job_of(host, facts, name)
         rig.tell(f"Going on with {name}")
@@ -47,7 +49,7 @@ def resume(rig: Rig, name: str, show: Show) -> str:
 def _resume_on_all(rig: Rig, nodes: tuple[Instance, ...], name: str, show: Show) -> str:
     """Each node with what it had itself; `training` takes the newest checkpoint that any of them has."""
     with open_host(rig, nodes[0]) as host:
-        name = name or _find_newest_unfinished(rig, host, facts_of(rig, host))
+        name = _name_meant(rig, host, facts_of(rig, host), name)
     rig.tell(f"Going on with {name} on {len(nodes)} machines")
     jobs = [job for job in on_each(rig, nodes, lambda rig, one: _make_ready(rig, one, name)) if job]
     if not jobs:
@@ -63,6 +65,16 @@ def _make_ready(rig: Rig, node: Instance, name: str) -> Job | None:
             return None
         host.ask(docker_remove(facts.docker, name))
         return _job_of(host, facts, name)
+
+
+def _name_meant(rig: Rig, host: Host, facts: Facts, name: str) -> str:
+    """The run that *name* means, as for every other command; without one, the newest that did not end well."""
+    if not name:
+        return _find_newest_unfinished(rig, host, facts)
+    known = sorted({one.name for one in (*runs_home(rig.runs), *facts.runs)})
+    if rig.settings.bucket and MOMENT.fullmatch(name):  # which may have it alone
+        return name
+    return choose_run(name, known, where="on the instance or in runs/ here")
 
 
 def _find_newest_unfinished(rig: Rig, host: Host, facts: Facts) -> str:
