@@ -89,6 +89,8 @@ def pytest_configure() -> None:
     # A shell may say that compiled modules are not kept: then each process of ours would compile 600 of them again.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     sys.dont_write_bytecode = False
+    # Four tests at a time leave no core spare: then no process need try whether one is, for a quarter of a second each.
+    os.environ.setdefault("GOMP_SPINCOUNT", "0")
 
 
 def hand_down_signals() -> None:

@@ -104,9 +104,14 @@ def ask_facts(host: Host, *, images: Sequence[str] = ()) -> Facts:
 
 
 def _lay_out() -> list[str]:
-    """Folders and programs for the next run. On a full disk they cannot be written, and the questions go on."""
+    """Folders and programs for the next run. On a full disk they cannot be written, and the questions go on.
+
+    A run may be starting while somebody else asks, and tar removes a file before it writes it anew. So the programs are
+    unpacked aside, and each takes the place of the one before in one step: always there, and always whole.
+    """
     folders = [CODE_DIR, KIT_DIR, RUNS_DIR, DATA_DIR, FETCHED_DIR, STARTING_DIR, QUEUE_DIR]
-    return ["sh", "-c", f'mkdir -p "$@"; tar -xf - -C {KIT_DIR}; true', "sh", *folders]
+    unpack = f'aside=$(mktemp -d {KIT_DIR}/.new.XXXXXX) && tar -xf - -C "$aside" && mv -f "$aside"/* {KIT_DIR}/'
+    return ["sh", "-c", f'mkdir -p "$@"; {unpack}; rm -rf "$aside"; true', "sh", *folders]
 
 
 def parse(said: Mapping[str, Any]) -> Facts:
