@@ -22,7 +22,7 @@ T = TypeVar("T")
 AMI_PARAMETER = "/aws/service/deeplearning/ami/x86_64/base-with-single-cuda-ubuntu-22.04/latest/ami-id"
 
 
-def wait_until(ask: Callable[[], T], timeout_s: float = 40.0) -> T:
+def wait_until(ask: Callable[[], T], timeout_s: float = 120.0) -> T:
     """Return the first true answer of *ask*; fail when none comes in time."""
     deadline = time.monotonic() + timeout_s
     while not (answer := ask()):

@@ -124,4 +124,4 @@ def test_a_silent_service_is_killed_by_its_watchdog_and_comes_back(fast: Any, un
 
     box.say("sudo systemctl start mute")
 
-    until(lambda: (box.folder / "ups").exists() and (box.folder / "ups").read_text().count("up") >= 2, timeout_s=15)
+    until(lambda: (box.folder / "ups").exists() and (box.folder / "ups").read_text().count("up") >= 2, timeout_s=120)

@@ -31,7 +31,7 @@ def record(workdir: Path, *command: str, **environment: str) -> subprocess.Compl
 
 
 def wait_for(condition, what: str):
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while not condition():
         assert time.monotonic() < deadline, f"{what} did not come"
         time.sleep(0.02)
@@ -81,7 +81,7 @@ def test_sigterm_reaches_the_job_once_and_what_it_saves_is_sealed(tmp_path: Path
 
     process.send_signal(signal.SIGTERM)
 
-    assert process.wait(20) == 0
+    assert process.wait(120) == 0
     assert (work / "checkpoint").read_text() == "saved "
     assert "checkpoint" in (work / "MANIFEST.sha256").read_text()
 
@@ -126,7 +126,7 @@ def test_a_signal_is_on_record_so_that_a_saved_checkpoint_is_not_taken_for_a_fin
 
     process.send_signal(signal.SIGTERM)
 
-    assert process.wait(20) == 0
+    assert process.wait(120) == 0
     end = json.loads((work / "exit.json").read_text())
     assert (end["exit_code"], end["signal"], end["oom_kills"]) == (0, "SIGTERM", 0)
 
@@ -137,7 +137,7 @@ def test_what_a_job_leaves_running_in_the_background_ends_with_it(tmp_path: Path
     done = record(tmp_path / "run", "sh", "-c", "sleep 300 & echo through")
 
     assert (done.returncode, done.stdout) == (0, "through\n")
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 200
 
 
 def test_a_disk_that_takes_no_more_does_not_change_the_exit_code(tmp_path: Path) -> None:
@@ -257,7 +257,7 @@ def test_a_job_that_does_not_listen_is_ended_and_its_record_says_that_it_was_ask
 
     process.send_signal(signal.SIGTERM)
 
-    assert process.wait(20) == 137
+    assert process.wait(120) == 137
     end = json.loads((work / "exit.json").read_text())
     assert (end["exit_code"], end["signal"]) == (137, "SIGTERM")
     assert "  kept\n" in (work / "MANIFEST.sha256").read_text()
@@ -286,7 +286,7 @@ def test_a_program_that_a_shell_has_started_saves_before_the_end_as_one_by_itsel
     wait_for((work / "up").exists, "the program")
 
     process.send_signal(signal.SIGTERM)
-    process.wait(20)
+    process.wait(120)
 
     assert (work / "saved").read_text() == "all of it"
     assert "  saved\n" in (work / "MANIFEST.sha256").read_text()

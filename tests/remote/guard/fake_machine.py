@@ -171,7 +171,7 @@ class Machine:
     def memory(self) -> dict[str, Any]:
         return self._json("var/lib/gluon-rig/memory.json")
 
-    def until(self, condition: Callable[[], bool], timeout_s: float = 30) -> None:
+    def until(self, condition: Callable[[], bool], timeout_s: float = 120) -> None:
         end = time.monotonic() + timeout_s
         while not condition():
             assert time.monotonic() < end, f"guard said:\n{self.output.read_text()}\nprograms:\n{self.log}"

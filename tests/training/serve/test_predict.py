@@ -1,4 +1,4 @@
-"""`predict` on a finished run: right, as rows arrive, fast, and calm about rows it cannot read."""
+"""`predict` on a finished run: right, as rows arrive, and calm about rows it cannot read."""
 
 import io
 import json
@@ -7,8 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,11 +14,9 @@ import pytest
 
 pytest.importorskip("training.compat", reason="MXNet is not installed")
 
-from training.compat import mx
 from training.config import parse
 from training.errors import BadInput
 from training.jobs import load, turbofan
-from training.nets.sequence import LifeNet
 from training.prognostics.cmapss import COLUMNS
 from training.serve.backends import open_net
 from training.serve.forecaster import Forecaster
@@ -28,7 +24,6 @@ from training.serve.predict import main, read_preparation, serve
 from training.serve.rows import cells_of, read_arriving
 from training.serve.tail import Piece
 from training.train import train_and_evaluate
-from training.workdir.export import export_onnx, export_symbol
 
 PROJECT = Path(__file__).parents[3]
 DEADLINE_S = 60.0
@@ -128,38 +123,6 @@ def test_rows_that_cannot_be_read_are_named_and_left_out(home, tmp_path):
     assert [line.split(",")[1] for line in out.splitlines()] == ["time", "1", "3"]
     assert "log.txt line 2: 3 cells, but the log has 26 columns: left out" in said
     assert "log.txt line 3: setting_1: 'x000' is not a number: left out" in said
-
-
-@pytest.fixture(scope="module")
-def net_of_default_size(home, tmp_path_factory):
-    """A folder with an untrained net as `turbofan` makes it, exported, and the preparation that goes with it."""
-    prepared = replace(read_preparation(home / "run"), window=50, cap=125.0)
-    run, X = tmp_path_factory.mktemp("speed"), mx.nd.zeros((8, 50, len(prepared.scaling.kept)))
-    net = LifeNet(hidden=50, dropout=0.1, cap=125.0)
-    net.initialize()
-    export_symbol(net, X, run)
-    export_onnx(net, X, run)
-    return run, prepared
-
-
-@pytest.mark.parametrize("engine", ["onnx", "mxnet"])
-def test_one_core_forecasts_five_thousand_rows_in_a_second(net_of_default_size, engine):
-    """Rows of twenty machines, mixed. Counted in CPU time, so that other programs on this computer do not matter."""
-    run, prepared = net_of_default_size
-    records = [made_up_rows(machine, 250) for machine in range(1, 21)]
-    pieces = [Piece([row for moment in zip(*records, strict=True) for row in moment], 1)]
-    net = open_net(run, engine)
-
-    def forecast_all() -> int:
-        forecaster = Forecaster(prepared, net)
-        cells = cells_of(pieces, prepared.columns, file="", say=pytest.fail)
-        return serve(forecaster, read_arriving(cells, prepared.columns, file="", say=pytest.fail), io.StringIO())
-
-    forecast_all()
-    begun = time.process_time()
-    rate = forecast_all() / (time.process_time() - begun)
-
-    assert rate >= 5000, f"{rate:,.0f} rows a CPU second"
 
 
 def test_a_folder_that_is_no_such_run_is_refused(tmp_path):
