@@ -14,7 +14,7 @@ def copy(output: IO[bytes], log: IO[bytes]) -> None:
     """Copy *output* to *log* byte by byte, and to our standard output line by line; each goes on without the other."""
     shown = Shown()
     log_takes = screen_takes = True
-    while chunk := output.read1(65536):  # type: ignore[attr-defined]
+    while chunk := output.read1(65536):  # type: ignore[attr-defined]  # a pipe of Popen has it, IO does not
         log_takes = log_takes and try_write(log, chunk)
         screen_takes = screen_takes and try_write(sys.stdout.buffer, shown.of(chunk, time.monotonic()))
     try_write(sys.stdout.buffer, shown.rest())

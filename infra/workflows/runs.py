@@ -63,7 +63,7 @@ def _look_at(rig: Rig, node: Instance) -> Facts:
 def name_among(seen: Answers[Facts], name: str) -> str:
     """The run that *name* means (see `find_run`), of all that any of the machines has."""
     known = {one.name: one for _, facts in seen.there for one in facts.runs}
-    return find_run([known[name] for name in sorted(known)], name).name
+    return find_run([known[one] for one in sorted(known)], name).name
 
 
 def nodes_with(seen: Answers[Facts], name: str) -> tuple[Instance, ...]:

@@ -253,8 +253,9 @@ def test_one_s_trouble_keeps_no_other_of_its_name_running(rig, second, monkeypat
     first = other_than(rig, second)
     home_unless(monkeypatch, {"the first": first, "the second": second}.get(what, ""))
     if what == "AWS refuses the first":
-        refused = lambda body: first in str(body)  # noqa: E731
-        answer(rig.session, "ec2", "StopInstances", code="UnsupportedOperation", when=refused)
+        answer(
+            rig.session, "ec2", "StopInstances", code="UnsupportedOperation", when=lambda body: first in str(body)
+        )  # fmt: skip
 
     with pytest.raises(RigError):
         stop.stop(rig)

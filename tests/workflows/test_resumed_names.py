@@ -32,7 +32,7 @@ def test_the_run_to_go_on_with(tmp_path: Path, said: str, bucket: str, meant: st
     facts: Any = SimpleNamespace(runs=(unknown_run(THERE),))
 
     if meant:
-        assert _name_meant(rig, None, facts, said) == meant  # type: ignore[arg-type]
+        assert _name_meant(rig, None, facts, said) == meant  # type: ignore[arg-type]  # no host is asked
     else:
         with pytest.raises(UserError, match="on the instance or in runs/ here"):
-            _name_meant(rig, None, facts, said)  # type: ignore[arg-type]
+            _name_meant(rig, None, facts, said)  # type: ignore[arg-type]  # no host is asked

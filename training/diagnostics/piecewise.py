@@ -51,16 +51,14 @@ class Piecewise:
     """(states, statistics x PIECES)"""
     bias: Array
 
-    def encode(self, X: Array) -> Array:
-        """Scaled X (cycles, bins, features) to (cycles, statistics x PIECES) float32, from 0 to 1."""
-        return _encode(statistics(X), self.begins, self.widths)
-
     def scores(self, X: Array) -> Array:
-        result: Array = self.encode(X) @ self.weight.T + self.bias
+        """Of scaled X (cycles, bins, features): (cycles, states)."""
+        result: Array = _encode(statistics(X), self.begins, self.widths) @ self.weight.T + self.bias
         return result
 
 
 def _encode(found: Array, begins: Array, widths: Array) -> Array:
+    """Statistics (cycles, statistics) to (cycles, statistics x PIECES) float32, from 0 to 1."""
     pieces: Array = np.clip((found.astype(np.float32)[:, :, None] - begins) / widths, 0.0, 1.0, dtype=np.float32)
     coded: Array = pieces.reshape(len(found), -1)
     return coded

@@ -81,8 +81,8 @@ def _from_description(config: Config) -> Data:
 
 
 def _from_log(config: Config, log: Log, files: str, checksum: str) -> Data:
-    refuse_other_unit([*log.train, *log.test], log.columns)
     logs = [*log.train, *log.test]
+    refuse_other_unit(logs, log.columns)
     for line in [*log.said, *suspect_days(logs, log.columns), *suspect_values(logs, log.columns.features)]:
         Console().say(line)
     _apart(log.train, log.test)
