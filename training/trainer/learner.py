@@ -76,6 +76,7 @@ class GluonLearner:
         initializer: Any = None,
     ) -> None:
         """*example* is one raw batch: it settles the sizes of deferred parameters."""
+        from training.nets.channel_blocks import block_here
         from training.nets.whole import NetWithLoss  # a class of MXNet's kind: importing it imports MXNet
 
         self.net, self.devices, self.prepare, self.augment = net, list(devices), prepare, augment
@@ -85,7 +86,8 @@ class GluonLearner:
         self.draws = augment is not None or _has_dropout(net) or config.optimizer == "sgld"
         mx.random.seed(config.seed)
         net.initialize(initializer or mx.init.Xavier(), ctx=self.devices)
-        self._whole = NetWithLoss(net, loss)
+        on_cpu = all(device.device_type == "cpu" for device in self.devices)
+        self._whole = NetWithLoss(net, loss, block=block_here() if on_cpu else 1)
         self._whole.hybridize(static_alloc=True, static_shape=True)
         for device in self.devices:
             net(prepare(example.as_in_context(device)))
