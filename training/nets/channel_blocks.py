@@ -79,8 +79,8 @@ def _before_others(nodes: Sequence[Node]) -> set[int]:
 def _behind_others(nodes: Sequence[Node], shapes: Shapes) -> set[int]:
     """What hands its gradient on to something that learns, other than convolutions and what stands between them.
 
-    It would hand it on in blocks, and not every operator of MXNet 1.9.1 reads these: joined channels end in "could not
-    construct a sub-memory", PReLU adds up another gradient.
+    It would hand it on in blocks, and not every operator of MXNet 1.9.1 reads these: joined channels may end in "could
+    not construct a sub-memory", PReLU adds up another gradient. docs/decisions/0010-whole-blocks-of-channels.md
     """
     learning: set[int] = set()
     behind: set[int] = set()
