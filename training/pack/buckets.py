@@ -19,7 +19,8 @@ from training.pack import layout
 from training.pack.plan import Task
 from training.prognostics.dialect import Dialect
 from training.prognostics.log_schema import Columns, Description
-from training.prognostics.table import Met, Table, table_pieces
+from training.prognostics.measurements import log_pieces
+from training.prognostics.table import Met, Table
 from training.prognostics.unit_logs import marks_of
 from training.prognostics.wrong_cells import Clock
 
@@ -43,17 +44,17 @@ def deal_out(
     """
 
     def fill(folder: Path) -> None:
-        met, clock = Met(), Clock()
+        met, clock, again = Met(), Clock(), dict[str, int]()
         writers: dict[int, Any] = {}
         bucket_of = _BucketOf(buckets)
         try:
-            for batch in _batches(task, description, files, dialects, columns, met, clock):
+            for batch in _batches(task, description, files, dialects, columns, met, clock, again):
                 _write(batch, bucket_of.units(met, batch), folder, writers)
         finally:
             for writer in writers.values():
                 writer.close()
         told = {"units": list(met.units.known), "texts": {name: list(words.known) for name, words in met.texts.items()}}
-        layout.put_json(folder / TOLD, {**told, "clock": clock.first})
+        layout.put_json(folder / TOLD, {**told, "clock": clock.first, "headers again": again})
 
     layout.put_folder(into, fill)
 
@@ -80,13 +81,15 @@ def _batches(
     columns: Mapping[Path, Columns],
     met: Met,
     clock: Clock,
+    again: dict[str, int],
 ) -> Iterator[Any]:
-    """Rows of the task's files, ROWS_AT_ONCE of them or more."""
+    """Rows of the task's files, ROWS_AT_ONCE of them or more; *again* is told how often each has its header again."""
     held: list[Any] = []
     for number in task.files:
         file = files[number]
-        for piece in table_pieces(file, dialects[file], columns[file], clock, marks_of(description), met):
+        for piece in log_pieces(file, dialects[file], columns[file], clock, marks_of(description), met):
             held.append(_as_batch(piece, number))
+            again[file.name] = piece.headers_again
             if sum(map(len, held)) >= ROWS_AT_ONCE:
                 yield pa.Table.from_batches(held).combine_chunks().to_batches()[0]
                 held.clear()

@@ -21,7 +21,7 @@ from training.pack.plan import TRAIN, Plan, Task, begin, plan_for, splits_of
 from training.pack.shards import make_shard
 from training.prognostics.failures import read_failures
 from training.prognostics.log_schema import Columns, Description
-from training.prognostics.read_log import require_some_words
+from training.prognostics.read_log import require_some_words, say_headers_again
 from training.prognostics.resampling import refuse_no_step
 from training.prognostics.survey import Survey, survey
 from training.prognostics.unit_logs import Faults
@@ -184,7 +184,7 @@ def _with_categories(packing: Packing) -> Columns:
             found.setdefault(name, set()).update(words)
     for name, words in found.items():
         require_some_words(name, sorted(words))
-    columns = packing.seen.columns
+    columns = packing.seen.columns.told
     named = [name for name, kind in columns.kinds if kind == "text" and name in found]
     return replace(columns, categories=tuple((name, tuple(sorted(found[name]))) for name in named))
 
@@ -213,7 +213,9 @@ def _finish(packing: Packing, columns: Columns, console: Console) -> None:
     order = [("split", "descending"), ("file", "ascending"), ("row", "ascending"), ("life", "ascending")]
     units = units.sort_by(order)
     layout.put(packing.folder / layout.UNITS, lambda half: parquet.write_table(units, half, compression="zstd"))
-    layout.put_json(packing.folder / layout.INDEX, _index(packing, columns, [*packing.seen.said, *_count_lines(said)]))
+    again = {file: count for told in _list_shards(packing) for file, count in told.get("headers again", {}).items()}
+    every = [*packing.seen.said, *say_headers_again(again), *_count_lines(said)]
+    layout.put_json(packing.folder / layout.INDEX, _index(packing, columns, every))
     shutil.rmtree(packing.unfinished)
     console.progress(1.0, f"packed into {packing.folder}: {_rows(units):,} rows", always=True)
 
@@ -230,7 +232,7 @@ def _count_lines(said: Sequence[str]) -> list[str]:
 def _index(packing: Packing, columns: Columns, said: list[str]) -> dict[str, Any]:
     shards = [packing.shard(*name) for name in packing.names() if packing.shard(*name).exists()]
     headers = {packing.seen.dialects[file].header for file in packing.description.files}
-    order = headers.pop() if len(headers) == 1 else ()
+    order = headers.pop() if len(headers) == 1 and not columns.samples else ()
     return {
         "format": layout.FORMAT,
         "source": packing.plan.source(packing.described),

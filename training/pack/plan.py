@@ -70,7 +70,7 @@ def plan_for(description: Description) -> Plan:
         tasks += [Task(split, number, tuple(group)) for number, group in enumerate(groups)]
     return Plan(
         files=name_files(description),
-        buckets={split: _buckets(files) for split, files in splits_of(description).items() if files},
+        buckets={split: _buckets(files, description) for split, files in splits_of(description).items() if files},
         tasks=tuple(tasks),
     )
 
@@ -106,8 +106,9 @@ def _in_groups(sizes: Sequence[int]) -> list[list[int]]:
     return groups
 
 
-def _buckets(files: Sequence[Path]) -> int:
-    return max(1, min(MOST_BUCKETS, -(-sum(count_roughly(file) for file in files) // ROWS_IN_BUCKET)))
+def _buckets(files: Sequence[Path], description: Description) -> int:
+    rows = len(files) if description.columns.by_file else sum(count_roughly(file) for file in files)
+    return max(1, min(MOST_BUCKETS, -(-rows // ROWS_IN_BUCKET)))
 
 
 def refuse_own_source(folder: Path, description: Description) -> None:

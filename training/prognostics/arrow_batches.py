@@ -13,8 +13,8 @@ from typing import Any, Final
 from training.errors import BadData
 from training.prognostics import dialect as dialects
 from training.prognostics.cells import Cells
-from training.prognostics.dialect import Dialect, cells_by_hand
-from training.prognostics.wrong_cells import FIX, some_of
+from training.prognostics.dialect import Dialect, cells_by_hand, is_header
+from training.prognostics.wrong_cells import FIX, refuse_other_header, some_of
 
 BLOCK_BYTES: Final = 1 << 20
 """Of text: measured faster than blocks of 4 MB, which leave the processor's caches before their cells are numbers."""
@@ -45,7 +45,7 @@ def _read_batches(file: Path, dialect: Dialect, wanted: Sequence[str], cells: Ce
     if dialect.form == dialects.PARQUET:
         yield from _parquet_batches(file, wanted, ROWS_AT_ONCE)
         return
-    if dialect.form == dialects.WORKBOOK:
+    if dialect.form in (dialects.WORKBOOK, dialects.JSON):
         yield from _batches_by_hand(file, dialect, wanted, skip=0)
         return
     done = 0
@@ -152,10 +152,15 @@ def _batches_by_hand(file: Path, dialect: Dialect, wanted: Sequence[str], *, ski
     all_rows = ((row, line) for row, line in cells_by_hand(file, dialect) if line > dialect.first_row)
     rows = islice(all_rows, skip, None)
     while piece := list(islice(rows, ROWS_AT_ONCE)):
-        uneven = [(len(row), line) for row, line in piece if len(row) != width and not _ends_empty(row, width)]
+        uneven = [
+            (row, line)
+            for row, line in piece
+            if len(row) != width and not _ends_empty(row, width) and not is_header(row, dialect)
+        ]
         if uneven:
             _refuse_zeros(file, piece)
-            _refuse_uneven(file, uneven, width)
+            refuse_other_header(file, dialect, uneven)
+            _refuse_uneven(file, [(len(row), line) for row, line in uneven], width)
         cells = [[row[place] if place < len(row) else "" for row, _ in piece] for place in places]
         yield {name: pa.array(column, type=pa.string()) for name, column in zip(wanted, cells, strict=True)}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,31 @@ def as_text(column: Any) -> Any:
     import pyarrow as pa
 
     return column if pa.types.is_string(column.type) else column.cast(pa.string())
+
+
+def repeat_words(words: Mapping[str, str], rows: int) -> dict[str, Any]:
+    """Columns of text that hold one word in all *rows*."""
+    import pyarrow as pa
+
+    return {name: pa.repeat(word, rows) for name, word in words.items()}
+
+
+def rows_of_names(columns: Mapping[str, Any]) -> NDArray[np.bool_] | None:
+    """(rows,) which rows hold in each of *columns* its own name; None where none does, as nearly always."""
+    import pyarrow as pa
+    import pyarrow.compute as compute
+
+    found = None
+    for name, column in reversed(columns.items()):  # the last ones are numbers, where a name is soon told apart
+        if not pa.types.is_string(column.type):
+            return None
+        here = compute.equal(column, name)
+        if found is not None:
+            here = compute.or_(here, compute.equal(compute.utf8_trim(column, ' \t\ufeff"'), name))
+        found = here if found is None else compute.and_(found, here)
+        if not compute.any(found).as_py():
+            return None
+    return None if found is None else np.array(found.fill_null(False).to_pylist(), dtype=np.bool_)
 
 
 def encode(column: Any) -> tuple[NDArray[np.int32], list[str]]:

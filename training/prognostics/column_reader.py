@@ -5,19 +5,31 @@ Wrong cells are gathered while the file is read, and named by line at its end.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from training.errors import BadData
 from training.prognostics.arrow_batches import read_batches
-from training.prognostics.arrow_cells import Floats, as_floats, as_stamps, as_text, encode, microseconds, word_in
+from training.prognostics.arrow_cells import (
+    Floats,
+    as_floats,
+    as_stamps,
+    as_text,
+    encode,
+    microseconds,
+    repeat_words,
+    rows_of_names,
+    word_in,
+)
 from training.prognostics.cells import NAIVE, NUMBER, ZONED, Cells, is_number, kind_of_time, trim
-from training.prognostics.dialect import Dialect
+from training.prognostics.dialect import PARQUET, Dialect
+from training.prognostics.file_names import words_in_path
 from training.prognostics.log_keys import DIGITS, TIME_OF_DAY
-from training.prognostics.log_schema import SECONDS, Columns
+from training.prognostics.log_schema import SECONDS, Columns, names_in_files
 from training.prognostics.wrong_cells import (
     FIX,
     FLOAT32_MOST,
@@ -28,6 +40,7 @@ from training.prognostics.wrong_cells import (
     line_of,
     refuse,
     require_names,
+    require_same_headers,
 )
 
 
@@ -39,11 +52,37 @@ class TableReader:
         self._cells = Cells(columns)
         self._wrong: list[Wrong] = []
         self.wrong_count = 0
+        self.headers_again = 0
+        """Lines so far that name the columns once more, and are no rows."""
         self._row = 0
 
     def batches(self, wanted: Sequence[str]) -> Iterator[Any]:
-        require_names(self.dialect.header, wanted, self.file, self.dialect.above + 1)
-        yield from read_batches(self.file, self.dialect, wanted, self._cells)
+        """Each wanted column of some rows; what stands in the file's path is the same in all of them."""
+        in_path, in_file = words_in_path(self.file, self.columns.path), names_in_files(self.columns, wanted)
+        require_names(self.dialect.header, in_file, self.file, self.dialect.above + 1)
+        self._refuse_twice(in_path)
+        for batch in read_batches(self.file, self.dialect, in_file, self._cells):
+            rows = self._without_headers(batch)
+            yield {**rows, **repeat_words(in_path, len(rows[in_file[0]]))}
+        if self.headers_again:
+            require_same_headers(self.file, self.dialect, in_file)
+
+    def _without_headers(self, batch: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Of files put one behind the other the header stands again between their rows."""
+        again = None if self.dialect.form == PARQUET else rows_of_names(batch)
+        if again is None:
+            return batch
+        self.headers_again += int(again.sum())
+        kept = np.flatnonzero(~again)
+        return {name: column.take(kept) for name, column in batch.items()}
+
+    def _refuse_twice(self, in_path: Mapping[str, str]) -> None:
+        both = [name for name in in_path if name in self.dialect.header]
+        if both:
+            raise BadData(
+                f"{self.file}: '{both[0]}' stands in its path, and it has a column of that name, too",
+                f"Give the place in path another name, such as {{{both[0]}_of_file}}, and take that one.",
+            )
 
     def refuse_wrong(self) -> None:
         if self._wrong:

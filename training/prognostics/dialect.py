@@ -1,7 +1,6 @@
-"""How one file of a log is written: packed or not, in which encoding, cells apart by what, header in which line.
+"""How one file of a log is written, and its bytes, lines and rows as that says.
 
-Found once per file, from its first lines, by the names that the description asks for: the line that holds them all is
-the header, and what divides it there is the separator.
+Packed or not, in which encoding, cells apart by what, header in which line: find_dialect.py looks.
 """
 
 from __future__ import annotations
@@ -12,31 +11,27 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
 from training.errors import BadData
 from training.prognostics import s3_files
-from training.prognostics.cells import MISSING
-from training.prognostics.log_schema import Columns
+from training.prognostics.cells import trim
+from training.prognostics.json_rows import json_rows
 from training.prognostics.s3_files import S3File
 
 SAMPLE_BYTES: Final = 1 << 18
 LATER_BYTES: Final = 1 << 15
 HEADER_WITHIN: Final = 60
 """The header is looked for in so many lines."""
-SEPARATORS: Final = (",", ";", "\t", "|")
-UNIT_LINES: Final = 3
-"""At most so many lines below the names hold units of measurement and the like."""
 INSTALL_XLSX: Final = "pip install openpyxl, or save the sheet as CSV"
 
 _PACKED: Final = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bz2", b"\x04\x22\x4d\x18": "lz4"}
-_MARKS: Final = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 ENCRYPTED: Final = 1
 """A flag of a file in a zip archive. https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT, 4.4.4"""
-PARQUET, WORKBOOK, TEXT_FILE = "Parquet", "workbook", "text"
+PARQUET, WORKBOOK, JSON, TEXT_FILE = "Parquet", "workbook", "JSON", "text"
 
 
 @dataclass(frozen=True)
@@ -52,11 +47,13 @@ class Dialect:
     """Lines before the header."""
     below: int = 0
     """Lines between the header and the first row: units of measurement."""
+    headless: bool = False
+    """No line of the file names the columns: the description does."""
 
     @property
     def first_row(self) -> int:
         """How many lines stand before the first row."""
-        return self.above + 1 + self.below
+        return self.above + (0 if self.headless else 1) + self.below
 
     def describe(self) -> list[str]:
         """What is unusual about it, in words."""
@@ -64,30 +61,16 @@ class Dialect:
         return [
             *([f"packed with {self.packed}"] if self.packed else []),
             *(["a workbook, its first sheet"] if self.form == WORKBOOK else []),
+            *(["JSON"] if self.form == JSON else []),
             *([f"{self.encoding} text"] if self.encoding not in ("utf-8", "utf-8-sig") else []),
             *([f"cells apart by {names.get(self.separator, self.separator)}"] if self.separator != "," else []),
-            *([f"{self.above} lines above the names left out"] if self.above else []),
+            *([f"{self.above} lines above the {'rows' if self.headless else 'names'} left out"] if self.above else []),
             *([f"{self.below} lines of units below the names left out"] if self.below else []),
             *(["a last cell without a name left out"] if self.header and not self.header[-1] else []),
         ]
 
 
-def find_dialect(path: Path, columns: Columns, wanted: Sequence[str], *, given: frozenset[str]) -> Dialect:
-    """The dialect of *path*, whose header should name all of *wanted*; *given* are the keys the description says.
-
-    Raises BadData where it is empty, or no log at all.
-    """
-    form, packed = _form(path)
-    if form == PARQUET:
-        return Dialect(form=PARQUET, header=tuple(parquet_file(path).schema_arrow.names))
-    start = Dialect(form=form, packed=packed)
-    if form == TEXT_FILE:
-        start = replace(start, encoding=_encoding(path, start))
-    separators = (columns.separator,) if "separator" in given else SEPARATORS
-    return _with_header(path, start, separators, columns, wanted)
-
-
-def _form(path: Path) -> tuple[str, str]:
+def form_of(path: Path) -> tuple[str, str]:
     try:
         with s3_files.reading(path), path.open("rb") as file:
             first = file.read(4)
@@ -98,31 +81,6 @@ def _form(path: Path) -> tuple[str, str]:
     if first == b"PK\x03\x04":
         return (WORKBOOK, "") if path.suffix.lower() in (".xlsx", ".xlsm") else (TEXT_FILE, "zip")
     return TEXT_FILE, next((name for mark, name in _PACKED.items() if first.startswith(mark)), "")
-
-
-def _encoding(path: Path, dialect: Dialect) -> str:
-    with reading(path), open_bytes(path, dialect) as file:
-        sample = file.read(SAMPLE_BYTES)
-    marked = next((name for mark, name in _MARKS.items() if sample.startswith(mark)), "")
-    if marked:
-        return marked
-    nulls = sample[:1000].count(b"\0")
-    if nulls > len(sample[:1000]) // 4:
-        return "utf-16-le" if sample[1:2] == b"\0" else "utf-16-be"
-    if nulls:
-        raise BadData(
-            f"{path} is not text: it holds zero bytes",
-            "Save it as CSV UTF-8.\nWhere a logger's power was cut while it wrote: tr -d '\\000' < FILE > CLEAN",
-        )
-    return "utf-8" if _is_utf8(sample) else "cp1252"
-
-
-def _is_utf8(sample: bytes) -> bool:
-    try:
-        sample.decode()
-    except UnicodeDecodeError as error:
-        return len(sample) - error.start < 4 <= SAMPLE_BYTES <= len(sample)  # cut within a letter
-    return True
 
 
 @contextmanager
@@ -180,6 +138,10 @@ def cells_by_hand(path: Path, dialect: Dialect) -> Iterator[tuple[list[str], int
     if dialect.form == WORKBOOK:
         yield from _sheet(path)
         return
+    if dialect.form == JSON:
+        for values, line in json_rows(text_lines(path, dialect), path):
+            yield [values.get(name, "") for name in dialect.header], line
+        return
     reader = csv.reader(text_lines(path, dialect), delimiter=dialect.separator)
     try:
         for row in reader:
@@ -190,6 +152,24 @@ def cells_by_hand(path: Path, dialect: Dialect) -> Iterator[tuple[list[str], int
             f"{path} line {reader.line_num}: {error}",
             "Is a quotation mark left open there? Fix it, and save it as CSV UTF-8.",
         ) from error
+
+
+def rows_by_hand(path: Path, dialect: Dialect) -> Iterator[tuple[list[str], int]]:
+    """As cells_by_hand, the rows of the log alone: no header, and not where it stands again."""
+    for row, line in cells_by_hand(path, dialect):
+        if line > dialect.first_row and not is_header(row, dialect):
+            yield row, line
+
+
+def is_header(row: Sequence[str], dialect: Dialect) -> bool:
+    """Whether *row* names the columns, exactly as the header does: files were put one behind the other."""
+    return _to_last_name([trim(cell).strip('"') for cell in row]) == _to_last_name(list(dialect.header))
+
+
+def _to_last_name(names: list[str]) -> list[str]:
+    while names and not names[-1]:
+        names.pop()
+    return names
 
 
 def _sheet(path: Path) -> Iterator[tuple[list[str], int]]:
@@ -206,36 +186,7 @@ def _sheet(path: Path) -> Iterator[tuple[list[str], int]]:
             yield ["" if cell is None else str(cell) for cell in row], number
 
 
-def _with_header(
-    path: Path, start: Dialect, separators: Sequence[str], columns: Columns, wanted: Sequence[str]
-) -> Dialect:
-    """*start* with the header that names most of *wanted*; of two such the first."""
-    found, most = None, -1
-    for separator in separators:
-        dialect = replace(start, separator=separator)
-        for row, line in _first_rows(path, dialect):
-            names = [name.strip() for name in row]
-            here = len(set(wanted) & set(_without_mark(names)))
-            if here > most:
-                found, most = replace(dialect, header=tuple(_without_mark(names)), above=line - 1), here
-    if found is None or not any(found.header):
-        raise BadData(f"{path} is empty", "The first line must name the columns.")
-    if most < len(set(wanted)) and most <= 1:  # nothing like a header: the first line is what a message speaks of
-        found = replace(found, above=0, header=found.header if not found.above else _first_header(path, found))
-    return _fit_rows(path, found, columns)
-
-
-def _first_header(path: Path, dialect: Dialect) -> tuple[str, ...]:
-    row, _ = next(iter(_first_rows(path, dialect)))
-    return tuple(name.strip() for name in row)
-
-
-def _without_mark(names: list[str]) -> list[str]:
-    """ "# unit" is the name unit: some loggers write the names as a comment."""
-    return [names[0].lstrip("#% ").strip() or names[0], *names[1:]] if names and names[0][:1] in ("#", "%") else names
-
-
-def _first_rows(path: Path, dialect: Dialect, most: int = HEADER_WITHIN) -> list[tuple[list[str], int]]:
+def first_rows(path: Path, dialect: Dialect, most: int = HEADER_WITHIN) -> list[tuple[list[str], int]]:
     rows = []
     try:
         for row in cells_by_hand(path, dialect):
@@ -251,8 +202,8 @@ def _first_rows(path: Path, dialect: Dialect, most: int = HEADER_WITHIN) -> list
 
 def sample_rows(path: Path, dialect: Dialect, most: int = 120) -> list[list[str]]:
     """Some of its rows: the first, and of plain text some from the middle and the end, where numbers may be longer."""
-    rows = _first_rows(path, dialect, most + HEADER_WITHIN)
-    first = [row for row, line in rows if line > dialect.first_row]
+    rows = first_rows(path, dialect, most + HEADER_WITHIN)
+    first = [row for row, line in rows if line > dialect.first_row and not is_header(row, dialect)]
     plain = dialect.form == TEXT_FILE and not dialect.packed and not dialect.encoding.startswith("utf-16")
     return [*first, *_later_rows(path, dialect, most)] if plain and len(first) >= most else first
 
@@ -264,44 +215,7 @@ def _later_rows(path: Path, dialect: Dialect, most: int) -> list[list[str]]:
             file.seek(place)
             lines = file.read(LATER_BYTES).decode(dialect.encoding, errors="replace").splitlines()[1:-1][-most:]
             found += [row for line in lines for row in csv.reader([line], delimiter=dialect.separator)]
-    return [row for row in found if len(row) == len(dialect.header)]
-
-
-def _fit_rows(path: Path, dialect: Dialect, columns: Columns) -> Dialect:
-    """The dialect with its lines of units, and a nameless cell at the end where every row has one."""
-    rows = sample_rows(path, dialect, HEADER_WITHIN)
-    units = _count_unit_lines(rows, dialect.header, columns)
-    dialect, rows = replace(dialect, below=units), rows[units:]
-    widths, named = {len(row) for row in rows}, len(dialect.header)
-    if len(widths) == 1:
-        width = widths.pop()
-        if width > named and not any(cell.strip() for row in rows for cell in row[named:]):
-            return replace(dialect, header=dialect.header + ("",) * (width - named))
-        if width < named and not any(dialect.header[width:]):
-            return replace(dialect, header=dialect.header[:width])
-    return dialect
-
-
-def _count_unit_lines(rows: Sequence[Sequence[str]], header: Sequence[str], columns: Columns) -> int:
-    """How many of *rows* are no rows of the log, but units or words below the names: no number in a channel, and no
-    time, while the row after them has one.
-    """
-    if columns.time not in header:
-        return 0
-    place, channels = header.index(columns.time), [header.index(name) for name in columns.channels if name in header]
-    for count, row in enumerate(rows[: UNIT_LINES + 1]):
-        if len(row) <= place:
-            return 0
-        if _is_time(row[place], columns):
-            return count
-        if any(row[at].strip()[:1].isdigit() for at in channels if at < len(row)):
-            return 0
-    return 0
-
-
-def _is_time(word: str, columns: Columns) -> bool:
-    """Whether *word* begins as each number, date and time of day does."""
-    return word.strip().lower() not in MISSING and word.strip().lstrip("+-.")[:1].isdigit()
+    return [row for row in found if len(row) == len(dialect.header) and not is_header(row, dialect)]
 
 
 @lru_cache(maxsize=64)
@@ -324,7 +238,7 @@ def parquet_file(path: Path) -> Any:
 
 def count_roughly(path: Path) -> int:
     """About how many rows *path* has, from its size and its first lines; of Parquet, exactly. 0: nobody knows."""
-    form, packed = _form(path)
+    form, packed = form_of(path)
     if form == PARQUET:
         return int(parquet_file(path).metadata.num_rows)
     if form == WORKBOOK or packed:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from training.errors import BadData
 from training.prognostics.cells import ZONED, Cells, is_number, kind_of_time, unit_of_file
+from training.prognostics.file_names import find_words
 from training.prognostics.log_keys import DIGITS, TIME_OF_DAY
 from training.prognostics.log_schema import Columns, names_in
 from training.prognostics.wrong_cells import FIX, FLOAT32_MOST, SAME_KIND, Clock, require_names, some_of
@@ -49,9 +50,11 @@ class Layout:
     ) -> None:
         """*say* is told of a word that training never met. Raises BadData where a wanted column is not in *header*."""
         self.columns, self.file, self.width = columns, file, len(header)
-        wanted = names_in(columns)
+        self._in_path = (find_words(file, columns.path) or {}) if columns.path else {}
+        wanted = [name for name in names_in(columns) if name not in self._in_path]
         require_names(header, wanted, file, 1)
         self._place = {name: list(header).index(name) for name in wanted}
+        self._place |= {name: self.width + nth for nth, name in enumerate(self._in_path)}
         self._clock = Clock() if clock is None else clock
         self._cells, self._categories = Cells(columns), dict(columns.categories)
         self._stand_ins = np.array([float(word) for word in columns.missing if is_number(word)])
@@ -62,7 +65,8 @@ class Layout:
         which names each wrong cell by file, line and column.
         """
         self._same_width(rows, lines)
-        cells = list(zip(*rows, strict=False))  # what stands beyond the last column is blank
+        cells = list(zip(*rows, strict=False))[: self.width]  # what stands beyond the last column is blank
+        cells += [(word,) * len(rows) for word in self._in_path.values()]
         columns, written = self.columns, self._written_times(cells)
         times = self._moments(written, lines)
         found = Rows(
@@ -138,6 +142,7 @@ class Layout:
         """Times in the log's own unit; NaN where the cell is empty."""
         columns, name = self.columns, self.columns.time
         plain = not columns.epoch and columns.dates not in (DIGITS, TIME_OF_DAY) and columns.decimal == "."
+        plain = plain and not any("_" in word for word in words)  # Python takes 2024_03_01 for a number
         found = _all_at_once(words) if plain else None
         if found is None:
             found = self._one_by_one(words, lines, name, self._cells.moment)

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from training.config import nearest
 from training.errors import BadData
+from training.prognostics.file_names import ENDINGS, names_in_path, path_problems
 from training.prognostics.s3_files import find_files, glob_regex, is_s3
 from training.prognostics.step_keys import step_problems
 
@@ -19,12 +20,10 @@ DATES: Final = (DAY_FIRST, MONTH_FIRST, DIGITS, TIME_OF_DAY)
 """How dates may be written that can be read in two ways."""
 
 WAYS_TO_FAIL: Final = ("fails_at", "label", "runs_to_failure", "failures")
-SUFFIXES: Final = (".csv", ".tsv", ".txt", ".parquet", ".xlsx", ".xlsm")
-PACKED: Final = ("", ".gz", ".zst", ".bz2", ".zip")
 
-_TEXTS: Final = ("unit", "time_unit", "separator", "decimal", "thousands", "dates", "zone", "fails_at", "label")
+_TEXTS: Final = ("unit", "time_unit", "separator", "decimal", "thousands", "dates", "zone", "fails_at", "label", "path")
 _KINDS: Final[dict[str, type]] = {
-    **dict.fromkeys(("files", "test", "channels", "conditions", "categories"), list),
+    **dict.fromkeys(("files", "test", "header", "channels", "conditions", "categories"), list),
     **dict.fromkeys(_TEXTS, str),
     **dict.fromkeys(("runs_to_failure", "sort", "repaired"), bool),
     "failures": dict,
@@ -57,7 +56,8 @@ def find_problems(given: Mapping[str, Any]) -> list[str]:
         for key in _CELLS
         if key in given and not _are_cells(given[key])
     ]
-    return found + _failures_problems(given.get("failures")) + step_problems(given) + _wrong_columns(given)
+    found += _failures_problems(given.get("failures")) + step_problems(given) + _wrong_columns(given)
+    return found + _path_problems(given) + _header_problems(given)
 
 
 def _time_problems(time: Any) -> list[str]:
@@ -123,6 +123,32 @@ def _wrong_columns(given: Mapping[str, Any]) -> list[str]:
     return found + [f"categories: '{name}' is no channel and no condition" for name in texts if name not in listed]
 
 
+def _path_problems(given: Mapping[str, Any]) -> list[str]:
+    pattern = given.get("path")
+    if not isinstance(pattern, str):
+        return []
+    found, places = path_problems(pattern), names_in_path(pattern)
+    time = given.get("time")
+    times = time if isinstance(time, list) else [time]
+    channels = _names(given, "channels")
+    used = [given.get("unit"), given.get("fails_at"), *times, *channels, *_names(given, "conditions")]
+    if given.get("label") in places:
+        found.append(f"path: '{given['label']}' is the label, and would mark the first row of each file already")
+    found += [f"path: nothing takes {{{name}}}: say what it is, like unit = \"{name}\", or write *" for name in places
+              if name.strip() and name not in used and name != given.get("label")]  # fmt: skip
+    if not given.get("unit") and set(times) & set(places):
+        found.append("unit: is missing: each file has a time of its own, so its name names no unit")
+    if channels and set(channels) <= set(places):
+        found.append("path: all channels stand in it: nothing would be read of the files")
+    return found
+
+
+def _header_problems(given: Mapping[str, Any]) -> list[str]:
+    names = _names(given, "header")
+    found = [f"header: '{name}' is listed twice" for name in dict.fromkeys(names) if name and names.count(name) > 1]
+    return found + (["header: no column has a name"] if "header" in given and not any(names) else [])
+
+
 def _names(given: Mapping[str, Any], key: str) -> list[str]:
     value = given.get(key)
     return value if _is(value, list) and value is not None else []
@@ -137,15 +163,22 @@ def expand(folder: Path, patterns: list[str], problems: list[str]) -> tuple[Path
     found: list[Path] = []
     for pattern in patterns:
         try:
-            files = find_files(pattern, _endings()) if is_s3(pattern) else _matches(folder, pattern)
+            files = find_files(pattern, ENDINGS) if is_s3(pattern) else _matches(folder, pattern)
         except BadData as error:
             problems.append(f"{error.cause}\n    {error.hint}")
             continue
         if not files:
-            where = "" if is_s3(pattern) else f" in {folder.resolve()}"
-            problems.append(f"{pattern or '(empty)'}: there is no such file{where}")
+            problems.append(_nothing_found(folder, pattern))
         found += files
     return tuple(dict.fromkeys(found))
+
+
+def _nothing_found(folder: Path, pattern: str) -> str:
+    if pattern.strip() and not is_s3(pattern) and whole_pattern(folder, pattern).is_dir():
+        known = "none of its files ends like one (.csv, .parquet, ...)"
+        return f'{pattern}: is a folder, and {known}; "{pattern.rstrip("/")}/*" takes every file'
+    where = "" if is_s3(pattern) else f" in {folder.resolve()}"
+    return f"{pattern or '(empty)'}: there is no such file{where}"
 
 
 def _matches(folder: Path, pattern: str) -> list[Path]:
@@ -167,12 +200,8 @@ def whole_pattern(folder: Path, pattern: str) -> Path:
 def would_match(pattern: Path, file: Path) -> bool:
     """Whether *file*, were it there, would be among those that *pattern* means; both whole."""
     if pattern.is_dir():
-        return pattern in file.parents and file.name.endswith(_endings())
+        return pattern in file.parents and file.name.endswith(ENDINGS)
     return bool(re.fullmatch(glob_regex(str(pattern)), str(file)))
-
-
-def _endings() -> tuple[str, ...]:
-    return tuple(suffix + packed for suffix in SUFFIXES for packed in PACKED)
 
 
 def _files_in(match: Path) -> list[Path]:
@@ -180,4 +209,4 @@ def _files_in(match: Path) -> list[Path]:
     if not match.is_dir():
         return [match] if match.is_file() else []
     files = (path for path in match.rglob("*") if path.is_file() and not path.name.startswith((".", "~$")))
-    return [path for path in files if path.name.lower().endswith(_endings())]
+    return [path for path in files if path.name.lower().endswith(ENDINGS)]

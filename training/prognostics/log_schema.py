@@ -27,21 +27,28 @@ optional, where a log can be read in two ways; found by itself where it is sure:
 and, where rows come faster than faults grow, or unevenly:
 
     step = "1 min"              # the net sees steps of time, not rows; a number is in time_unit
+    step = "file"               # or: all rows of a file are samples of one measurement
     aggregates = ["mean", "spread", "min", "max"]  # what it sees of each channel within a step
+
+and, where files say it with their names, or do not name their columns:
+
+    path = "{unit}/{time}"      # folder and name of each file: the places in braces are columns, too
+    header = ["x", "y"]         # the names of the columns of files without a line of them
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 from training.errors import BadData
+from training.prognostics.file_names import names_in_path
 from training.prognostics.log_keys import expand, find_problems, whole_pattern
 from training.prognostics.s3_files import is_s3
-from training.prognostics.step_keys import AGGREGATES, END, MEAN, say_step, step_in
+from training.prognostics.step_keys import AGGREGATES, END, FILE, MEAN, OF_SAMPLES, say_step, step_in
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -87,6 +94,38 @@ class Columns:
     """The net sees steps of this length, in `time_unit`, instead of rows; 0: rows as they are."""
     aggregates: tuple[str, ...] = ()
     """What it sees of each channel within a step."""
+    path: str = ""
+    """The end of each file's path, whose places in braces are columns, too."""
+    by_file: bool = False
+    """All rows of a file are samples of one measurement, which is a row of the log."""
+    samples: Columns | None = None
+    """Of a log in which each file is a row: the columns of the files."""
+
+    @property
+    def told(self) -> Columns:
+        """What a row of the log holds: as in its files, or of files that are one measurement each the aggregates."""
+        if not self.by_file:
+            return self
+        kinds = tuple((name, kind) for name, kind in self.kinds if name in self.conditions)
+        names = [name for name in self.channels if name != self.time]
+        aggregates = tuple(f"{name} {what}" for name in names for what in self.aggregates)
+        return Columns(
+            unit=self.unit,
+            time=self.time,
+            time_unit=self.time_unit,
+            dates=self.dates,
+            zone=self.zone,
+            epoch=self.epoch,
+            channels=(*aggregates, *({self.time} & {*self.channels})),
+            conditions=self.conditions,
+            kinds=kinds,
+            samples=self,
+        )
+
+    @property
+    def in_no_file(self) -> Columns:
+        """For rows that come by a pipe or a request: what would stand in a path, they say themselves."""
+        return replace(self, path="", header=()) if self.path else self
 
     @property
     def measured(self) -> tuple[str, ...]:
@@ -123,8 +162,10 @@ class Columns:
         return say_step(self.step, self.time_unit)
 
     def as_json(self) -> dict[str, Any]:
-        steps = ("step", "aggregates") if not self.step else ()
-        return {name: part for name, part in asdict(self).items() if name not in steps}
+        steps = ("step", "aggregates") if not (self.step or self.by_file) else ()
+        unused = {*steps, *(name for name in ("path", "by_file", "samples") if not getattr(self, name))}
+        samples = {"samples": self.samples.as_json()} if self.samples else {}
+        return {name: part for name, part in asdict(self).items() if name not in unused} | samples
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Columns:
@@ -132,7 +173,8 @@ class Columns:
         tuples = {name: tuple(data[name]) for name in names if name in data}  # older runs have not all of them
         kinds = tuple((name, kind) for name, kind in data.get("kinds", ()))
         categories = tuple((name, tuple(words)) for name, words in data.get("categories", ()))
-        return cls(**{**data, **tuples, "kinds": kinds, "categories": categories})
+        samples = cls.from_json(data["samples"]) if data.get("samples") else None
+        return cls(**{**data, **tuples, "kinds": kinds, "categories": categories, "samples": samples})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -212,7 +254,7 @@ def _describe(
 
 
 def _columns(given: Mapping[str, Any]) -> Columns:
-    keys = ("unit", "time_unit", "separator", "decimal", "thousands", "dates", "zone")
+    keys = ("unit", "time_unit", "separator", "decimal", "thousands", "dates", "zone", "path")
     words = {key: given[key] for key in keys if key in given}
     channels, conditions = (tuple(_list(given, key)) for key in ("channels", "conditions"))
     time, *clock = given["time"] if isinstance(given["time"], list) else [given["time"]]
@@ -224,9 +266,16 @@ def _columns(given: Mapping[str, Any]) -> Columns:
         conditions=conditions,
         kinds=tuple((name, "text") for name in _list(given, "categories")),
         missing=_cells(given, "missing"),
+        header=tuple(_list(given, "header")),
         step=step_in(given),
-        aggregates=tuple(given.get("aggregates", AGGREGATES)) if given.get("step") else (),
+        by_file=given.get("step") == FILE,
+        aggregates=tuple(given.get("aggregates", _all_aggregates(given))),
     )
+
+
+def _all_aggregates(given: Mapping[str, Any]) -> tuple[str, ...]:
+    step = given.get("step")
+    return OF_SAMPLES if step == FILE else AGGREGATES if step else ()
 
 
 def _failures(given: Mapping[str, Any], files: tuple[Path, ...]) -> Failures | None:
@@ -256,3 +305,9 @@ def names_in(table: Columns) -> list[str]:
     """The columns a log must have for a forecast."""
     named = (table.unit, table.time, table.clock, *table.channels, *table.conditions)
     return list(dict.fromkeys(name for name in named if name))
+
+
+def names_in_files(table: Columns, wanted: Sequence[str]) -> list[str]:
+    """Those of *wanted* that its files hold: the others stand in their names."""
+    places = names_in_path(table.path)
+    return [name for name in wanted if name not in places]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from training.errors import BadData
@@ -38,12 +38,13 @@ def read_log(description: Description) -> Log:
     failed = read_failures(description, apart, log=seen) if apart else None
     described = replace(description, columns=seen.columns)
     tables = _read(described, seen)
-    columns = _with_categories(seen.columns, tables[0])
+    columns = _with_categories(seen.columns.told, tables[0])
     train, test = _order_units(tables, described, columns, failed)
     if not train.logs:
         refuse_no_step(train.said)
     said = [
         *seen.said,
+        *say_headers_again({table.file.name: table.headers_again for some in tables for table in some}),
         *train.said,
         *test.said,
         *alike(tables),
@@ -129,7 +130,16 @@ def _failures_said(failed: Failed | None, tables: tuple[list[Table], list[Table]
     ]
 
 
+def say_headers_again(counts: Mapping[str, int]) -> list[str]:
+    """*counts*: in which file how many lines name the columns once more."""
+    found = {file: count for file, count in counts.items() if count}
+    more = f" and {len(found) - 1:,} more files" if len(found) > 1 else ""
+    return [f"{next(iter(found))}{more}: the header again, left out: {sum(found.values()):,} lines"] if found else []
+
+
 def _order(seen: Survey, description: Description) -> tuple[str, ...]:
     """How the columns stand in the training files; unknown where these differ."""
+    if seen.columns.by_file:
+        return ()
     headers = {seen.dialects[file].header for file in description.files}
     return headers.pop() if len(headers) == 1 else ()

@@ -8,9 +8,13 @@ from typing import Any, Final
 
 from training.config import nearest
 
-MEAN, SPREAD, MIN, MAX = "mean", "spread", "min", "max"
+MEAN, SPREAD, MIN, MAX, RMS, KURTOSIS = "mean", "spread", "min", "max", "rms", "kurtosis"
 AGGREGATES: Final = (MEAN, SPREAD, MIN, MAX)
 """What is told of a channel's values within a step; spread is their standard deviation."""
+OF_SAMPLES: Final = (*AGGREGATES, RMS, KURTOSIS)
+"""What is told of a channel's samples where a file is one measurement; kurtosis is 3 for normally distributed ones."""
+FILE: Final = "file"
+"""The step of a log in which each file is one measurement."""
 END: Final = "end"
 """When the step was over: what is told of the time, where it is a channel."""
 
@@ -33,8 +37,10 @@ def seconds_in(text: str) -> float | None:
 
 
 def step_in(given: Mapping[str, Any]) -> float:
-    """The step of the description *given*, in its own unit of time; 0: rows as they are."""
+    """The step of the description *given*, in its own unit of time; 0: rows as they are, or as many as files."""
     step = given.get("step", 0)
+    if step == FILE:
+        return 0.0
     if isinstance(step, str):
         return (seconds_in(step) or 0.0) / _CALLED[given["time_unit"]]
     return float(step)
@@ -53,10 +59,12 @@ def say_step(step: float, time_unit: str) -> str:
 
 def step_problems(given: Mapping[str, Any]) -> list[str]:
     step = given.get("step", 0)
-    if isinstance(step, str):
+    if step == FILE:
+        found = []
+    elif isinstance(step, str):
         found = _length_problems(step, given.get("time_unit", "steps"))
     elif isinstance(step, bool) or not isinstance(step, (int, float)) or ("step" in given and not 0 < step < 1e15):
-        found = ['step: must be a length of time: a number above 0 in time_unit, or text like "1 min"']
+        found = ['step: must be a length of time: a number above 0 in time_unit, or text like "1 min", or "file"']
     else:
         found = []
     return found + _aggregate_problems(given)
@@ -75,13 +83,13 @@ def _length_problems(step: str, time_unit: Any) -> list[str]:
 def _aggregate_problems(given: Mapping[str, Any]) -> list[str]:
     if "aggregates" not in given:
         return []
-    names = given["aggregates"]
+    names, known = given["aggregates"], OF_SAMPLES if given.get("step") == FILE else AGGREGATES
     if not isinstance(names, list) or not names:
-        return [f"aggregates: must be a list of some of {', '.join(AGGREGATES)}"]
+        return [f"aggregates: must be a list of some of {', '.join(known)}"]
     found = [
-        f"aggregates: there is no {name!r}{nearest(str(name), AGGREGATES)}; there are {', '.join(AGGREGATES)}"
+        f"aggregates: there is no {name!r}{nearest(str(name), known)}; there are {', '.join(known)}"
         for name in names
-        if name not in AGGREGATES
+        if name not in known
     ]
     if len(set(map(str, names))) < len(names):
         found.append("aggregates: one is listed twice")

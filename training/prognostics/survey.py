@@ -22,17 +22,20 @@ from training.prognostics.cells import (
     ZONED,
     Cells,
     bare,
-    begins_with_day_or_year,
-    day_and_month,
     is_hexadecimal,
     kind_of_time,
+    number_of_time,
     plain_number,
     unit_behind,
 )
-from training.prognostics.dialect import Dialect, find_dialect, sample_rows
+from training.prognostics.dates import begins_with_day_or_year, day_and_month
+from training.prognostics.dialect import Dialect, sample_rows
+from training.prognostics.file_names import names_in_path, words_in_path
+from training.prognostics.find_dialect import find_dialect
 from training.prognostics.log_keys import DAY_FIRST, DIGITS, MONTH_FIRST, TIME_OF_DAY
-from training.prognostics.log_schema import SECONDS, Columns, Description, names_in
+from training.prognostics.log_schema import SECONDS, Columns, Description, names_in, names_in_files
 from training.prognostics.number_style import Style, refuse_thousands_as_decimals, style_of
+from training.prognostics.suggested_path import refuse_unnamed
 from training.prognostics.time_style import OUR_DAYS_S, epoch_of, in_digits, is_time_of_day
 from training.prognostics.unit_logs import Faults
 
@@ -66,20 +69,23 @@ def survey(description: Description) -> Survey:
     found, faults, samples, styles = {}, Faults(), {}, {}
     for file in files:
         with faults.gathered():
-            wanted = _list_wanted(description)
+            wanted = names_in_files(description.columns, _list_wanted(description))
             found[file] = find_dialect(file, description.columns, wanted, given=description.given)
-            samples[file] = _sample(file, found[file], wanted, description.columns)
+            in_path = {name: [word] for name, word in words_in_path(file, description.columns.path).items()}
+            samples[file] = _sample(file, found[file], wanted, description.columns) | in_path
             styles[file] = _style(file, samples[file], description, found[file])
     faults.refuse()
+    refuse_unnamed(_list_wanted(description), found, description.columns)
     _refuse_doubtful(samples, styles, description.columns)
     columns = _with_style(description.columns, next(iter(styles.values())), next(iter(found.values())))
     words = _together(samples.values(), _list_wanted(description))
     columns, said = _kinds(columns, words, description)
+    _refuse_sampled_text(columns)
     columns, times_said = _times(columns, words, description, found)
     by_file = {
         file: replace(columns, decimal=style.decimal, thousands=style.thousands) for file, style in styles.items()
     }
-    said = [*_dialects_said(found, styles), *said, *times_said]
+    said = [*_dialects_said(found, styles), *_paths_said(description, samples), *said, *times_said]
     times = words[columns.time]
     return Survey(found, columns, by_file, said, _is_calendar(columns, times), _kind_of_times(columns, times))
 
@@ -153,6 +159,15 @@ def _dialects_said(found: Mapping[Path, Dialect], styles: Mapping[Path, Style]) 
     ]
 
 
+def _paths_said(description: Description, samples: Mapping[Path, Words]) -> list[str]:
+    columns = description.columns
+    first = next(iter(samples.values()))
+    places = [f"{name} is '{first[name][0]}' there" for name in names_in_path(columns.path) if first.get(name)]
+    said = [f"{next(iter(samples)).name}: by its path, {', '.join(places)}"] if places else []
+    told = f'step = "file": {len(samples):,} files are one measurement each, told by {", ".join(columns.aggregates)}'
+    return [*said, *([told] if columns.by_file else [])]
+
+
 def _kinds(columns: Columns, words: Words, description: Description) -> tuple[Columns, list[str]]:
     """What the columns hold besides plain numbers."""
     kinds, said = dict(columns.kinds), []
@@ -167,6 +182,15 @@ def _kinds(columns: Columns, words: Words, description: Description) -> tuple[Co
             kinds[name] = kind
             said.append(f"{name}: taken for {_kind_said(kind, words[name])}")
     return replace(columns, kinds=tuple(kinds.items())), said
+
+
+def _refuse_sampled_text(columns: Columns) -> None:
+    texts = [name for name, kind in columns.kinds if kind == TEXT and name in columns.channels]
+    if columns.by_file and texts:
+        raise BadData(
+            f"{texts[0]}: holds text, and of a measurement only numbers are told",
+            "Leave it out of channels; under conditions it says how the unit was run.",
+        )
 
 
 def _which_mean_failure(name: str, words: Sequence[str]) -> BadData:
@@ -187,6 +211,8 @@ def _kind(words: Sequence[str], columns: Columns, name: str) -> str:
     if all(is_hexadecimal(word) for word in different):
         return HEX
     units = {unit_behind(word) for word in different}
+    if len(units) > 1 and all(any(map(str.isdigit, unit)) for unit in units):
+        units = {""}  # 35Hz12kN and 40Hz10kN are words
     if "" not in units:
         if len(units) > 1:
             raise BadData(
@@ -262,7 +288,7 @@ def _order_of_date(columns: Columns, seen: Sequence[str], found: Mapping[Path, D
 def _is_calendar(columns: Columns, seen: Sequence[str]) -> bool | None:
     if columns.dates or columns.epoch:
         return columns.dates != TIME_OF_DAY
-    numbers = [plain_number(word, columns.decimal, columns.thousands) for word in seen]
+    numbers = [number_of_time(word, columns) for word in seen]
     known = [number * SECONDS.get(columns.time_unit, 0.0) for number in numbers if number is not None]
     if len(known) < len(seen):
         return True

@@ -7,23 +7,21 @@ by itself, once for all rows that hold the same. Where something is wrong, file,
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from training.errors import BadData
-from training.prognostics.arrow_batches import count_rows
 from training.prognostics.arrow_cells import Floats, as_text
 from training.prognostics.cells import TEXT, is_number, unit_of_file
 from training.prognostics.column_reader import TableReader
 from training.prognostics.dialect import Dialect
+from training.prognostics.file_names import words_in_path
 from training.prognostics.log_schema import Columns
 from training.prognostics.wrong_cells import Clock, cell_of, line_of
-
-NOTHING: Final = np.empty(0, dtype=np.float32)
 
 
 @dataclass(frozen=True)
@@ -48,6 +46,8 @@ class Table:
     """(rows,) which rows of the file these are; None: all of them."""
     wrong: int = 0
     """Cells of the file that could not be read so far; they stand as missing here, and are refused at its end."""
+    headers_again: int = 0
+    """Lines of the file so far that name the columns once more; they are no rows."""
     block: NDArray[np.float32] | None = None
     """(columns, rows): of a whole file, the array whose rows `values` are, in their order."""
 
@@ -63,8 +63,9 @@ class Table:
         return line_of(self.file, self.dialect, self.row(row))
 
     def cell(self, row: int, column: str) -> str:
-        """What the file itself says there: numbers made of dates say nothing to who wrote them."""
-        return cell_of(self.file, self.dialect, self.row(row), column)
+        """What the file itself, or its path, says there: numbers made of dates say nothing to who wrote them."""
+        in_path = words_in_path(self.file, self.columns.path)
+        return in_path[column] if column in in_path else cell_of(self.file, self.dialect, self.row(row), column)
 
 
 class Words:
@@ -89,62 +90,6 @@ class Marks:
     column: str = ""
     is_time: bool = False
     failed: tuple[str, ...] = ()
-
-
-def read_table(file: Path, dialect: Dialect, columns: Columns, clock: Clock, marks: Marks) -> Table:
-    """The columns of *file*, whole. Raises BadData where a column is missing or a cell is wrong, naming it by file and
-    line.
-    """
-    pieces, columns_of = [], _Gathered(count_rows(file, dialect))
-    for piece in table_pieces(file, dialect, columns, clock, marks, Met()):
-        columns_of.add(piece)
-        pieces.append(piece)
-    values = columns_of.join()
-    return replace(
-        pieces[-1],
-        units=np.concatenate([piece.units for piece in pieces]),
-        times=np.concatenate([piece.times for piece in pieces]),
-        values=dict(zip(pieces[-1].values, values, strict=True)),
-        block=values,
-        marks=np.concatenate([piece.marks for piece in pieces]),
-        at=None,
-    )
-
-
-class _Gathered:
-    """The values of pieces, column by column: never twice in memory, and in place at once where it is known how many
-    rows will come.
-    """
-
-    def __init__(self, rows: int | None) -> None:
-        self._rows, self._added = rows, 0
-        self._block: NDArray[np.float32] | None = None
-        self._parts: list[list[NDArray[np.float32]]] = []
-
-    def add(self, piece: Table) -> None:
-        """Takes the values out of *piece*."""
-        values = list(piece.values.values())
-        piece.values.update(dict.fromkeys(piece.values, NOTHING))
-        if self._rows is None:
-            self._parts = self._parts or [[] for _ in values]
-            for parts, column in zip(self._parts, values, strict=True):
-                parts.append(column)
-            return
-        if self._block is None:
-            self._block = np.empty((len(values), self._rows), dtype=np.float32)
-        for row, column in zip(self._block, values, strict=True):
-            row[self._added : self._added + len(piece)] = column
-        self._added += len(piece)
-
-    def join(self) -> NDArray[np.float32]:
-        """(columns, rows)"""
-        if self._block is not None:
-            return self._block[:, : self._added]
-        block = np.empty((len(self._parts), sum(map(len, self._parts[0])) if self._parts else 0), dtype=np.float32)
-        for row, parts in zip(block, self._parts, strict=True):
-            np.concatenate(parts, out=row)
-            parts.clear()
-        return block
 
 
 @dataclass
@@ -179,7 +124,8 @@ def table_pieces(
         texts = {name: list(words.known) for name, words in met.texts.items()}
         at = np.arange(begin, begin + rows)
         met.written, names_met = moments, list(met.units.known)
-        yield Table(file, dialect, columns, names_met, units, times, values, texts, told, at, reader.wrong_count)
+        wrong, again = reader.wrong_count, reader.headers_again
+        yield Table(file, dialect, columns, names_met, units, times, values, texts, told, at, wrong, again)
         begin += rows
         reader.advance(rows)
     reader.refuse_wrong()

@@ -6,7 +6,8 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from training.prognostics.cells import date_in, is_duration, plain_number
+from training.prognostics.cells import number_of_time
+from training.prognostics.dates import date_in, is_duration
 from training.prognostics.log_keys import DIGITS
 from training.prognostics.log_schema import SECONDS, Columns
 
@@ -34,7 +35,7 @@ def in_digits(words: Sequence[str], time_unit: str) -> bool:
 
 def epoch_of(words: Sequence[str], columns: Columns) -> tuple[float, str]:
     """How many of what is counted make a second since 1970; 0 where the numbers are in the unit of time itself."""
-    numbers = [plain_number(word, columns.decimal, columns.thousands) for word in words]
+    numbers = [number_of_time(word, columns) for word in words]
     known = [number for number in numbers if number is not None]
     if len(known) < len(numbers) or columns.time_unit not in SECONDS:
         return 0.0, ""

@@ -16,12 +16,14 @@ from training.prognostics.dialect import Dialect
 from training.prognostics.lives import Life, UnitFailures, lives_of
 from training.prognostics.log_schema import Columns, Description
 from training.prognostics.resampling import logs_in_steps
-from training.prognostics.table import Marks, Table, read_table
+from training.prognostics.table import Marks, Table
 from training.prognostics.unit_order import Rows, in_order
+from training.prognostics.whole_table import read_table
 from training.prognostics.windows import UnitLog
 from training.prognostics.wrong_cells import Clock
 
 SHOWN_FILES: Final = 20
+SHOWN_HINTS: Final = 10
 Failed = Mapping[str, UnitFailures]
 """When each unit failed, by a table of failures."""
 
@@ -45,7 +47,7 @@ class Faults:
             hints = dict.fromkeys(line for error in self._found for line in error.hint.splitlines())
             causes = [error.cause for error in self._found[:SHOWN_FILES]]
             more = [f"... and {len(self._found) - SHOWN_FILES} more files"] if len(self._found) > SHOWN_FILES else []
-            raise BadData("\n".join(causes + more), "\n".join(hints)) from self._found[0]
+            raise BadData("\n".join(causes + more), "\n".join([*hints][:SHOWN_HINTS])) from self._found[0]
 
 
 @dataclass(frozen=True)

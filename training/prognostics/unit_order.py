@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from training.errors import BadData
 from training.prognostics.cells import second_readings
+from training.prognostics.file_names import names_in_path
 from training.prognostics.log_keys import TIME_OF_DAY
 from training.prognostics.log_schema import SECONDS, Columns
 from training.prognostics.table import Table
@@ -24,6 +25,10 @@ SORT: Final = (
     "Sort the rows of each unit by time, or say sort = true in the TOML; of a row that was written twice, keep one.\n"
     "Local times run twice through an hour when clocks are put back: those rows are real. Write the times with "
     'their zone, like 2024-10-27T02:00:00+01:00, or in UTC, or say whose clocks they are: zone = "Europe/Berlin".'
+)
+ONE_TIME: Final = (
+    'All rows of a file have the time that stands in its path. Are they samples of one measurement? step = "file"\n'
+    "Are they of different machines? Say which column names the machine: unit."
 )
 
 
@@ -180,6 +185,7 @@ def _refuse_falls(rows: Rows, columns: Columns) -> None:
                 f"{rows.at(after)}: time {later} of unit '{unit}' does not come after {earlier} ({before})"
             )
     hint = f"{OTHER_MACHINES}\n{SORT}" if between_files else SORT
+    hint = ONE_TIME if columns.time in names_in_path(columns.path) and not between_files else hint
     raise BadData("\n".join(list(seen.values())[:20]), hint)
 
 

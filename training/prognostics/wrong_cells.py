@@ -13,8 +13,8 @@ import numpy as np
 from training.config import nearest
 from training.errors import BadData
 from training.prognostics import dialect as dialects
-from training.prognostics.cells import is_number
-from training.prognostics.dialect import Dialect, cells_by_hand
+from training.prognostics.cells import is_number, trim
+from training.prognostics.dialect import Dialect, cells_by_hand, is_header, rows_by_hand
 
 SHOWN: Final = 5
 """How many wrong cells one message lists."""
@@ -67,7 +67,7 @@ def require_names(header: Sequence[str], wanted: Sequence[str], file: Path | str
         if header[:1] and header[0][:1] in ("{", "["):
             hint = "This looks like JSON. A table of it: pandas.read_json(FILE, lines=True).to_csv(CLEAN, index=False)"
         elif any(is_number(name) for name in header):
-            hint += "\nWhere a file begins without the names of its columns, write them in a line above: unit,time,..."
+            hint += '\nWhere a file begins without the names of its columns, say them: header = ["unit", "time", ...]'
         elif len(absent) > 1:
             hint += f"\n{SHAPE}"
         raise BadData(f"{file} line {line}: {'; '.join(absent + twice)}", hint)
@@ -82,16 +82,46 @@ def some_of(lines: Sequence[str], count: int | None = None) -> str:
 def refuse(file: Path, dialect: Dialect, wrong: Sequence[Wrong], count: int) -> None:
     """Raises BadData: the first of *wrong* by line, as the rows stand, and how many more of *count*."""
     in_order = sorted(wrong, key=lambda one: one.row)
+    if dialect.form != dialects.PARQUET:
+        rows = {one.row for one in in_order[:SHOWN]}
+        refuse_other_header(file, dialect, [it for n, it in enumerate(rows_by_hand(file, dialect)) if n in rows])
     lines = lines_of(file, dialect, [one.row for one in in_order[:SHOWN]])
     shown = [f"{file} line {line}: {one.column}: {one.why}" for one, line in zip(in_order, lines, strict=False)]
     raise BadData(some_of(shown, count), "\n".join(dict.fromkeys(one.hint for one in in_order)))
+
+
+def refuse_other_header(file: Path, dialect: Dialect, rows: Sequence[tuple[Sequence[str], int]]) -> None:
+    """Raises BadData where one of *rows*, each with its line, is the header of another log: put behind the first, with
+    its columns in another order, or other ones.
+    """
+    names = {name for name in dialect.header if name}
+    for row, line in rows:
+        cells = [trim(cell) for cell in row if trim(cell)]
+        if len(names.intersection(cells)) >= min(2, len(names)) and not any(map(is_number, cells)):
+            raise BadData(
+                f"{file} line {line} names other columns than line {dialect.above + 1}:\n"
+                f"  {', '.join(cells)}\n  {', '.join(name for name in dialect.header if name)}",
+                "Two logs were put one behind the other: name each file by itself under files.",
+            )
+
+
+def require_same_headers(file: Path, dialect: Dialect, wanted: Sequence[str]) -> None:
+    """Raises BadData where a line between the rows that names all *wanted* columns is not the header to the letter."""
+    places = [(dialect.header.index(name), name) for name in wanted]
+    again = [
+        (row, line)
+        for row, line in cells_by_hand(file, dialect)
+        if line > dialect.first_row
+        and all(place < len(row) and trim(row[place]).strip('"') == name for place, name in places)
+    ]
+    refuse_other_header(file, dialect, [(row, line) for row, line in again if not is_header(row, dialect)])
 
 
 def lines_of(file: Path, dialect: Dialect, rows: Sequence[int]) -> list[int]:
     """The numbers of the lines in which *rows*, which rise, stand."""
     if dialect.form == dialects.PARQUET:
         return [row + 1 for row in rows]
-    numbered = (line for _, line in cells_by_hand(file, dialect) if line > dialect.first_row)
+    numbered = (line for _, line in rows_by_hand(file, dialect))
     wanted, found = set(rows), {}
     for row, line in enumerate(numbered):
         if row in wanted:
@@ -113,5 +143,5 @@ def cell_of(file: Path, dialect: Dialect, row: int, column: str) -> str:
                 return str(batch.column(0)[row - done].as_py())
             done += len(batch)
         return ""
-    rows = (cells for cells, line in cells_by_hand(file, dialect) if line > dialect.first_row)
+    rows = (cells for cells, _ in rows_by_hand(file, dialect))
     return next(islice(rows, row, None))[dialect.header.index(column)].strip()

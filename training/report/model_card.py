@@ -95,7 +95,12 @@ def _forecast_limits(prepared: Preparation) -> Iterable[str]:
             f"It sees steps of {columns.step_said} ({', '.join(columns.aggregates)} of each channel), not rows; a "
             "step is told when it is over, by the first row after it."
         )
-    what = "steps" if columns.step else "rows"
+    if columns.samples:
+        yield (
+            f"It sees measurements, each a file of samples, of which it knows {', '.join(columns.samples.aggregates)} "
+            "of each channel."
+        )
+    what = "steps" if columns.step else "measurements" if columns.samples else "rows"
     yield f"It looks back {prepared.window} {what}; a unit with fewer is judged by what there is (column `rows`)."
     if prepared.interval is None:
         yield f"It gives no interval: that takes {FEWEST_UNITS} validation units whose remaining life is known."

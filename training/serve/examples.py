@@ -35,7 +35,7 @@ def _content(content: dict[str, Any]) -> dict[str, Any]:
 
 
 def _rows(prepared: Preparation, *, with_unit: bool) -> dict[str, Any]:
-    columns = prepared.columns
+    columns = prepared.columns.in_no_file
     rows = _example_rows(prepared, with_unit=with_unit and bool(columns.unit))
     names = list(rows[0])
     forms = {

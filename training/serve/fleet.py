@@ -109,7 +109,7 @@ class Fleet:
 
     @property
     def columns(self) -> Columns:
-        return self.forecaster.prepared.columns
+        return self.forecaster.prepared.columns.in_no_file
 
     def restore(self, model: str) -> int:
         """Go on from the store's folder; how many entries of its journal were gone through. Raises BadInput."""

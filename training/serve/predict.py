@@ -2,6 +2,7 @@
 
     python -m training predict --run runs/turbofan cmapss/test_FD001.txt
     python -m training predict --run runs/gearboxes --follow /var/log/gearbox.csv
+    python -m training predict --run runs/bearings rig/test4
     tail -n +1 -f gearbox.csv | python -m training predict --run runs/gearboxes
 
 Prints CSV: the probability that the unit fails within the run's horizon, and the remaining life up to the run's cap;
@@ -15,6 +16,9 @@ A run of several horizons and parts has a column for each: probability_24, proba
 A run of the job `condition` takes a folder or a table of cycles instead, and prints for each the state of every part.
 
 A run whose description has a step of time answers each step when it is over: its line has the time at which it ended.
+One whose description says step = "file" takes whole files, each of which is a row.
+
+Of several files, or a folder, one after the other is read in the order of their names, or of the times in their paths.
 
 --state FILE keeps what the next row of each unit needs, and goes on from there after a restart.
 
@@ -26,9 +30,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import signal
-import stat
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -39,21 +41,21 @@ from typing import TextIO
 from training.config import Parser
 from training.console import plain
 from training.diagnostics.preparation import StatePreparation
-from training.errors import BadInput
+from training.errors import BadData, BadInput
+from training.prognostics.log_schema import Columns
 from training.prognostics.preparation import Preparation
 from training.serve.backends import ENGINES, open_net
 from training.serve.forecaster import Forecaster
 from training.serve.lines import write_header, write_lines
+from training.serve.logs import STDIN, list_logs
 from training.serve.rows import Arrived, cells_of, read_arriving
 from training.serve.state import StateFile, skip_answered
 from training.serve.states import read_state_preparation, tell_states
 from training.serve.stepping import forecast_steps
 from training.serve.tail import Piece, follow, read_whole
-from training.serve.whole_file import cells_by_line, is_plain, read_columns, whole_dialect
+from training.serve.whole_file import cells_by_line, is_plain, read_columns, read_measurement, whole_dialect
 from training.workdir.model_folder import find_model, open_model
 from training.workdir.names import DATA_CARD
-
-STDIN = "-"
 
 
 def main(words: Sequence[str]) -> int:
@@ -62,11 +64,11 @@ def main(words: Sequence[str]) -> int:
     states = read_state_preparation(asked.run)
     if states:
         return _tell_states(asked, states)
-    _check_log(asked.file, follow_it=asked.follow)
     # A blocked read would go on after a handler that only takes a note.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     prepared = read_preparation(asked.run)
+    asked.files = list_logs(asked.files, prepared.columns, follow_it=asked.follow)
     forecaster = Forecaster(prepared, open_net(asked.run, asked.engine))
     begun = time.monotonic()
     try:
@@ -90,7 +92,7 @@ def _say_at_the_end(forecaster: Forecaster) -> None:
 
 
 def _serve(asked: argparse.Namespace, forecaster: Forecaster) -> int:
-    arriving = _arriving(asked, forecaster.prepared)
+    arriving = _arriving(asked, forecaster)
     if asked.state is None:
         return serve(forecaster, arriving, sys.stdout)
     state = StateFile(asked.state, forecaster)
@@ -101,12 +103,12 @@ def _serve(asked: argparse.Namespace, forecaster: Forecaster) -> int:
 
 
 def _tell_states(asked: argparse.Namespace, prepared: StatePreparation) -> int:
-    if asked.follow or asked.state or asked.file == STDIN:
+    if asked.follow or asked.state or asked.files == [STDIN] or len(asked.files) > 1:
         raise BadInput(
             f"{asked.run} tells states of whole cycles: it takes no --follow, no --state and no standard input",
-            "name the folder or the table that holds the cycles",
+            "name the one folder, or table, that holds the cycles",
         )
-    tell_states(prepared, open_net(asked.run, asked.engine), Path(asked.file), sys.stdout)
+    tell_states(prepared, open_net(asked.run, asked.engine), Path(asked.files[0]), sys.stdout)
     return 0
 
 
@@ -116,7 +118,13 @@ def _parser() -> Parser:
     parser.add_argument("--engine", choices=ENGINES, default="auto", help="what computes; auto prefers ONNX")
     parser.add_argument("--follow", action="store_true", help="go on as the file grows, until Ctrl-C")
     parser.add_argument("--state", type=Path, metavar="FILE", help="keep each unit's past there, and go on from it")
-    parser.add_argument("file", nargs="?", default=STDIN, help="CSV or Parquet; - or nothing: standard input")
+    parser.add_argument(
+        "files",
+        nargs="*",
+        default=[STDIN],
+        metavar="FILE",
+        help="logs, or a folder of them; - or nothing: standard input",
+    )
     return parser
 
 
@@ -138,52 +146,35 @@ def read_preparation(run: Path) -> Preparation:
         ) from error
 
 
-def _check_log(file: str, *, follow_it: bool) -> None:
-    """Raises BadInput where *file* cannot be read, or not in the way asked for."""
-    grows = file != STDIN and not _is_parquet(file)
-    if follow_it and not grows:
-        what = "standard input is read until it ends" if file == STDIN else f"{file} is Parquet, which does not grow"
-        raise BadInput(f"--follow goes with a file of lines; {what}", "name a CSV file, or leave --follow away")
-    if file == STDIN:
-        return
-    kind = _kind(file)
-    if stat.S_ISDIR(kind):
-        raise BadInput(f"{file} is a folder", "name one log in it")
-    if not stat.S_ISREG(kind) and (follow_it or not (stat.S_ISFIFO(kind) or stat.S_ISCHR(kind))):
-        raise BadInput(
-            f"{file} is no file" + (" that --follow could go on reading" if follow_it else " and no pipe"),
-            "a pipe is read until it ends, without --follow; so is standard input, without a name",
-        )
+def _arriving(asked: argparse.Namespace, forecaster: Forecaster) -> Iterator[Arrived]:
+    """The rows of all files, one file after the other."""
+    columns = forecaster.prepared.columns
+    for number, file in enumerate(asked.files):
+        rows = _measured(file, columns) if columns.samples else _rows_of(file, columns, follow_it=asked.follow)
+        last = forecaster.memory.last_times() if number else {}
+        yield from skip_answered(rows, last, say=_say, when=f"before {file}, or later ones")
 
 
-def _kind(file: str) -> int:
+def _measured(file: str, columns: Columns) -> Iterator[Arrived]:
     try:
-        kind = os.stat(file).st_mode
-    except FileNotFoundError as error:
-        raise BadInput(f"{file} is not there", "the log to read; - stands for standard input") from error
-    except OSError as error:
-        raise BadInput(f"{file} cannot be read: {error.strerror}", "- stands for standard input") from error
-    if not os.access(file, os.R_OK):
-        raise BadInput(f"{file} may not be read by you", f"ls -l {file} shows who may")
-    return kind
+        yield read_measurement(Path(file), columns)
+    except BadData as error:
+        _say(f"{error.cause}: left out")
 
 
-def _is_parquet(file: str) -> bool:
-    return file.endswith(".parquet")
-
-
-def _arriving(asked: argparse.Namespace, prepared: Preparation) -> Iterator[Arrived]:
-    columns, name = prepared.columns, "standard input" if asked.file == STDIN else asked.file
-    dialect = None if asked.follow or asked.file == STDIN else whole_dialect(Path(asked.file), columns)
+def _rows_of(file: str, columns: Columns, *, follow_it: bool) -> Iterator[Arrived]:
+    name = "standard input" if file == STDIN else file
+    columns = columns.in_no_file if file == STDIN else columns
+    dialect = None if follow_it or file == STDIN else whole_dialect(Path(file), columns)
 
     def by_line() -> Iterator[Arrived]:
         if dialect is None or is_plain(dialect, columns):
-            cells = cells_of(_lines(asked.file, follow_it=asked.follow), columns, file=name, say=_say)
+            cells = cells_of(_lines(file, follow_it=follow_it), columns, file=name, say=_say)
         else:
-            cells = cells_by_line(Path(asked.file), dialect, columns)
+            cells = cells_by_line(Path(file), dialect, columns)
         return read_arriving(cells, columns, file=name, say=_say)
 
-    return by_line() if dialect is None else read_columns(Path(asked.file), dialect, columns, by_line)
+    return by_line() if dialect is None else read_columns(Path(file), dialect, columns, by_line)
 
 
 def _say(line: str) -> None:

@@ -6,6 +6,7 @@ import csv
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import compress
 from typing import NamedTuple
 
 import numpy as np
@@ -49,6 +50,10 @@ def cells_of(pieces: Iterable[Piece], columns: Columns, *, file: str, say: Say) 
                 del numbered[0]
         for start in range(0, len(numbered), ROWS_AT_ONCE):
             rows, numbers = _readable(numbered[start : start + ROWS_AT_ONCE], columns, file, say)
+            if header in rows:
+                rest = [row != header for row in rows]
+                say(f"{file} line {numbers[rest.index(False)]}: the header again: left out")
+                rows, numbers = list(compress(rows, rest)), list(compress(numbers, rest))
             if rows:
                 yield header, rows, numbers
 

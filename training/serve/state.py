@@ -140,7 +140,9 @@ class StateFile:
         self._due = time.monotonic() + REST * (time.monotonic() - begun)
 
 
-def skip_answered(arriving: Iterable[Arrived], last: Mapping[str, float], *, say: Say) -> Iterator[Arrived]:
+def skip_answered(
+    arriving: Iterable[Arrived], last: Mapping[str, float], *, say: Say, when: str = "before the restart"
+) -> Iterator[Arrived]:
     """The rows that come after the time *last* answered of their unit: a log is read again from its first line."""
     answered = 0
     for arrived in arriving:
@@ -152,4 +154,4 @@ def skip_answered(arriving: Iterable[Arrived], last: Mapping[str, float], *, say
         elif any(new):
             yield pick_rows(arrived, np.flatnonzero(new))
     if answered:
-        say(f"{answered:,} rows were answered before the restart: left out")
+        say(f"{answered:,} rows were answered {when}: left out")

@@ -19,11 +19,13 @@ from training.prognostics import dialect as dialects
 from training.prognostics.arrow_batches import read_batches
 from training.prognostics.arrow_cells import as_text
 from training.prognostics.cells import Cells
-from training.prognostics.dialect import Dialect, cells_by_hand, find_dialect
+from training.prognostics.dialect import Dialect, rows_by_hand
+from training.prognostics.find_dialect import find_dialect
 from training.prognostics.layout import Rows
 from training.prognostics.log_keys import TIME_OF_DAY
-from training.prognostics.log_schema import Columns, names_in
-from training.prognostics.table import Marks, Met, Table, table_pieces
+from training.prognostics.log_schema import Columns, names_in, names_in_files
+from training.prognostics.measurements import log_pieces
+from training.prognostics.table import Marks, Met, Table
 from training.prognostics.unit_logs import features_of
 from training.prognostics.wrong_cells import Clock, require_names
 from training.serve.rows import Arrived, Cut, pick_rows
@@ -34,16 +36,19 @@ ROWS_AT_ONCE = 4096
 def is_plain(dialect: Dialect, columns: Columns) -> bool:
     """Whether the reader of growing text (tail.py) understands the file, too."""
     text = dialect.form == dialects.TEXT_FILE and not (dialect.packed or dialect.above or dialect.below)
-    return text and dialect.encoding in ("utf-8", "utf-8-sig") and dialect.separator == columns.separator
+    named = dialect.headless == bool(columns.header)
+    return text and named and dialect.encoding in ("utf-8", "utf-8-sig") and dialect.separator == columns.separator
 
 
 def whole_dialect(file: Path, columns: Columns) -> Dialect | None:
     """The dialect of *file*; None where it is a pipe, or its first line is a row. Raises BadData."""
-    if columns.header or not stat.S_ISREG(file.stat().st_mode) or not file.stat().st_size:
+    blanks = columns.header and not columns.separator
+    if blanks or not stat.S_ISREG(file.stat().st_mode) or not file.stat().st_size:
         return None
-    dialect = find_dialect(file, columns, names_in(columns), given=frozenset())
+    wanted = names_in_files(columns, names_in(columns))
+    dialect = find_dialect(file, columns, wanted, given=frozenset())
     text = dialect.form == dialects.TEXT_FILE and not dialect.packed
-    return None if text and not set(names_in(columns)) & set(dialect.header) else dialect
+    return None if text and not set(wanted) & set(dialect.header) else dialect
 
 
 def read_columns(
@@ -53,11 +58,11 @@ def read_columns(
 
     Raises BadData where a column is missing: then no row can be read.
     """
-    require_names(dialect.header, names_in(columns), file, dialect.above + 1)
+    require_names(dialect.header, names_in_files(columns, names_in(columns)), file, dialect.above + 1)
     done, order = 0, _Order()
     try:
         met = Met()
-        for piece in table_pieces(file, dialect, columns, Clock(), Marks(), met):
+        for piece in log_pieces(file, dialect, columns, Clock(), Marks(), met):
             if piece.wrong or not order.goes_on(piece, columns):
                 break
             yield _as_arrived(piece, columns, _strip(met.written), done)
@@ -79,6 +84,16 @@ def _strip(column: Any) -> list[str]:
 
     words: list[str] = compute.utf8_trim_whitespace(as_text(column).fill_null("")).to_pylist()
     return words
+
+
+def read_measurement(file: Path, columns: Columns) -> Arrived:
+    """The row that *file* is, or one for each of its units. Raises BadData."""
+    assert columns.samples is not None
+    of_file = columns.samples
+    wanted = names_in_files(of_file, names_in(of_file))
+    dialect, met = find_dialect(file, of_file, wanted, given=frozenset()), Met()
+    (piece,) = log_pieces(file, dialect, of_file, Clock(), Marks(), met)
+    return _as_arrived(piece, columns, _strip(met.written)[-1:] * len(piece), 0)
 
 
 class _Order:
@@ -117,13 +132,13 @@ def cells_by_line(file: Path, dialect: Dialect, columns: Columns) -> Iterator[Cu
     if dialect.form == dialects.PARQUET:
         yield from _parquet_cells(file, dialect, columns)
         return
-    rows = ((row, line) for row, line in cells_by_hand(file, dialect) if line > dialect.first_row)
+    rows = rows_by_hand(file, dialect)
     while piece := list(islice(rows, ROWS_AT_ONCE)):
         yield list(dialect.header), [row for row, _ in piece], [line for _, line in piece]
 
 
 def _parquet_cells(file: Path, dialect: Dialect, columns: Columns) -> Iterator[Cut]:
-    names, number = names_in(columns), 1
+    names, number = names_in_files(columns, names_in(columns)), 1
     for batch in read_batches(file, dialect, names, Cells(columns)):
         cells = [as_text(batch[name]).fill_null("").to_pylist() for name in names]
         rows = [list(row) for row in zip(*cells, strict=True)]

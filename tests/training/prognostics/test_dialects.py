@@ -20,7 +20,7 @@ from training.prognostics import unit_logs
 from training.prognostics.log_schema import read_description
 from training.prognostics.read_log import Log, read_log
 from training.prognostics.suspects import suspect_days
-from training.prognostics.table import read_table
+from training.prognostics.whole_table import read_table
 from training.prognostics.windows import UnitLog
 from training.serve.rows import cells_of, read_arriving
 from training.serve.tail import Piece
@@ -647,13 +647,6 @@ def test_a_unit_behind_a_byte_order_mark_is_that_unit(tmp_path):
     assert [(log.unit, len(log.times)) for log in alone(tmp_path, text).train] == [("a", 2), ("b", 2)]
 
 
-def test_a_header_that_stands_again_is_called_so(tmp_path):
-    error = refused(tmp_path, "u,t,x\na,1,1\na,2,1\n\ufeffu,t,x\nb,1,1\nb,2,1\n")
-
-    assert "line 4: t: 't' is the column's name: the header stands here again" in error.cause
-    assert "line 4: x: 'x' is the column's name" in error.cause
-
-
 @pytest.mark.parametrize(
     ("first", "second"),
     [
@@ -706,7 +699,6 @@ def test_units_and_comments_may_stand_below_the_names(tmp_path):
         ("u,t,x\na,1,1\na,2,1\n\0\0\0\0\n", "power was cut"),
         ("u,t,x\n" + "a,1,1\n" * 300 + "\0\0\0\0\n", "line 302 holds bytes of 0: a logger leaves such"),
         ("u,t,x\na,2024-03-01 10:00 CET,1\n", "ends in letters that mean several zones"),
-        ('{"u":"a","t":1,"x":1}\n{"u":"a","t":2,"x":1}\n', "This looks like JSON"),
         ("t,pid,value\n1,x,1\n", "pandas' pivot"),
         ("t,a,b\n1,2,3\n", "its melt"),
         ("a,1,1\na,2,1\n", "begins without the names of its columns"),

@@ -1,0 +1,199 @@
+"""Which dialect a file is written in, found from its first lines by the names that the description asks for: the line
+that holds them all is the header, and what divides it there is the separator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+from training.errors import BadData
+from training.prognostics.cells import MISSING
+from training.prognostics.dialect import (
+    HEADER_WITHIN,
+    JSON,
+    PARQUET,
+    SAMPLE_BYTES,
+    TEXT_FILE,
+    Dialect,
+    first_rows,
+    form_of,
+    open_bytes,
+    parquet_file,
+    reading,
+    sample_rows,
+    text_lines,
+)
+from training.prognostics.json_rows import json_rows
+from training.prognostics.log_schema import Columns
+
+SEPARATORS: Final = (",", ";", "\t", "|")
+UNIT_LINES: Final = 3
+"""At most so many lines below the names hold units of measurement and the like."""
+_MARKS: Final = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
+LOOKED_AT: Final = 1_000
+"""Objects of a JSON file in which its names are looked for: each may leave some out."""
+
+
+def find_dialect(path: Path, columns: Columns, wanted: Sequence[str], *, given: frozenset[str]) -> Dialect:
+    """The dialect of *path*, whose header should name all of *wanted*; *given* are the keys the description says.
+
+    Raises BadData where it is empty, or no log at all.
+    """
+    form, packed = form_of(path)
+    if form == PARQUET:
+        return Dialect(form=PARQUET, header=tuple(parquet_file(path).schema_arrow.names))
+    start = Dialect(form=form, packed=packed)
+    if form == TEXT_FILE:
+        start = replace(start, encoding=_encoding(path, start))
+        if _is_json(path, start):
+            return _of_json(path, start)
+    separators = (columns.separator,) if "separator" in given else SEPARATORS
+    if columns.header:
+        return _without_header(path, start, separators, columns)
+    return _with_header(path, start, separators, columns, wanted)
+
+
+def _encoding(path: Path, dialect: Dialect) -> str:
+    with reading(path), open_bytes(path, dialect) as file:
+        sample = file.read(SAMPLE_BYTES)
+    marked = next((name for mark, name in _MARKS.items() if sample.startswith(mark)), "")
+    if marked:
+        return marked
+    nulls = sample[:1000].count(b"\0")
+    if nulls > len(sample[:1000]) // 4:
+        return "utf-16-le" if sample[1:2] == b"\0" else "utf-16-be"
+    if nulls:
+        raise BadData(
+            f"{path} is not text: it holds zero bytes",
+            "Save it as CSV UTF-8.\nWhere a logger's power was cut while it wrote: tr -d '\\000' < FILE > CLEAN",
+        )
+    return "utf-8" if _is_utf8(sample) else "cp1252"
+
+
+def _is_json(path: Path, dialect: Dialect) -> bool:
+    first = next((line.strip("\ufeff \t\r\n") for line in text_lines(path, dialect) if line.strip()), "")
+    return first.startswith(("{", "[{")) or first == "["
+
+
+def _of_json(path: Path, start: Dialect) -> Dialect:
+    """The names are those of its first objects."""
+    objects = islice(json_rows(text_lines(path, start), path), LOOKED_AT)
+    names = dict.fromkeys(name for values, _ in objects for name in values)
+    return replace(start, form=JSON, header=tuple(names), headless=True)
+
+
+def _is_utf8(sample: bytes) -> bool:
+    try:
+        sample.decode()
+    except UnicodeDecodeError as error:
+        return len(sample) - error.start < 4 <= SAMPLE_BYTES <= len(sample)  # cut within a letter
+    return True
+
+
+def _with_header(
+    path: Path, start: Dialect, separators: Sequence[str], columns: Columns, wanted: Sequence[str]
+) -> Dialect:
+    """*start* with the header that names most of *wanted*; of two such the first."""
+    found, most = None, -1
+    for separator in separators:
+        dialect = replace(start, separator=separator)
+        for row, line in first_rows(path, dialect):
+            names = [name.strip() for name in row]
+            here = len(set(wanted) & set(_without_mark(names)))
+            if here > most:
+                found, most = replace(dialect, header=tuple(_without_mark(names)), above=line - 1), here
+    if found is None or not any(found.header):
+        raise BadData(f"{path} is empty", "The first line must name the columns.")
+    if most < len(set(wanted)) and most <= 1:  # nothing like a header: the first line is what a message speaks of
+        found = replace(found, above=0, header=found.header if not found.above else _first_header(path, found))
+    return _fit_rows(path, found, columns)
+
+
+def _without_header(path: Path, start: Dialect, separators: Sequence[str], columns: Columns) -> Dialect:
+    """*start* with the names that the description gives; raises BadData where the rows have not so many cells."""
+    widths: dict[str, int] = {}
+    for separator in (*separators, " "):
+        dialect = replace(start, separator=separator, header=columns.header, headless=True)
+        rows = first_rows(path, dialect)
+        fitting = [(row, line) for row, line in rows if _fits(row, columns.header)]
+        if fitting and len(fitting) >= len(rows) / 2:
+            return _headless(path, dialect, *fitting[0])
+        widths |= {separator: len(rows[-1][0])} if rows else {}
+    if not widths:
+        raise BadData(f"{path} is empty", "Take it out of the description.")
+    raise BadData(
+        f"{path}: its rows have {max(widths.values())} cells, and header names {len(columns.header)} columns",
+        'Name each column in header, "" for one that nobody needs; or say separator = ";".',
+    )
+
+
+def _fits(row: Sequence[str], names: Sequence[str]) -> bool:
+    return len(row) == len(names) or (len(row) > len(names) and not any(cell.strip() for cell in row[len(names) :]))
+
+
+def _headless(path: Path, dialect: Dialect, first: Sequence[str], line: int) -> Dialect:
+    """*dialect* of a file whose *first* row that fits stands in *line*. Raises BadData where that row names columns."""
+    names = _without_mark([name.strip() for name in first])
+    if names[: len(dialect.header)] == list(dialect.header):
+        return replace(dialect, header=tuple(names), above=line - 1, headless=False)
+    if not any(_is_number(name) for name in names):
+        raise BadData(
+            f"{path} line {line} names the columns itself: {', '.join(names)}",
+            "Leave header out, which is for files without such a line, and take these names.",
+        )
+    return replace(dialect, header=dialect.header + ("",) * (len(names) - len(dialect.header)), above=line - 1)
+
+
+def _is_number(word: str) -> bool:
+    return word.strip().lstrip("+-.")[:1].isdigit()
+
+
+def _first_header(path: Path, dialect: Dialect) -> tuple[str, ...]:
+    row, _ = next(iter(first_rows(path, dialect)))
+    return tuple(name.strip() for name in row)
+
+
+def _without_mark(names: list[str]) -> list[str]:
+    """ "# unit" is the name unit: some loggers write the names as a comment."""
+    return [names[0].lstrip("#% ").strip() or names[0], *names[1:]] if names and names[0][:1] in ("#", "%") else names
+
+
+def _fit_rows(path: Path, dialect: Dialect, columns: Columns) -> Dialect:
+    """The dialect with its lines of units, and a nameless cell at the end where every row has one."""
+    rows = sample_rows(path, dialect, HEADER_WITHIN)
+    units = _count_unit_lines(rows, dialect.header, columns)
+    dialect, rows = replace(dialect, below=units), rows[units:]
+    widths, named = {len(row) for row in rows}, len(dialect.header)
+    if len(widths) == 1:
+        width = widths.pop()
+        if width > named and not any(cell.strip() for row in rows for cell in row[named:]):
+            return replace(dialect, header=dialect.header + ("",) * (width - named))
+        if width < named and not any(dialect.header[width:]):
+            return replace(dialect, header=dialect.header[:width])
+    return dialect
+
+
+def _count_unit_lines(rows: Sequence[Sequence[str]], header: Sequence[str], columns: Columns) -> int:
+    """How many of *rows* are no rows of the log, but units or words below the names: no number in a channel, and no
+    time, while the row after them has one.
+    """
+    if columns.time not in header:
+        return 0
+    place, channels = header.index(columns.time), [header.index(name) for name in columns.channels if name in header]
+    for count, row in enumerate(rows[: UNIT_LINES + 1]):
+        if len(row) <= place:
+            return 0
+        if _is_time(row[place], columns):
+            return count
+        if any(row[at].strip()[:1].isdigit() for at in channels if at < len(row)):
+            return 0
+    return 0
+
+
+def _is_time(word: str, columns: Columns) -> bool:
+    """Whether *word* begins as each number, date and time of day does."""
+    return word.strip().lower() not in MISSING and _is_number(word)

@@ -1,0 +1,107 @@
+"""Columns that no file holds, where the files' names do: the lines that the description lacks are said, not guessed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from training.errors import BadData
+from training.prognostics.cells import is_number
+from training.prognostics.dates import date_in
+from training.prognostics.dialect import Dialect
+from training.prognostics.file_names import ENDINGS, find_words
+from training.prognostics.log_keys import DIGITS
+from training.prognostics.log_schema import Columns, names_in_files
+
+UNIT: Final = "unit"
+"""What the unit's column is called where the description has none."""
+
+SAMPLES: Final = 'Where all rows of a file are samples of one measurement, as of a vibration sensor, add: step = "file"'
+
+
+def refuse_unnamed(wanted: Sequence[str], found: Mapping[Path, Dialect], columns: Columns) -> None:
+    """Raises BadData where no file names one of the *wanted* columns, and the files' paths show what to add."""
+    held = {name for dialect in found.values() for name in dialect.header}
+    missing = [name for name in names_in_files(columns, wanted) if name not in held]
+    cells = _cells_without_names(next(iter(found.values())))
+    outside = [name for name in missing if not cells or name in (columns.unit, columns.time)]
+    pattern = _hive(list(found), outside) or _by_names(list(found), outside, columns)
+    if columns.path or not outside or not _fits(list(found), pattern):
+        return
+    lines = [f'path = "{pattern}"', *([f'unit = "{UNIT}"'] if not columns.unit and f"{{{UNIT}}}" in pattern else [])]
+    if cells:
+        lines.append(f"header = [{', '.join(_call(number) for number in range(min(cells, 4)))}] (names for {cells})")
+    more = f" and {len(found) - 1:,} more files" if len(found) > 1 else ""
+    raise BadData(
+        f"{next(iter(found))}{more} have no column {' and no '.join(map(repr, missing))}",
+        f"Do the files' paths say it? Then add to the TOML: {'; '.join(lines)}"
+        + (f"\n{SAMPLES}" if columns.time in missing else ""),
+    )
+
+
+def _call(number: int) -> str:
+    return f'"c{number + 1}"' if number < 3 else "..."
+
+
+def _cells_without_names(dialect: Dialect) -> int:
+    """How many cells a row has, where the line taken for the names holds numbers alone; else 0."""
+    cells = [cell for cell in re.split(r"[,;\t| ]+", " ".join(dialect.header)) if cell]
+    return 0 if dialect.headless or not all(map(is_number, cells)) else len(cells)
+
+
+def _hive(files: Sequence[Path], missing: Sequence[str]) -> str:
+    """Folders like engine=5, as Hive, Spark and Arrow write them."""
+    keys = [part.partition("=")[0] if "=" in part else "" for part in files[0].parts[:-1]]
+    if not missing or not {*missing} <= {*keys}:
+        return ""
+    begin = min(keys.index(name) for name in missing)
+    return "/".join([*(f"{key}={{{key}}}" if key in missing else "*" for key in keys[begin:]), "*"])
+
+
+def _fits(files: Sequence[Path], pattern: str) -> bool:
+    try:
+        return bool(pattern) and all(find_words(file, pattern) for file in files)
+    except BadData:  # it can be read in two ways
+        return False
+
+
+def _by_names(files: Sequence[Path], missing: Sequence[str], columns: Columns) -> str:
+    """Where each name is a time or ends with a number that counts, after the same letters in all files."""
+    unit = columns.unit if columns.unit in missing else "" if columns.unit else UNIT
+    before = {_before_number(_stem(file)) for file in files}
+    if None in before or not {*missing} <= {columns.time, unit}:
+        return ""
+    if columns.time not in missing:
+        return _units_alone(files, before, unit)
+    ends = {(prefix or "")[-1:] for prefix in before}
+    if len(before) == 1:
+        return (f"{{{unit}}}/" if unit else "") + f"{before.pop()}{{{columns.time}}}"
+    return f"{{{unit}}}{ends.pop()}{{{columns.time}}}" if unit and len(ends) == 1 and ends <= {*"_- "} else ""
+
+
+def _units_alone(files: Sequence[Path], before: set[str | None], unit: str) -> str:
+    """The unit by its number, where each file is another; else by its folder."""
+    if len(before) == 1 and len({_stem(file) for file in files}) == len(files) and before != {""}:
+        return f"{before.pop()}{{{unit}}}"
+    return f"{{{unit}}}/*" if len({file.parent for file in files}) > 1 else ""
+
+
+def _stem(file: Path) -> str:
+    name = str(file).rpartition("/")[2]
+    ending = next((one for one in sorted(ENDINGS, key=len, reverse=True) if name.lower().endswith(one)), "")
+    return name[: len(name) - len(ending)]
+
+
+def _before_number(stem: str) -> str | None:
+    """What stands in *stem* before the time, or the number, with which it ends; None where it ends with neither."""
+    begins = [found.start() for found in re.finditer(r"(?<!\d)\d", stem)]
+    moment = next((at for at in begins if _is_moment(stem[at:])), None)
+    found = re.search(r"\d+$", stem)
+    at = moment if moment is not None else found.start() if found else None
+    return None if at is None else stem[:at]
+
+
+def _is_moment(word: str) -> bool:
+    return bool(date_in(word, "") or date_in(word, DIGITS))

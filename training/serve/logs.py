@@ -1,0 +1,91 @@
+"""Which logs `predict` is to read, in which order: standard input, files, the files of a folder."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Sequence
+from pathlib import Path
+
+from training.errors import BadData, BadInput
+from training.prognostics.cells import Cells
+from training.prognostics.file_names import ENDINGS, find_words
+from training.prognostics.log_schema import Columns
+
+STDIN = "-"
+
+
+def list_logs(named: Sequence[str], columns: Columns, *, follow_it: bool) -> list[str]:
+    """The files that are *named*, or are in the folders that are. Raises BadInput where one cannot be read, or not in
+    the way asked for.
+    """
+    files = [file for name in named for file in (_in_folder(name, columns) if Path(name).is_dir() else [name])]
+    if columns.samples and (follow_it or STDIN in files):
+        raise BadInput(
+            "each file is one measurement for this run: it takes no --follow and no standard input",
+            "name the new files, or their folder; --state FILE goes on where the last call ended",
+        )
+    if len(files) > 1 and (follow_it or STDIN in files):
+        raise BadInput(
+            "several logs are read to their ends, one after the other", "name one file for --follow, or for -"
+        )
+    for file in files:
+        _check_log(file, follow_it=follow_it)
+    return sorted(files, key=lambda file: _place(file, columns)) if len(files) > 1 else files
+
+
+def _in_folder(folder: str, columns: Columns) -> list[str]:
+    of_file = columns.samples or columns
+    files = [path for path in Path(folder).rglob("*") if path.is_file() and not path.name.startswith((".", "~$"))]
+    if of_file.path:
+        found = [str(file) for file in files if _fits(file, of_file.path)]
+    else:
+        found = [str(file) for file in files if file.name.lower().endswith(ENDINGS)]
+    if not found:
+        wanted = f'file like path = "{of_file.path}"' if of_file.path else "log (.csv, .parquet, ...)"
+        raise BadInput(f"{folder} holds no {wanted}", "name the files, or another folder")
+    return found
+
+
+def _fits(file: Path, pattern: str) -> bool:
+    return find_words(file, pattern) is not None
+
+
+def _place(file: str, columns: Columns) -> tuple[float, list[tuple[int, str]]]:
+    """By the time in its path, where there is one; then by name, unit_9 before unit_10."""
+    parts = [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", file)]
+    of_file = columns.samples or columns
+    word = (find_words(file, of_file.path) or {}).get(of_file.time) if of_file.path else None
+    try:
+        return (Cells(of_file).moment(word) if word else 0.0), parts
+    except (BadData, ValueError):  # it is said where the file is read
+        return 0.0, parts
+
+
+def _check_log(file: str, *, follow_it: bool) -> None:
+    """Raises BadInput where *file* cannot be read, or not in the way asked for."""
+    grows = file != STDIN and not file.endswith(".parquet")
+    if follow_it and not grows:
+        what = "standard input is read until it ends" if file == STDIN else f"{file} is Parquet, which does not grow"
+        raise BadInput(f"--follow goes with a file of lines; {what}", "name a CSV file, or leave --follow away")
+    if file == STDIN:
+        return
+    kind = _kind(file)
+    if not stat.S_ISREG(kind) and (follow_it or not (stat.S_ISFIFO(kind) or stat.S_ISCHR(kind))):
+        raise BadInput(
+            f"{file} is no file" + (" that --follow could go on reading" if follow_it else " and no pipe"),
+            "a pipe is read until it ends, without --follow; so is standard input, without a name",
+        )
+
+
+def _kind(file: str) -> int:
+    try:
+        kind = os.stat(file).st_mode
+    except FileNotFoundError as error:
+        raise BadInput(f"{file} is not there", "the log to read; - stands for standard input") from error
+    except OSError as error:
+        raise BadInput(f"{file} cannot be read: {error.strerror}", "- stands for standard input") from error
+    if not os.access(file, os.R_OK):
+        raise BadInput(f"{file} may not be read by you", f"ls -l {file} shows who may")
+    return kind
