@@ -100,10 +100,10 @@ def _from_log(config: Config, log: Log, files: str, checksum: str) -> Data:
 
 
 def _estimate_first(config: Config, description: Description) -> None:
-    """A long log takes minutes to read: what will not fit by far is refused before. Of a log in steps, or of
-    measurements, only the reading tells how few they are.
+    """A long log takes minutes to read: what will not fit by far is refused before. Of a log in steps, of
+    measurements or of tags only the reading tells how few they are.
     """
-    if description.columns.step or description.columns.by_file:
+    if description.columns.step or description.columns.told.samples:
         return
     rows, judging = (sum(count_roughly(file) for file in files) for files in (description.files, description.test))
     fits_roughly(config, rows, judging, channels=len(description.columns.channels), most_bytes=usable_bytes())

@@ -21,7 +21,7 @@ from training.pack.plan import TRAIN, Plan, Task, begin, plan_for, splits_of
 from training.pack.shards import make_shard
 from training.prognostics.failures import read_failures
 from training.prognostics.log_schema import Columns, Description
-from training.prognostics.read_log import require_some_words, say_headers_again
+from training.prognostics.read_log import require_some_words, require_tags, say_headers_again
 from training.prognostics.resampling import refuse_no_step
 from training.prognostics.survey import Survey, survey
 from training.prognostics.unit_logs import Faults
@@ -182,10 +182,12 @@ def _with_categories(packing: Packing) -> Columns:
     for told in _list_shards(packing, TRAIN):
         for name, words in told["texts"].items():
             found.setdefault(name, set()).update(words)
-    for name, words in found.items():
-        require_some_words(name, sorted(words))
+    if tags := packing.seen.columns.tags:
+        require_tags(tags, found[tags.name])
     columns = packing.seen.columns.told
     named = [name for name, kind in columns.kinds if kind == "text" and name in found]
+    for name in named:
+        require_some_words(name, sorted(found[name]))
     return replace(columns, categories=tuple((name, tuple(sorted(found[name]))) for name in named))
 
 

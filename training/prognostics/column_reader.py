@@ -29,7 +29,8 @@ from training.prognostics.cells import NAIVE, NUMBER, ZONED, Cells, is_number, k
 from training.prognostics.dialect import PARQUET, Dialect
 from training.prognostics.file_names import words_in_path
 from training.prognostics.log_keys import DIGITS, TIME_OF_DAY
-from training.prognostics.log_schema import SECONDS, Columns, names_in_files
+from training.prognostics.log_schema import SECONDS, Columns, Tags, names_in_files
+from training.prognostics.tag_rows import pick_tags
 from training.prognostics.wrong_cells import (
     FIX,
     FLOAT32_MOST,
@@ -54,16 +55,22 @@ class TableReader:
         self.wrong_count = 0
         self.headers_again = 0
         """Lines so far that name the columns once more, and are no rows."""
-        self._row = 0
+        self.rows = np.empty(0, dtype=np.int64)
+        """(rows,) which rows of the file those of the last batch are."""
 
     def batches(self, wanted: Sequence[str]) -> Iterator[Any]:
         """Each wanted column of some rows; what stands in the file's path is the same in all of them."""
         in_path, in_file = words_in_path(self.file, self.columns.path), names_in_files(self.columns, wanted)
         require_names(self.dialect.header, in_file, self.file, self.dialect.above + 1)
         self._refuse_twice(in_path)
+        begin = 0
         for batch in read_batches(self.file, self.dialect, in_file, self._cells):
             rows = self._without_headers(batch)
-            yield {**rows, **repeat_words(in_path, len(rows[in_file[0]]))}
+            count = len(rows[in_file[0]])
+            self.rows = np.arange(begin, begin + count)
+            begin += count
+            rows = {**rows, **repeat_words(in_path, count)}
+            yield self._of_tags(rows, self.columns.tags) if self.columns.tags else rows
         if self.headers_again:
             require_same_headers(self.file, self.dialect, in_file)
 
@@ -75,6 +82,11 @@ class TableReader:
         self.headers_again += int(again.sum())
         kept = np.flatnonzero(~again)
         return {name: column.take(kept) for name, column in batch.items()}
+
+    def _of_tags(self, batch: Mapping[str, Any], tags: Tags) -> Mapping[str, Any]:
+        found = pick_tags(batch, tags, where=str(self.file))
+        self.rows = self.rows[found.rows]
+        return found.columns
 
     def _refuse_twice(self, in_path: Mapping[str, str]) -> None:
         both = [name for name in in_path if name in self.dialect.header]
@@ -93,9 +105,6 @@ class TableReader:
 
     def is_absent(self, word: str) -> bool:
         return self._cells.is_absent(word)
-
-    def advance(self, rows: int) -> None:
-        self._row += rows
 
     # -- columns of one batch -------------------------------------------------------------------------------------
 
@@ -118,7 +127,7 @@ class TableReader:
                 why = (
                     f"'{word}' is not finite" if infinite else f"{found[row]:g} is larger than a sensor's value can be"
                 )
-                self._wrong.append(Wrong(self._row + int(row), name, why))
+                self._wrong.append(Wrong(int(self.rows[row]), name, why))
             found = np.where(beyond, np.nan, found)
         return found
 
@@ -196,7 +205,7 @@ class TableReader:
 
     def _same_kind(self, kind: str, row: int, word: str, name: str) -> None:
         kind = ZONED if self.columns.zone and kind == NAIVE else kind
-        at = self._row + row
+        at = int(self.rows[row])
         other = self._clock.differs(kind, lambda: f"'{word}' ({self.file} line {line_of(self.file, self.dialect, at)})")
         if other:
             self.wrong(np.array([row]), name, lambda _: f"'{word}' is {other}", SAME_KIND)
@@ -210,7 +219,7 @@ class TableReader:
     def wrong(self, rows: NDArray[np.intp], column: str, why: Callable[[int], str], hint: str = FIX) -> None:
         """The first are kept to be shown, the others counted."""
         self.wrong_count += len(rows)
-        self._wrong += [Wrong(self._row + row, column, why(row), hint) for row in rows[:SHOWN].tolist()]
+        self._wrong += [Wrong(int(self.rows[row]), column, why(row), hint) for row in rows[:SHOWN].tolist()]
 
 
 def _how_far(moment: float) -> str:

@@ -65,17 +65,23 @@ def words_in_path(file: Path | str, pattern: str) -> dict[str, str]:
 def find_words(file: Path | str, pattern: str) -> dict[str, str] | None:
     """As words_in_path; None where *pattern* does not fit. Raises BadData where it fits in two ways."""
     end = _end_of(file, pattern.count("/") + 1)
-    for text in (_without_ending(end), end):
-        first, last = (regex.fullmatch(text) for regex in _regexes(pattern))
-        if first and last:
-            if first.groups() != last.groups():
-                one, other = (", ".join(found.groups()) for found in (first, last))
-                raise BadData(
-                    f'{file}: path = "{pattern}" can be read in two ways: {one}; or {other}',
-                    "Put more of the names into the pattern, so that each place has one end.",
-                )
-            return dict(zip(names_in_path(pattern), first.groups(), strict=True))
-    return None
+    return words_like(_without_ending(end), pattern, str(file)) or words_like(end, pattern, str(file))
+
+
+def words_like(text: str, pattern: str, where: str) -> dict[str, str] | None:
+    """What each place of *pattern* is in *text*, whole; None where it does not fit. Raises BadData, which says *where*,
+    where it fits in two ways.
+    """
+    first, last = (regex.fullmatch(text) for regex in _regexes(pattern))
+    if not first or not last:
+        return None
+    if first.groups() != last.groups():
+        one, other = (", ".join(found.groups()) for found in (first, last))
+        raise BadData(
+            f'{where}: "{pattern}" can be read in two ways: {one}; or {other}',
+            "Put more of the names into the pattern, so that each place has one end.",
+        )
+    return dict(zip(names_in_path(pattern), first.groups(), strict=True))
 
 
 def _end_of(file: Path | str, parts: int) -> str:

@@ -26,17 +26,20 @@ _KINDS: Final[dict[str, type]] = {
     **dict.fromkeys(("files", "test", "header", "channels", "conditions", "categories"), list),
     **dict.fromkeys(_TEXTS, str),
     **dict.fromkeys(("runs_to_failure", "sort", "repaired"), bool),
-    "failures": dict,
+    **dict.fromkeys(("failures", "tags"), dict),
 }
 _SAID: Final[dict[type, str]] = {
     list: 'a list like ["a", "b"]',
     str: "text",
     bool: "true or false",
-    dict: "a table: [failures], then files, unit and time",
+    dict: "a table: [failures], then files, unit and time; [tags], then name and value",
 }
+TAG: Final = "tag"
+"""What the place of the channel is called in the pattern of a tag's name."""
 _CELLS: Final = ("missing", "failed")
 _KEYS: Final = (*_KINDS, "time", *_CELLS, "step", "aggregates")
 _IN_FAILURES: Final = ("files", "unit", "time", "part", "parts")
+_IN_TAGS: Final = ("name", "value", "pattern", "quality", "good")
 _NEEDED: Final = ("files", "time", "channels")
 
 
@@ -57,7 +60,7 @@ def find_problems(given: Mapping[str, Any]) -> list[str]:
         if key in given and not _are_cells(given[key])
     ]
     found += _failures_problems(given.get("failures")) + step_problems(given) + _wrong_columns(given)
-    return found + _path_problems(given) + _header_problems(given)
+    return found + _path_problems(given) + _header_problems(given) + _tags_problems(given)
 
 
 def _time_problems(time: Any) -> list[str]:
@@ -140,6 +143,37 @@ def _path_problems(given: Mapping[str, Any]) -> list[str]:
         found.append("unit: is missing: each file has a time of its own, so its name names no unit")
     if channels and set(channels) <= set(places):
         found.append("path: all channels stand in it: nothing would be read of the files")
+    return found
+
+
+def _tags_problems(given: Mapping[str, Any]) -> list[str]:
+    table = given.get("tags")
+    if not isinstance(table, dict):
+        return []
+    found = [f"tags: there is no key {key}{nearest(key, _IN_TAGS)}" for key in table if key not in _IN_TAGS]
+    found += [f"tags: {key} is missing" for key in ("name", "value") if not table.get(key)]
+    texts = ("name", "value", "pattern", "quality")
+    found += [f"tags: {key}: must be text" for key in texts if key in table and not isinstance(table[key], str)]
+    if "good" in table and not _are_cells(table["good"]):
+        found.append('tags: good: must be a list of numbers and texts like ["Good", 192]')
+    if bool(table.get("quality")) != bool(table.get("good")):
+        found.append("tags: quality names the column, and good its words that count: say both, or none")
+    found += [f"{key}: does not go with tags, whose rows hold a value each: say [failures], or runs_to_failure"
+              for key in ("fails_at", "label") if given.get(key)]  # fmt: skip
+    found += [f"{key}: does not go with tags" for key in ("categories", "header") if given.get(key)]
+    if given.get("step") == "file":
+        found.append('step: "file" does not go with tags; a length of time does')
+    return found + _tag_pattern_problems(given, table)
+
+
+def _tag_pattern_problems(given: Mapping[str, Any], table: Mapping[str, Any]) -> list[str]:
+    pattern = table.get("pattern")
+    if not isinstance(pattern, str) or not pattern:
+        return []
+    found = [problem.replace("path:", "tags: pattern:", 1) for problem in path_problems(pattern)]
+    names = {TAG, *([given["unit"]] if isinstance(given.get("unit"), str) else [])}
+    if set(names_in_path(pattern)) - names or TAG not in names_in_path(pattern):
+        found.append(f"tags: pattern: has the places {{{TAG}}} and, if the machine stands there, that of unit")
     return found
 
 

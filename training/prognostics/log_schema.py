@@ -34,6 +34,15 @@ and, where files say it with their names, or do not name their columns:
 
     path = "{unit}/{time}"      # folder and name of each file: the places in braces are columns, too
     header = ["x", "y"]         # the names of the columns of files without a line of them
+
+and, where each value has a row of its own, as historians write them:
+
+    [tags]                      # then channels and conditions are names of tags
+    name = "TagName"            # column that says what was measured
+    value = "Value"             # column that says how much
+    pattern = "{unit}.{tag}"    # optional: what stands in a tag's name besides the channel
+    quality = "Quality"         # optional: column that says whether the value counts
+    good = ["Good", 192]        # which of its words mean that it does
 """
 
 from __future__ import annotations
@@ -56,6 +65,29 @@ else:
     import tomli as tomllib
 
 SECONDS: Final = {"seconds": 1.0, "minutes": 60.0, "hours": 3600.0, "days": 86400.0}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tags:
+    """Of a log with a row for each value: which of its columns say what was measured, and how much."""
+
+    name: str
+    value: str
+    channels: tuple[str, ...]
+    """The names that a tag has, and so the columns of the log that is made of them."""
+    conditions: tuple[str, ...] = ()
+    pattern: str = ""
+    """What a tag's name is made of: "{unit}.{tag}", with the column of the unit."""
+    quality: str = ""
+    good: tuple[str, ...] = ()
+
+    @property
+    def wanted(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys((*self.channels, *self.conditions)))
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Tags:
+        return cls(**{name: part if isinstance(part, str) else tuple(part) for name, part in data.items()})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,17 +130,33 @@ class Columns:
     """The end of each file's path, whose places in braces are columns, too."""
     by_file: bool = False
     """All rows of a file are samples of one measurement, which is a row of the log."""
+    tags: Tags | None = None
+    """Each value has a row of its own, which names what it is of."""
     samples: Columns | None = None
-    """Of a log in which each file is a row: the columns of the files."""
+    """Of a log whose rows are made of several of its files' rows: the columns of the files."""
 
     @property
     def told(self) -> Columns:
-        """What a row of the log holds: as in its files, or of files that are one measurement each the aggregates."""
+        """What a row of the log holds: as in its files, or what is made of several of their rows."""
+        if self.tags:
+            return replace(
+                self.of_samples,
+                channels=self.tags.channels,
+                conditions=self.tags.conditions,
+                step=self.step,
+                aggregates=self.aggregates,
+            )
         if not self.by_file:
             return self
         kinds = tuple((name, kind) for name, kind in self.kinds if name in self.conditions)
         names = [name for name in self.channels if name != self.time]
         aggregates = tuple(f"{name} {what}" for name in names for what in self.aggregates)
+        channels = (*aggregates, *({self.time} & {*self.channels}))
+        return replace(self.of_samples, channels=channels, conditions=self.conditions, kinds=kinds)
+
+    @property
+    def of_samples(self) -> Columns:
+        """Rows, of no channel yet, that are made of several rows of these."""
         return Columns(
             unit=self.unit,
             time=self.time,
@@ -116,9 +164,7 @@ class Columns:
             dates=self.dates,
             zone=self.zone,
             epoch=self.epoch,
-            channels=(*aggregates, *({self.time} & {*self.channels})),
-            conditions=self.conditions,
-            kinds=kinds,
+            channels=(),
             samples=self,
         )
 
@@ -163,7 +209,7 @@ class Columns:
 
     def as_json(self) -> dict[str, Any]:
         steps = ("step", "aggregates") if not (self.step or self.by_file) else ()
-        unused = {*steps, *(name for name in ("path", "by_file", "samples") if not getattr(self, name))}
+        unused = {*steps, *(name for name in ("path", "by_file", "tags", "samples") if not getattr(self, name))}
         samples = {"samples": self.samples.as_json()} if self.samples else {}
         return {name: part for name, part in asdict(self).items() if name not in unused} | samples
 
@@ -173,8 +219,14 @@ class Columns:
         tuples = {name: tuple(data[name]) for name in names if name in data}  # older runs have not all of them
         kinds = tuple((name, kind) for name, kind in data.get("kinds", ()))
         categories = tuple((name, tuple(words)) for name, words in data.get("categories", ()))
-        samples = cls.from_json(data["samples"]) if data.get("samples") else None
-        return cls(**{**data, **tuples, "kinds": kinds, "categories": categories, "samples": samples})
+        more: dict[str, Any] = {"kinds": kinds, "categories": categories}
+        if data.get("samples"):
+            more["samples"] = cls.from_json(data["samples"])
+        if data.get("tags"):
+            more["tags"] = Tags(
+                **{n: tuple(part) if isinstance(part, list) else part for n, part in data["tags"].items()}
+            )
+        return cls(**{**data, **tuples, **more})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -242,8 +294,9 @@ def _describe(
     given: Mapping[str, Any], files: tuple[Path, ...], test: tuple[Path, ...], apart: tuple[Path, ...]
 ) -> Description:
     said = {key: given[key] for key in ("fails_at", "label", "runs_to_failure", "sort", "repaired") if key in given}
+    columns = _columns(given)
     return Description(
-        columns=_columns(given),
+        columns=_with_tags(columns, given["tags"]) if given.get("tags") else columns,
         files=files,
         test=test,
         failed=_cells(given, "failed"),
@@ -271,6 +324,22 @@ def _columns(given: Mapping[str, Any]) -> Columns:
         by_file=given.get("step") == FILE,
         aggregates=tuple(given.get("aggregates", _all_aggregates(given))),
     )
+
+
+def _with_tags(columns: Columns, table: Mapping[str, Any]) -> Columns:
+    """*columns* as the files have them: a name and a value in each row."""
+    tags = Tags(
+        name=table["name"],
+        value=table["value"],
+        channels=columns.channels,
+        conditions=columns.conditions,
+        pattern=table.get("pattern", ""),
+        quality=table.get("quality", ""),
+        good=_cells(table, "good"),
+    )
+    texts = tuple(name for name in (tags.name, tags.quality) if name)
+    kinds = tuple((name, "text") for name in texts)
+    return replace(columns, channels=(tags.value, *texts), conditions=(), kinds=kinds, tags=tags)
 
 
 def _all_aggregates(given: Mapping[str, Any]) -> tuple[str, ...]:
@@ -308,6 +377,7 @@ def names_in(table: Columns) -> list[str]:
 
 
 def names_in_files(table: Columns, wanted: Sequence[str]) -> list[str]:
-    """Those of *wanted* that its files hold: the others stand in their names."""
-    places = names_in_path(table.path)
+    """Those of *wanted* that its files hold: the others stand in their names, or in those of tags."""
+    in_tags = {*names_in_path(table.tags.pattern)} & {table.unit} if table.tags else set[str]()
+    places = {*names_in_path(table.path), *in_tags}
     return [name for name in wanted if name not in places]

@@ -17,17 +17,21 @@ from numpy.typing import NDArray
 from training.prognostics.arrow_cells import Floats
 from training.prognostics.dialect import Dialect
 from training.prognostics.log_schema import Columns
+from training.prognostics.side_by_side import side_by_side
 from training.prognostics.step_keys import KURTOSIS, MAX, MEAN, MIN, RMS, SPREAD
 from training.prognostics.table import Marks, Met, Table, table_pieces
 from training.prognostics.wrong_cells import Clock
 
 
 def log_pieces(file: Path, dialect: Dialect, columns: Columns, clock: Clock, marks: Marks, met: Met) -> Iterator[Table]:
-    """The rows of the log that *file* holds: its own in pieces, or, where it is one measurement, a row for each unit.
+    """The rows of the log that *file* holds: its own in pieces; of a file that is one measurement a row for each unit;
+    of one with a row for each value a row for each unit and time.
 
     Raises BadData, at the end, where a cell is wrong.
     """
     pieces = table_pieces(file, dialect, columns, clock, marks, met)
+    if columns.tags:
+        return side_by_side(pieces, columns.tags)
     return _as_measurement(pieces, columns, marks) if columns.by_file else pieces
 
 

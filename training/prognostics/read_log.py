@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from training.errors import BadData
 from training.prognostics.failures import read_failures
-from training.prognostics.log_schema import Columns, Description
+from training.prognostics.log_schema import Columns, Description, Tags
 from training.prognostics.resampling import refuse_no_step
 from training.prognostics.survey import Survey, survey
 from training.prognostics.table import Table
@@ -38,6 +38,8 @@ def read_log(description: Description) -> Log:
     failed = read_failures(description, apart, log=seen) if apart else None
     described = replace(description, columns=seen.columns)
     tables = _read(described, seen)
+    if seen.columns.tags:
+        require_tags(seen.columns.tags, {tag for table in tables[0] for tag in table.texts[seen.columns.tags.name]})
     columns = _with_categories(seen.columns.told, tables[0])
     train, test = _order_units(tables, described, columns, failed)
     if not train.logs:
@@ -90,9 +92,19 @@ def require_some_words(name: str, words: Sequence[str]) -> None:
         )
 
 
+def require_tags(tags: Tags, met: Collection[str]) -> None:
+    """Raises BadData where no training file has a value of one of *tags*; *met* are those they have."""
+    absent = [name for name in tags.wanted if name not in met]
+    if absent:
+        raise BadData(
+            f"no row of the training files is of the tag {' or '.join(map(repr, absent))}",
+            f"channels and conditions are names of tags, letter for letter as the column '{tags.name}' has them.",
+        )
+
+
 def _with_categories(columns: Columns, tables: Sequence[Table]) -> Columns:
     """The words of each text column, as the training files have them."""
-    named = tables[0].texts
+    named = [name for name in tables[0].texts if name in dict(columns.kinds)]
     words = {name: sorted({word for table in tables for word in table.texts[name]}) for name in named}
     for name, some in words.items():
         require_some_words(name, some)
@@ -102,7 +114,8 @@ def _with_categories(columns: Columns, tables: Sequence[Table]) -> Columns:
 def _strange(tables: tuple[list[Table], list[Table]], columns: Columns) -> list[str]:
     """Words of text columns in the test files that training never met."""
     known = {name: set(words) for name, words in columns.categories}
-    new = {(name, word) for table in tables[1] for name, words in table.texts.items() for word in words} - {
+    texts = [(name, table.texts[name]) for table in tables[1] for name in known]
+    new = {(name, word) for name, words in texts for word in words} - {
         (name, word) for name, words in known.items() for word in words
     }
     return [f"{name}: '{word}' is in the test files alone: taken for none of the others" for name, word in sorted(new)]

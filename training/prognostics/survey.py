@@ -36,6 +36,7 @@ from training.prognostics.log_keys import DAY_FIRST, DIGITS, MONTH_FIRST, TIME_O
 from training.prognostics.log_schema import SECONDS, Columns, Description, names_in, names_in_files
 from training.prognostics.number_style import Style, refuse_thousands_as_decimals, style_of
 from training.prognostics.suggested_path import refuse_unnamed
+from training.prognostics.suggested_tags import refuse_tags
 from training.prognostics.time_style import OUR_DAYS_S, epoch_of, in_digits, is_time_of_day
 from training.prognostics.unit_logs import Faults
 
@@ -76,6 +77,7 @@ def survey(description: Description) -> Survey:
             styles[file] = _style(file, samples[file], description, found[file])
     faults.refuse()
     refuse_unnamed(_list_wanted(description), found, description.columns)
+    refuse_tags(found, description.columns)
     _refuse_doubtful(samples, styles, description.columns)
     columns = _with_style(description.columns, next(iter(styles.values())), next(iter(found.values())))
     words = _together(samples.values(), _list_wanted(description))

@@ -43,7 +43,7 @@ class Table:
     """(rows,) what tells of the failure: a time or 0 and 1; NaN where it says nothing, or all where nothing tells."""
 
     at: NDArray[np.int64] | None = None
-    """(rows,) which rows of the file these are; None: all of them."""
+    """(rows,) which rows of the file these are, or begin with; None: all of them."""
     wrong: int = 0
     """Cells of the file that could not be read so far; they stand as missing here, and are refused at its end."""
     headers_again: int = 0
@@ -113,7 +113,7 @@ def table_pieces(
     names = list(dict.fromkeys((*columns.channels, *columns.conditions)))
     wanted = [name for name in (columns.unit, columns.time, columns.clock, *names, marks.column) if name]
     wanted = list(dict.fromkeys(wanted))
-    begin = 0
+    piece = None
     for batch in reader.batches(wanted):
         rows = len(batch[wanted[0]])
         units = _units(reader, batch, met.units, rows)
@@ -122,14 +122,12 @@ def table_pieces(
         values = {name: _values(reader, name, batch[name], times, met) for name in names}
         told = _marks(reader, batch, marks, rows)
         texts = {name: list(words.known) for name, words in met.texts.items()}
-        at = np.arange(begin, begin + rows)
         met.written, names_met = moments, list(met.units.known)
         wrong, again = reader.wrong_count, reader.headers_again
-        yield Table(file, dialect, columns, names_met, units, times, values, texts, told, at, wrong, again)
-        begin += rows
-        reader.advance(rows)
+        piece = Table(file, dialect, columns, names_met, units, times, values, texts, told, reader.rows, wrong, again)
+        yield piece
     reader.refuse_wrong()
-    if not begin:
+    if piece is None:
         raise BadData(f"{file} has no rows", "Take it out of the description, or wait until there are some.")
 
 

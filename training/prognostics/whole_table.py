@@ -35,7 +35,7 @@ def read_table(file: Path, dialect: Dialect, columns: Columns, clock: Clock, mar
         values=dict(zip(pieces[-1].values, values, strict=True)),
         block=values,
         marks=np.concatenate([piece.marks for piece in pieces]),
-        at=pieces[-1].at if columns.by_file else None,
+        at=np.concatenate([piece.at for piece in pieces]) if columns.told is not columns else None,
     )
 
 

@@ -23,8 +23,8 @@ SAME_KIND: Final = (
     "Write all times in one way: numbers, or dates that all name their zone (2024-05-31T12:00:00+02:00), or none does."
 )
 SHAPE: Final = (
-    "A log has a row for each unit and time, and a column for each channel. Of a table with a row for each value "
-    "pandas' pivot makes one, of a table with a column for each unit its melt."
+    "A log has a row for each unit and time, and a column for each channel. Where each value has a row of its own, "
+    "[tags] says so; of a table with a column for each unit pandas' melt makes one."
 )
 FIX: Final = (
     "Fix these rows or take them out; an empty cell means: not measured.\n"

@@ -23,7 +23,7 @@ def list_logs(named: Sequence[str], columns: Columns, *, follow_it: bool) -> lis
     files = [file for name in named for file in (_in_folder(name, columns) if Path(name).is_dir() else [name])]
     if columns.samples and (follow_it or STDIN in files):
         raise BadInput(
-            "each file is one measurement for this run: it takes no --follow and no standard input",
+            "this run makes its rows of whole files: it takes no --follow and no standard input",
             "name the new files, or their folder; --state FILE goes on where the last call ended",
         )
     if len(files) > 1 and (follow_it or STDIN in files):

@@ -53,7 +53,7 @@ from training.serve.state import StateFile, skip_answered
 from training.serve.states import read_state_preparation, tell_states
 from training.serve.stepping import forecast_steps
 from training.serve.tail import Piece, follow, read_whole
-from training.serve.whole_file import cells_by_line, is_plain, read_columns, read_measurement, whole_dialect
+from training.serve.whole_file import cells_by_line, is_plain, read_columns, read_made, whole_dialect
 from training.workdir.model_folder import find_model, open_model
 from training.workdir.names import DATA_CARD
 
@@ -150,14 +150,14 @@ def _arriving(asked: argparse.Namespace, forecaster: Forecaster) -> Iterator[Arr
     """The rows of all files, one file after the other."""
     columns = forecaster.prepared.columns
     for number, file in enumerate(asked.files):
-        rows = _measured(file, columns) if columns.samples else _rows_of(file, columns, follow_it=asked.follow)
+        rows = _made(file, columns) if columns.samples else _rows_of(file, columns, follow_it=asked.follow)
         last = forecaster.memory.last_times() if number else {}
         yield from skip_answered(rows, last, say=_say, when=f"before {file}, or later ones")
 
 
-def _measured(file: str, columns: Columns) -> Iterator[Arrived]:
+def _made(file: str, columns: Columns) -> Iterator[Arrived]:
     try:
-        yield read_measurement(Path(file), columns)
+        yield from read_made(Path(file), columns)
     except BadData as error:
         _say(f"{error.cause}: left out")
 

@@ -25,6 +25,7 @@ from training.prognostics.layout import Rows
 from training.prognostics.log_keys import TIME_OF_DAY
 from training.prognostics.log_schema import Columns, names_in, names_in_files
 from training.prognostics.measurements import log_pieces
+from training.prognostics.moments import moment_like
 from training.prognostics.table import Marks, Met, Table
 from training.prognostics.unit_logs import features_of
 from training.prognostics.wrong_cells import Clock, require_names
@@ -86,14 +87,19 @@ def _strip(column: Any) -> list[str]:
     return words
 
 
-def read_measurement(file: Path, columns: Columns) -> Arrived:
-    """The row that *file* is, or one for each of its units. Raises BadData."""
+def read_made(file: Path, columns: Columns) -> Iterator[Arrived]:
+    """The rows that are made of several of *file*'s own. Raises BadData."""
     assert columns.samples is not None
     of_file = columns.samples
-    wanted = names_in_files(of_file, names_in(of_file))
-    dialect, met = find_dialect(file, of_file, wanted, given=frozenset()), Met()
-    (piece,) = log_pieces(file, dialect, of_file, Clock(), Marks(), met)
-    return _as_arrived(piece, columns, _strip(met.written)[-1:] * len(piece), 0)
+    dialect = find_dialect(file, of_file, names_in_files(of_file, names_in(of_file)), given=frozenset())
+    met, done = Met(), 0
+    for piece in log_pieces(file, dialect, of_file, Clock(), Marks(), met):
+        like = _strip(met.written)[-1]
+        words = (
+            [moment_like(time, of_file, like) for time in piece.times.tolist()] if of_file.tags else [like] * len(piece)
+        )
+        yield _as_arrived(piece, columns, words, done)
+        done += len(piece)
 
 
 class _Order:

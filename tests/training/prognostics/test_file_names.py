@@ -28,7 +28,7 @@ from training.prognostics.windows import UnitLog
 from training.serve.logs import list_logs
 from training.serve.rows import cells_of, read_arriving
 from training.serve.tail import Piece
-from training.serve.whole_file import read_columns, read_measurement, whole_dialect
+from training.serve.whole_file import read_columns, read_made, whole_dialect
 
 PROJECT = Path(__file__).parents[3]
 SHOWN = re.search(r'```\n(files = \["run\*/\*"\].*?)```', (PROJECT / "docs" / "sensors.md").read_text(), re.DOTALL)
@@ -172,7 +172,7 @@ def test_pack_and_service_make_the_same_rows_of_the_files_to_the_bit(rig, tmp_pa
     kept = open_pack(tmp_path / "packed").whole()
     columns = Columns.from_json(whole.columns.as_json())  # as a run keeps it
     files = list_logs([str(rig / "run03")], columns, follow_it=False)
-    arrived = [read_measurement(Path(file), columns) for file in files]
+    arrived = [one for file in files for one in read_made(Path(file), columns)]
 
     assert shown(kept.train) == shown(whole.train)
     assert kept.columns == whole.columns
@@ -185,7 +185,7 @@ def test_pack_and_service_make_the_same_rows_of_the_files_to_the_bit(rig, tmp_pa
 def test_a_run_of_measurements_takes_no_rows_of_a_pipe(rig):
     columns = read_log(read_description(rig / "bearings.toml")).columns
 
-    with pytest.raises(BadInput, match="each file is one measurement"):
+    with pytest.raises(BadInput, match="makes its rows of whole files"):
         list_logs(["-"], columns, follow_it=False)
 
 

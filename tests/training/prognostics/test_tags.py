@@ -1,0 +1,175 @@
+"""A row for each value, as historians write: the same log as with a column for each channel."""
+
+import io
+import random
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pyarrow import parquet
+
+from training.console import Console
+from training.errors import BadData
+from training.pack.pack import one_by_one, pack
+from training.pack.reading import open_pack
+from training.prognostics import arrow_batches
+from training.prognostics.log_schema import Columns, read_description
+from training.prognostics.read_log import Log, read_log
+from training.serve.whole_file import read_made
+
+TAGS = '[tags]\nname = "tag"\nvalue = "value"\npattern = "{u}.{tag}"\nquality = "q"\ngood = ["Good", 192]\n'
+PLAIN = 'unit = "u"\ntime = "t"\ntime_unit = "hours"\nchannels = ["x", "y"]\nconditions = ["gear"]\n' + (
+    "runs_to_failure = true\n"
+)
+
+
+def described(folder: Path, *files: str, more: str = TAGS, keys: str = PLAIN) -> Path:
+    (folder / "log.toml").write_text(f"files = {list(files)}\n{keys}{more}")
+    return folder / "log.toml"
+
+
+def read(folder: Path, *files: str, **more: str) -> Log:
+    return read_log(read_description(described(folder, *files, **more)))
+
+
+Value = tuple[str, int, str, str]
+"""Unit, time, tag, value."""
+
+
+def some_values(seed: int) -> list[Value]:
+    random_ = np.random.RandomState(seed)
+    return [
+        (unit, time, tag, f"{random_.rand():.3f}" if tag != "gear" else str(random_.randint(3)))
+        for unit in ("A", "B")
+        for time in range(1, 6 + random_.randint(4))
+        for tag in ("x", "y", "gear")
+        if tag == "gear" or random_.rand() < 0.7
+    ]
+
+
+def write_long(file: Path, values: list[Value]) -> None:
+    lines = [f"{time},{unit}.{tag},{value},Good" for unit, time, tag, value in values]
+    noise = [f"{time},{unit}.state,running,Good" for unit, time, *_ in values[::3]] + [
+        "7,plant,3,Good",
+        "9,A.x,1.5,Bad",
+    ]
+    rows = lines + noise
+    random.Random(0).shuffle(rows)
+    file.write_text("\n".join(["t,tag,value,q", *rows]) + "\n")
+
+
+def write_wide(file: Path, values: list[Value]) -> None:
+    cells = {(unit, time, tag): value for unit, time, tag, value in values}
+    rows = sorted({(unit, time) for unit, time, *_ in values} | {("A", 9)})
+    lines = [
+        ",".join([unit, str(time), *(cells.get((unit, time, tag), "") for tag in ("x", "y", "gear"))])
+        for unit, time in rows
+    ]
+    file.write_text("\n".join(["u,t,x,y,gear", *lines]) + "\n")
+
+
+def shown(log: Log) -> list[tuple]:
+    return [(one.unit, one.times.tolist(), one.values.tobytes(), one.conditions.tobytes()) for one in log.train]
+
+
+@settings(deadline=None, max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.integers(0, 10**6), st.sampled_from([64, 1 << 20]))
+def test_values_in_any_order_make_the_log_that_has_a_column_for_each_tag(tmp_path, monkeypatch, seed, block):
+    monkeypatch.setattr(arrow_batches, "BLOCK_BYTES", block)
+    values = [one for one in some_values(seed) if one[:3] != ("A", 9, "x")]
+    write_long(tmp_path / "long.csv", values)
+    write_wide(tmp_path / "wide.csv", values)
+
+    found, expected = read(tmp_path, "long.csv"), read(tmp_path, "wide.csv", more="")
+
+    assert sorted(shown(found)) == sorted(shown(expected))
+    assert found.columns.features == ("x", "y")
+
+
+def test_pack_parquet_and_service_make_the_same_rows_to_the_bit(tmp_path):
+    values = some_values(3)
+    write_long(tmp_path / "long.csv", values)
+    log, table = read(tmp_path, "long.csv"), tmp_path / "log.toml"
+    cells = [line.split(",") for line in (tmp_path / "long.csv").read_text().splitlines()[1:]]
+    columns = {name: [row[place] for row in cells] for place, name in enumerate(("t", "tag", "value", "q"))}
+
+    pack(read_description(table), tmp_path / "packed", table.read_text(), one_by_one, Console(io.StringIO()))
+    arrived = list(read_made(tmp_path / "long.csv", Columns.from_json(log.columns.as_json())))
+    parquet.write_table(pa.table(columns), tmp_path / "long.parquet")
+
+    assert shown(open_pack(tmp_path / "packed").whole()) == shown(log)
+    assert shown(read(tmp_path, "long.parquet")) == shown(log)
+    (rows,) = (one.rows for one in arrived)
+    assert rows.values.tobytes() == b"".join(one.values.tobytes() for one in log.train)
+    assert [float(word) for word in arrived[0].times] == np.concatenate([one.times for one in log.train]).tolist()
+
+
+def test_tags_at_times_of_their_own_are_brought_together_by_a_step(tmp_path):
+    rows = [f"{t + (0.25 if tag == 'y' else 0)},A.{tag},{t},Good" for t in range(9) for tag in ("x", "y")]
+    (tmp_path / "long.csv").write_text("\n".join(["t,tag,value,q", *rows]) + "\n")
+    keys = PLAIN.replace('conditions = ["gear"]\n', "step = 2\naggregates = ['mean']\n")
+
+    (unit,) = read(tmp_path, "long.csv", keys=keys).train
+
+    assert unit.values.tolist() == [[0.5, 0.5], [2.5, 2.5], [4.5, 4.5], [6.5, 6.5]]
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("1,A.x,1,Good\n1,A.y,1,Good\n2,A.gear,1,Good\n1,A.x,3,Good\n", "line 5: a second value of the tag at one"),
+        ("1,A.x,1,Good\n1,A.y,oops,Good\n1,A.gear,1,Good\n", "line 3: value: 'oops' is not a number"),
+        ("1,B.z,1,Good\n1,A.x,1,Good\n,A.y,2,Good\n1,A.gear,1,Good\n", "line 4: the time is missing"),
+        ("1,A.z,1,Good\n2,A.z,1,Good\n", "no row is of a tag 'x', 'y', 'gear'"),
+        ("1,A.x,1,Good\n2,A.x,1,Good\n", "no row of the training files is of the tag 'y' or 'gear'"),
+        ("1,A.B.x,1,Good\n", '"{u}.{tag}" can be read in two ways: A, B.x; or A.B, x'),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_put_side_by_side_is_named_by_its_line(tmp_path, text, why):
+    (tmp_path / "long.csv").write_text("t,tag,value,q\n" + text)
+
+    with pytest.raises(BadData) as refused:
+        read(tmp_path, "long.csv")
+
+    assert why in refused.value.cause
+
+
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [
+        ('[tags]\nname = "tag"\n', "tags: value is missing"),
+        ('[tags]\nname = "tag"\nvalue = "v"\nquality = "q"\n', "say both, or none"),
+        (
+            '[tags]\nname = "tag"\nvalue = "v"\npatern = "{tag}"\n',
+            "tags: there is no key patern; did you mean pattern?",
+        ),
+        ('[tags]\nname = "tag"\nvalue = "v"\npattern = "{pump}.{tag}"\n', "has the places {tag} and"),
+        ('step = "file"\n' + TAGS, 'step: "file" does not go with tags'),
+    ],
+)
+def test_a_description_of_tags_says_what_it_lacks(tmp_path, more, why):
+    (tmp_path / "long.csv").touch()
+
+    with pytest.raises(BadData) as refused:
+        read(tmp_path, "long.csv", more=more)
+
+    assert why in refused.value.cause
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [("{tag}", '[tags]\nname = "tag"\nvalue = "value"'), ("P1.{tag}", 'value = "value"\npattern = "{u}.{tag}"')],
+)
+def test_where_channels_are_words_of_a_column_the_lines_to_add_are_said(tmp_path, name, line):
+    rows = [f"2024-03-0{t},{name.format(tag=tag)},{t},192" for t in range(1, 5) for tag in ("x", "y", "gear")]
+    (tmp_path / "long.csv").write_text("\n".join(["t,tag,value,q", *rows]) + "\n")
+
+    with pytest.raises(
+        BadData, match="'x' and 'y' and 'gear' are no columns, but words in the column 'tag'"
+    ) as refused:
+        read(tmp_path, "long.csv", more="")
+
+    assert line in refused.value.hint

@@ -1,0 +1,90 @@
+"""Rows of one value each, of one file, put side by side: a row for each unit and time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.errors import BadData
+from training.prognostics.arrow_batches import ROWS_AT_ONCE
+from training.prognostics.arrow_cells import Floats
+from training.prognostics.log_schema import Tags
+from training.prognostics.table import Table
+from training.prognostics.wrong_cells import line_of
+
+
+def side_by_side(pieces: Iterator[Table], tags: Tags) -> Iterator[Table]:
+    """A row for each unit and time of one file's *pieces*, in the order of time, in pieces again.
+
+    Raises BadData, naming lines, where a tag has two values at one time, or the file none of the tags.
+    """
+    every = list(pieces)
+    last = every[-1]
+    columns = ((one.units, one.times, one.values[tags.name], one.values[tags.value], _rows_of(one)) for one in every)
+    units, times, tag, value, at = (np.concatenate(parts) for parts in zip(*columns, strict=True))
+    if not len(units):
+        raise BadData(
+            f"{last.file}: no row is of a tag {', '.join(map(repr, tags.wanted[:8]))}",
+            f"channels are the tags' names as the column '{tags.name}' has them"
+            + (f', by pattern = "{tags.pattern}"' if tags.pattern else "; where these name the machine, too: pattern"),
+        )
+    order = np.lexsort((at, times, units))
+    units, times, tag, value, at = (part[order] for part in (units, times, tag, value, at))
+    new = (np.diff(units, prepend=-1) != 0) | (np.diff(times, prepend=np.nan) != 0)
+    row = np.cumsum(new) - 1
+    names = {name: number for number, name in enumerate(tags.wanted)}
+    place = np.array([names[name] for name in last.texts[tags.name]])[tag.astype(np.intp)]
+    _refuse_second_values(last, place * len(order) + row, value, at, tags)
+    found = np.full((len(names), int(row[-1]) + 1), np.nan, dtype=np.float32)
+    found[place, row] = value
+    yield from _in_pieces(last, units[new], times[new], found, _begin_with_units(at, units)[new], tags)
+
+
+def _begin_with_units(at: NDArray[np.int64], units: NDArray[np.int32]) -> NDArray[np.int64]:
+    """*at*, but for the first row of each unit where the file first names it: by that units are put in order."""
+    heads = np.flatnonzero(np.diff(units, prepend=-1))
+    found = at.copy()
+    found[heads] = np.minimum.reduceat(at, heads)
+    return found
+
+
+def _rows_of(piece: Table) -> NDArray[np.int64]:
+    return np.arange(len(piece)) if piece.at is None else piece.at
+
+
+def _refuse_second_values(
+    table: Table, cells: NDArray[np.intp], value: NDArray[np.float32], at: NDArray[np.intp], tags: Tags
+) -> None:
+    order = np.argsort(cells, kind="stable")
+    cells, value, at = cells[order], value[order], at[order]
+    again = (np.diff(cells) == 0) & ~(value[1:] == value[:-1]) & ~(np.isnan(value[1:]) & np.isnan(value[:-1]))
+    if again.any():
+        first, second = (int(at[np.flatnonzero(again)[0] + more]) for more in (0, 1))
+        lines = [line_of(table.file, table.dialect, row) for row in sorted((first, second))]
+        raise BadData(
+            f"{table.file} line {lines[1]}: a second value of the tag at one time (line {lines[0]})",
+            "Take one of them out. Is it another machine's? Say which column names it: unit.",
+        )
+
+
+def _in_pieces(
+    table: Table,
+    units: NDArray[np.int32],
+    times: Floats,
+    found: NDArray[np.float32],
+    at: NDArray[np.intp],
+    tags: Tags,
+) -> Iterator[Table]:
+    for begin in range(0, len(times), ROWS_AT_ONCE):
+        here = slice(begin, begin + ROWS_AT_ONCE)
+        yield replace(
+            table,
+            units=units[here],
+            times=times[here],
+            values=dict(zip(tags.wanted, found[:, here], strict=True)),
+            marks=np.full(len(times[here]), np.nan),
+            at=at[here],
+        )
