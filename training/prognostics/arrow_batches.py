@@ -45,7 +45,7 @@ def _read_batches(file: Path, dialect: Dialect, wanted: Sequence[str], cells: Ce
     if dialect.form == dialects.PARQUET:
         yield from _parquet_batches(file, wanted, ROWS_AT_ONCE)
         return
-    if dialect.form in (dialects.WORKBOOK, dialects.JSON):
+    if dialect.form in (dialects.WORKBOOK, dialects.JSON) or dialect.annotated or not dialect.separator:
         yield from _batches_by_hand(file, dialect, wanted, skip=0)
         return
     done = 0
@@ -160,7 +160,7 @@ def _batches_by_hand(file: Path, dialect: Dialect, wanted: Sequence[str], *, ski
         if uneven:
             _refuse_zeros(file, piece)
             refuse_other_header(file, dialect, uneven)
-            _refuse_uneven(file, [(len(row), line) for row, line in uneven], width)
+            _refuse_uneven(file, uneven, width)
         cells = [[row[place] if place < len(row) else "" for row, _ in piece] for place in places]
         yield {name: pa.array(column, type=pa.string()) for name, column in zip(wanted, cells, strict=True)}
 
@@ -179,9 +179,10 @@ def _refuse_zeros(file: Path, piece: Sequence[tuple[Sequence[str], int]]) -> Non
         )
 
 
-def _refuse_uneven(file: Path, uneven: Sequence[tuple[int, int]], width: int) -> None:
-    shown = [f"{file} line {line}: {count} cells, but the log has {width} columns" for count, line in uneven]
-    raise BadData(some_of(shown), FIX)
+def _refuse_uneven(file: Path, uneven: Sequence[tuple[Sequence[str], int]], width: int) -> None:
+    shown = [f"{file} line {line}: {len(row)} cells, but the log has {width} columns" for row, line in uneven]
+    for_people = any(row[0].startswith("---") or row[0].endswith(" rows)") for row, _ in uneven)
+    raise BadData(some_of(shown), "This is how psql prints for people: psql --csv writes a log." if for_people else FIX)
 
 
 def _spellings(absent: frozenset[str]) -> list[str]:

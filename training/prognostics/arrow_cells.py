@@ -34,15 +34,11 @@ def rows_of_names(columns: Mapping[str, Any]) -> NDArray[np.bool_] | None:
 
     found = None
     for name, column in reversed(columns.items()):  # the last ones are numbers, where a name is soon told apart
-        if not pa.types.is_string(column.type):
+        if not pa.types.is_string(column.type) or not compute.any(compute.match_substring(column, name)).as_py():
             return None
-        here = compute.equal(column, name)
-        if found is not None:
-            here = compute.or_(here, compute.equal(compute.utf8_trim(column, ' \t\ufeff"'), name))
+        here = compute.equal(compute.utf8_trim(column, ' \t\ufeff"'), name)
         found = here if found is None else compute.and_(found, here)
-        if not compute.any(found).as_py():
-            return None
-    return None if found is None else np.array(found.fill_null(False).to_pylist(), dtype=np.bool_)
+    return None if found is None or not compute.any(found).as_py() else np.array(found.fill_null(False).to_pylist())
 
 
 def encode(column: Any) -> tuple[NDArray[np.int32], list[str]]:

@@ -20,10 +20,10 @@ from training.prognostics.log_keys import DIGITS, TIME_OF_DAY
 from training.prognostics.log_schema import SECONDS, Columns
 
 MISSING: Final = frozenset(
-    {"", "na", "n/a", "nan", "null", "none", "-", "#n/a", "#na", "#nv", "#n/a n/a", "n.a.", "<na>", "nil"}
+    {"", "na", "n/a", "nan", "null", "none", "-", "#n/a", "#na", "#nv", "#n/a n/a", "n.a.", "<na>", "nil", "\\n"}
     | {"--", "---", "?", "#div/0!", "#value!", "#ref!", "#num!", "#name?", "#null!"}
 )
-"""Besides empty cells; #N/A, #NV and other errors are Excel's, <NA> is pandas'."""
+"""Besides empty cells; #N/A, #NV and other errors are Excel's, <NA> is pandas', \\N databases'."""
 
 TRUTHS: Final = {"true": 1.0, "false": 0.0, "yes": 1.0, "no": 0.0, "on": 1.0, "off": 0.0}
 
@@ -54,6 +54,11 @@ def unit_of_file(file: Path | str) -> str:
 def trim(word: str) -> str:
     """Without blanks around it, and without the byte order mark of a file that was put behind another."""
     return word.strip().lstrip("\ufeff").strip()
+
+
+def split_blanks(line: str) -> list[str]:
+    """The cells of a line whose columns are apart by any run of blanks; quotation marks are none of them."""
+    return line.replace('"', "").split()
 
 
 def is_number(word: str) -> bool:

@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from training.errors import BadData
 from training.prognostics import s3_files
-from training.prognostics.cells import trim
+from training.prognostics.cells import split_blanks, trim
 from training.prognostics.json_rows import json_rows
 from training.prognostics.s3_files import S3File
 
@@ -49,6 +49,8 @@ class Dialect:
     """Lines between the header and the first row: units of measurement."""
     headless: bool = False
     """No line of the file names the columns: the description does."""
+    annotated: bool = False
+    """Lines that begin with # say what the columns are, also between the rows: InfluxDB's way."""
 
     @property
     def first_row(self) -> int:
@@ -57,7 +59,7 @@ class Dialect:
 
     def describe(self) -> list[str]:
         """What is unusual about it, in words."""
-        names = {"\t": "tabs", ";": "semicolons", "|": "upright strokes"}
+        names = {"\t": "tabs", ";": "semicolons", "|": "upright strokes", "": "blanks"}
         return [
             *([f"packed with {self.packed}"] if self.packed else []),
             *(["a workbook, its first sheet"] if self.form == WORKBOOK else []),
@@ -66,6 +68,7 @@ class Dialect:
             *([f"cells apart by {names.get(self.separator, self.separator)}"] if self.separator != "," else []),
             *([f"{self.above} lines above the {'rows' if self.headless else 'names'} left out"] if self.above else []),
             *([f"{self.below} lines of units below the names left out"] if self.below else []),
+            *(["a first cell without a name left out"] if self.header and not self.header[0] else []),
             *(["a last cell without a name left out"] if self.header and not self.header[-1] else []),
         ]
 
@@ -142,10 +145,14 @@ def cells_by_hand(path: Path, dialect: Dialect) -> Iterator[tuple[list[str], int
         for values, line in json_rows(text_lines(path, dialect), path):
             yield [values.get(name, "") for name in dialect.header], line
         return
+    if not dialect.separator:
+        numbered = enumerate(map(split_blanks, text_lines(path, dialect)), start=1)
+        yield from ((row, line) for line, row in numbered if row)
+        return
     reader = csv.reader(text_lines(path, dialect), delimiter=dialect.separator)
     try:
         for row in reader:
-            if row:
+            if row and not (dialect.annotated and row[0].startswith("#")):
                 yield row, reader.line_num
     except csv.Error as error:
         raise BadData(
@@ -209,12 +216,13 @@ def sample_rows(path: Path, dialect: Dialect, most: int = 120) -> list[list[str]
 
 
 def _later_rows(path: Path, dialect: Dialect, most: int) -> list[list[str]]:
-    size, found = path.stat().st_size, []
+    size, found = path.stat().st_size, list[list[str]]()
     with path.open("rb") as file:
         for place in (size // 2, max(size - LATER_BYTES, size // 2)):
             file.seek(place)
             lines = file.read(LATER_BYTES).decode(dialect.encoding, errors="replace").splitlines()[1:-1][-most:]
-            found += [row for line in lines for row in csv.reader([line], delimiter=dialect.separator)]
+            for line in lines:
+                found += csv.reader([line], delimiter=dialect.separator) if dialect.separator else [split_blanks(line)]
     return [row for row in found if len(row) == len(dialect.header) and not is_header(row, dialect)]
 
 

@@ -30,7 +30,10 @@ from training.prognostics.dialect import (
 from training.prognostics.json_rows import json_rows
 from training.prognostics.log_schema import Columns
 
-SEPARATORS: Final = (",", ";", "\t", "|")
+SEPARATORS: Final = (",", ";", "\t", "|", "")
+"""The last one: any run of blanks."""
+COMMENTS: Final = ("comment", "comments", "note", "notes", "remark", "remarks")
+"""A last column that rows leave out where they have none: LabVIEW's way."""
 UNIT_LINES: Final = 3
 """At most so many lines below the names hold units of measurement and the like."""
 _MARKS: Final = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
@@ -100,12 +103,14 @@ def _with_header(
     """*start* with the header that names most of *wanted*; of two such the first."""
     found, most = None, -1
     for separator in separators:
-        dialect = replace(start, separator=separator)
+        dialect, marked = replace(start, separator=separator), False
         for row, line in first_rows(path, dialect):
             names = [name.strip() for name in row]
             here = len(set(wanted) & set(_without_mark(names)))
             if here > most:
                 found, most = replace(dialect, header=tuple(_without_mark(names)), above=line - 1), here
+                found = replace(found, annotated=marked and not names[0])
+            marked = marked or row[0].startswith("#")
     if found is None or not any(found.header):
         raise BadData(f"{path} is empty", "The first line must name the columns.")
     if most < len(set(wanted)) and most <= 1:  # nothing like a header: the first line is what a message speaks of
@@ -116,7 +121,7 @@ def _with_header(
 def _without_header(path: Path, start: Dialect, separators: Sequence[str], columns: Columns) -> Dialect:
     """*start* with the names that the description gives; raises BadData where the rows have not so many cells."""
     widths: dict[str, int] = {}
-    for separator in (*separators, " "):
+    for separator in separators:
         dialect = replace(start, separator=separator, header=columns.header, headless=True)
         rows = first_rows(path, dialect)
         fitting = [(row, line) for row, line in rows if _fits(row, columns.header)]
@@ -172,9 +177,17 @@ def _fit_rows(path: Path, dialect: Dialect, columns: Columns) -> Dialect:
         width = widths.pop()
         if width > named and not any(cell.strip() for row in rows for cell in row[named:]):
             return replace(dialect, header=dialect.header + ("",) * (width - named))
-        if width < named and not any(dialect.header[width:]):
+        if width < named and all(name.lower() in ("", *COMMENTS) for name in dialect.header[width:]):
             return replace(dialect, header=dialect.header[:width])
+        if width == named + 1 and _count_on([row[0] for row in rows[:HEADER_WITHIN]]):
+            return replace(dialect, header=("", *dialect.header))
     return dialect
+
+
+def _count_on(cells: Sequence[str]) -> bool:
+    """Whether *cells* number the rows, as R writes them before each without a name in the header."""
+    numbers = [int(cell) for cell in cells if cell.isdecimal()]
+    return len(numbers) == len(cells) > 1 and numbers == list(range(numbers[0], numbers[0] + len(numbers)))
 
 
 def _count_unit_lines(rows: Sequence[Sequence[str]], header: Sequence[str], columns: Columns) -> int:

@@ -309,6 +309,8 @@ def _describe(
 def _columns(given: Mapping[str, Any]) -> Columns:
     keys = ("unit", "time_unit", "separator", "decimal", "thousands", "dates", "zone", "path")
     words = {key: given[key] for key in keys if key in given}
+    if words.get("separator") == " ":
+        words["separator"] = ""  # any run of them, as columns are aligned
     channels, conditions = (tuple(_list(given, key)) for key in ("channels", "conditions"))
     time, *clock = given["time"] if isinstance(given["time"], list) else [given["time"]]
     return Columns(

@@ -24,7 +24,8 @@ def refuse_tags(found: Mapping[Path, Dialect], columns: Columns) -> None:
     for name, words in others.items():
         pattern = _pattern(words, channels, columns)
         if pattern is not None:
-            value = next((one for one, some in others.items() if one != name and _are_mostly_numbers(some)), "...")
+            numbers = [one for one, some in others.items() if one != name and _are_mostly_numbers(some)]
+            value = min(numbers, key=lambda one: "val" not in one.lower(), default="...")
             raise BadData(
                 f"{file}: {' and '.join(map(repr, channels))} are no columns, but words in the column '{name}'",
                 "Has each value a row of its own? Then add to the end of the TOML:\n"

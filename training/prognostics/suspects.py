@@ -29,6 +29,9 @@ LOOKED_AT: Final = 1_000
 FARTHEST_S: Final = 3.3e10
 """A thousand years in seconds: no log of machines holds a time beyond."""
 
+DAYS: Final = {"Excel's days since 1900": (36_526, 54_789), "MATLAB's days since year 0": (730_486, 748_749)}
+"""From 2000 to 2050."""
+
 A_DAY_IN_DIGITS: Final = (19_000_101, 21_001_231)
 
 
@@ -104,21 +107,17 @@ def refuse_other_unit(logs: Sequence[UnitLog], columns: Columns) -> None:
 
 
 def suspect_days(logs: Sequence[UnitLog], columns: Columns) -> list[str]:
-    """Excel counts days since 1900, the time of day behind the point: taken for hours, every length would be wrong."""
+    """Excel and MATLAB count days, the time of day behind the point: taken for hours, every length would be wrong."""
     times = np.concatenate([log.times for log in logs])
     low, high = times.min(), times.max()
     whole = bool((times == np.round(times)).all())
-    if columns.time_unit in SECONDS and columns.time_unit != "days" and not whole and _are_excels(low, high):
+    counted = next((whose for whose, (first, last) in DAYS.items() if low >= first and high <= last), "")
+    if columns.time_unit in SECONDS and columns.time_unit != "days" and not whole and counted:
         return [
-            f"{columns.time}: {low:.2f} to {high:.2f} {columns.time_unit}. If these are Excel's days since 1900, say "
+            f"{columns.time}: {low:.2f} to {high:.2f} {columns.time_unit}. If these are {counted}, say "
             'time_unit = "days" in the TOML'
         ]
     return []
-
-
-def _are_excels(low: float, high: float) -> bool:
-    """Days since 1900 from 2000 to 2050."""
-    return bool(low >= 36_526 and high <= 54_789)
 
 
 def _days_in_digits(times: Array) -> bool:

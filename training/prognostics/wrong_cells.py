@@ -26,6 +26,7 @@ SHAPE: Final = (
     "A log has a row for each unit and time, and a column for each channel. Where each value has a row of its own, "
     "[tags] says so; of a table with a column for each unit pandas' melt makes one."
 )
+SQL: Final = ("CREATE TABLE", "INSERT INTO", "DROP TABLE", "-- ")
 FIX: Final = (
     "Fix these rows or take them out; an empty cell means: not measured.\n"
     'Another word that means so can be named in the TOML: missing = ["Bad"].'
@@ -66,6 +67,8 @@ def require_names(header: Sequence[str], wanted: Sequence[str], file: Path | str
         hint = f"The columns are: {names}"
         if header[:1] and header[0][:1] in ("{", "["):
             hint = "This looks like JSON. A table of it: pandas.read_json(FILE, lines=True).to_csv(CLEAN, index=False)"
+        elif " ".join(header).upper().startswith(SQL):
+            hint = "This looks like SQL. Load it into its database, and export the table as CSV."
         elif any(is_number(name) for name in header):
             hint += '\nWhere a file begins without the names of its columns, say them: header = ["unit", "time", ...]'
         elif len(absent) > 1:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.errors import BadData
-from training.prognostics.cells import Cells, second_readings
+from training.prognostics.cells import Cells, second_readings, split_blanks
 from training.prognostics.layout import Cell, Layout, Rows
 from training.prognostics.log_keys import TIME_OF_DAY
 from training.prognostics.log_schema import SECONDS, Columns, names_in
@@ -105,7 +105,7 @@ def _split(lines: Sequence[str], columns: Columns) -> list[list[str]]:
     if "\0" in "\n".join(lines):  # Python 3.10 refuses it, newer ones take it for a letter
         raise _Unsplit("a zero byte: is this UTF-16?")
     if not columns.separator:
-        return [line.split() for line in lines]
+        return [split_blanks(line) for line in lines]
     try:
         # An open quote swallows the lines after it. The empty line at the end shows one that no line is left to follow.
         rows = list(csv.reader([*lines, ""], delimiter=columns.separator))

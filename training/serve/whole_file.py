@@ -37,6 +37,7 @@ ROWS_AT_ONCE = 4096
 def is_plain(dialect: Dialect, columns: Columns) -> bool:
     """Whether the reader of growing text (tail.py) understands the file, too."""
     text = dialect.form == dialects.TEXT_FILE and not (dialect.packed or dialect.above or dialect.below)
+    text = text and bool(dialect.header[0])
     named = dialect.headless == bool(columns.header)
     return text and named and dialect.encoding in ("utf-8", "utf-8-sig") and dialect.separator == columns.separator
 
