@@ -3,6 +3,7 @@
     python bench/data.py                        300,000 rows of 20 channels, three rounds
     python bench/data.py --rows 3000000         a CSV of half a gigabyte
     python bench/data.py --rows 10000000 --rounds 1 pack stream
+    TMPDIR=/big python bench/data.py --rows 100000000 --rounds 1 pack stream    takes 35 GB of disk there
 
 Each measurement is a process of its own; contenders take turns, and the median counts. CPU seconds are those between
 the imports and the end, of all threads; memory is the most the process ever held, its imports too.
@@ -43,35 +44,64 @@ sys.path.insert(0, str(PROJECT))
 
 CHANNELS = tuple(f"c{number}" for number in range(20))
 UNITS = 100
+ROWS_OF_UNIT = 100_000
+"""At the most: a longer log is of more machines, as a longer log is."""
 FOLLOW = "follow"
 ROWS_AT_ONCE = 100_000
 """That are made up together."""
+ROWS_OF_FILE = 10_000_000
+DISK_BYTES = 350
+"""What a row takes: as CSV, dealt out in between, and packed."""
 IMPORTED = (
     *("numpy.ma", "numpy.random", "pyarrow", "pyarrow.compute", "pyarrow.csv", "pyarrow.parquet"),
     *("training.jobs.sensors", "training.pack.main", "training.serve.predict"),
 )
 
 
+def units_of(rows: int) -> int:
+    return max(UNITS, -(-rows // ROWS_OF_UNIT))
+
+
 def make_log(folder: Path, rows: int, kinds: Collection[str] = ("csv", "parquet")) -> None:
-    """UNITS machines that wear out, as CSV and as Parquet, a part of a machine at a time: of any size in constant
-    memory.
-    """
+    """Machines that wear out, as CSV and as Parquet, a part of a machine at a time: of any size in constant memory."""
+    refuse_small_disk(folder, rows)
+    done = 0
     with ExitStack() as files:
-        writers = [WRITERS[kind](files, folder / f"log.{kind}") for kind in kinds]
+        writers: list[Callable[[Any], None]] = []
         for table in some_rows(rows):
+            if done % ROWS_OF_FILE < len(table):
+                files.close()
+                number = done // ROWS_OF_FILE
+                writers = [WRITERS[kind](files, folder / f"log-{number:03}.{kind}") for kind in kinds]
             for write in writers:
                 write(table)
+            done += len(table)
     for kind in kinds:
         (folder / f"{kind}.toml").write_text(
-            f'files = ["log.{kind}"]\nunit = "unit"\ntime = "time"\nfails_at = "failed"\nchannels = {list(CHANNELS)}\n'
+            f'files = ["log-*.{kind}"]\nunit = "unit"\ntime = "time"\nfails_at = "failed"\n'
+            f"channels = {list(CHANNELS)}\n"
         )
+
+
+def refuse_small_disk(folder: Path, rows: int) -> None:
+    free = shutil.disk_usage(folder).free
+    if free < rows * DISK_BYTES:
+        raise SystemExit(
+            f"{rows:,} rows take {rows * DISK_BYTES / 1e9:.0f} GB, and {folder} has {free / 1e9:.0f}: "
+            f"--rows {free // DISK_BYTES // 1_000_000 * 1_000_000}, or another TMPDIR"
+        )
+
+
+def logs(folder: Path, kind: str) -> list[Path]:
+    return sorted(folder.glob(f"log-*.{kind}"))
 
 
 def some_rows(rows: int) -> Iterator[Any]:
     import pyarrow as pa
 
-    random, each = np.random.RandomState(0), rows // UNITS
-    for unit in range(UNITS):
+    units = units_of(rows)
+    random, each = np.random.RandomState(0), rows // units
+    for unit in range(units):
         last = np.zeros(len(CHANNELS))
         for begin in range(0, each, ROWS_AT_ONCE):
             time = np.arange(begin, min(begin + ROWS_AT_ONCE, each))
@@ -102,14 +132,15 @@ WRITERS = {"csv": write_csv, "parquet": write_parquet}
 def bare_csv(folder: Path) -> int:
     from pyarrow import csv
 
-    reader = csv.open_csv(folder / "log.csv", csv.ReadOptions(use_threads=False))
-    return sum(len(batch) for batch in reader)
+    readers = (csv.open_csv(file, csv.ReadOptions(use_threads=False)) for file in logs(folder, "csv"))
+    return sum(len(batch) for reader in readers for batch in reader)
 
 
 def bare_parquet(folder: Path) -> int:
     from pyarrow import parquet
 
-    return sum(len(batch) for batch in parquet.ParquetFile(folder / "log.parquet").iter_batches(use_threads=False))
+    files = (parquet.ParquetFile(file) for file in logs(folder, "parquet"))
+    return sum(len(batch) for file in files for batch in file.iter_batches(use_threads=False))
 
 
 def ready(table: Path, *words: str) -> Any:
@@ -156,10 +187,10 @@ def _predict(folder: Path, net: Any) -> int:
     from training.serve.forecaster import Forecaster
     from training.serve.predict import _arriving, read_preparation, serve
 
-    asked = argparse.Namespace(file=str(folder / "log.csv"), follow=False)
+    asked = argparse.Namespace(files=[str(file) for file in logs(folder, "csv")], follow=False)
     forecaster = Forecaster(read_preparation(folder / "run"), net)
     with open(os.devnull, "w") as nowhere:
-        return serve(forecaster, _arriving(asked, forecaster.prepared), nowhere)
+        return serve(forecaster, _arriving(asked, forecaster), nowhere)
 
 
 def make_run(folder: Path) -> None:
@@ -182,7 +213,7 @@ def make_run(folder: Path) -> None:
 
 def follow_ms(folder: Path, rows: int = 300) -> list[float]:
     """How long each of some rows waits for its forecast, sorted."""
-    lines = (folder / "log.csv").read_text().splitlines(keepends=True)
+    lines = logs(folder, "csv")[0].read_text().splitlines(keepends=True)
     log, found = folder / "followed.csv", []
     log.write_text("".join(lines[:2]))
     words = ["predict", "--run", str(folder / "run"), "--follow", str(log)]
@@ -260,8 +291,8 @@ def prepare_needs(folder: Path, names: list[str]) -> None:
 
 
 def report(rows: int, folder: Path, found: dict[str, list[dict[str, float]]]) -> None:
-    size = (folder / "log.csv").stat().st_size / 1e6
-    print(f"{rows:,} rows, {len(CHANNELS)} channels, {UNITS} units, {size:,.0f} MB of CSV; medians")
+    size = sum(file.stat().st_size for file in logs(folder, "csv")) / 1e6
+    print(f"{rows:,} rows, {len(CHANNELS)} channels, {units_of(rows):,} units, {size:,.0f} MB of CSV; medians")
     print(f"{'':14}{'CPU s':>10}{'rows/CPU s':>14}{'MB':>8}   against the bare read")
     middle = {
         name: {key: statistics.median(one[key] for one in all_) for key in all_[0]} for name, all_ in found.items()
