@@ -20,7 +20,7 @@ from infra.job import serve as lines
 from infra.workflows import notebooks, serve
 from tests.host.ssh_server import Server
 from tests.workflows.user import eventually
-from training.prognostics.log_schema import Columns
+from training.prognostics.columns import Columns
 from training.prognostics.preparation import Preparation
 from training.prognostics.questions import Questions
 from training.prognostics.scaling import Scaling

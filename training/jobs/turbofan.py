@@ -28,10 +28,10 @@ from training.config import option
 from training.data.splits import Data
 from training.environment import data_folder
 from training.prognostics.cmapss import CHANNELS, COLUMNS, SETTINGS, SUBSETS, checksum, read_subset
+from training.prognostics.columns import Columns
 from training.prognostics.examination import best_simple, examine
 from training.prognostics.forecast import ForecastConfig, forecast_data
 from training.prognostics.forecast_net import forecast_learner, forecast_scores, last_row_scores
-from training.prognostics.log_schema import Columns
 from training.report.forecasts import balance_section, life_section, reliability_section
 from training.report.worth import baseline_section, importance_section, interval_section
 from training.trainer.recipe import Recipe, Result, Scores

@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 from training.pack import layout
 from training.pack.plan import Task
+from training.prognostics.columns import Columns
 from training.prognostics.dialect import Dialect
-from training.prognostics.log_schema import Columns, Description
+from training.prognostics.log_schema import Description
 from training.prognostics.measurements import log_pieces
 from training.prognostics.table import Met, Table
 from training.prognostics.unit_logs import marks_of

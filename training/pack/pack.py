@@ -19,8 +19,9 @@ from training.pack import layout
 from training.pack.buckets import TOLD, deal_out, read_bucket
 from training.pack.plan import TRAIN, Plan, Task, begin, plan_for, splits_of
 from training.pack.shards import make_shard
+from training.prognostics.columns import Columns
 from training.prognostics.failures import read_failures
-from training.prognostics.log_schema import Columns, Description
+from training.prognostics.log_schema import Description
 from training.prognostics.read_log import require_some_words, require_tags, say_headers_again
 from training.prognostics.resampling import refuse_no_step
 from training.prognostics.survey import Survey, survey

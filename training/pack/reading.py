@@ -17,7 +17,7 @@ from training.errors import BadData
 from training.pack import layout
 from training.pack.plan import TEST, TRAIN
 from training.pack.shards import statistics_from
-from training.prognostics.log_schema import Columns
+from training.prognostics.columns import Columns
 from training.prognostics.read_log import Log
 from training.prognostics.statistics import Statistics
 from training.prognostics.windows import UnitLog

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from pyarrow import parquet
 
 from training.pack import layout
-from training.prognostics.log_schema import Columns, Description
+from training.prognostics.columns import Columns
+from training.prognostics.log_schema import Description
 from training.prognostics.statistics import Statistics, statistics_of
 from training.prognostics.table import Table
 from training.prognostics.unit_logs import Failed, logs_of

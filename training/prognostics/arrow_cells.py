@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.prognostics.cells import TRUTH, Cells
-from training.prognostics.log_schema import Columns
+from training.prognostics.columns import Columns
 
 Floats = NDArray[np.float64]
 

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.errors import BadData
+from training.prognostics.columns import SECONDS, Columns
 from training.prognostics.dates import date_in
 from training.prognostics.log_keys import DIGITS, TIME_OF_DAY
-from training.prognostics.log_schema import SECONDS, Columns
 
 MISSING: Final = frozenset(
     {"", "na", "n/a", "nan", "null", "none", "-", "#n/a", "#na", "#nv", "#n/a n/a", "n.a.", "<na>", "nil", "\\n"}

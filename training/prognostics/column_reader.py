@@ -26,10 +26,10 @@ from training.prognostics.arrow_cells import (
     word_in,
 )
 from training.prognostics.cells import NAIVE, NUMBER, ZONED, Cells, is_number, kind_of_time, trim
+from training.prognostics.columns import SECONDS, Columns, Tags, names_in_files
 from training.prognostics.dialect import PARQUET, Dialect
 from training.prognostics.file_names import words_in_path
 from training.prognostics.log_keys import DIGITS, TIME_OF_DAY
-from training.prognostics.log_schema import SECONDS, Columns, Tags, names_in_files
 from training.prognostics.tag_rows import pick_tags
 from training.prognostics.wrong_cells import (
     FIX,

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from training.errors import BadData
 from training.prognostics.cells import NAIVE, NUMBER, ZONED
+from training.prognostics.columns import Columns
 from training.prognostics.lives import UnitFailures
-from training.prognostics.log_schema import Columns, Description, Failures
+from training.prognostics.log_schema import Description, Failures
 from training.prognostics.survey import Survey, survey
 from training.prognostics.table import Table
 from training.prognostics.unit_logs import read_tables

@@ -12,6 +12,7 @@ from typing import Final
 
 from training.errors import BadData
 from training.prognostics.cells import MISSING
+from training.prognostics.columns import Columns
 from training.prognostics.dialect import (
     HEADER_WITHIN,
     JSON,
@@ -28,7 +29,6 @@ from training.prognostics.dialect import (
     text_lines,
 )
 from training.prognostics.json_rows import json_rows
-from training.prognostics.log_schema import Columns
 
 SEPARATORS: Final = (",", ";", "\t", "|", "")
 """The last one: any run of blanks."""

@@ -18,8 +18,8 @@ from training.console import Console
 from training.data.splits import Data, Split
 from training.errors import BadData
 from training.prognostics.balance import Balance, count_balance, refuse_no_log, refuse_one_sided
+from training.prognostics.columns import Columns
 from training.prognostics.history import Past, carry_forward
-from training.prognostics.log_schema import Columns
 from training.prognostics.memory import Rows, fits_memory, usable_bytes
 from training.prognostics.preparation import Preparation
 from training.prognostics.questions import Counts, Questions, as_json, count_answers, describe, refuse_unanswered

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from training.errors import BadData
 from training.prognostics.cells import ZONED, Cells, is_number, kind_of_time, unit_of_file
+from training.prognostics.columns import Columns, names_in
 from training.prognostics.file_names import find_words
 from training.prognostics.log_keys import DIGITS, TIME_OF_DAY
-from training.prognostics.log_schema import Columns, names_in
 from training.prognostics.wrong_cells import FIX, FLOAT32_MOST, SAME_KIND, Clock, require_names, some_of
 
 Say = Callable[[str], None]

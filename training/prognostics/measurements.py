@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.prognostics.arrow_cells import Floats
+from training.prognostics.columns import Columns
 from training.prognostics.dialect import Dialect
-from training.prognostics.log_schema import Columns
 from training.prognostics.side_by_side import side_by_side
 from training.prognostics.step_keys import KURTOSIS, MAX, MEAN, MIN, RMS, SPREAD
 from training.prognostics.table import Marks, Met, Table, table_pieces

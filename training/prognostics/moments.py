@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timezone
 
 from training.prognostics.cells import NUMBER, ZONED, kind_of_time, zone_named
+from training.prognostics.columns import SECONDS, Columns
 from training.prognostics.log_keys import DIGITS, TIME_OF_DAY
-from training.prognostics.log_schema import SECONDS, Columns
 
 DAY_S = 86400.0
 

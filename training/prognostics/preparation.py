@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from training.prognostics.columns import Columns
 from training.prognostics.intervals import Interval
-from training.prognostics.log_schema import Columns
 from training.prognostics.questions import Questions
 from training.prognostics.scaling import Scaling
 

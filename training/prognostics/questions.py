@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from training.errors import BadData
 from training.prognostics.answers import fails, fails_known
-from training.prognostics.windows import UnitLog, targets
+from training.prognostics.windows import EVERY, Rows, UnitLog, targets
 
 Array = NDArray[np.floating]
 Counts = NDArray[np.int64]
@@ -60,23 +60,24 @@ class Questions:
         return [f"probability{suffix}" for suffix in self.suffixes()]
 
 
-def answer(y: Array, log: UnitLog, questions: Questions) -> None:
-    """Put into *y* (rows, answers) what is known of each question but the first, of each row of *log*."""
+def answer(y: Array, log: UnitLog, questions: Questions, rows: Rows) -> None:
+    """Put into *y* (rows, answers) what is known of each question but the first, of those *rows* of *log*."""
     for place, question in enumerate(questions.each()):
         if place:
-            y[:, fails(place)], y[:, fails_known(place)] = _answers_to(question, log)
+            y[:, fails(place)], y[:, fails_known(place)] = _answers_to(question, log, rows)
 
 
-def _answers_to(question: Question, log: UnitLog) -> tuple[Array, Array]:
+def _answers_to(question: Question, log: UnitLog, rows: Rows = EVERY) -> tuple[Array, Array]:
     """(happens, known), each (rows,)"""
     if question.number is None:
-        asked = targets(log, cap=question.horizon, horizon=question.horizon)
+        asked = targets(log, cap=question.horizon, horizon=question.horizon, rows=rows)
         return asked.fails, asked.fails_known
-    remaining = log.parts_fail_at[question.number] - log.times
+    times = log.times[rows]
+    remaining = log.parts_fail_at[question.number] - times
     if np.isfinite(log.parts_fail_at[question.number]):
         return (remaining <= question.horizon).astype(np.float32), np.ones(len(remaining), dtype=np.float32)
     # The part ran on for as long as the machine was watched, through repairs of the others.
-    lasted = log.watched_until - log.times > question.horizon
+    lasted = log.watched_until - times > question.horizon
     return np.zeros(len(lasted), dtype=np.float32), lasted.astype(np.float32)
 
 

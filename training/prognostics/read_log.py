@@ -6,8 +6,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from training.errors import BadData
+from training.prognostics.columns import Columns, Tags
 from training.prognostics.failures import read_failures
-from training.prognostics.log_schema import Columns, Description, Tags
+from training.prognostics.log_schema import Description
 from training.prognostics.resampling import refuse_no_step
 from training.prognostics.survey import Survey, survey
 from training.prognostics.table import Table

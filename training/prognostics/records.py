@@ -81,8 +81,10 @@ class Record:
 
 def whole_records(logs: Sequence[UnitLog], config: Showing, *, stride: int, thin: int) -> list[Record]:
     """Each unit as it was."""
-    every = ((number, log, _answers_of(log, number, config)) for number, log in enumerate(logs))
-    return [_record(number, _every_row(log), log.times, y, stride=stride, thin=thin) for number, log, y in every]
+    every = ((number, log, partial(_answers_of, log, number, config)) for number, log in enumerate(logs))
+    return [
+        _record(number, _every_row(log), log.times, answers, stride=stride, thin=thin) for number, log, answers in every
+    ]
 
 
 def training_records(logs: Sequence[UnitLog], config: Showing) -> list[Record]:
@@ -91,11 +93,11 @@ def training_records(logs: Sequence[UnitLog], config: Showing) -> list[Record]:
     record = partial(_record, stride=config.stride, thin=config.thin)
     whole, late = [], []
     for number, log in enumerate(logs):
-        y, rows = _answers_of(log, number, config), _every_row(log)
-        whole.append(record(number, rows, log.times, y))
+        answers, rows = partial(_answers_of, log, number, config), _every_row(log)
+        whole.append(record(number, rows, log.times, answers))
         # The answers are those of the whole record: what is known of a unit's future is not lost with its past.
         for first, counts in late_starts(len(rows), firsts, window=config.window):
-            late.append(record(number, rows[first:], log.times[first:], y[first:], counts))
+            late.append(record(number, rows[first:], log.times[first:], answers, counts, first=first))
     return [*whole, *_at_other_paces(logs, config, record), *late]
 
 
@@ -108,7 +110,7 @@ def _at_other_paces(logs: Sequence[UnitLog], config: Showing, record: Callable[.
     chances = np.random.RandomState(config.seed).rand(longest)
     for number, (factor, unit) in enumerate(copies, start=len(logs)):
         slow, rows = stretch(logs[unit], factor, chances)
-        yield record(unit, rows.astype(np.int32), slow.times, _answers_of(slow, number, config))
+        yield record(unit, rows.astype(np.int32), slow.times, partial(_answers_of, slow, number, config))
 
 
 def _every_row(log: UnitLog) -> NDArray[np.int32]:
@@ -119,35 +121,39 @@ def _record(
     unit: int,
     rows: NDArray[np.int32],
     times: Array,
-    y: Array,
+    answers: Callable[[NDArray[np.intp]], Array],
     counts: Counts | None = None,
     *,
+    first: int = 0,
     stride: int,
     thin: int,
 ) -> Record:
     """Every *stride*-th row of each record, counted from its last, ends a window; of those beyond the cap every
-    *thin*-th of these. Only rows of which something is known.
+    *thin*-th of these. Only rows of which something is known: *answers* says it, of rows counted from *first* before
+    these.
     """
     counts = np.array([len(rows)]) if counts is None else counts
     each = -(-counts // stride)
     nth = np.repeat(np.cumsum(each), each) - 1 - np.arange(each.sum())
     ends = np.repeat(np.cumsum(counts), each) - 1 - stride * nth
-    y = y[ends]
+    y = answers(ends + first)
     beyond = y[:, REMAINING] > y[:, CAP]
     taken = is_known(y) & (~beyond | (nth % thin == 0))
-    return Record(unit, rows, times, counts, ends[taken], y[taken])
+    if not taken.all():
+        ends, y = ends[taken], y[taken]
+    return Record(unit, rows, times, counts, ends, y)
 
 
-def _answers_of(log: UnitLog, number: int, config: Showing) -> Array:
-    asked = targets(log, cap=config.cap, horizon=config.horizons[0])
+def _answers_of(log: UnitLog, number: int, config: Showing, rows: NDArray[np.intp]) -> Array:
+    """(rows, answers) of those *rows* of *log*."""
+    asked = targets(log, cap=config.cap, horizon=config.horizons[0], rows=rows)
     questions = Questions(config.horizons, ("",) * len(log.parts_fail_at))
-    count = len(log.times)
-    y = np.empty((count, width(len(questions.each()))), dtype=np.float32)
+    y = np.empty((len(rows), width(len(questions.each()))), dtype=np.float32)
     y[:, REMAINING], y[:, REMAINING_KNOWN] = asked.remaining, asked.remaining_known
     y[:, FAILS], y[:, FAILS_KNOWN] = asked.fails, asked.fails_known
-    y[:, CAP], y[:, UNIT], y[:, LAST] = config.cap, number, np.arange(count) == count - 1
-    y[:, AGE] = log.times - log.times[0]
-    answer(y, log, questions)
+    y[:, CAP], y[:, UNIT], y[:, LAST] = config.cap, number, rows == len(log.times) - 1
+    y[:, AGE] = log.times[rows] - log.times[0]
+    answer(y, log, questions, rows)
     return y
 
 

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.errors import BadData
+from training.prognostics.columns import Columns
 from training.prognostics.history import Counts, PerUnit, starts_of
-from training.prognostics.log_schema import Columns
 from training.prognostics.step_keys import END, MAX, MEAN, MIN, SPREAD, say_step
 from training.prognostics.windows import UnitLog
 

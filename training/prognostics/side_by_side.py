@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from training.errors import BadData
 from training.prognostics.arrow_batches import ROWS_AT_ONCE
 from training.prognostics.arrow_cells import Floats
-from training.prognostics.log_schema import Tags
+from training.prognostics.columns import Tags
 from training.prognostics.table import Table
 from training.prognostics.wrong_cells import line_of
 

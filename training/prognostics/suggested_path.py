@@ -9,11 +9,11 @@ from typing import Final
 
 from training.errors import BadData
 from training.prognostics.cells import is_number
+from training.prognostics.columns import Columns, names_in_files
 from training.prognostics.dates import date_in
 from training.prognostics.dialect import Dialect
 from training.prognostics.file_names import ENDINGS, find_words
 from training.prognostics.log_keys import DIGITS
-from training.prognostics.log_schema import Columns, names_in_files
 
 UNIT: Final = "unit"
 """What the unit's column is called where the description has none."""

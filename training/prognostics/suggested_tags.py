@@ -7,9 +7,9 @@ from pathlib import Path
 
 from training.errors import BadData
 from training.prognostics.cells import is_number
+from training.prognostics.columns import Columns
 from training.prognostics.dialect import PARQUET, Dialect, sample_rows
 from training.prognostics.log_keys import TAG
-from training.prognostics.log_schema import Columns
 
 
 def refuse_tags(found: Mapping[Path, Dialect], columns: Columns) -> None:

@@ -28,12 +28,13 @@ from training.prognostics.cells import (
     plain_number,
     unit_behind,
 )
+from training.prognostics.columns import SECONDS, Columns, names_in, names_in_files
 from training.prognostics.dates import begins_with_day_or_year, day_and_month
 from training.prognostics.dialect import Dialect, sample_rows
 from training.prognostics.file_names import names_in_path, words_in_path
 from training.prognostics.find_dialect import find_dialect
 from training.prognostics.log_keys import DAY_FIRST, DIGITS, MONTH_FIRST, TIME_OF_DAY
-from training.prognostics.log_schema import SECONDS, Columns, Description, names_in, names_in_files
+from training.prognostics.log_schema import Description
 from training.prognostics.number_style import Style, refuse_thousands_as_decimals, style_of
 from training.prognostics.suggested_path import refuse_unnamed
 from training.prognostics.suggested_tags import refuse_tags

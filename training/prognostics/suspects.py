@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.errors import BadData
-from training.prognostics.log_schema import SECONDS, Columns
+from training.prognostics.columns import SECONDS, Columns
 from training.prognostics.windows import UnitLog
 
 Array = NDArray[np.floating]
@@ -37,9 +37,12 @@ A_DAY_IN_DIGITS: Final = (19_000_101, 21_001_231)
 
 def suspect_values(logs: Sequence[UnitLog], names: Sequence[str]) -> list[str]:
     """A line for each channel some values of which look like a stand-in for "not measured"."""
-    # A channel at a time: a long log is not in memory twice.
-    columns = (np.concatenate([log.values[:, place] for log in logs]) for place in range(len(names)))
-    found = ((name, _stand_ins(_without_gaps(column))) for name, column in zip(names, columns, strict=True))
+    # A channel at a time, and joined only where something may be strange: a long log is not in memory twice.
+    columns = ([log.values[:, place] for log in logs] for place in range(len(names)))
+    found = (
+        (name, [] if _are_whole(column) else _stand_ins(_without_gaps(np.concatenate(column))))
+        for name, column in zip(names, columns, strict=True)
+    )
     return [
         f"{name}: {' and '.join(f'{value:g} ({count:,} rows)' for value, count in some)} "
         f"{'stand' if len(some) > 1 else 'stands'} far from all other values. If it means "
@@ -79,10 +82,22 @@ def _stand_in(known: Array) -> float | None:
     return None
 
 
+def _are_whole(columns: Sequence[Array]) -> bool:
+    """As _is_whole, of columns one after the other without a missing value."""
+    parts = [column for column in columns if len(column)]
+    low, high = (np.array([getattr(part, end)() for part in parts]) for end in ("min", "max"))
+    if not len(parts) or np.isnan(low).any():
+        return False
+    step = max(1, sum(map(len, parts)) // LOOKED_AT)
+    return _ends_are_near(low.min(), high.max(), np.concatenate([part[::step] for part in parts]))
+
+
 def _is_whole(known: Array) -> bool:
     """Whether a few of the values show already that neither end is far from the rest: as far as these reach, all do."""
-    low, high = known.min(), known.max()
-    some = known[:: max(1, len(known) // LOOKED_AT)]
+    return _ends_are_near(known.min(), known.max(), known[:: max(1, len(known) // LOOKED_AT)])
+
+
+def _ends_are_near(low: float, high: float, some: Array) -> bool:
     rest = some[(some > low) & (some < high) & ~np.isin(some, np.asarray(STAND_INS, dtype=np.float32))]
     return bool(len(rest)) and bool(max(rest.min() - low, high - rest.max()) <= np.ptp(rest))
 
@@ -110,9 +125,9 @@ def suspect_days(logs: Sequence[UnitLog], columns: Columns) -> list[str]:
     """Excel and MATLAB count days, the time of day behind the point: taken for hours, every length would be wrong."""
     times = np.concatenate([log.times for log in logs])
     low, high = times.min(), times.max()
-    whole = bool((times == np.round(times)).all())
     counted = next((whose for whose, (first, last) in DAYS.items() if low >= first and high <= last), "")
-    if columns.time_unit in SECONDS and columns.time_unit != "days" and not whole and counted:
+    clocked = columns.time_unit in SECONDS and columns.time_unit != "days"
+    if clocked and counted and (times != np.round(times)).any():
         return [
             f"{columns.time}: {low:.2f} to {high:.2f} {columns.time_unit}. If these are {counted}, say "
             'time_unit = "days" in the TOML'
@@ -121,11 +136,13 @@ def suspect_days(logs: Sequence[UnitLog], columns: Columns) -> list[str]:
 
 
 def _days_in_digits(times: Array) -> bool:
+    first, last = A_DAY_IN_DIGITS
+    if not len(times) or times.min() < first or times.max() > last:
+        return False
     whole = np.round(times).astype(np.int64)
     day, month = whole % 100, whole // 100 % 100
-    first, last = A_DAY_IN_DIGITS
-    as_a_day = (whole >= first) & (whole <= last) & (day >= 1) & (day <= 31) & (month >= 1) & (month <= 12)
-    return bool(len(times) and (as_a_day & (whole == times)).all())
+    as_a_day = (day >= 1) & (day <= 31) & (month >= 1) & (month <= 12)
+    return bool((as_a_day & (whole == times)).all())
 
 
 def refuse_short_reach(logs: Sequence[UnitLog], *, time_unit: str, horizon: float, cap: float, source: str) -> None:

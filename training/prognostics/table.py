@@ -18,9 +18,9 @@ from training.errors import BadData
 from training.prognostics.arrow_cells import Floats, as_text
 from training.prognostics.cells import TEXT, is_number, unit_of_file
 from training.prognostics.column_reader import TableReader
+from training.prognostics.columns import Columns
 from training.prognostics.dialect import Dialect
 from training.prognostics.file_names import words_in_path
-from training.prognostics.log_schema import Columns
 from training.prognostics.wrong_cells import Clock, cell_of, line_of
 
 

@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.prognostics.arrow_cells import as_text, encode
+from training.prognostics.columns import Tags
 from training.prognostics.file_names import names_in_path, words_like
 from training.prognostics.log_keys import TAG
-from training.prognostics.log_schema import Tags
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from training.prognostics.cells import number_of_time
+from training.prognostics.columns import SECONDS, Columns
 from training.prognostics.dates import date_in, is_duration
 from training.prognostics.log_keys import DIGITS
-from training.prognostics.log_schema import SECONDS, Columns
 
 OUR_DAYS_S: Final = (4.0e8, 4.2e9)
 """Seconds since 1970 from 1982 to 2103."""

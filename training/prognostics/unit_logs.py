@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.errors import BadData
+from training.prognostics.columns import Columns
 from training.prognostics.dialect import Dialect
 from training.prognostics.lives import Life, UnitFailures, lives_of
-from training.prognostics.log_schema import Columns, Description
+from training.prognostics.log_schema import Description
 from training.prognostics.resampling import logs_in_steps
 from training.prognostics.table import Marks, Table
 from training.prognostics.unit_order import Rows, in_order

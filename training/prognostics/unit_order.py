@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from training.errors import BadData
 from training.prognostics.cells import second_readings
+from training.prognostics.columns import SECONDS, Columns
 from training.prognostics.file_names import names_in_path
 from training.prognostics.log_keys import TIME_OF_DAY
-from training.prognostics.log_schema import SECONDS, Columns
 from training.prognostics.table import Table
 
 Kind = TypeVar("Kind", bound=np.generic)

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.prognostics.arrow_batches import count_rows
+from training.prognostics.columns import Columns
 from training.prognostics.dialect import Dialect
-from training.prognostics.log_schema import Columns
 from training.prognostics.measurements import log_pieces
 from training.prognostics.table import Marks, Met, Table
 from training.prognostics.wrong_cells import Clock

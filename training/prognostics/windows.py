@@ -9,11 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.floating]
+Rows = NDArray[np.intp] | slice
+EVERY: Final = slice(None)
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,7 @@ class UnitLog:
 
 @dataclass(frozen=True)
 class Targets:
-    """What a net is asked for each row, all (rows,) float32. Where nobody knows the answer, `..._known` is 0."""
+    """What a net is asked for some rows, all (rows,) float32. Where nobody knows the answer, `..._known` is 0."""
 
     remaining: Array
     """Time until failure, in the log's own unit."""
@@ -54,14 +57,17 @@ class Targets:
     fails_known: Array
 
 
-def targets(log: UnitLog, *, cap: float, horizon: float) -> Targets:
-    """A unit that had not failed when its record ends still says something: it lived at least that long.
+def targets(log: UnitLog, *, cap: float, horizon: float, rows: Rows = EVERY) -> Targets:
+    """What is asked of some *rows* of *log*. A unit that had not failed when its record ends still says something: it
+    lived at least that long.
 
     Remaining life is wanted up to *cap* only, so a unit seen to live on for that long has a known answer.
     """
+    times = log.times[rows]
     if np.isfinite(log.fails_at):
-        return _targets(log.remaining, horizon, np.full(len(log.times), True), np.full(len(log.times), True))
-    lived_on = log.times[-1] - log.times
+        every = np.full(len(times), True)
+        return _targets(log.fails_at - times, horizon, every, every)
+    lived_on = log.times[-1] - times
     return _targets(lived_on, horizon, lived_on >= cap, lived_on > horizon)
 
 

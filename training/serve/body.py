@@ -17,8 +17,8 @@ import orjson
 
 from training.console import plain
 from training.errors import BadData
+from training.prognostics.columns import Columns
 from training.prognostics.layout import Cell, Rows
-from training.prognostics.log_schema import Columns
 from training.serve.rows import Arrived, Cut, cells_of, no_time, read_arriving
 from training.serve.tail import Piece
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from training.prognostics.log_schema import Columns
+from training.prognostics.columns import Columns
 from training.prognostics.preparation import Preparation
 from training.serve.body import CSV, JSON
 from training.serve.pictures import MODES, PNG

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from training.console import plain
 from training.errors import BadInput
 from training.prognostics.cells import kind_of_time
-from training.prognostics.log_schema import Columns
+from training.prognostics.columns import Columns
 from training.prognostics.metrics import probability
 from training.serve.arrays import pack, unpack
 from training.serve.body import BadBody, Body, Problem, read_body

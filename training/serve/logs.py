@@ -10,8 +10,8 @@ from pathlib import Path
 
 from training.errors import BadData, BadInput
 from training.prognostics.cells import Cells
+from training.prognostics.columns import Columns
 from training.prognostics.file_names import ENDINGS, find_words
-from training.prognostics.log_schema import Columns
 
 STDIN = "-"
 

@@ -9,8 +9,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from training.prognostics.columns import Columns
 from training.prognostics.history import Past
-from training.prognostics.log_schema import Columns
 from training.prognostics.preparation import Preparation
 from training.prognostics.resampling import Begun
 from training.serve.forecaster import Memory

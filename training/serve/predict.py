@@ -42,7 +42,7 @@ from training.config import Parser
 from training.console import plain
 from training.diagnostics.preparation import StatePreparation
 from training.errors import BadData, BadInput
-from training.prognostics.log_schema import Columns
+from training.prognostics.columns import Columns
 from training.prognostics.preparation import Preparation
 from training.serve.backends import ENGINES, open_net
 from training.serve.forecaster import Forecaster

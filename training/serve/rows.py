@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from training.errors import BadData
 from training.prognostics.cells import Cells, second_readings, split_blanks
+from training.prognostics.columns import SECONDS, Columns, names_in
 from training.prognostics.layout import Cell, Layout, Rows
 from training.prognostics.log_keys import TIME_OF_DAY
-from training.prognostics.log_schema import SECONDS, Columns, names_in
 from training.serve.tail import Piece, Say
 
 ROWS_AT_ONCE = 4096

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from training.prognostics.columns import Columns
 from training.prognostics.layout import Rows
-from training.prognostics.log_schema import Columns
 from training.prognostics.moments import moment_like
 from training.prognostics.resampling import to_steps
 from training.serve.forecaster import Forecast, Forecaster, Memory

@@ -19,11 +19,11 @@ from training.prognostics import dialect as dialects
 from training.prognostics.arrow_batches import read_batches
 from training.prognostics.arrow_cells import as_text
 from training.prognostics.cells import Cells
+from training.prognostics.columns import Columns, names_in, names_in_files
 from training.prognostics.dialect import Dialect, rows_by_hand
 from training.prognostics.find_dialect import find_dialect
 from training.prognostics.layout import Rows
 from training.prognostics.log_keys import TIME_OF_DAY
-from training.prognostics.log_schema import Columns, names_in, names_in_files
 from training.prognostics.measurements import log_pieces
 from training.prognostics.moments import moment_like
 from training.prognostics.table import Marks, Met, Table

@@ -22,9 +22,10 @@ from training.data.splits import Data
 from training.errors import BadData, BadInput
 from training.jobs import load, sensors, turbofan
 from training.prognostics.balance import count_balance
+from training.prognostics.columns import Columns
 from training.prognostics.dialect import count_roughly
 from training.prognostics.forecast import ForecastConfig, forecast_data
-from training.prognostics.log_schema import Columns, read_description
+from training.prognostics.log_schema import read_description
 from training.prognostics.memory import Rows, bytes_needed, fits_memory
 from training.prognostics.scaling import fit_scaling
 from training.prognostics.windows import UnitLog, split_units, targets

@@ -15,7 +15,8 @@ from training.errors import BadData
 from training.pack.pack import one_by_one, pack
 from training.pack.reading import open_pack
 from training.prognostics import arrow_batches
-from training.prognostics.log_schema import Columns, read_description
+from training.prognostics.columns import Columns
+from training.prognostics.log_schema import read_description
 from training.prognostics.read_log import Log, read_log
 from training.serve.rows import cells_of, read_arriving
 from training.serve.tail import Piece

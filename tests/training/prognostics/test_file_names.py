@@ -19,9 +19,10 @@ from training.errors import BadData, BadInput
 from training.pack.pack import one_by_one, pack
 from training.pack.reading import open_pack
 from training.prognostics import arrow_batches
+from training.prognostics.columns import Columns
 from training.prognostics.dates import date_in
 from training.prognostics.file_names import find_words, path_problems
-from training.prognostics.log_schema import Columns, read_description
+from training.prognostics.log_schema import read_description
 from training.prognostics.measurements import Samples
 from training.prognostics.read_log import Log, read_log
 from training.prognostics.windows import UnitLog

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 pytest.importorskip("training.compat", reason="MXNet is not installed")
 
+from training.prognostics.columns import Columns
 from training.prognostics.forecast import ForecastConfig, forecast_data
 from training.prognostics.late_starts import late_starts
 from training.prognostics.layout import Rows
-from training.prognostics.log_schema import Columns
 from training.prognostics.memory import ANSWER_BYTES, ORDER_BYTES, bytes_needed
 from training.prognostics.memory import Rows as MemoryRows
 from training.prognostics.preparation import Preparation

@@ -14,8 +14,9 @@ from training.console import Console
 from training.errors import BadData
 from training.pack.pack import one_by_one, pack
 from training.pack.reading import open_pack
+from training.prognostics.columns import Columns
 from training.prognostics.layout import Rows
-from training.prognostics.log_schema import Columns, read_description
+from training.prognostics.log_schema import read_description
 from training.prognostics.moments import moment_like
 from training.prognostics.preparation import Preparation
 from training.prognostics.questions import Questions

@@ -122,7 +122,7 @@ def test_it_is_read_row_by_row_as_it_is_by_columns(tmp_path, kind):
 @pytest.mark.parametrize(
     ("text", "hint"),
     [
-        (" unit | time | temp | vib\n------+------+----\n" + lines(" {u} | {h} | {t} | {v}\n") + "(44 rows)\n", "psql --csv"),
+        (" unit | time | temp\n------+------+----\n" + lines(" {u} | {h} | {t}\n") + "(44 rows)\n", "psql --csv"),
         ("CREATE TABLE log (unit text);\n" + lines("INSERT INTO log VALUES ('{u}',{h});\n"), "looks like SQL"),
         ("Series,time,Value\n" + lines("temp,{c},{t}\nvib,{c},{v}\n"), '[tags]\nname = "Series"\nvalue = "Value"'),
         (annotated("temp", "t", 0).replace("_time", "time"), 'name = "_field"\nvalue = "_value"'),
@@ -132,7 +132,7 @@ def test_it_is_read_row_by_row_as_it_is_by_columns(tmp_path, kind):
 )  # fmt: skip
 def test_what_is_no_table_is_told_what_helps(tmp_path, text, hint):
     with pytest.raises(BadData) as refused:
-        read(tmp_path, text, KEYS)
+        read(tmp_path, text, KEYS.replace(', "vib"', "") if "psql" in hint else KEYS)
 
     assert hint in refused.value.hint
 

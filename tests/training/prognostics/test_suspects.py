@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from training.errors import BadData
 from training.prognostics import suspects
-from training.prognostics.log_schema import SECONDS, Columns
+from training.prognostics.columns import SECONDS, Columns
 from training.prognostics.suspects import STAND_INS, refuse_other_unit, refuse_short_reach, suspect_values
 from training.prognostics.windows import UnitLog
 

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from training.errors import BadData
+from training.prognostics.columns import Columns
 from training.prognostics.layout import Layout
-from training.prognostics.log_schema import Columns, read_description
+from training.prognostics.log_schema import read_description
 from training.prognostics.read_log import read_log
 
 DESCRIPTION = """

@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from training.data.windows import Windows
+from training.prognostics.columns import Columns
 from training.prognostics.history import prepare
 from training.prognostics.intervals import Interval, Spread
 from training.prognostics.late_starts import UNKNOWN_PAST
 from training.prognostics.layout import Rows
-from training.prognostics.log_schema import Columns
 from training.prognostics.preparation import Preparation
 from training.prognostics.questions import Questions
 from training.prognostics.scaling import fit_scaling

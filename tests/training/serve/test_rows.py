@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from training.errors import BadData
-from training.prognostics.log_schema import Columns
+from training.prognostics.columns import Columns
 from training.serve.rows import ROWS_AT_ONCE, cells_of, read_arriving
 from training.serve.tail import Piece
 

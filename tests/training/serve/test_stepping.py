@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from training.prognostics.log_schema import Columns
+from training.prognostics.columns import Columns
 from training.prognostics.preparation import Preparation
 from training.prognostics.questions import Questions
 from training.prognostics.scaling import fit_scaling
