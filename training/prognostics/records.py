@@ -75,6 +75,8 @@ class Record:
     """(records,) how many of the rows each has."""
     ends: NDArray[np.intp]
     """(windows,) which of the rows end a window."""
+    which: NDArray[np.intp]
+    """(windows,) in which of the records."""
     y: Array
     """(windows, answers): of these rows alone, for they are a few of all."""
 
@@ -136,12 +138,12 @@ def _record(
     each = -(-counts // stride)
     nth = np.repeat(np.cumsum(each), each) - 1 - np.arange(each.sum())
     ends = np.repeat(np.cumsum(counts), each) - 1 - stride * nth
-    y = answers(ends + first)
+    which, y = np.repeat(np.arange(len(counts)), each), answers(ends + first)
     beyond = y[:, REMAINING] > y[:, CAP]
     taken = is_known(y) & (~beyond | (nth % thin == 0))
     if not taken.all():
-        ends, y = ends[taken], y[taken]
-    return Record(unit, rows, times, counts, ends, y)
+        ends, which, y = ends[taken], which[taken], y[taken]
+    return Record(unit, rows, times, counts, ends, which, y)
 
 
 def _answers_of(log: UnitLog, number: int, config: Showing, rows: NDArray[np.intp]) -> Array:
@@ -175,7 +177,8 @@ def cut_windows(
     order, begins = in_records(rows, counts, before=UNKNOWN_PAST, unknown=scaled.unknown)
     shifts = starts_of(np.array([len(record.rows) for record in records]))
     ends = np.concatenate([start + record.ends for start, record in zip(shifts, records, strict=True)])
-    which = np.searchsorted(np.cumsum(counts), ends, side="right")
+    before = starts_of(np.array([len(record.counts) for record in records]))
+    which = np.concatenate([start + record.which for start, record in zip(before, records, strict=True)])
     X = Windows(scaled.rows, begins[which], ends + UNKNOWN_PAST * (which + 1), config.window, order)
     if config.smooth > 1 or scaled.since is not None or clock in scaling.kept:
         own = _each_its_own(scaled, rows, counts, order)

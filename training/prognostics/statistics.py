@@ -64,16 +64,17 @@ def _groups(number: int, log: UnitLog) -> list[tuple[int, Array, int, NDArray[np
 
 def _over_rows(values: NDArray[np.floating]) -> tuple[NDArray[np.int64], Array, Array, Array, Array]:
     """Channel by channel: how many are known, their mean, the sum of squares about it, the least and the greatest."""
-    # In one layout: NumPy sums a column in another order where it lies in one piece, and the last bit differs.
-    values = np.ascontiguousarray(values)
-    if len(values) and not np.isnan(lowest := values.min(axis=0)).any():
-        mean, count = values.mean(axis=0, dtype=np.float64), np.full(values.shape[1], len(values))
-        return count, mean, _squares(values, mean), _wide(lowest), _wide(values.max(axis=0))
-    known = ~np.isnan(values)
-    count = known.sum(axis=0)
-    mean = np.where(known, values, 0).sum(axis=0, dtype=np.float64) / np.maximum(count, 1)
-    filled = np.where(known, values, mean)
-    low, high = np.where(known, values, np.inf).min(axis=0), np.where(known, values, -np.inf).max(axis=0)
+    # In one layout, each channel in one piece: NumPy sums in another order where it does not lie so, and the last bit
+    # differs. So it lies in a log as it was read, and there NumPy is five times as fast.
+    columns = np.ascontiguousarray(values.T)
+    if len(values) and not np.isnan(lowest := columns.min(axis=1)).any():
+        mean, count = columns.mean(axis=1, dtype=np.float64), np.full(len(columns), len(values))
+        return count, mean, _squares(columns, mean), _wide(lowest), _wide(columns.max(axis=1))
+    known = ~np.isnan(columns)
+    count = known.sum(axis=1)
+    mean = np.where(known, columns, 0).sum(axis=1, dtype=np.float64) / np.maximum(count, 1)
+    filled = np.where(known, columns, mean[:, None])
+    low, high = np.where(known, columns, np.inf).min(axis=1), np.where(known, columns, -np.inf).max(axis=1)
     return count, mean, _squares(filled, mean), _wide(low), _wide(high)
 
 
@@ -81,9 +82,9 @@ def _wide(part: NDArray[np.floating]) -> Array:
     return part.astype(np.float64)
 
 
-def _squares(values: NDArray[np.floating], mean: Array) -> Array:
-    distance = values - mean
-    squares: Array = np.einsum("ij,ij->j", distance, distance)
+def _squares(columns: NDArray[np.floating], mean: Array) -> Array:
+    distance = columns - mean[:, None]
+    squares: Array = np.einsum("ij,ij->i", distance, distance)
     return squares
 
 

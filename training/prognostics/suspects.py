@@ -38,7 +38,7 @@ A_DAY_IN_DIGITS: Final = (19_000_101, 21_001_231)
 def suspect_values(logs: Sequence[UnitLog], names: Sequence[str]) -> list[str]:
     """A line for each channel some values of which look like a stand-in for "not measured"."""
     # A channel at a time, and joined only where something may be strange: a long log is not in memory twice.
-    columns = ([log.values[:, place] for log in logs] for place in range(len(names)))
+    columns = (_parts([log.values[:, place] for log in logs]) for place in range(len(names)))
     found = (
         (name, [] if _are_whole(column) else _stand_ins(_without_gaps(np.concatenate(column))))
         for name, column in zip(names, columns, strict=True)
@@ -50,6 +50,11 @@ def suspect_values(logs: Sequence[UnitLog], names: Sequence[str]) -> list[str]:
         for name, some in found
         if some
     ]
+
+
+def _parts(columns: Sequence[Array]) -> Sequence[Array]:
+    """*columns* of long records as they are; of many short ones it costs more to look at each."""
+    return columns if sum(map(len, columns)) >= LOOKED_AT * len(columns) else [np.concatenate(columns)]
 
 
 def _without_gaps(column: Array) -> Array:
