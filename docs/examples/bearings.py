@@ -36,5 +36,5 @@ def write_run(folder: Path, begin: datetime, chance: random.Random) -> None:
 if __name__ == "__main__":
     chance = random.Random(4)
     for number in range(1, 17):
-        kind = "run" if number <= 12 else "later"
+        kind = "rig" if number <= 12 else "later"
         write_run(Path(sys.argv[1]) / f"{kind}{number:02}", datetime(2024, 1, 1) + timedelta(days=number), chance)

@@ -38,7 +38,7 @@ def rows_of_names(columns: Mapping[str, Any]) -> NDArray[np.bool_] | None:
     import pyarrow.compute as compute
 
     found = None
-    for name, column in reversed(columns.items()):  # the last ones are numbers, where a name is soon told apart
+    for name, column in reversed(list(columns.items())):  # the last ones are numbers, where a name is soon told apart
         if not pa.types.is_string(column.type) or not compute.any(compute.match_substring(column, name)).as_py():
             return None
         here = compute.equal(compute.utf8_trim(column, ' \t\ufeff"'), name)

@@ -55,7 +55,7 @@ class TableReader:
         self.wrong_count = 0
         self.headers_again = 0
         """Lines so far that name the columns once more, and are no rows."""
-        self.rows = np.empty(0, dtype=np.int64)
+        self.rows: NDArray[np.int64] = np.empty(0, dtype=np.int64)
         """(rows,) which rows of the file those of the last batch are."""
 
     def batches(self, wanted: Sequence[str]) -> Iterator[Any]:

@@ -32,7 +32,8 @@ class Tags:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Tags:
-        return cls(**{name: part if isinstance(part, str) else tuple(part) for name, part in data.items()})
+        lists = {name: tuple(data[name]) for name in ("channels", "conditions", "good")}
+        return cls(**{**data, **lists})
 
 
 @dataclass(frozen=True, kw_only=True)

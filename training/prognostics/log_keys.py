@@ -208,7 +208,7 @@ def expand(folder: Path, patterns: list[str], problems: list[str]) -> tuple[Path
 
 
 def _nothing_found(folder: Path, pattern: str) -> str:
-    if pattern.strip() and not is_s3(pattern) and whole_pattern(folder, pattern).is_dir():
+    if pattern.strip(" .") and not is_s3(pattern) and whole_pattern(folder, pattern).is_dir():
         known = "none of its files ends like one (.csv, .parquet, ...)"
         return f'{pattern}: is a folder, and {known}; "{pattern.rstrip("/")}/*" takes every file'
     where = "" if is_s3(pattern) else f" in {folder.resolve()}"

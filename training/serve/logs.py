@@ -16,10 +16,15 @@ from training.prognostics.file_names import ENDINGS, find_words
 STDIN = "-"
 
 
+def check_logs(named: Sequence[str], *, follow_it: bool) -> None:
+    """Raises BadInput where one of those *named* cannot be read, or not in the way asked for."""
+    for name in named:
+        if name == STDIN or not Path(name).is_dir():
+            _check_log(name, follow_it=follow_it)
+
+
 def list_logs(named: Sequence[str], columns: Columns, *, follow_it: bool) -> list[str]:
-    """The files that are *named*, or are in the folders that are. Raises BadInput where one cannot be read, or not in
-    the way asked for.
-    """
+    """The files that are *named*, or are in the folders that are. Raises BadInput where the run cannot take them so."""
     files = [file for name in named for file in (_in_folder(name, columns) if Path(name).is_dir() else [name])]
     if columns.samples and (follow_it or STDIN in files):
         raise BadInput(
@@ -30,8 +35,7 @@ def list_logs(named: Sequence[str], columns: Columns, *, follow_it: bool) -> lis
         raise BadInput(
             "several logs are read to their ends, one after the other", "name one file for --follow, or for -"
         )
-    for file in files:
-        _check_log(file, follow_it=follow_it)
+    check_logs(files, follow_it=follow_it)
     return sorted(files, key=lambda file: _place(file, columns)) if len(files) > 1 else files
 
 

@@ -47,7 +47,7 @@ from training.prognostics.preparation import Preparation
 from training.serve.backends import ENGINES, open_net
 from training.serve.forecaster import Forecaster
 from training.serve.lines import write_header, write_lines
-from training.serve.logs import STDIN, list_logs
+from training.serve.logs import STDIN, check_logs, list_logs
 from training.serve.rows import Arrived, cells_of, read_arriving
 from training.serve.state import StateFile, skip_answered
 from training.serve.states import read_state_preparation, tell_states
@@ -64,6 +64,7 @@ def main(words: Sequence[str]) -> int:
     states = read_state_preparation(asked.run)
     if states:
         return _tell_states(asked, states)
+    check_logs(asked.files, follow_it=asked.follow)
     # A blocked read would go on after a handler that only takes a note.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)

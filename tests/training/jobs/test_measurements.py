@@ -20,7 +20,7 @@ from training.train import train_and_evaluate
 
 PROJECT = Path(__file__).parents[3]
 PAGE = (PROJECT / "docs" / "sensors.md").read_text()
-KEPT = 16
+KEPT = 12
 """Files of each run, its last ones."""
 
 
@@ -32,7 +32,7 @@ def rig(tmp_path_factory):
     for one in folder.iterdir():
         for file in sorted(one.iterdir())[:-KEPT]:
             file.unlink()
-    shown = re.search(r'```\n(files = \["run\*/\*"\].*?)```', PAGE, re.DOTALL)
+    shown = re.search(r'```\n(files = \["rig\*/\*"\].*?)```', PAGE, re.DOTALL)
     assert shown is not None
     (folder / "bearings.toml").write_text(shown[1])
     train_and_evaluate(load("sensors"), parse(sensors.Config, words(folder / "bearings.toml")), folder / "run")
@@ -86,6 +86,7 @@ def test_a_file_that_is_damaged_is_named_and_left_out(rig, tmp_path, capsys):
     assert "is not a number: left out" in capsys.readouterr().err
 
 
+@pytest.mark.exhaustive
 def test_packed_it_is_trained_on_the_same_examples(rig, tmp_path):
     assert pack([str(rig / "bearings.toml"), str(tmp_path / "packed")]) == 0
 

@@ -66,6 +66,7 @@ def test_each_epoch_and_each_seed_has_an_order_of_its_own():
     assert orders[0] != orders[1] != orders[2] != orders[0]
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 9), min_size=1, max_size=6), st.data())
 def test_some_examples_are_found_wherever_they_are(counts, data):
     stream = a_stream(counts)

@@ -699,7 +699,7 @@ def test_units_and_comments_may_stand_below_the_names(tmp_path):
         ("u,t,x\na,1,1\na,2,1\n\0\0\0\0\n", "power was cut"),
         ("u,t,x\n" + "a,1,1\n" * 300 + "\0\0\0\0\n", "line 302 holds bytes of 0: a logger leaves such"),
         ("u,t,x\na,2024-03-01 10:00 CET,1\n", "ends in letters that mean several zones"),
-        ("t,pid,value\n1,x,1\n", r'\[tags\]\nname = "pid"\nvalue = "value"'),
+        ("t,pid,value\n1,x,1\n", r'\[tags\]\n  -> name = "pid"\n  -> value = "value"'),
         ("t,a,b\n1,2,3\n", "pandas' melt"),
         ("a,1,1\na,2,1\n", "begins without the names of its columns"),
         ("u,t,x\na,1,oops\na,2,3\n", r'missing = \["Bad"\]'),

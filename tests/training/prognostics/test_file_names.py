@@ -18,7 +18,6 @@ from training.console import Console
 from training.errors import BadData, BadInput
 from training.pack.pack import one_by_one, pack
 from training.pack.reading import open_pack
-from training.prognostics import arrow_batches
 from training.prognostics.columns import Columns
 from training.prognostics.dates import date_in
 from training.prognostics.file_names import find_words, path_problems
@@ -32,7 +31,7 @@ from training.serve.tail import Piece
 from training.serve.whole_file import read_columns, read_made, whole_dialect
 
 PROJECT = Path(__file__).parents[3]
-SHOWN = re.search(r'```\n(files = \["run\*/\*"\].*?)```', (PROJECT / "docs" / "sensors.md").read_text(), re.DOTALL)
+SHOWN = re.search(r'```\n(files = \["rig\*/\*"\].*?)```', (PROJECT / "docs" / "sensors.md").read_text(), re.DOTALL)
 
 
 @pytest.mark.parametrize(
@@ -142,19 +141,24 @@ def rig(tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="module")
+def rig_log(rig):
+    return read_log(read_description(rig / "bearings.toml"))
+
+
 def shown(logs: list[UnitLog]) -> list[tuple]:
     return [(log.unit, log.times.tolist(), log.values.tobytes(), log.fails_at) for log in logs]
 
 
-def test_a_folder_of_measurements_is_a_row_for_each_file(rig):
-    log = read_log(read_description(rig / "bearings.toml"))
+def test_a_folder_of_measurements_is_a_row_for_each_file(rig, rig_log):
+    log = rig_log
 
-    assert [one.unit for one in log.train] == [f"run{number:02}" for number in range(1, 13)]
+    assert [one.unit for one in log.train] == [f"rig{number:02}" for number in range(1, 13)]
     assert [one.unit for one in log.test] == [f"later{number:02}" for number in range(13, 17)]
     assert {len(one.times) for one in log.train} == {8}
     assert np.allclose(np.diff(log.train[0].times), 10.0)
     assert log.train[0].fails_at == log.train[0].times[-1]
-    file = sorted((rig / "run01").iterdir())[2]
+    file = sorted((rig / "rig01").iterdir())[2]
     x = np.loadtxt(file)[:, 0]
     mean, spread, low, high, rms = log.train[0].values[2, :5]
     assert np.allclose([mean, spread, low, high, rms], [x.mean(), x.std(), x.min(), x.max(), np.sqrt((x**2).mean())])
@@ -164,30 +168,26 @@ def test_a_folder_of_measurements_is_a_row_for_each_file(rig):
     assert any(line.startswith('step = "file": 128 files are one measurement each') for line in log.said)
 
 
-def test_pack_and_service_make_the_same_rows_of_the_files_to_the_bit(rig, tmp_path, monkeypatch):
-    table = rig / "bearings.toml"
-    whole = read_log(read_description(table))
-    monkeypatch.setattr(arrow_batches, "BLOCK_BYTES", 1 << 20)
+def test_pack_and_service_make_the_same_rows_of_the_files_to_the_bit(rig, rig_log, tmp_path):
+    table, whole = rig / "bearings.toml", rig_log
 
     pack(read_description(table), tmp_path / "packed", table.read_text(), one_by_one, Console(io.StringIO()))
     kept = open_pack(tmp_path / "packed").whole()
     columns = Columns.from_json(whole.columns.as_json())  # as a run keeps it
-    files = list_logs([str(rig / "run03")], columns, follow_it=False)
+    files = list_logs([str(rig / "rig03")], columns, follow_it=False)
     arrived = [one for file in files for one in read_made(Path(file), columns)]
 
     assert shown(kept.train) == shown(whole.train)
     assert kept.columns == whole.columns
     assert np.concatenate([one.rows.values for one in arrived]).tobytes() == whole.train[2].values.tobytes()
     assert [one.rows.times[0] for one in arrived] == whole.train[2].times.tolist()
-    assert {one.rows.units[0] for one in arrived} == {"run03"}
+    assert {one.rows.units[0] for one in arrived} == {"rig03"}
     assert arrived[0].times == [Path(files[0]).name]
 
 
-def test_a_run_of_measurements_takes_no_rows_of_a_pipe(rig):
-    columns = read_log(read_description(rig / "bearings.toml")).columns
-
+def test_a_run_of_measurements_takes_no_rows_of_a_pipe(rig_log):
     with pytest.raises(BadInput, match="makes its rows of whole files"):
-        list_logs(["-"], columns, follow_it=False)
+        list_logs(["-"], rig_log.columns, follow_it=False)
 
 
 # -- names ---------------------------------------------------------------------------------------------------------
@@ -223,7 +223,9 @@ def test_folders_as_hive_writes_them_hold_the_unit_and_a_condition(tmp_path):
         folder.mkdir(parents=True)
         parquet.write_table(pa.table({"t": [1, 2, 3], "temp": [20.0, 21.0, 22.5]}), folder / "part-0.parquet")
 
-    log = described(tmp_path, files=["*"], unit="engine", path="engine={engine}/gear={gear}/*", conditions=["gear"])
+    log = described(
+        tmp_path, files=["engine=*"], unit="engine", path="engine={engine}/gear={gear}/*", conditions=["gear"]
+    )
 
     assert [(one.unit, one.conditions.tolist()) for one in log.train] == [("5", [[2]] * 3), ("6", [[2]] * 3)]
 
@@ -390,3 +392,14 @@ def test_files_are_forecast_in_the_order_of_their_times_and_numbers(tmp_path):
     found = list_logs([str(tmp_path)], columns, follow_it=False)
 
     assert [Path(file).name for file in found] == ["1.csv", "9.csv", "10.csv"]
+
+
+def test_a_folder_without_a_log_is_said(tmp_path):
+    (tmp_path / "a").mkdir()
+
+    for columns, wanted in (
+        (Columns(time="t", channels=()), "log (.csv"),
+        (Columns(time="t", channels=(), path="u{t}"), "u{t}"),
+    ):
+        with pytest.raises(BadInput, match=re.escape(wanted)):
+            list_logs([str(tmp_path)], columns, follow_it=False)

@@ -139,7 +139,6 @@ def test_a_folder_that_is_no_such_run_is_refused(tmp_path):
     [
         (["missing.csv"], "missing.csv is not there"),
         (["missing.parquet"], "missing.parquet is not there"),
-        (["logs"], "logs is a folder"),
         (["log.csv/part"], "log.csv/part cannot be read: Not a directory"),
         (["--follow"], "--follow goes with a file of lines; standard input is read until it ends"),
         (
@@ -151,7 +150,6 @@ def test_a_folder_that_is_no_such_run_is_refused(tmp_path):
 )
 def test_a_log_that_cannot_be_read_so_is_refused(tmp_path, monkeypatch, words, why):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "logs").mkdir()
     (tmp_path / "log.csv").touch()
     os.mkfifo(tmp_path / "pipe")
 
