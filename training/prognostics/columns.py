@@ -169,9 +169,7 @@ class Columns:
         if data.get("samples"):
             more["samples"] = cls.from_json(data["samples"])
         if data.get("tags"):
-            more["tags"] = Tags(
-                **{n: tuple(part) if isinstance(part, list) else part for n, part in data["tags"].items()}
-            )
+            more["tags"] = Tags.from_json(data["tags"])
         return cls(**{**data, **tuples, **more})
 
 
