@@ -57,7 +57,7 @@ def words_in_path(file: Path | str, pattern: str) -> dict[str, str]:
     if found is None:
         raise BadData(
             f'{file}: its path is not like path = "{pattern}"',
-            "Take the file out of the description, or mend the pattern; * stands for any part of a name.",
+            "Take the file out of the description, or fix the pattern; * stands for any part of a name.",
         )
     return found
 

@@ -131,11 +131,11 @@ def _as_measurement(pieces: Iterator[Table], columns: Columns, marks: Marks) -> 
             else:
                 units[code] = here
     if piece is not None:
-        yield _told(piece, units, columns)
+        yield _tell_units(piece, units, columns)
 
 
 def _look(piece: Table, rows: NDArray[np.intp], columns: Columns, marks: Marks) -> _Unit:
-    values = np.array([piece.values[name][rows] for name in _sampled(columns)], dtype=np.float64)
+    values = np.array([piece.values[name][rows] for name in _list_sampled(columns)], dtype=np.float64)
     known = [_last_known(piece.values[name][rows]) for name in columns.conditions]
     told = piece.marks[rows]
     return _Unit(
@@ -147,7 +147,7 @@ def _look(piece: Table, rows: NDArray[np.intp], columns: Columns, marks: Marks) 
     )
 
 
-def _sampled(columns: Columns) -> list[str]:
+def _list_sampled(columns: Columns) -> list[str]:
     return [name for name in columns.channels if name != columns.time]
 
 
@@ -160,14 +160,14 @@ def _greatest(values: NDArray[np.floating]) -> float:
     return float(np.fmax.reduce(values))
 
 
-def _told(piece: Table, units: dict[int, _Unit], columns: Columns) -> Table:
+def _tell_units(piece: Table, units: dict[int, _Unit], columns: Columns) -> Table:
     """A row for each unit, in the order in which the file names them; *piece* is the last one of the file."""
     every = sorted(units.items(), key=lambda item: item[1].row)
     times = np.array([unit.time for _, unit in every])
     told = [unit.samples.tell() for _, unit in every]
     values = {
         f"{name} {what}": np.array([one[what][place] for one in told], dtype=np.float32)
-        for place, name in enumerate(_sampled(columns))
+        for place, name in enumerate(_list_sampled(columns))
         for what in columns.aggregates
     }
     if columns.time in columns.channels:

@@ -151,12 +151,12 @@ def _arriving(asked: argparse.Namespace, forecaster: Forecaster) -> Iterator[Arr
     """The rows of all files, one file after the other."""
     columns = forecaster.prepared.columns
     for number, file in enumerate(asked.files):
-        rows = _made(file, columns) if columns.samples else _rows_of(file, columns, follow_it=asked.follow)
+        rows = _make_rows(file, columns) if columns.samples else _rows_of(file, columns, follow_it=asked.follow)
         last = forecaster.memory.last_times() if number else {}
         yield from skip_answered(rows, last, say=_say, when=f"before {file}, or later ones")
 
 
-def _made(file: str, columns: Columns) -> Iterator[Arrived]:
+def _make_rows(file: str, columns: Columns) -> Iterator[Arrived]:
     try:
         yield from read_made(Path(file), columns)
     except BadData as error:
