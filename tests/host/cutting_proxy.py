@@ -54,7 +54,11 @@ class Proxy:
                 near, _ = self._listener.accept()
             except OSError:
                 return
-            far = socket.create_connection(("127.0.0.1", self.to_port))
+            try:
+                far = socket.create_connection(("127.0.0.1", self.to_port))
+            except ConnectionRefusedError:  # as a line does to a host that still boots
+                near.close()
+                continue
             for end in (near, far):
                 end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             with self._lock:

@@ -41,7 +41,9 @@ def ssh_server(folder: Path) -> Iterator[Server]:
     )
     login.chmod(0o755)
     port = a_free_port()
+    # HOME: bash reads ~/.bashrc for a command over SSH, too (bash(1), INVOCATION), and this user's is no part of it.
     (folder / "config").write_text(
+        f'SetEnv HOME="{home}"\n'
         f"ListenAddress 127.0.0.1:{port}\nHostKey {folder}/host\nAuthorizedKeysFile {folder}/authorized\n"
         f"StrictModes no\nUsePAM no\nPasswordAuthentication no\nPidFile none\nForceCommand {login}\n"
     )
