@@ -38,15 +38,15 @@ def runs(tmp_path: Path) -> Path:
 def test_without_names_the_two_newest_are_compared_and_only_what_differs_is_shown(runs: Path) -> None:
     assert render_comparison(compare_runs(runs, []), here=runs) == (
         "               lenet-41ff  lenet-0b93\n"
-        "state          done        done\n"
-        "score          95.00%      98.00%\n"
-        "time           1:30        1:30\n"
-        "cost           -           -\n"
-        "test accuracy  0.95        0.98\n"
-        "best epoch     3           3\n\n"
+        "state                done        done\n"
+        "score              95.00%      98.00%\n"
+        "time                 1:30        1:30\n"
+        "cost                    -           -\n"
+        "test accuracy        0.95        0.98\n"
+        "best epoch              3           3\n\n"
         "what differs\n"
         "    lenet-41ff  lenet-0b93\n"
-        "lr  0.1         0.06\n\n"
+        "lr         0.1        0.06\n\n"
         f"{LENET} is the better one."
     )
 

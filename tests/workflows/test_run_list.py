@@ -73,9 +73,9 @@ def test_each_run_stands_once_with_what_the_instance_and_home_know_of_it(
     listed = list_all(SimpleNamespace(runs=runs, session=None, now=lambda: now, rehearsing=False))
 
     assert render_runs(listed) == (
-        "RUN                         STATE       SCORE   TIME   COST    WHERE     NOTE\n"
-        f"{BOTH}  done        98.77%  1:30   $0.013  both      #good for the paper\n"
-        f"{HERE}  failed (3)  -       1:30   -       here\n"
+        "RUN                         STATE        SCORE   TIME    COST  WHERE     NOTE\n"
+        f"{BOTH}  done        98.77%   1:30  $0.013  both      #good for the paper\n"
+        f"{HERE}  failed (3)       -   1:30       -  here\n"
         f"{THERE}   running     50.00%  30:00  $0.500  instance\n\n"
         "together $0.52"
     )

@@ -27,10 +27,10 @@ def render_comparison(made: Comparison, *, here: Path) -> str:
     if any(str(one.note) for one in made.runs):
         rows.append(["note", *(str(one.note) or "-" for one in made.runs)])
     head = ["", *map(shorten_name, names)]
-    parts = [render_columns(head, _cut(rows))]
+    parts = [render_columns(head, _cut(rows), numbers=head[1:])]
     if made.settings:
         differing = [[name, *values] for name, values in made.settings.items()]
-        parts.append("what differs\n" + render_columns(head, _cut(differing)))
+        parts.append("what differs\n" + render_columns(head, _cut(differing), numbers=head[1:]))
     else:
         parts.append("No setting differs.")
     parts.append(made.verdict)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -14,11 +14,12 @@ def render_rows(rows: Sequence[tuple[str, str]]) -> str:
     return "\n".join(f"  {label:<{width}}  {value}" for label, value in rows)
 
 
-def render_columns(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A plain table: each column as wide as its widest cell."""
+def render_columns(head: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: Collection[str] = ()) -> str:
+    """A plain table: each column as wide as its widest cell; those called as in *numbers* end digit below digit."""
     widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
+    aligned = [f"{'>' if name in numbers else '<'}{width}" for name, width in zip(head, widths, strict=True)]
     return "\n".join(
-        "  ".join(f"{cell:<{w}}" for cell, w in zip(row, widths, strict=True)).rstrip() for row in [head, *rows]
+        "  ".join(format(cell, how) for cell, how in zip(row, aligned, strict=True)).rstrip() for row in [head, *rows]
     )
 
 

@@ -79,41 +79,24 @@ def _render_offer(offer: Offer) -> str:
 
 
 def render_costs(found: Costs, *, pretended: bool) -> str:
-    parts = []
-    if found.instances:
-        rows = [
-            [
-                one.name,
-                one.id,
-                one.type,
-                one.state,
-                f"${one.usd_running:.2f}",
-                f"${one.usd_stopped:.2f}",
-                f"${one.usd:.2f}",
-            ]
-            for one in found.instances
-        ]
-        parts.append(
-            render_columns(
-                ["RIG", "INSTANCE", "TYPE", "STATE", "RUNNING", "STOPPED", "WOULD BE" if pretended else "SUM"], rows
-            )
-        )
-        parts += dict.fromkeys(f"{one.name}: {one.how}" for one in found.instances)
-        parts += [f"{line}, {'would be ' if pretended else ''}${usd:.2f}" for line, usd in _sums_of_groups(found)]
-    else:
-        parts.append("No instance of the kit in this region.")
+    parts = [_render_instance_costs(found, "WOULD BE" if pretended else "SUM")]
+    parts += dict.fromkeys(f"{one.name}: {one.how}" for one in found.instances)
+    parts += [f"{line}, {'would be ' if pretended else ''}${usd:.2f}" for line, usd in _sums_of_groups(found)]
     if found.runs:
-        rows = [
-            [
-                one.run,
-                one.instance_type or "this computer",
-                f"{one.seconds:.0f} s",
-                one.said,
-            ]
-            for one in found.runs
-        ]
-        parts += ["", render_columns(["RUN", "ON", "TIME", "COST"], rows)]
+        rows = [[one.run, one.instance_type or "this computer", f"{one.seconds:.0f} s", one.said] for one in found.runs]
+        parts += ["", render_columns(["RUN", "ON", "TIME", "COST"], rows, numbers=["TIME", "COST"])]
     return "\n".join([*parts, "", "Computed from list prices and records; AWS's bill is the truth, a day later."])
+
+
+def _render_instance_costs(found: Costs, together: str) -> str:
+    if not found.instances:
+        return "No instance of the kit in this region."
+    dollars = ["RUNNING", "STOPPED", together]
+    rows = [
+        [one.name, one.id, one.type, one.state, *(f"${usd:.2f}" for usd in (one.usd_running, one.usd_stopped, one.usd))]
+        for one in found.instances
+    ]
+    return render_columns(["RIG", "INSTANCE", "TYPE", "STATE", *dollars], rows, numbers=dollars)
 
 
 def _sums_of_groups(found: Costs) -> list[tuple[str, float]]:
@@ -129,7 +112,7 @@ def render_sweep(found: Found) -> str:
     if not found.resources:
         return "\n".join([*lines, "Nothing of the kit in any region that could be looked at: nothing costs money."])
     rows = [[one.kind, one.id, one.region, one.name, one.note, f"${one.usd_per_month:.2f}"] for one in found.resources]
-    table_ = render_columns(["KIND", "ID", "REGION", "RIG", "NOTE", "PER MONTH"], rows)
+    table = render_columns(["KIND", "ID", "REGION", "RIG", "NOTE", "PER MONTH"], rows, numbers=["PER MONTH"])
     return "\n".join(
-        [*lines, table_, "", f"together {budget.per_month(found.usd_per_month)}; `rig sweep --delete` removes it"]
+        [*lines, table, "", f"together {budget.per_month(found.usd_per_month)}; `rig sweep --delete` removes it"]
     )

@@ -40,7 +40,8 @@ def render_runs(listed: Sequence[ListedRun]) -> str:
     total = sum(one.usd for one in listed if one.usd is not None and not one.pretended)
     last = [f"together {budget.usd(total)}"] if total else []
     last += ["(in brackets: what it would have cost, for it was a rehearsal)"] if pretended else []
-    return "\n".join([render_columns(head, rows), *([""] if last else []), *last])
+    table = render_columns(head, rows, numbers=("SCORE", "TIME", "COST"))
+    return "\n".join([table, *([""] if last else []), *last])
 
 
 def _where(one: ListedRun) -> str:

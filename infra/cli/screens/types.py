@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from infra.aws.offers.quota import Quota
     from infra.aws.offers.survey import TypeReport
 
-_HEAD = ("TYPE", "GPU", "GPU GiB", "VCPU", "RAM GiB", "   $/H", "  SPOT", "QUOTA")
+_NUMBERS = ("GPU GiB", "VCPU", "RAM GiB", "$/H", "SPOT")
+_HEAD = ("TYPE", "GPU", *_NUMBERS, "QUOTA")
 _FITS = {True: "yes", False: "too small", None: "unknown"}
 
 
@@ -21,7 +22,8 @@ def render_types(found: Sequence[TypeReport], *, region: str) -> str:
     runs = [one for one in found if not one.refusal]
     if not found:
         return f"No type in {region} has GPUs as large as that: ask for less (GPU_MEM, GPUS)."
-    parts = [render_columns(_HEAD, [_row(one) for one in runs])] if runs else [f"None of them runs here, in {region}."]
+    table = render_columns(_HEAD, [_row(one) for one in runs], numbers=_NUMBERS)
+    parts = [table if runs else f"None of them runs here, in {region}."]
     if len(runs) < len(found):
         parts.append("do not run here:\n" + "\n".join(_refusals(found)))
     quotas = dict.fromkeys(_sentence(quota) for one in runs for quota in (one.quota, one.spot_quota) if quota)
@@ -38,18 +40,17 @@ def _row(one: TypeReport) -> list[str]:
     return [
         machine.name,
         f"{gpu.count} x {gpu.name}",
-        f"{gpu.memory_gib:7g}",
-        f"{machine.vcpus:4}",
-        f"{machine.memory_gib:7g}",
+        f"{gpu.memory_gib:g}",
+        str(machine.vcpus),
+        f"{machine.memory_gib:g}",
         _price(one.on_demand),
-        _price(one.spot) if machine.spot else "  none",
+        _price(one.spot) if machine.spot else "none",
         _FITS[one.quota.enough] if one.quota else "unknown",
     ]
 
 
 def _price(price: Price | None) -> str:
-    told = "-" if price is None else f"{'~' if price.estimate else ''}{price.usd_per_hour:.3f}"
-    return f"{told:>6}"
+    return "-" if price is None else f"{'~' if price.estimate else ''}{price.usd_per_hour:.3f}"
 
 
 def _refusals(found: Sequence[TypeReport]) -> list[str]:
