@@ -31,7 +31,7 @@ from training.prognostics.read_log import Log, read_log
 from training.prognostics.suspects import refuse_other_unit, suspect_days, suspect_values
 from training.prognostics.windows import UnitLog
 from training.report.forecasts import balance_section, life_section, reliability_section
-from training.report.reading import reading_section
+from training.report.log_reading import reading_section
 from training.report.worth import baseline_section, importance_section, interval_section
 from training.trainer.recipe import Recipe
 from training.workdir.checksum import sha256

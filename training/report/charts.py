@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from html import escape
 
-from training.report.readings import readable, readings
+from training.report.pointer_values import pointer_values, readable
 
 WIDTH, HEIGHT = 640, 300
 LEFT, RIGHT, TOP, BOTTOM = 84, 14, 14, 48
@@ -33,8 +33,7 @@ class _Scale:
     start: float
     end: float
     logarithmic: bool = False
-    least: float = 0.0
-    """Between two ticks."""
+    least_tick: float = 0.0
 
     def __call__(self, value: float) -> float:
         low, high, value = (math.log(v) for v in (self.low, self.high, value)) if self.logarithmic else (
@@ -47,8 +46,8 @@ class _Scale:
     def ticks(self) -> list[float]:
         if self.logarithmic:
             return _log_ticks(self.low, self.high)
-        if self.least and self.high - self.low >= self.least:
-            return _ticks(self.low, self.high, 6, least=self.least)
+        if self.least_tick and self.high - self.low >= self.least_tick:
+            return _ticks(self.low, self.high, 6, least=self.least_tick)
         return _ticks(self.low, self.high)
 
 
@@ -59,22 +58,24 @@ def line_chart(
     y_label: str,
     logarithmic: bool | None = None,
     diagonal: bool = False,
+    least_tick: float = 0.0,
     y_range: tuple[float, float] | None = None,
 ) -> str:
-    """An SVG figure with a legend. *logarithmic* None: decided by the data. *diagonal*: draw y = x (reliability)."""
+    """An SVG figure with a legend. *logarithmic* None: decided by the data. *diagonal*: draw y = x (reliability).
+
+    *least_tick*: what ticks of x are multiples of, where x is counted and not measured: 1 of epochs.
+    """
     shown = [Series(s.name, _thin_out(_finite(s.points)), s.style, s.marked) for s in series]
     shown = [s for s in shown if s.points]
     if not shown:
         return "<p class=muted>No values.</p>"
-    x, y = _scales(shown, logarithmic, y_range)
-    if x_label == "epoch":
-        x = replace(x, least=1.0)  # there is no epoch 1.5
+    x, y = _scales(shown, logarithmic, y_range, least_tick)
     parts = [_grid(x, y), _axis_names(x_label, y_label + (" (logarithmic)" if y.logarithmic else ""))]
     if diagonal:
         parts.append(_path([(v, v) for v in (max(x.low, y.low), min(x.high, y.high))], x, y, "diagonal"))
     parts += [_draw(s, i + 1, x, y) for i, s in enumerate(shown)]
     named = [(s.name, s.points) for s in shown]
-    parts.append(readings(named, x, x_label=x_label, box=(LEFT, TOP, WIDTH - RIGHT, HEIGHT - BOTTOM)))
+    parts.append(pointer_values(named, x, x_label=x_label, box=(LEFT, TOP, WIDTH - RIGHT, HEIGHT - BOTTOM)))
     title = escape(f"{y_label} over {x_label}: " + ", ".join(s.name for s in shown))
     svg = f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{title}">{"".join(parts)}</svg>'
     return f"<figure class=chart>{_legend(shown)}{svg}</figure>"
@@ -114,7 +115,7 @@ def _thin_out(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
 
 
 def _scales(
-    series: Sequence[Series], logarithmic: bool | None, y_range: tuple[float, float] | None
+    series: Sequence[Series], logarithmic: bool | None, y_range: tuple[float, float] | None, least_tick: float
 ) -> tuple[_Scale, _Scale]:
     xs = [a for s in series for a, _ in s.points]
     ys = [b for s in series for _, b in s.points]
@@ -124,7 +125,7 @@ def _scales(
     if y_range is None and not logarithmic:
         margin = 0.06 * (high - low or abs(high) or 1)
         low, high = low - margin, high + margin
-    x = _Scale(min(xs), max(xs), LEFT, WIDTH - RIGHT)
+    x = _Scale(min(xs), max(xs), LEFT, WIDTH - RIGHT, least_tick=least_tick)
     return x, _Scale(low, high, HEIGHT - BOTTOM, TOP, logarithmic)
 
 

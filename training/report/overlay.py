@@ -78,7 +78,7 @@ def _number(value: Any) -> float | None:
 def _chart(rows: Mapping[str, Sequence[Mapping[str, Any]]], name: str) -> str:
     axis = next((key for key in ("step", "epoch") if all(_has(some, key) for some in rows.values() if some)), "row")
     series = [Series(run, _points(some, axis, name)) for run, some in rows.items()]
-    return line_chart(series, x_label=axis, y_label=name)
+    return line_chart(series, x_label=axis, least_tick=1, y_label=name)
 
 
 def _has(rows: Sequence[Mapping[str, Any]], key: str) -> bool:

@@ -91,6 +91,7 @@ def _curves(report: Report) -> Iterable[str]:
     chart = line_chart(
         [Series(f"validation {report.summary.metric}", points, "both", best)],
         x_label="epoch",
+        least_tick=1,
         y_label=report.summary.metric,
         logarithmic=False,
     )
@@ -103,7 +104,8 @@ def _title(metric: str) -> str:
 
 def loss_chart(report: Report) -> str:
     valid = Series("validation", _points(report, "valid_loss"), "both")
-    return line_chart([Series("training", _points(report, "loss")), valid], x_label="epoch", y_label="loss")
+    series = [Series("training", _points(report, "loss")), valid]
+    return line_chart(series, x_label="epoch", least_tick=1, y_label="loss")
 
 
 def _with(rows: Sequence[Row], key: str) -> list[Row]:

@@ -30,7 +30,8 @@ def progress_sections(
 
 
 def _curve_section(title: str, series: Series, y_label: str, low: float | None = None) -> Section | None:
-    return Section(title, _chart([series], "epoch", y_label, low=low)) if len(series.points) >= FEWEST else None
+    enough = len(series.points) >= FEWEST
+    return Section(title, _chart([series], "epoch", y_label, low=low, least_tick=1)) if enough else None
 
 
 def throughput(rows: Sequence[Row], batch_size: int) -> list[Point]:
@@ -68,8 +69,18 @@ def _name_reading(name: str, ending: str) -> str:
     return plain.get(stem) or f"GPU {stem.removeprefix('gpu')}"
 
 
-def _chart(series: Sequence[Series], x_label: str, y_label: str, *, low: float | None = None, high: float = 0.0) -> str:
-    """*low*, *high*: what the axis shows at least."""
+def _chart(
+    series: Sequence[Series],
+    x_label: str,
+    y_label: str,
+    *,
+    low: float | None = None,
+    high: float = 0.0,
+    least_tick: float = 0.0,
+) -> str:
+    """*low*, *high*: what the axis of y shows at least; *least_tick*: as `line_chart` takes it."""
     values = [value for one in series for _, value in one.points]
     y_range = None if low is None else (low, max(high, 1.06 * max(values), 1e-9))
-    return line_chart(series, x_label=x_label, y_label=y_label, logarithmic=False, y_range=y_range)
+    return line_chart(
+        series, x_label=x_label, least_tick=least_tick, y_label=y_label, logarithmic=False, y_range=y_range
+    )

@@ -30,7 +30,7 @@ from training.prognostics.memory import Rows, bytes_needed, fits_memory
 from training.prognostics.scaling import fit_scaling
 from training.prognostics.windows import UnitLog, split_units, targets
 from training.report.forecasts import balance_section, life_section, reliability_section
-from training.report.reading import reading_section
+from training.report.log_reading import reading_section
 from training.train import train_and_evaluate
 from training.trainer.recipe import Predictions, Result
 

@@ -11,8 +11,8 @@ import pytest
 
 from training.report import curves
 from training.report.charts import Series, line_chart
+from training.report.pointer_values import MOST, readable
 from training.report.progress import progress_sections, throughput
-from training.report.readings import MOST, readable
 
 ROWS = [{"step": step, "epoch": 1 + step // 50, "loss": 1.0, "lr": 0.1, "seconds": step / 10} for step in range(1, 101)]
 USAGE = [

@@ -187,6 +187,14 @@ def test_a_chart_stands_any_numbers(points: list[tuple[float, float]]) -> None:
     assert "inf" not in svg
 
 
+def test_the_ticks_of_what_is_counted_are_whole_where_the_caller_says_so() -> None:
+    def ticks(**how: float) -> list[str]:
+        svg = line_chart([Series("x", [(0.1, 1.0), (2.0, 2.0)])], x_label="epoch", y_label="loss", **how)
+        return re.findall(r"text-anchor=middle>([\d.]+)<", svg)
+
+    assert (ticks(), ticks(least_tick=1)) == (["0.5", "1", "1.5", "2"], ["1", "2"])
+
+
 def test_a_chart_without_values_says_so() -> None:
     assert line_chart([Series("x", [])], x_label="a", y_label="b") == "<p class=muted>No values.</p>"
 
