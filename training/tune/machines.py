@@ -15,12 +15,12 @@ from typing import Any, Final
 
 from training.places import LOOK_EVERY_S, pack_files, unpack_files, workers_by_node
 from training.tune import trial as one_trial
-from training.tune.trial import FOLDER, TRIALS
+from training.tune.trial import folder_of, study_here
 from training.workdir.names import CHECKPOINTS, TENSORBOARD
 
 Scores = Mapping[int, Mapping[int, float]]
 """By trial, by epoch."""
-ASK_EVERY_S: Final = 2.0
+ASK_EVERY_S: Final = 0.5
 SMALL_BYTES: Final = 4 << 20
 """Of a trial that is not the best: its report and its log are seen from the study's page, its weights stay there."""
 STAYS: Final = (CHECKPOINTS, TENSORBOARD)
@@ -58,8 +58,6 @@ class Machines:
 
     def scores(self, numbers: Collection[int], node: int) -> Scores:
         """How far the trials *numbers* of *node* have come; nothing where it was asked a moment ago."""
-        if node == 0:
-            return _scores_of(self._folder, numbers, self._metric)
         if time.monotonic() - self._asked_at.get(node, -ASK_EVERY_S) < ASK_EVERY_S:
             return {}
         self._asked_at[node] = time.monotonic()
@@ -67,10 +65,7 @@ class Machines:
         return found or {}
 
     def prune(self, number: int, node: int) -> None:
-        if node == 0:
-            _prune_in(self._folder, number)
-        else:
-            self._ask(node, _prune_there, number)
+        self._ask(node, _prune_there, number)
 
     def bring(self, number: int, node: int, *, most_bytes: float = float("inf")) -> None:
         """Files of trial *number* into the study's folder here, each of *most_bytes* at most."""
@@ -93,32 +88,16 @@ class Machines:
             return None
 
 
-def folder_of(study: Path, number: int) -> Path:
-    return study / TRIALS / f"{number:04}"
-
-
-def _here() -> Path:
-    return Path(os.environ[FOLDER])
-
-
-def _scores_of(study: Path, numbers: Collection[int], metric: str) -> Scores:
-    return {number: one_trial.scores(folder_of(study, number), metric) for number in numbers}
-
-
 def _scores_there(numbers: Collection[int], metric: str) -> Scores:
-    return _scores_of(_here(), numbers, metric)
-
-
-def _prune_in(study: Path, number: int) -> None:
-    (folder_of(study, number) / one_trial.PRUNE).touch()
+    return {number: one_trial.scores(folder_of(study_here(), number), metric) for number in numbers}
 
 
 def _prune_there(number: int) -> None:
-    _prune_in(_here(), number)
+    (folder_of(study_here(), number) / one_trial.PRUNE).touch()
 
 
 def _take_there(number: int, most_bytes: float) -> bytes:
-    folder = folder_of(_here(), number)
+    folder = folder_of(study_here(), number)
     inside = {path: path.relative_to(folder).parts[0] for path in folder.rglob("*") if path.is_file()}
     return pack_files(folder, [p for p, top in inside.items() if top not in STAYS and p.stat().st_size <= most_bytes])
 

@@ -8,12 +8,16 @@ import os
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from training.config import Parser
 from training.console import Console, number
 from training.errors import BadInput
 from training.places import Place, add_options, lend, read_place, slots_here
 from training.trainer.signals import StopRequest
+
+if TYPE_CHECKING:
+    from training.trainer.recipe import Recipe
 
 MISSING = "Tuning needs Optuna, Dask and Plotly, and they are not installed here."
 
@@ -23,10 +27,7 @@ def main(words: Sequence[str], stop: StopRequest) -> int:
     if any(find_spec(name) is None for name in ("optuna", "distributed", "plotly")):
         raise BadInput(MISSING, "`make extra-tune` installs them (75 MB)")
     from training.jobs import load
-    from training.tune.space import read_space
-    from training.tune.study import Study
     from training.tune.trial import FOLDER
-    from training.tune.tuning import Order, Tuning, leave_result
 
     recipe, place = load(options.job), read_place(options)
     workdir = options.workdir.resolve()
@@ -35,6 +36,17 @@ def main(words: Sequence[str], stop: StopRequest) -> int:
     workers = min(options.workers or slots_here(), options.trials)
     if place.node:
         return _lend(workers, workdir, place, recipe.name, stop)
+    return _lead(options, workers, workdir, place, recipe, stop)
+
+
+def _lead(
+    options: argparse.Namespace, workers: int, workdir: Path, place: Place, recipe: Recipe, stop: StopRequest
+) -> int:
+    """The study itself, on this machine or from here on several; the exit code."""
+    from training.tune.space import read_space
+    from training.tune.study import Study
+    from training.tune.tuning import Order, Tuning, leave_result
+
     space = read_space(options.space, recipe.config, tuple(options.settings))
     order = Order(
         recipe=recipe, space=space, workdir=workdir, trials=options.trials, workers=workers,

@@ -41,9 +41,18 @@ class Outcome:
     pruned: bool
 
 
+def study_here() -> Path:
+    """The study's folder on the machine of this worker."""
+    return Path(os.environ[FOLDER])
+
+
+def folder_of(study: Path, number: int) -> Path:
+    return study / TRIALS / f"{number:04}"
+
+
 def run_trial(job: str, number: int, words: Sequence[str], metric: str) -> Outcome:
     """Run it, or go on with it; one that another worker has begun is waited for, and never done twice."""
-    workdir = Path(os.environ[FOLDER]) / TRIALS / f"{number:04}"
+    workdir = folder_of(study_here(), number)
     workdir.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
     with _alone_in(workdir) as lock:

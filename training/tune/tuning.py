@@ -19,7 +19,7 @@ from training.places import Place, places
 from training.trainer.recipe import Recipe
 from training.trainer.signals import StopRequest
 from training.tune import trial as one_trial
-from training.tune.machines import SMALL_BYTES, STAYS, Machines, folder_of
+from training.tune.machines import SMALL_BYTES, STAYS, Machines
 from training.tune.page import write_page
 from training.tune.space import Space, as_words
 from training.tune.study import Study
@@ -186,7 +186,7 @@ def leave_result(order: Order, study: Study) -> int | None:
     (order.workdir / "trials.json").write_text(json.dumps(rows, indent=2) + "\n")
     write_page(order.workdir / "tune.html", order.recipe, study, rows, best)
     if best is not None:
-        folder = folder_of(order.workdir, best)
+        folder = one_trial.folder_of(order.workdir, best)
         for path in folder.iterdir():
             if path.name in _NOT_THE_RESULT:
                 continue
