@@ -13,7 +13,7 @@ from typing import Any, Final
 from training.errors import BadData
 from training.prognostics import dialect as dialects
 from training.prognostics.cells import Cells
-from training.prognostics.dialect import Dialect, cells_by_hand, is_header
+from training.prognostics.dialect import TAKE_ZEROS_OUT, Dialect, cells_by_hand, is_header
 from training.prognostics.wrong_cells import FIX, refuse_other_header, some_of
 
 BLOCK_BYTES: Final = 1 << 20
@@ -175,7 +175,7 @@ def _refuse_zeros(file: Path, piece: Sequence[tuple[Sequence[str], int]]) -> Non
     if lines:
         raise BadData(
             f"{file} line {lines[0]} holds bytes of 0: a logger leaves such where its power is cut while it writes",
-            "Take them out, and the line they stand in where it is cut: tr -d '\\000' < FILE > CLEAN",
+            f"Take them out, and the line they stand in where it is cut: {TAKE_ZEROS_OUT}",
         )
 
 

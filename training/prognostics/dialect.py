@@ -27,6 +27,7 @@ LATER_BYTES: Final = 1 << 15
 HEADER_WITHIN: Final = 60
 """The header is looked for in so many lines."""
 INSTALL_XLSX: Final = "pip install openpyxl, or save the sheet as CSV"
+TAKE_ZEROS_OUT: Final = "tr -d '\\000' < FILE > CLEAN"
 
 _PACKED: Final = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bz2", b"\x04\x22\x4d\x18": "lz4"}
 ENCRYPTED: Final = 1

@@ -18,6 +18,7 @@ from training.prognostics.dialect import (
     JSON,
     PARQUET,
     SAMPLE_BYTES,
+    TAKE_ZEROS_OUT,
     TEXT_FILE,
     Dialect,
     first_rows,
@@ -72,7 +73,7 @@ def _encoding(path: Path, dialect: Dialect) -> str:
     if nulls:
         raise BadData(
             f"{path} is not text: it holds zero bytes",
-            "Save it as CSV UTF-8.\nWhere a logger's power was cut while it wrote: tr -d '\\000' < FILE > CLEAN",
+            f"Save it as CSV UTF-8.\nWhere a logger's power was cut while it wrote: {TAKE_ZEROS_OUT}",
         )
     return "utf-8" if _is_utf8(sample) else "cp1252"
 
