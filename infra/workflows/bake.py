@@ -19,9 +19,9 @@ from infra.names import (
 )
 from infra.workflows.context import Rig, open_host, running_nodes
 from infra.workflows.ensure_image import Show, prepare_on
+from infra.workflows.homecoming import bring_all_home
 from infra.workflows.nodes import ask_first
 from infra.workflows.runs import facts_of
-from infra.workflows.stop import bring_all_home
 
 
 def _ready_to_bake(rig: Rig, node: Instance, show: Show) -> Instance:

@@ -63,7 +63,7 @@ def is_home(instance: Instance) -> bool:
 def nothing_left(facts: Facts, fetched: RunFacts | None = None) -> bool:
     """Whether *facts*, but for the run that was *fetched* since, show nothing that is on the disk alone.
 
-    Notebooks and a user's own files count as left: only `power.bring_all_home` looks at them.
+    Notebooks and a user's own files count as left: only `homecoming.bring_all_home` looks at them.
     """
     left = {one.name for one in facts.unfetched} - ({fetched.name} if fetched else set())
     return not (left or facts.nameless or facts.beginning or facts.notebooks or facts.visited)

@@ -2,31 +2,23 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
 from typing import Final, TypeAlias, TypeVar
 
-from infra import budget
 from infra.aws.account.teardown import end_rig
 from infra.aws.autostop import safeguards
 from infra.aws.instances import lifecycle
-from infra.aws.instances.instance import Instance, find_nodes, list_instances, orders_of, write_tags_on_all
+from infra.aws.instances.instance import Instance, find_nodes, list_instances, orders_of
 from infra.errors import AWS_IS_SHUT, NothingToDo, RigError, UserError, WorldError
-from infra.guard.safeguard import together
-from infra.host.connection import Host
-from infra.host.facts import Facts, RunFacts, ask_facts
+from infra.host.facts import ask_facts
 from infra.host.known_hosts import pinned_key
-from infra.job import artifacts, run
-from infra.names import DEADLINE_TAG, STARTED_TAG
-from infra.settings import MOST_HOURS
+from infra.names import STARTED_TAG
 from infra.workflows.context import Rig, open_host
+from infra.workflows.homecoming import bring_all_home, say_cause
 from infra.workflows.interrupt import CtrlC, tamed_ctrl_c
 from infra.workflows.nodes import on_each
-from infra.workflows.notebooks import end_programs
-from infra.workflows.results import is_home, tag_results_fetched
-from infra.workflows.runs import fetch_results
+from infra.workflows.results import is_home
 from infra.workflows.ssh_config import remove_entry
 from infra.workflows.status import Standing, standings_of
 
@@ -90,7 +82,7 @@ def _try(rig: Rig, bring_home: Callable[[], object], ctrl_c: CtrlC) -> BaseExcep
         ctrl_c.interrupts = False
     except BaseException as error:  # noqa: BLE001 - a full disk here, Ctrl-C, a fault of ours: none may keep the bill running
         ctrl_c.interrupts = False
-        rig.tell(f"Not everything is home: {_cause(error)}")
+        rig.tell(f"Not everything is home: {say_cause(error)}")
         return error
     return None
 
@@ -104,17 +96,7 @@ def _say_what_stays(rig: Rig, trouble: BaseException, now: str, hint: str) -> Ba
         rig.tell(now)
         return trouble
     own = trouble.hint if isinstance(trouble, RigError) else ""
-    return WorldError(f"{now} {_cause(trouble)}", "\n".join(filter(None, [own, hint])))
-
-
-def _cause(error: BaseException) -> str:
-    if isinstance(error, RigError):
-        return error.cause
-    if isinstance(error, KeyboardInterrupt):
-        return "interrupted"
-    if isinstance(error, OSError):
-        return f"this computer did not take the results: {error}."
-    return f"rig itself failed, which is worth a report: {type(error).__name__}: {error}."
+    return WorldError(f"{now} {say_cause(trouble)}", "\n".join(filter(None, [own, hint])))
 
 
 def disarm(rig: Rig) -> None:
@@ -129,43 +111,6 @@ def disarm(rig: Rig) -> None:
 def stop_and_report(rig: Rig) -> list[Standing]:
     """Stop, and say what stays and what it costs."""
     return standings_of(rig, stop(rig))
-
-
-def plan_extension(rig: Rig, instance: Instance, by_hours: float, *, among: Sequence[Instance] = ()) -> Instance:
-    """*instance* as it would be with a later deadline; changes nothing. One that has passed, or that cannot be read,
-    counts from now; *among* others of its group, the latest of them all counts. Raises UserError for one further away
-    than anything is promised for."""
-    now = rig.now()
-    then = max(one.deadline or now for one in (instance, *among))
-    then = max(then, now) + timedelta(hours=by_hours)
-    if then - now > timedelta(hours=MOST_HOURS):
-        raise UserError(
-            f"That would be off by {budget.clock(then)}, and no deadline may be more than {MOST_HOURS:g} hours away.",
-            "extend it by less, and again later",
-        )
-    return dataclasses.replace(instance, tags={**instance.tags, DEADLINE_TAG: budget.tag(then)})
-
-
-def extend(rig: Rig, nodes: Sequence[Instance], by_hours: float) -> list[Instance]:
-    """Move every armed deadline of the running *nodes*, and return them with the new one, which is one for all.
-
-    The tags first, in one call: they are the one truth, and all that safeguard 1 reads.
-    """
-    later = [plan_extension(rig, one, by_hours, among=nodes) for one in nodes]
-    deadline = later[0].deadline
-    assert deadline is not None
-    write_tags_on_all(rig.session, nodes, {DEADLINE_TAG: budget.tag(deadline)})
-    for line in together(on_each(rig, nodes, lambda rig, one: safeguards.move(rig.session, one, deadline))):
-        rig.tell(line)
-    return later
-
-
-def resting_beside(rig: Rig, nodes: Sequence[Instance]) -> list[Instance]:
-    """What there is of the group of *nodes* besides them."""
-    if len(nodes) == nodes[0].nodes:
-        return []
-    known = {one.id for one in nodes}
-    return [one for one in find_nodes(rig.session, rig.name) if one.id not in known]
 
 
 def terminate(rig: Rig, *, lose_results: bool) -> list[str]:
@@ -254,7 +199,7 @@ def afterwards(rig: Rig) -> Iterator[None]:
             rig.tell(str(another))
         if isinstance(error, RigError | KeyboardInterrupt):
             raise
-        raise WorldError(_cause(error), "`rig pull` brings home what is not") from error
+        raise WorldError(say_cause(error), "`rig pull` brings home what is not") from error
     end_as_wished(rig)
 
 
@@ -286,57 +231,3 @@ def end_as_wished(rig: Rig) -> None:
             f"AFTER={wish} WAS NOT CARRIED OUT: the machine runs and costs money until a guard stops it. {error.cause}",
             f"{error.hint}\n`rig {wish}` then ends it",
         ) from error
-
-
-def bring_all_home(rig: Rig, instance: Instance) -> list[str]:
-    """End what still runs, gently, fetch every run and notebook that is not home, and let the cloud know that all is.
-
-    Return, in words, what else lies on the disk alone. One run's trouble keeps no other from coming home; it is raised
-    at the end. *instance*: described before the host is asked (see `homecoming`).
-    """
-    with open_host(rig, instance) as host:
-        facts = ask_facts(host)
-        troubles = [*_each(rig, facts.running[::-1], lambda one: _end_run(rig, host, facts, one))]
-        if facts.running:
-            facts = ask_facts(host)
-        troubles += _each(rig, facts.unfetched, lambda one: fetch_results(rig, host, facts, one, rank=instance.rank))
-        if facts.nameless:
-            troubles.append(artifacts.nameless(facts))
-        if facts.notebooks:
-            troubles += end_programs(rig, host, facts)
-    if troubles:
-        raise troubles[-1]
-    left = _list_left_over(facts)
-    for line in left:
-        rig.tell(line)
-    if not left:
-        tag_results_fetched(rig, instance)
-    return left
-
-
-def _list_left_over(facts: Facts) -> list[str]:
-    begun = [f"Somebody is starting run {name} at this moment." for name in facts.beginning]
-    if not facts.strays:
-        return begun
-    files = ", ".join(facts.strays[:5]) + (" ..." if len(facts.strays) > 5 else "")
-    return [
-        *begun,
-        f"Files that belong to no run stay on its disk: {files} (`rig ssh-config`, then scp, fetches them).",
-    ]
-
-
-def _each(rig: Rig, runs: Sequence[RunFacts], step: Callable[[RunFacts], object]) -> list[Exception]:
-    """Take *step* with each of *runs*; what went wrong."""
-    troubles = []
-    for one in runs:
-        try:
-            step(one)
-        except Exception as error:  # noqa: BLE001 - the next run's results are not to pay for it
-            rig.tell(f"{one.name}: {_cause(error)}")
-            troubles.append(error)
-    return troubles
-
-
-def _end_run(rig: Rig, host: Host, facts: Facts, one: RunFacts) -> None:
-    rig.tell(f"Run {one.name} is still going: asking it to save and end")
-    run.stop(host, facts.docker, one.name)

@@ -1,7 +1,8 @@
 """Every order in which two or three laptops can begin work and bring it home: no result may pass for home that is not.
 
-The steps are those of `homecoming`: each is one question to the host or one call to AWS, and a laptop may die after any
-of them. What the host shows and what the tags say is kept in a small world; the rules are the story's own functions.
+The steps are those of workflows/results.py: each is one question to the host or one call to AWS, and a laptop may die
+after any of them. What the host shows and what the tags say is kept in a small world; the rules are the story's own
+functions.
 """
 
 from __future__ import annotations

@@ -78,19 +78,19 @@ def extend(options: Namespace, settings: Settings) -> int:
     from infra.cli.context import open_rig
     from infra.cli.hints import show
     from infra.cli.screens.group import render_standings
-    from infra.workflows import stop
+    from infra.workflows import extend as extending
     from infra.workflows.context import running_nodes
     from infra.workflows.status import standings_of
 
     by_hours = budget.hours_in(options.by)
     rig = open_rig(settings)
     nodes = running_nodes(rig, whole=False)
-    later = [stop.plan_extension(rig, one, by_hours, among=nodes) for one in nodes]
+    later = [extending.plan_extension(rig, one, by_hours, among=nodes) for one in nodes]
     worst = budget.total([one.usd_worst for one in standings_of(rig, later)])
     require_within(settings, worst, "With that extension the rig")
     if not (options.yes or rig.rehearsing):
         _agree(rig, nodes, later)
-    extended = standings_of(rig, [*stop.extend(rig, nodes, by_hours), *stop.resting_beside(rig, nodes)])
+    extended = standings_of(rig, [*extending.extend(rig, nodes, by_hours), *extending.resting_beside(rig, nodes)])
     show(render_standings(extended, region=rig.session.region), settings)
     return 0
 
