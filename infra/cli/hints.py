@@ -15,7 +15,7 @@ from typing import Final
 
 from infra.cli.arguments import Command, Option, own_words
 from infra.cli.commands import COMMANDS
-from infra.cli.moments import beside_utc
+from infra.cli.local_time import beside_utc
 from infra.console import present, tell
 from infra.settings import ENVIRONMENT_PREFIX, Settings, is_rehearsal_meant, option_name
 

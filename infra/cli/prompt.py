@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from infra.cli.agent import is_agent, refuse_to_ask
-from infra.cli.moments import beside_utc
+from infra.cli.local_time import beside_utc
 from infra.console import ask, tell
 from infra.errors import UserError
 

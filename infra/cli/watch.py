@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from infra.cli.hints import say, theirs
-from infra.cli.moments import beside_utc
+from infra.cli.local_time import beside_utc
 from infra.cli.screens.watch import render_line, render_watch
 from infra.console import plain
 from infra.console.paint import console_for, paint_lines

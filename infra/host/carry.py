@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import IO
 
 from infra.host import command_lines
-from infra.host.broken import CONNECTION_LOST, explain_failure
 from infra.host.connection import Host, explain_drop, local_process
+from infra.host.copy_failure import CONNECTION_LOST, explain_failure
 from infra.host.foreign import make_printable
 from infra.host.landing import Landing
 from infra.host.listing import File, names

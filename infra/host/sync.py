@@ -16,9 +16,9 @@ from pathlib import Path
 from infra.console import Tell
 from infra.errors import WorldError
 from infra.host import command_lines
-from infra.host.broken import explain_failure
 from infra.host.carry import by_rsync, by_stream
 from infra.host.connection import Host, local_process
+from infra.host.copy_failure import explain_failure
 from infra.host.foreign import make_printable
 from infra.host.landing import Landing
 from infra.host.listing import File, Listing, list_ended_run, list_run

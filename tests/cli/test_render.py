@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from infra import budget
 from infra.aws.account.cost import THIS_START, InstanceCost, RunCost
 from infra.budget import HourlyCost
-from infra.cli.moments import beside_utc
+from infra.cli.local_time import beside_utc
 from infra.cli.screens.money import render_costs, render_plan
 from infra.cli.screens.runs import render_outcome
 from infra.console.paint import wrap

@@ -49,7 +49,7 @@ from training.serve.forecaster import Forecaster
 from training.serve.lines import write_header, write_lines
 from training.serve.logs import STDIN, check_logs, list_logs
 from training.serve.rows import Arrived, cells_of, read_arriving
-from training.serve.state import StateFile, skip_answered
+from training.serve.state_file import StateFile, skip_answered
 from training.serve.states import read_state_preparation, tell_states
 from training.serve.stepping import forecast_steps
 from training.serve.tail import Piece, follow, read_whole

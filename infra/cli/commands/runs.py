@@ -1,4 +1,4 @@
-"""The group "runs": train, logs, watch, pull, runs, compare, dashboard, cancel."""
+"""The group "runs": train, logs, watch, pull, runs, compare, note, dashboard, cancel."""
 
 from __future__ import annotations
 

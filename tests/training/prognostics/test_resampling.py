@@ -28,7 +28,7 @@ from training.serve import forecaster as forecasting
 from training.serve.forecaster import Forecaster, Memory
 from training.serve.predict import serve
 from training.serve.rows import Arrived, pick_rows
-from training.serve.state import read_state, write_state
+from training.serve.state_file import read_state, write_state
 from training.serve.stepping import finish_steps, forecast_steps
 
 COLUMNS = Columns(

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from infra.cli.moments import beside_utc
+from infra.cli.local_time import beside_utc
 
 NOW = datetime(2026, 11, 26, 10, 14, tzinfo=timezone.utc)
 
@@ -37,7 +37,7 @@ def test_a_moment_is_said_here_too(monkeypatch: pytest.MonkeyPatch, zone: str, s
 
 
 def test_each_moment_is_explained_once_and_what_is_over_is_so_long_ago(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("infra.cli.moments._local", lambda at, here: "here")
+    monkeypatch.setattr("infra.cli.local_time._local", lambda at, here: "here")
 
     said = say("2026-11-26 10:02 UTC, 2026-11-26 10:02 UTC, 2026-11-26 10:15 UTC")
 

@@ -15,7 +15,7 @@ from training.serve import forecaster as forecasting
 from training.serve.forecaster import Forecaster, Memory
 from training.serve.predict import serve
 from training.serve.rows import Arrived
-from training.serve.state import StateFile, read_state, skip_answered, write_state
+from training.serve.state_file import StateFile, read_state, skip_answered, write_state
 
 COUNT = len(mixed_rows().units)
 
