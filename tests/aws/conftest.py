@@ -4,6 +4,7 @@ aws        a Session on an empty pretend account in us-east-1
 calls      every AWS call made through `aws`, in order: "ec2:RunInstances"
 answer     answer(aws, "ec2", "RunInstances", code="VcpuLimitExceeded", message="...") makes AWS say no
 clock      a Clock on which sleeping takes no time
+reaper     ends a command at one of its calls of `aws`
 said, tell what was told to the user: a list, and the function that fills it
 """
 
@@ -38,6 +39,7 @@ from infra.rehearsal.cloud import images
 from infra.rehearsal.cloud.response import Refusal
 from infra.rehearsal.cloud.run_instances import IdempotentLaunch
 from tests.aws.pretend_account import FAMILIES, MADE, REGION
+from tests.aws.samples import Reaper
 
 KIT_CODE = str(Path(infra.__file__).parent)
 
@@ -219,3 +221,10 @@ def delete_placement_group(moto: Any) -> ActionResult:
         raise EC2ClientError("InvalidPlacementGroup.InUse", name)
     del placement_groups_of(moto)[name]
     return ActionResult({})
+
+
+@pytest.fixture
+def reaper(aws: Session) -> Reaper:
+    reaper = Reaper()
+    reaper.watch(aws)
+    return reaper

@@ -105,13 +105,6 @@ def stop(rig: Rig) -> None:
         stopping.stop(rig)
 
 
-@pytest.fixture
-def reaper(aws) -> Reaper:
-    reaper = Reaper()
-    reaper.watch(aws)
-    return reaper
-
-
 def every_death(reaper: Reaper, verb: Callable[[], object], again: Callable[[], None], death: Any = Killed) -> None:
     """As in instances/test_killed.py; in the sample at every fifteenth call only, in turn before and after it."""
     step = size(15, 1)

@@ -42,7 +42,7 @@ def policy() -> dict[str, Any]:
 def setup_policy() -> dict[str, Any]:
     """What `rig setup-guard` needs, once per account: the role that lets EventBridge switch our instances off."""
     actions = ("CreateRole", "DeleteRole", "DeleteRolePolicy", "PutRolePolicy", "TagRole", "UpdateAssumeRolePolicy")
-    return _document(_allow("SetUpRing3", "iam", actions, resource=ROLE_ARN))
+    return _document(_allow("SetUpSafeguard3", "iam", actions, resource=ROLE_ARN))
 
 
 def actions(document: Mapping[str, Any]) -> set[str]:

@@ -1,4 +1,4 @@
-"""AWS's error codes and botocore's exceptions, each in our words. Pure data; `failures` fills it in.
+"""AWS's error codes and botocore's exceptions, each in our words. Pure data; errors.py fills it in.
 
 The codes and what they mean: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html
 """

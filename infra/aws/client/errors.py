@@ -1,6 +1,6 @@
 """What AWS or botocore raised, as one of our errors: the cause, the thing, the next step, and so the exit code.
 
-`Session.translated` meets the exceptions and asks here; the sentences stand in `refusals`.
+`Session.translated` meets the exceptions and asks here; the sentences stand in error_messages.py.
 """
 
 from __future__ import annotations

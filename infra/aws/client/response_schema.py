@@ -1,4 +1,4 @@
-"""Which parts of AWS's answers the kit reads, and the form of those that it hands on. Pure data; `answers` checks it.
+"""Which parts of AWS's answers the kit reads, and the form of those that it hands on: data, checked by responses.py.
 
 "Tags?[].Key": Tags may be absent, but each of them has a Key. "Instances[+]": at least one.
 """

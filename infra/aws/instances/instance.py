@@ -119,14 +119,6 @@ def list_instances(session: Session, name: str) -> tuple[Instance, ...]:
     return _describe(session, own_filters(name), f"look for the instance of {name}")
 
 
-def oldest_alive(seen: Iterable[Instance]) -> Instance | None:
-    """The one that counts: the oldest that has not ended.
-
-    Two launches at the same moment both elect the same one, and the younger takes itself back (`launch`).
-    """
-    return min((one for one in seen if not one.ended), key=_age, default=None)
-
-
 def orders_of(seen: Iterable[Instance]) -> list[tuple[Instance, ...]]:
     """The machines that have not ended, each order by itself and by rank; the oldest order, which is the rig, first.
 
@@ -142,7 +134,8 @@ def orders_of(seen: Iterable[Instance]) -> list[tuple[Instance, ...]]:
 def nodes_of(seen: Iterable[Instance]) -> tuple[Instance, ...]:
     """The machines that count, by rank: the oldest that has not ended, and of a group all of the same order.
 
-    Fewer than `Instance.nodes` of the first: the others have ended, or EC2 does not show them yet.
+    Two launches at the same moment both elect the same ones, and the younger takes itself back (`launch`). Fewer than
+    `Instance.nodes` of the first: the others have ended, or EC2 does not show them yet.
     """
     return next(iter(orders_of(seen)), ())
 

@@ -59,10 +59,6 @@ class Rates:
     def disk_usd_per_month(self, gib: float) -> float:
         return gib * self.gp3_usd_per_gib_month
 
-    def beside_the_machine_usd_per_hour(self, disk_gib: float) -> float:
-        """Disk and public address of one running instance."""
-        return self.disk_usd_per_month(disk_gib) / HOURS_PER_MONTH + self.address_usd_per_hour
-
 
 def on_demand(session: Session, types: Iterable[str], regions: Sequence[str]) -> dict[tuple[str, str], Price]:
     """The on-demand Linux price by (region, type); one that nobody knows is absent."""

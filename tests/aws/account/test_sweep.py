@@ -9,7 +9,7 @@ from infra.aws.client.account import Account
 from infra.aws.client.tags import own_tags, specification
 from infra.errors import NotAllowed
 from tests.aws.pretend_account import DLAMI
-from tests.aws.samples import Reaper, forget_ended
+from tests.aws.samples import forget_ended
 from tests.sizes import tried
 
 HERE, THERE = "us-east-1", "us-west-2"
@@ -147,10 +147,8 @@ def test_machines_go_first_and_guards_last(aws, tell, clock, calls):
 
 
 @pytest.mark.timeout(60)
-def test_killed_at_any_call_the_next_sweep_finishes(aws, tell, clock):
+def test_killed_at_any_call_the_next_sweep_finishes(aws, tell, clock, reaper):
     """SIGKILL before and after each of the 12 calls of a removal: 24 deaths."""
-    reaper = Reaper()
-    reaper.watch(aws)
     for after in (False, True):
         for at in itertools.count(1):
             litter(aws, HERE)

@@ -194,7 +194,7 @@ def test_the_role_can_be_taken_away_and_taking_it_twice_is_nothing_to_do(aws: Se
     assert aws.client("iam").list_roles()["Roles"] == []
 
 
-class TestAllRings:
+class TestAllSafeguards:
     def test_a_start_arms_them(self, aws: Session, role: str, rig: Instance) -> None:
         armed = safeguards.arm(aws, rig, DEADLINE)
 

@@ -9,7 +9,7 @@ from infra.aws.instances.instance import (
     find,
     find_all,
     list_instances,
-    oldest_alive,
+    nodes_of,
     parse_instance,
     write_tags,
 )
@@ -82,8 +82,8 @@ def test_without_tags_ssh_is_on_its_usual_port_and_there_is_no_deadline():
 def test_the_oldest_that_has_not_ended_is_elected_whatever_the_order():
     crowd = [one(3, minute=2), one(9, state="terminated"), one(2, state="stopped", minute=1), one(4, minute=1)]
 
-    assert oldest_alive(crowd) == oldest_alive(reversed(crowd)) == one(2, state="stopped", minute=1)
-    assert oldest_alive([one(1, state="shutting-down")]) is None
+    assert nodes_of(crowd) == nodes_of(reversed(crowd)) == (one(2, state="stopped", minute=1),)
+    assert nodes_of([one(1, state="shutting-down")]) == ()
 
 
 def test_terminated_instances_are_seen_and_not_found(aws, clock, tell):

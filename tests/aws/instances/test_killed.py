@@ -27,13 +27,6 @@ from tests.sizes import tried
 DEADLINE = datetime(2026, 11, 20, 22, tzinfo=timezone.utc)
 
 
-@pytest.fixture
-def reaper(aws) -> Reaper:
-    reaper = Reaper()
-    reaper.watch(aws)
-    return reaper
-
-
 def every_death(
     reaper: Reaper, verb: Callable[[], object], again: Callable[[], None], death: Any = Killed
 ) -> list[str]:

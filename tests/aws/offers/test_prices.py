@@ -104,10 +104,10 @@ def test_every_type_in_the_shipped_table_exists(aws):
     assert set(prices.shipped_prices()) - existing == set()
 
 
-def test_a_disk_and_an_address_are_part_of_the_hour():
+def test_a_disk_and_an_address_have_a_price_in_every_region():
     rates = prices.rates("us-east-1")
 
-    assert rates.beside_the_machine_usd_per_hour(disk_gib=60) == pytest.approx(60 * 0.08 / 730 + 0.005)
+    assert (rates.disk_usd_per_month(60), rates.address_usd_per_hour) == (pytest.approx(60 * 0.08), 0.005)
     assert not rates.estimate
     assert prices.rates("eu-west-1").estimate
 
