@@ -9,7 +9,8 @@ from __future__ import annotations
 import io
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from importlib import import_module
 from pathlib import Path
 
 from training.trainer.signals import StopRequest
@@ -29,6 +30,17 @@ NO_MXNET = "MXNet is not installed here; there is none for Apple silicon, ARM Li
 WHERE_INSTEAD = (
     "`rig train remote` trains on an instance; in a rehearsal with --engine docker, in Docker on this computer"
 )
+
+
+PROGRAMS = {
+    "predict": "training.serve.predict",
+    "serve": "training.serve.server",
+    "drift": "training.serve.fleet_drift",
+    "overlay": "training.report.overlay",
+    "pack": "training.pack.main",
+    "compare": "training.workdir.compare",
+}
+"""Each a module with a `main` of its own, imported only when it is asked for."""
 
 
 def main(words: Sequence[str]) -> int:
@@ -66,36 +78,15 @@ def main(words: Sequence[str]) -> int:
 def _dispatch(words: list[str], stop: StopRequest) -> int:
     if not words or words[0] in ("-h", "--help"):
         return _help()
-    verb, rest = words[0], words[1:]
-    if verb == "predict":
-        from training.serve.predict import main as predict
-
-        return predict(rest)
-    if verb == "serve":
-        from training.serve.server import main as serve
-
-        return serve(rest)
-    if verb == "drift":
-        from training.serve.fleet_drift import main as drift
-
-        return drift(rest)
-    if verb == "overlay":
-        from training.report.overlay import main as overlay
-
-        return overlay(rest)
-    if verb == "pack":
-        from training.pack.main import main as pack
-
-        return pack(rest)
-    if verb == "tune":
+    name, rest = words[0], words[1:]
+    if name == "tune":
         from training.tune.main import main as tune
 
         return tune(rest, stop)
-    if verb == "compare":
-        from training.workdir.compare import main as compare
-
-        return compare(rest)
-    return _train(verb, rest, stop)
+    if name in PROGRAMS:
+        program: Callable[[Sequence[str]], int] = import_module(PROGRAMS[name]).main
+        return program(rest)
+    return _train(name, rest, stop)
 
 
 def _help() -> int:

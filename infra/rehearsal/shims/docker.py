@@ -1,4 +1,4 @@
-"""`docker` on an instance: the real client where there is an engine, else the subset in `as_process`."""
+"""`docker` on an instance: the real client where there is an engine, else the subset in process_engine.py."""
 
 from __future__ import annotations
 
