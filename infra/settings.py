@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import difflib
 import shlex
-from collections.abc import Callable, Mapping
-from dataclasses import MISSING, Field, dataclass, field, fields
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, Final
 
 from infra.errors import BadSettings
@@ -184,15 +184,16 @@ def load(
     *,
     environ: Mapping[str, str],
     remembered: Mapping[str, Any],
-    foreign: Mapping[str, str] | None = None,
+    foreign: Collection[str] = (),
+    own: Collection[str] = (),
 ) -> Settings:
     """Build the settings from the command line, the environment and rig.toml.
 
-    *foreign* holds option names nobody knows, so that they are reported with the rest. Raises BadSettings, which
-    lists everything that is wrong.
+    *foreign*: names of options nobody knows, so that they are reported with the rest; *own*: of those that the command
+    takes besides, which may have been meant. Raises BadSettings, which lists everything that is wrong.
     """
     known = {f.name: f for f in fields(Settings)}
-    problems = [_unknown(f"option --{name}", name, known) for name in foreign or {}]
+    problems = [_unknown(f"option --{name}", name, (*known, *own)) for name in foreign]
     values: dict[str, Any] = {}
     for source, given in (
         ("rig.toml", {name: _toml_text(value, _joins(name)) for name, value in remembered.items()}),
@@ -252,8 +253,8 @@ def _toml_text(value: Any, join: Callable[[list[str]], str]) -> str:
     return str(value)
 
 
-def _unknown(place: str, name: str, known: Mapping[str, Field[Any]]) -> str:
-    near = difflib.get_close_matches(name.lower().replace("-", "_"), known, n=1)
+def _unknown(place: str, name: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(name.lower().replace("-", "_"), list(known), n=1)
     return f"{place}: there is no such setting" + (f"; did you mean {near[0]}?" if near else "")
 
 

@@ -105,7 +105,11 @@ def _keep_traceback(words: Sequence[str]) -> str:
 
 def _settings(request: Request) -> Settings:
     found = load(
-        request.settings, environ=os.environ, remembered=read_settings_file(Path("rig.toml")), foreign=request.foreign
+        request.settings,
+        environ=os.environ,
+        remembered=read_settings_file(Path("rig.toml")),
+        foreign=request.foreign,
+        own=[one.name for one in (*request.command.arguments, *request.command.options)],
     )
     if is_url(found.notify):
         conceal([found.notify])  # whoever knows the address of a channel may write into it

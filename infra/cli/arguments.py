@@ -10,7 +10,7 @@ import difflib
 import re
 import shlex
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from typing import Any, Final
 
 from infra.errors import UserError
@@ -107,14 +107,14 @@ class Request:
     command: Command
     options: argparse.Namespace
     settings: Mapping[str, str]
-    foreign: Mapping[str, str] = field(default_factory=dict)
+    foreign: tuple[str, ...] = ()
 
 
 def parse(argv: Sequence[str], commands: Mapping[str, Command]) -> Request:
     """Raises UserError for what no command or its options are; `--help` is the help's (infra/cli/help.py)."""
     command = find_command(argv[0], commands)
     own, further = _split_behind(command.rest_after, argv[1:])
-    own = _take_names(command, own)
+    own = _close_unknown(command, _take_names(command, own))
     given, rest = make_parser(command).parse_known_args([_protect(word) for word in own])
     given.rest = further
     for one in command.arguments:
@@ -146,6 +146,21 @@ def _take_names(command: Command, words: Sequence[str]) -> list[str]:
         is_value = before in names - flags
         taken.append(f"{option}={found[2]}" if found and option in names and not is_value else word)
     return taken
+
+
+def _close_unknown(command: Command, words: Sequence[str]) -> list[str]:
+    """`--jobb lenet` is --jobb=lenet: a value would be taken for an argument, and that called wrong."""
+    known = {"--" + one.name for one in (*command.arguments, *command.options)}
+    known |= {option_name(f.name) for f in fields(Settings)}
+    closed: list[str] = []
+    for word in words:
+        before = closed[-1] if closed else ""
+        is_open = before.startswith("--") and "=" not in before and before not in known
+        if is_open and not word.startswith("-"):
+            closed[-1] = f"{before}={word}"
+        else:
+            closed.append(word)
+    return closed
 
 
 def own_words(command: Command, words: Sequence[str]) -> list[str]:
@@ -191,7 +206,7 @@ def find_command(name: str, commands: Mapping[str, Command]) -> Command:
 
 class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> Any:
-        raise UserError(f"{self.prog}: {_unprotect(message)}", f"`{self.prog} --help` shows what it takes")
+        raise UserError(_unprotect(message).removeprefix("argument "), f"`{self.prog} --help` shows what it takes")
 
 
 def make_parser(command: Command) -> Parser:
@@ -227,19 +242,22 @@ def _add_option(parser: argparse.ArgumentParser, option: Option) -> None:
 def _yes_or_no(text: str) -> bool:
     from infra.settings import yes_or_no
 
-    return yes_or_no(text)
+    try:
+        return yes_or_no(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r}: {error}") from None
 
 
-def _foreign(rest: Sequence[str]) -> dict[str, str]:
-    """Unknown options by name; a stray word that belongs to none is reported as it stands."""
-    unknown = {}
+def _foreign(rest: Sequence[str]) -> tuple[str, ...]:
+    """The names of unknown options; a stray word that belongs to none is reported as it stands."""
+    unknown: dict[str, None] = {}
     for word in map(_unprotect, rest):
         name, _, value = word.partition("=")
         if name.startswith("--"):
-            unknown[name[2:].replace("-", "_")] = value
+            unknown[name[2:].replace("-", "_")] = None
         elif not unknown:
             raise UserError(f"{word!r} is one argument too many.", _hint_for(name, value))
-    return unknown
+    return tuple(unknown)
 
 
 def _hint_for(name: str, value: str) -> str:

@@ -77,7 +77,9 @@ def test_everything_that_is_wrong_is_said_together_with_the_nearest_right_name(t
     [
         (["lunch"], 2, "There is no command 'lunch'.\n  -> did you mean `rig launch`?"),
         (["train", "--job", "lenett"], 2, "lenett"),
-        (["train", "there"], 2, "invalid choice: 'there'"),
+        (["train", "there"], 2, "rig: where: invalid choice: 'there'"),
+        (["train", "--jobb", "lenet"], 2, "option --jobb: there is no such setting; did you mean job?"),
+        (["sweep", "--delete", "maybe"], 2, "rig: --delete: 'maybe': say 1 or 0"),
         (["status", "now"], 2, "'now' is one argument too many"),
         (["train", "remote", "--job", "lenet", "num_epochs=2"], 2, "goes into one option: `--args num_epochs=2`"),
         (["launch", "--budget", "-1"], 2, "--budget = '-1': must be at least 0"),

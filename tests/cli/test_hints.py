@@ -138,7 +138,7 @@ def assert_taken_alike(monkeypatch: pytest.MonkeyPatch, hint: str) -> None:
     by_make = parse(as_the_makefile_does(typed), COMMANDS)
 
     assert program == "make", hint
-    assert {**by_rig.foreign, **by_make.foreign} == {}, hint
+    assert by_rig.foreign + by_make.foreign == (), hint
     assert (flat(by_rig), by_rig.settings) == (flat(by_make), by_make.settings), hint
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from training.errors import BadInput
 from training.lessons.hint import Check, KnownError
+from training.lessons.words import to_type
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -84,5 +85,7 @@ def find(word: str) -> Lesson:
     """The lesson that *word* names by its number. Raises BadInput."""
     chosen = [lesson for lesson in LESSONS if word.isascii() and word.isdecimal() and int(word[:9]) == lesson.number]
     if not chosen:
-        raise BadInput(f"{word[:40]!r} is no lesson: they have the numbers 1 to {len(LESSONS)}.", "for example: N=3")
+        raise BadInput(
+            f"{word[:40]!r} is no lesson: they have the numbers 1 to {len(LESSONS)}.", to_type("lesson", n=3)
+        )
     return chosen[0]
