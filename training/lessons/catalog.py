@@ -85,7 +85,6 @@ def find(word: str) -> Lesson:
     """The lesson that *word* names by its number. Raises BadInput."""
     chosen = [lesson for lesson in LESSONS if word.isascii() and word.isdecimal() and int(word[:9]) == lesson.number]
     if not chosen:
-        raise BadInput(
-            f"{word[:40]!r} is no lesson: they have the numbers 1 to {len(LESSONS)}.", to_type("lesson", n=3)
-        )
+        numbers = f"they have the numbers 1 to {len(LESSONS)}"
+        raise BadInput(f"{word[:40]!r} is no lesson: {numbers}.", f"for example {to_type('lesson', n=3)}")
     return chosen[0]
