@@ -145,7 +145,9 @@ class Settings:
 
     hours: float = setting(8.0, hours, "the instance is off after this many hours, whatever happens")
     budget: float = setting(
-        0.0, between(0, 100_000, float), "$ that this launch may cost at most; sets the deadline instead of hours"
+        0.0,
+        between(0, 100_000, float),
+        "$ that this launch may cost at most; sets the deadline instead of hours; 0: no limit but hours",
     )
     idle: int = setting(
         20,
