@@ -82,7 +82,9 @@ def _settings_of(folder: Path) -> dict[str, str]:
         said = None
     if isinstance(said, dict):
         return {str(key): str(value) for key, value in said.items() if key not in _PLACES}
-    return _options_in(artifacts.command_of(folder) or _command_in_job(folder))
+    options = _options_in(artifacts.command_of(folder) or _command_in_job(folder))
+    options.pop("workdir", None)  # ours, of a job that came to nothing: each run has its own
+    return options
 
 
 def _command_in_job(folder: Path) -> Sequence[str]:

@@ -68,6 +68,13 @@ def test_a_script_is_compared_by_the_options_that_it_was_given_and_by_its_own_me
     assert all(name in page for name in (SCRIPT, "20261118-090000-mine-3333", "val_loss"))
 
 
+def test_of_a_job_that_did_not_start_its_words_are_compared_and_not_where_it_lay(runs: Path) -> None:
+    for name, word in (("20261122-090000-lenet-5555", "num_epoch=3"), ("20261123-090000-lenet-6666", "num_epoch=4")):
+        put(runs, name, command=["python3", "-m", "training", "lenet", "--workdir", f"/runs/{name}", word])
+
+    assert dict(compare_runs(runs, ["5555", "6666"]).settings) == {"num_epoch": ("3", "4")}
+
+
 def test_runs_of_one_score_are_said_to_be_alike(runs: Path) -> None:
     put(
         runs, "20261121-090000-lenet-4444", command=["python3", "-m", "training", "lenet"], score=0.98, lr=0.1, epochs=4
