@@ -6,7 +6,10 @@ from typing import Final
 
 from infra.cli.arguments import Option
 
-RUN: Final = Option(name="run", help="the run's name, or a part of it: 0b93, lenet; without it, the newest")
+_NAMED = "the run's name, or a part of it: 0b93, lenet; without it, "
+RUN: Final = Option(name="run", help=f"{_NAMED}the newest")
+RUN_TO_PULL: Final = Option(name="run", help=f"{_NAMED}every run that is not home yet")
+RUN_TO_CANCEL: Final = Option(name="run", help=f"{_NAMED}the one that goes on")
 JSON: Final = Option(name="json", help="print JSON, for scripts", flag=True)
 YES: Final = Option(name="yes", help="do not ask before money is spent", flag=True)
 ASKS_NOTHING: Final = Option(name="yes", help="it asks nothing; for scripts that say so to every command", flag=True)

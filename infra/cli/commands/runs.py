@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from infra.cli.arguments import Group, Option
-from infra.cli.options import JSON, LIMITS, MACHINE, RUN, WHERE_AM_I
+from infra.cli.options import JSON, LIMITS, MACHINE, RUN, RUN_TO_CANCEL, RUN_TO_PULL, WHERE_AM_I
 from infra.console import deliver
 from infra.errors import INTERRUPTED, BadSettings, NothingToDo, UserError, WorldError
 from infra.settings import Settings
@@ -180,7 +180,7 @@ def watch(options: Namespace, settings: Settings) -> int:
 
 @GROUP.command(
     help="fetch results, also while the run goes on",
-    options=(RUN,),
+    options=(RUN_TO_PULL,),
     settings=WHERE_AM_I,
     examples=(
         ("rig pull", "every run that is not home yet"),
@@ -309,7 +309,7 @@ def dashboard(options: Namespace, settings: Settings) -> int:
 
 @GROUP.command(
     help="ask a run to save and end, then bring it home",
-    options=(RUN,),
+    options=(RUN_TO_CANCEL,),
     settings=WHERE_AM_I,
     examples=(
         ("rig cancel", "the run that goes on"),
