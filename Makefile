@@ -9,9 +9,10 @@ rig_commands := demo doctor completion plan types launch train tune logs watch p
              ssh ssh-config port notebook serve board pack image bake cost sweep settings rehearsal iam-policy setup-guard \
              lesson lesson-check lesson-solution cards quiz
 
-.PHONY: help set-up extra-ford extra-notebook extra-docs extra-horovod extra-tune test test-all trust bench bench-check check \
-        lint docs pictures acceptance lock clean remote here \
-        $(rig_commands)
+other_targets := help set-up extra-ford extra-notebook extra-docs extra-horovod extra-tune test test-all trust bench bench-check check \
+                 lint docs pictures acceptance lock clean remote here
+
+.PHONY: $(other_targets) $(rig_commands)
 
 # --- How TYPE=g5.xlarge becomes --type='g5.xlarge' -------------------------------------------------------------------
 # Only what stands on the command line counts: a TYPE in the shell's environment is somebody else's.
@@ -30,13 +31,17 @@ export NO_MKDOCS_2_WARNING = 1
 # `make train remote`, `make tune remote`, `make serve remote`, `make notebook here`: the argument says where.
 rig_place = $(if $(filter train tune serve,$@),$(filter remote,$(MAKECMDGOALS)))$(if $(filter notebook,$@),$(filter here,$(MAKECMDGOALS)))
 
+# `make train lenet`, `make extend 2h`: a word that is no target goes to rig, which takes it, or says what was meant.
+rig_stray = $(foreach word,$(filter-out $(rig_commands) $(other_targets),$(MAKECMDGOALS)),'$(subst ','\'',$(word))')
+rig_word = '$(subst ','\'',$@)'
+
 $(rig_commands): .venv/.ready
-	@GLUON_RIG_CALLED_BY=make .venv/bin/rig $@ $(rig_place) $(rig_options)
+	@GLUON_RIG_CALLED_BY=make .venv/bin/rig $@ $(rig_place) $(rig_stray) $(rig_options)
 
 # A slip, such as `make lanch`: rig knows the nearest command.
 .DEFAULT:
-	@test -x .venv/bin/rig || { echo 'There is no `make $@`; `make` alone lists all commands.' >&2; exit 2; }
-	@GLUON_RIG_CALLED_BY=make .venv/bin/rig $@
+	@test -x .venv/bin/rig || { echo 'There is no `make '$(rig_word)'`; `make` alone lists all commands.' >&2; exit 2; }
+	@$(if $(filter $(rig_commands),$(MAKECMDGOALS)),:,GLUON_RIG_CALLED_BY=make .venv/bin/rig $(rig_word))
 
 # --- What `make` alone prints ----------------------------------------------------------------------------------------
 help:

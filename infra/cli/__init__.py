@@ -103,14 +103,18 @@ def _keep_traceback(words: Sequence[str]) -> str:
     return str(log)
 
 
+_ARGS = "`rig train --args num_epochs=3`"
+
+
 def _settings(request: Request) -> Settings:
-    found = load(
-        request.settings,
-        environ=os.environ,
-        remembered=read_settings_file(Path("rig.toml")),
-        foreign=request.foreign,
-        own=[one.name for one in (*request.command.arguments, *request.command.options)],
-    )
+    own = [one.name for one in (*request.command.arguments, *request.command.options)]
+    remembered = read_settings_file(Path("rig.toml"))
+    try:
+        found = load(request.settings, environ=os.environ, remembered=remembered, foreign=request.foreign, own=own)
+    except BadSettings as error:
+        if request.foreign and "args" in own:
+            error.hint += f"\nwhat a job or a script takes goes into one option: {_ARGS}"
+        raise
     if is_url(found.notify):
         conceal([found.notify])  # whoever knows the address of a channel may write into it
     for path in ("~", found.key, found.data):

@@ -21,7 +21,8 @@ from infra.settings import Settings, option_name
 class Option:
     """An option of one command alone (a setting belongs to all). A *flag* takes 1 or 0, or nothing, which means 1.
 
-    *value*: what the help calls its value, "RUN". *many*: as an argument it is any number of words.
+    *value*: what the help calls its value, "RUN". *many*: as an argument it is any number of words. *instead*: of an
+    argument with choices, the option that another word was meant for: `rig train lenet` means --job lenet.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Option:
     choices: tuple[str, ...] | None = None
     value: str = ""
     many: bool = False
+    instead: str = ""
 
 
 Run = Callable[[argparse.Namespace, Settings], int]
@@ -115,6 +117,7 @@ def parse(argv: Sequence[str], commands: Mapping[str, Command]) -> Request:
     command = find_command(argv[0], commands)
     own, further = _split_behind(command.rest_after, argv[1:])
     own = _close_unknown(command, _take_names(command, own))
+    _require_choice(command, own)
     given, rest = make_parser(command).parse_known_args([_protect(word) for word in own])
     given.rest = further
     for one in command.arguments:
@@ -126,7 +129,7 @@ def parse(argv: Sequence[str], commands: Mapping[str, Command]) -> Request:
         command=command,
         options=given,
         settings={name: text for name, text in settings.items() if text is not None},
-        foreign=_foreign(rest),
+        foreign=_foreign(command, rest, given),
     )
 
 
@@ -161,6 +164,13 @@ def _close_unknown(command: Command, words: Sequence[str]) -> list[str]:
         else:
             closed.append(word)
     return closed
+
+
+def _require_choice(command: Command, words: Sequence[str]) -> None:
+    """Of a first word that stands alone."""
+    choices = command.arguments[0].choices if command.arguments else None
+    if choices and words and not words[0].startswith("-") and words[0] not in choices:
+        raise UserError(f"{words[0]!r} is none of {', '.join(choices)}.", _hint_for(command, words[0]))
 
 
 def own_words(command: Command, words: Sequence[str]) -> list[str]:
@@ -248,20 +258,24 @@ def _yes_or_no(text: str) -> bool:
         raise argparse.ArgumentTypeError(f"{text!r}: {error}") from None
 
 
-def _foreign(rest: Sequence[str]) -> tuple[str, ...]:
+def _foreign(command: Command, rest: Sequence[str], given: argparse.Namespace) -> tuple[str, ...]:
     """The names of unknown options; a stray word that belongs to none is reported as it stands."""
     unknown: dict[str, None] = {}
     for word in map(_unprotect, rest):
-        name, _, value = word.partition("=")
+        name = word.partition("=")[0]
         if name.startswith("--"):
             unknown[name[2:].replace("-", "_")] = None
         elif not unknown:
-            raise UserError(f"{word!r} is one argument too many.", _hint_for(name, value))
+            place = getattr(given, _ALONE + command.arguments[0].name) if command.arguments else ""
+            raise UserError(f"{word!r} is one argument too many.", _hint_for(command, word, place))
     return tuple(unknown)
 
 
-def _hint_for(name: str, value: str) -> str:
-    """A word NAME=VALUE that is no option was meant for the job."""
-    if value:
-        return f"what a job or a program takes goes into one option: `--args {shlex.quote(f'{name}={value}')}`"
-    return "`rig COMMAND --help` shows what the command takes"
+def _hint_for(command: Command, word: str, *typed: str) -> str:
+    """NAME=VALUE that is no option was meant for the job; another word, behind those *typed*, for an option."""
+    if "=" in word:
+        return f"what a job or a program takes goes into one option: `--args {shlex.quote(word)}`"
+    if command.arguments and command.arguments[0].instead:
+        meant = [command.name, *typed, f"--{command.arguments[0].instead}", word]
+        return f"did you mean `rig {shlex.join(meant)}`?"
+    return f"`rig {command.name} --help` shows what the command takes"

@@ -15,6 +15,12 @@ YES: Final = Option(name="yes", help="do not ask before money is spent", flag=Tr
 ASKS_NOTHING: Final = Option(name="yes", help="it asks nothing; for scripts that say so to every command", flag=True)
 DRY_RUN: Final = Option(name="dry-run", help="stop after the plan, and ask AWS whether it would permit it", flag=True)
 
+
+def here_or_remote(instead: str) -> Option:
+    """`rig train remote`. *instead*: see Option."""
+    return Option(name="where", help="here, or remote", default="here", choices=("here", "remote"), instead=instead)
+
+
 WHERE_AM_I: Final = ("cloud", "name", "region", "profile", "key")
 MACHINE: Final = (
     "type",

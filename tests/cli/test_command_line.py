@@ -77,7 +77,8 @@ def test_everything_that_is_wrong_is_said_together_with_the_nearest_right_name(t
     [
         (["lunch"], 2, "There is no command 'lunch'.\n  -> did you mean `rig launch`?"),
         (["train", "--job", "lenett"], 2, "lenett"),
-        (["train", "there"], 2, "rig: where: invalid choice: 'there'"),
+        (["train", "lenet"], 2, "'lenet' is none of here, remote.\n  -> did you mean `rig train --job lenet`?"),
+        (["train", "remote", "lenet"], 2, "one argument too many.\n  -> did you mean `rig train remote --job lenet`?"),
         (["train", "--jobb", "lenet"], 2, "option --jobb: there is no such setting; did you mean job?"),
         (["sweep", "--delete", "maybe"], 2, "rig: --delete: 'maybe': say 1 or 0"),
         (["status", "now"], 2, "'now' is one argument too many"),

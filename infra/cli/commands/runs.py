@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from infra.cli.arguments import Group, Option
-from infra.cli.options import JSON, LIMITS, MACHINE, RUN, RUN_TO_CANCEL, RUN_TO_PULL, WHERE_AM_I
+from infra.cli.options import JSON, LIMITS, MACHINE, RUN, RUN_TO_CANCEL, RUN_TO_PULL, WHERE_AM_I, here_or_remote
 from infra.console import deliver
 from infra.errors import INTERRUPTED, BadSettings, NothingToDo, UserError, WorldError
 from infra.settings import Settings
@@ -22,7 +22,7 @@ GROUP: Final = Group("runs")
 
 @GROUP.command(
     help="train here on the CPU, or with `remote` on the instance",
-    arguments=(Option(name="where", help="here, or remote", default="here", choices=("here", "remote")),),
+    arguments=(here_or_remote(instead="job"),),
     options=(
         Option(name="job", help="a job of the kit [lenet]", default="lenet"),
         Option(name="script", help="a Python program of yours, below the code folder"),

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 from infra.cli.arguments import Group, Option
-from infra.cli.options import RUN, WHERE_AM_I
+from infra.cli.options import RUN, WHERE_AM_I, here_or_remote
 from infra.console import deliver, tell
 from infra.errors import BadSettings, MissingProgram
 from infra.settings import MOST_NODES, Settings
@@ -150,7 +150,7 @@ def _open_there(settings: Settings) -> int:
 
 @GROUP.command(
     help="what a run has learned, over HTTP and on a page: here, or with `remote` on the instance",
-    arguments=(Option(name="where", help="here, or remote", default="here", choices=("here", "remote")),),
+    arguments=(here_or_remote(instead="run"),),
     options=(
         RUN,
         Option(name="port", help="the port here; without it, 8000 or any that is free"),

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from infra.cli.arguments import Group, Option
-from infra.cli.options import WHERE_AM_I
+from infra.cli.options import WHERE_AM_I, here_or_remote
 from infra.console import deliver
 from infra.errors import INTERRUPTED, BadSettings
 from infra.settings import Settings
@@ -22,7 +22,7 @@ _MOST: Final = 100_000  # trials; minutes of two months
 
 @GROUP.command(
     help="many runs of one job with different settings, side by side; the best one is the result",
-    arguments=(Option(name="where", help="here, or remote", default="here", choices=("here", "remote")),),
+    arguments=(here_or_remote(instead="job"),),
     options=(
         Option(name="job", help="a job of the kit [turbofan]", default="turbofan"),
         Option(name="space", help="a file of TOML: what may vary, and how far"),
