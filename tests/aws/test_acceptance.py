@@ -138,4 +138,4 @@ def test_several_gpus_have_a_step_of_their_own(environ, several):
 def test_rig_understands_every_line_of_the_story(words):
     understood = parse([*words, "--name", NAME], COMMANDS)
 
-    assert (understood.command.name, understood.foreign) == (words[0], {})
+    assert (understood.command.name, understood.foreign) == (words[0], ())
