@@ -94,8 +94,12 @@ def send(hosts: Sequence[Any], chosen: Selection, into: str) -> float:
         hang_up(one.host.target)
     began = time.perf_counter()
     nodes: Any = hosts  # of a node no more is asked than these have
-    on_each(RIG, nodes, lambda _, one: push_code(one.host, chosen, f"{one.home}/{into}", rsync_there=True))
+    on_each(RIG, nodes, lambda _, one: _push(one, chosen, into))
     return time.perf_counter() - began
+
+
+def _push(one: Any, chosen: Selection, into: str) -> None:
+    push_code(one.host, chosen, f"{one.home}/{into}", rsync_there=True)
 
 
 def take_turn(hosts: Sequence[Any], chosen: Selection, into: str, alone_into: str) -> Turn:
@@ -146,7 +150,7 @@ def measure(counts: Sequence[int], far_s: float, rounds: int) -> None:
 
 def show(count: int, what: str, turns: Sequence[Turn]) -> None:
     def middle(name: str) -> float:
-        return statistics.median(getattr(turn, name) for turn in turns)
+        return float(statistics.median(getattr(turn, name) for turn in turns))
 
     times = sorted(turn.times for turn in turns)
     waits = f"alone {middle('alone'):5.2f} s, all {middle('together'):5.2f} s"
