@@ -12,9 +12,8 @@ import functools
 import importlib
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, MutableMapping
-from contextlib import contextmanager, suppress
-from importlib.util import find_spec
+from collections.abc import Callable, Mapping, MutableMapping
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -31,10 +30,6 @@ PARALLEL_SIZE = "2000000000"
 # keeps a core from whom it waits for. docs/decisions/0006-waiting.md has the figures.
 # https://gcc.gnu.org/onlinedocs/libgomp/GOMP_005fSPINCOUNT.html
 SPIN_COUNT, NO_SPIN = "3000", "0"
-
-# MXNet imports these where it finds them, and pandas with them, which is a third of its own import: for the base class
-# of an old estimator (mxnet/model.py), and for the calibration of INT8 nets (mxnet/contrib/quantization.py).
-RARELY_NEEDED = ("sklearn", "scipy.stats")
 
 
 def physical_cores() -> int:
@@ -106,39 +101,14 @@ class Mxnet:
         return getattr(sys.modules["mxnet"], name)
 
 
-class Later:
-    """A module that is imported when its first name is asked for."""
-
-    def __init__(self, module: str) -> None:
-        self._module = module
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(importlib.import_module(self._module), name)
-
-
 def import_mxnet() -> ModuleType:
     if "mxnet" not in sys.modules:
         tuned()
         mend_numpy()
         mend_distutils()
-        with _hide(RARELY_NEEDED):
-            mxnet = importlib.import_module("mxnet")
-        if find_spec("scipy"):
-            mxnet.contrib.quantization.stats = Later("scipy.stats")
+        importlib.import_module("mxnet")
         _keep_openmp_to_the_engine()
     return sys.modules["mxnet"]
-
-
-@contextmanager
-def _hide(modules: tuple[str, ...]) -> Iterator[None]:
-    """To what is imported meanwhile they are not installed; those that are imported already stay in sight."""
-    hidden = [name for name in modules if name not in sys.modules]
-    sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]  # None: there is no such module
-    try:
-        yield
-    finally:
-        for name in hidden:
-            del sys.modules[name]
 
 
 @functools.cache

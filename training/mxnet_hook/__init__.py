@@ -2,8 +2,9 @@
 
 Installed as `gluon_rig_mxnet_hook` in the laptop's .venv and in the training image, with a `.pth` file that Python
 reads as it starts (https://docs.python.org/3/library/site.html). It puts one object into `sys.meta_path`; nothing else
-is imported before somebody imports MXNet. Then NumPy gets back the names that MXNet misses; MXNet's downloads, whose
-addresses are gone, find the data sets this computer has; and its ONNX export knows today's `onnx`.
+is imported before somebody imports MXNet. Then NumPy gets back the names that MXNet misses; MXNet is imported in a
+third of the time; its downloads, whose addresses are gone, find the data sets this computer has; and its ONNX export
+knows today's `onnx`.
 """
 
 import sys
@@ -39,15 +40,23 @@ class BeforeMxnet:
 
         mend_distutils()
         mend_numpy()
-        _then_mend_downloads(spec.loader)
+        _mend_at_import(spec.loader)
         return spec
 
 
-def _then_mend_downloads(loader: "Any") -> None:
+def _mend_at_import(loader: "Any") -> None:
     execute = loader.exec_module
 
     def exec_module(module: "ModuleType") -> None:
-        execute(module)
+        from importlib import import_module
+
+        from .operators import compile_at_first_call
+        from .rarely_needed import left_for_later, offer_later
+
+        compile_at_first_call(import_module("mxnet.base"))
+        with left_for_later():
+            execute(module)
+        offer_later(module)
         from .downloads import use_local_data
         from .onnx_export import use_todays_onnx
 

@@ -6,6 +6,7 @@ https://numpy.org/doc/stable/release/1.20.0-notes.html (deprecated there, gone i
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from functools import partial
 from importlib.util import find_spec
@@ -75,5 +76,5 @@ def _gone(name: str) -> Callable[..., Any]:
 
 def mend_distutils() -> None:
     """Python 3.12 dropped distutils, which MXNet imports; setuptools brings it along."""
-    if find_spec("distutils") is None:
+    if sys.version_info >= (3, 12) and find_spec("distutils") is None:
         import setuptools  # noqa: F401  importing it installs the substitute
