@@ -30,7 +30,7 @@ def _loginctl(words: list[str], rows: list[list[str]]) -> int:
         print(f"loginctl: the rehearsal has no `loginctl {verbs[0]}`", file=sys.stderr)
         return 1
     if any(word in ("--output=json", "-ojson", "json", "--json=short") for word in words):
-        import json  # a guard on a fast clock asks twice a second, and not for this
+        import json  # few ask for this
 
         print(json.dumps([{"session": number, "uid": os.getuid(), "user": login, "seat": None, "tty": terminal}
                           for number, terminal, login, _ in rows]))  # fmt: skip

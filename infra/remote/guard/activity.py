@@ -16,24 +16,22 @@ def containers(text: str | None) -> tuple[str, ...]:
     return tuple("container " + name for name in names if CONTAINER_NAME.fullmatch(name))
 
 
-def ssh(proc: str, sessions: str | None) -> tuple[str, ...]:
+def ssh(proc: str) -> tuple[str, ...]:
     """Established connections to our SSH port: also copies and tunnels, which have no terminal and so no login.
 
-    Only where there is no table of connections (a rehearsal) the list of `loginctl list-sessions` counts: it may hold
-    sessions whose user has long gone. Format: https://docs.kernel.org/networking/proc_net_tcp.html
+    A list of sessions is not asked: it may hold some whose user has long gone.
+    Format: https://docs.kernel.org/networking/proc_net_tcp.html
     """
-    counts = [_connections(os.path.join(proc, "net", name)) for name in ("tcp", "tcp6")]
-    known = [count for count in counts if count is not None]
-    count = sum(known) if known else sum(len(line.split()) >= 3 for line in (sessions or "").splitlines())
+    count = sum(_connections(os.path.join(proc, "net", name)) for name in ("tcp", "tcp6"))
     return (f"{count} SSH connection(s)",) if count else ()
 
 
-def _connections(table: str) -> int | None:
+def _connections(table: str) -> int:
     try:
         with open(table, errors="replace") as file:
             rows = [line.split() for line in file]
     except OSError:
-        return None
+        return 0
     port = f":{SSH_PORT:04X}"
     return sum(len(row) > 3 and row[1].endswith(port) and row[3] == ESTABLISHED for row in rows)
 

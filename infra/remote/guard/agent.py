@@ -18,7 +18,6 @@ from .subprocesses import Program
 from .systemd import alive, notify
 
 PROBE_EVERY_S = 30.0
-LOGINS = ("loginctl", "list-sessions", "--no-legend")
 # A sign of life that CloudWatch can see without an agent: three minutes of one core, at the lowest priority, every
 # half hour. Safeguard 2 stops a machine that shows less for an hour (docs/decisions/0002-pulse.md).
 PULSE = ("nice", "-n", "19", "timeout", "180", "sh", "-c", "while :; do :; done")
@@ -51,11 +50,11 @@ class Guard:
 
     def _make_probes(self) -> None:
         every_s, timeout_s = self.clock.really(PROBE_EVERY_S, at_least=0.5), self.clock.really(20, at_least=5)
-        self.docker, self.logins, self.gpu_use, self.gpu_processes = (
+        self.docker, self.gpu_use, self.gpu_processes = (
             Program(words, every_s, timeout_s)
-            for words in (list_containers(self.machine.label), LOGINS, gpu.UTILISATION, gpu.PROCESSES)
+            for words in (list_containers(self.machine.label), gpu.UTILISATION, gpu.PROCESSES)
         )
-        self.probes = [self.docker, self.logins, self.gpu_use, self.gpu_processes]
+        self.probes = [self.docker, self.gpu_use, self.gpu_processes]
         if not self.root:  # a rehearsal has no CloudWatch to impress
             self.probes.append(Program(PULSE, PULSE_EVERY_S, 200))
 
@@ -86,7 +85,7 @@ class Guard:
     def busy(self) -> tuple[str, ...]:
         return (
             activity.containers(self.docker.answer)
-            + activity.ssh(self.root + "/proc", self.logins.answer)
+            + activity.ssh(self.root + "/proc")
             + gpu.signs(self.gpu_use.answer, self.gpu_processes.answer)
             + (activity.list_unfetched(self.home) if self.keep_results else ())
         )

@@ -94,7 +94,7 @@ class Machine:
             "FAKES": str(self.fakes),
             "AWS_EC2_METADATA_SERVICE_ENDPOINT": imds.url,
         }
-        for name in ("systemctl", "shutdown", "docker", "loginctl"):
+        for name in ("systemctl", "shutdown", "docker"):
             self.program(name)
         self.program("nvidia-smi", "exit 9\n")
 

@@ -49,7 +49,6 @@ def test_nobody_there_for_twenty_minutes_switches_it_off(machine: Machine) -> No
     "use",
     [
         pytest.param(("docker", 'case "$1" in ps) echo rig-a ;; esac\n'), id="a-container"),
-        pytest.param(("loginctl", "echo '3 1000 ubuntu - -'\n"), id="a-login"),
         pytest.param(
             ("nvidia-smi", 'case "$1" in *apps*) echo "4711, 900" ;; *) echo "0, 0" ;; esac\n'), id="gpu-memory"
         ),
@@ -76,7 +75,7 @@ def test_a_machine_in_use_is_left_alone_for_hours(machine: Machine, use: tuple[s
 @pytest.mark.parametrize("how", [HANG, "yes garbage\n", "kill -9 $$\n", "exit 3\n", "printf '\\377\\376\\0'\n"])
 def test_broken_probes_are_no_sign_of_use_and_stop_nothing(machine: Machine, how: str) -> None:
     """Every program on the machine hangs, floods, dies or mumbles; the idle rule still works, on time."""
-    for name in ("docker", "loginctl", "nvidia-smi"):
+    for name in ("docker", "nvidia-smi"):
         machine.program(name, how)
     machine.deadline_in(hours=100)
     machine.boot()
@@ -88,7 +87,7 @@ def test_broken_probes_are_no_sign_of_use_and_stop_nothing(machine: Machine, how
 
 
 def test_programs_that_are_not_there_are_no_sign_of_use(machine: Machine) -> None:
-    for name in ("docker", "loginctl", "nvidia-smi"):
+    for name in ("docker", "nvidia-smi"):
         (machine.fakes / "bin" / name).unlink()
     machine.boot()
     machine.environ["PATH"] = str(machine.fakes / "bin")
