@@ -20,9 +20,14 @@ from tests.sizes import take_count
 
 APART = {
     "tests/remote/guard/test_agent.py",
+    "tests/training/trainer/test_group.py",
+    "tests/training/tune/test_tune.py",
     "tests/workflows/test_bake_story.py",
     "tests/workflows/test_bucket.py",
     "tests/workflows/test_dying_alone.py",
+    "tests/workflows/test_group_story.py",
+    "tests/workflows/test_killed_commands.py",
+    "tests/workflows/test_programs_of_the_day.py",
     "tests/workflows/test_story.py",
 }
 TOGETHER = {
@@ -30,6 +35,7 @@ TOGETHER = {
     "tests/aws/client/test_responses.py": "answers",
     "tests/aws/client/test_credentials.py": "credentials",
     "tests/aws/instances/test_killed.py": "killed",
+    "tests/training/serve/": "serve",  # one run of the made-up gearboxes for all
     "tests/aws/": "aws",  # its last test looks back on the calls of all others
     "tests/image/test_serve_image.py": "docker",
     "tests/image/test_training_image.py": "docker",  # one engine for all, and a run in it wants all cores
@@ -37,27 +43,43 @@ TOGETHER = {
     "tests/workflows/test_docker.py": "docker",
 }
 LONGEST_FIRST = [
+    "tests/workflows/test_programs_of_the_day.py::test_all_of_them[remote]",
+    "tests/training/tune/test_machines.py",
+    "tests/training/tune/test_tune.py::test_sixteen_trials",
+    "tests/workflows/test_programs_of_the_day.py::test_all_of_them_in_the_image",
     "tests/workflows/test_deaths.py",
     "aws",
     "docker",
+    "serve",
     "tests/workflows/test_dying_alone.py",
+    "tests/training/trainer/test_group.py",
+    "tests/workflows/test_programs_of_the_day.py",
     "tests/workflows/test_story.py",
+    "tests/workflows/test_group_story.py",
     "tests/remote/guard/test_agent.py",
+    "tests/training/tune/test_tune.py",
+    "tests/training/jobs/test_sensors.py",
+    "tests/training/lessons/test_lessons.py",
     "tests/workflows/test_killed_commands.py",
     "tests/workflows/test_refusals.py",
-    "tests/training/serve/test_server.py",
     "tests/training/trainer/test_resume.py",
+    "tests/training/diagnostics/test_condition.py",
     "tests/host/test_serve.py",
     "answers",
     "tests/host/test_notebook.py",
-    "tests/workflows/test_group_story.py",
     "tests/host/test_pull.py",
-    "tests/workflows/test_programs_of_the_day.py",
+    "tests/training/jobs/test_turbofan.py",
     "tests/workflows/test_programs.py",
     "tests/workflows/test_bucket.py",
     "killed",
 ]
-"""What would keep one process busy after all others have finished, were it begun last."""
+"""What would keep one process busy after all others have finished, were it begun last: groups, and tests by what their
+names begin with."""
+
+
+def rank_of(nodeid: str) -> int:
+    begun = (n for n, one in enumerate(LONGEST_FIRST) if nodeid.startswith(one) or group_of(nodeid) == one)
+    return next(begun, len(LONGEST_FIRST))
 
 
 def group_of(nodeid: str) -> str:
@@ -89,8 +111,10 @@ def pytest_configure() -> None:
     # A shell may say that compiled modules are not kept: then each process of ours would compile 600 of them again.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     sys.dont_write_bytecode = False
-    # Four tests at a time leave no core spare: then no process need try whether one is, for a quarter of a second each.
+    # Four tests at a time leave no core spare: then no process need try whether one is, for a quarter of a second each,
+    # and a second thread only waits for the first.
     os.environ.setdefault("GOMP_SPINCOUNT", "0")
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 def hand_down_signals() -> None:
@@ -121,5 +145,4 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    place = {group: number for number, group in enumerate(LONGEST_FIRST)}
-    items.sort(key=lambda item: place.get(group_of(item.nodeid), len(place)))
+    items.sort(key=lambda item: rank_of(item.nodeid))

@@ -11,11 +11,13 @@ PROJECT = Path(__file__).parents[1]
 CONFTEST = runpy.run_path(str(PROJECT / "tests/conftest.py"))
 
 
-def test_every_file_that_is_named_is_there() -> None:
+def test_every_file_and_test_that_is_named_is_there() -> None:
     named = CONFTEST["APART"] | set(CONFTEST["TOGETHER"]) | set(CONFTEST["LONGEST_FIRST"])
-    files = named - set(CONFTEST["TOGETHER"].values())
+    places = [one.partition("::") for one in named - set(CONFTEST["TOGETHER"].values())]
 
-    assert [file for file in sorted(files) if not (PROJECT / file).exists()] == []
+    assert [file for file, _, _ in places if not (PROJECT / file).exists()] == []
+    for file, _, test in places:
+        assert not test or f"def {test.partition('[')[0]}" in (PROJECT / file).read_text(), test
 
 
 def test_what_a_test_starts_hears_ctrl_c_also_where_the_tests_themselves_were_told_not_to() -> None:

@@ -35,6 +35,7 @@ def test_a_baked_image_boots_ready_and_holds_nothing_of_the_person(person: Perso
     assert [run.split()[-1] for run in runs] == ["here"], "the one run is at home, and none is on the new disk"
 
 
+@pytest.mark.exhaustive
 def test_the_host_entry_follows_the_machine_to_its_new_address_and_an_image_can_be_pulled(person: Person) -> None:
     person.types("launch")
     person.types("ssh-config")

@@ -234,7 +234,6 @@ ONLY_THE_ALARMS = {
 # `make test` has one death of each part, and one end by each safeguard; two dozen guards keep two cores busy.
 SAMPLED = (
     "laptop-gone", "job-hung", "docker-hangs", "guard-frozen", "guard-gone", "rebooted", "frozen-without-alarms",
-    "no-schedule",
 )  # fmt: skip
 EACH = [pytest.param(name, marks=[] if name in SAMPLED else pytest.mark.exhaustive) for name in DEATHS]
 

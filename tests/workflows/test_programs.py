@@ -64,7 +64,10 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.parametrize("place", [(), ("remote",)], ids=["here", "remote"])
+# `make test` has these here and two of `programs/` on an instance, `make test-all` each of them in both places.
+@pytest.mark.parametrize(
+    "place", [pytest.param((), id="here"), pytest.param(("remote",), id="remote", marks=pytest.mark.exhaustive)]
+)
 def test_programs_of_mxnets_day_run_as_they_are(person: Person, place: tuple[str, ...]) -> None:
     pytest.importorskip("mxnet")
     below = person.folder / "old work"
