@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
-import tracemalloc
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from infra.host import ledger
 from infra.host.connection import DROPPED
+from infra.host.connection import Host as SshHost
 from infra.host.sync import pull_ended, rsync_here, seal
+from infra.host.target import Target
 from infra.job import run as runs
 from infra.remote import recorder
 from tests.host.nearby import nearby_host
 from tests.sizes import size, tried
 
 LINES = size(20_000, 10_000_000)
-FILES = size(200, 100_000)
+FEW_FILES, FILES = 200, size(100_000, 1_000_000)
 CUTS_OF_A_DAY = size(10, 24 * 60)
 SLACK_KIB = 8 * 1024
 
+PROJECT = Path(__file__).resolve().parents[1]
 PRINT = "import sys\nfor n in range({}): sys.stdout.write('step %d loss 0.123456\\n' % n)"
 LOGS = """\
 import sys
@@ -102,27 +106,82 @@ def test_a_log_is_followed_in_the_same_memory_however_long_and_however_often_cut
     assert open_files(os.getpid()) == files
 
 
-@linux
-@pytest.mark.skipif(not rsync_here(), reason="rsync is missing: sudo apt install rsync")
-@pytest.mark.parametrize("rsync", [True, False], ids=["rsync", "tar"])
-def test_a_run_of_very_many_files_comes_home_whole(tmp_path: Path, rsync: bool) -> None:
-    there, home = tmp_path / "there", tmp_path / "runs" / "r1"
-    for number in range(FILES):
+def make_files(there: Path, count: int) -> None:
+    for number in range(count):
         file = there / f"{number // 1000}" / f"{number}.txt"
         if number % 1000 == 0:
             file.parent.mkdir(parents=True)
         file.write_text(str(number))
-    recorder.seal(there)
-    files = open_files(os.getpid())
-    tracemalloc.start()
-    with nearby_host(tmp_path) as host:
-        arrival = pull_ended(host, str(there), home, rsync_there=rsync)
-        seal(home, arrival)
-    _, most = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    tried(FILES)
 
+
+def bring_home(there: str, home: str, rsync: bool) -> None:
+    """What a process of its own runs: seal what is there as the recorder does, list it, bring it home."""
+    before, nowhere = open_files(os.getpid()), Path("nowhere")
+    target = Target(identity="i-0near", address="near", port=22, user="me", key=nowhere, known_hosts=nowhere)
+    with SshHost(target) as host:
+        arrival = pull_ended(host, there, Path(home), rsync_there=rsync)
+        seal(Path(home), arrival)
     assert arrival.left == {}
-    assert sum(1 for path in home.rglob("*.txt") if path.read_text() == path.stem) == FILES
-    assert most < (16 << 20) + 2_000 * FILES, "bytes for each file, of its name and its sum"
-    assert open_files(os.getpid()) == files
+    assert open_files(os.getpid()) == before
+
+
+def most_memory_kib(*line: str | Path) -> int:
+    """The most that a process takes which does *line*, one of Python."""
+    code = f"{line[0]}\nimport resource; print('most', resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    words = [sys.executable, "-c", code, *map(str, line[1:])]
+    done = subprocess.run(words, cwd=PROJECT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return int(done.stdout.rpartition("most ")[2])
+
+
+def peaks(folder: Path, count: int, *, rsync: bool) -> dict[str, int]:
+    """KiB that the recorder, the sender and the laptop take at most, for a run of *count* files."""
+    there, home = folder / "there", folder / "runs" / "r1"
+    make_files(there, count)
+    found = {
+        "recorder": most_memory_kib("import sys; from pathlib import Path; from infra.remote.recorder import seal\n"
+                                    "seal(Path(sys.argv[1]))", there),
+        "sender": most_memory_kib("import os, sys; from infra.remote.sender import main\n"
+                                  "main(['list-all', sys.argv[1]], sys.stdin.buffer, open(os.devnull, 'wb'))", there),
+        "laptop": most_memory_kib(f"from {__name__} import bring_home; import sys\n"
+                                  f"bring_home(sys.argv[1], sys.argv[2], {rsync})", there, home),
+    }  # fmt: skip
+    assert sum(1 for path in home.rglob("*.txt") if path.read_text() == path.stem) == count
+    shutil.rmtree(folder)
+    return found
+
+
+@linux
+@pytest.mark.skipif(not rsync_here(), reason="rsync is missing: sudo apt install rsync")
+@pytest.mark.parametrize("rsync", [True, False], ids=["rsync", "tar"])
+def test_a_run_of_very_many_files_comes_home_whole(tmp_path: Path, rsync: bool) -> None:
+    """In several questions, as those of a hundred thousand do."""
+    there, home = tmp_path / "there", tmp_path / "runs" / "r1"
+    make_files(there, FEW_FILES)
+    recorder.seal(there)
+    with nearby_host(tmp_path), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ledger, "AT_ONCE", FEW_FILES // 3)
+        patch.setattr(ledger, "_ROWS_AT_ONCE", 7)
+        bring_home(str(there), str(home), rsync)
+    tried(FEW_FILES)
+
+    assert sum(1 for path in home.rglob("*.txt") if path.read_text() == path.stem) == FEW_FILES
+    assert (home / "MANIFEST.sha256").read_bytes() == (there / "MANIFEST.sha256").read_bytes()
+    assert [path.name for path in home.parent.iterdir()] == ["r1"]
+
+
+@linux
+@pytest.mark.exhaustive
+@pytest.mark.skipif(not rsync_here(), reason="rsync is missing: sudo apt install rsync")
+@pytest.mark.parametrize(("rsync", "count"), [(True, FILES), (False, FILES // 5)], ids=["rsync", "tar"])
+def test_a_run_of_very_many_files_takes_the_same_memory_as_one_of_many(
+    tmp_path: Path, rsync: bool, count: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with nearby_host(tmp_path):
+        many = peaks(tmp_path / "many", 2 * ledger.AT_ONCE, rsync=rsync)
+        very_many = peaks(tmp_path / "very many", count, rsync=rsync)
+    tried(count)
+    with capsys.disabled():
+        print(f"\n{2 * ledger.AT_ONCE:,} files: {many} KiB; {count:,}: {very_many}")
+
+    assert all(very_many[who] < many[who] + SLACK_KIB for who in many)

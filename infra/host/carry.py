@@ -38,8 +38,9 @@ def by_rsync(host: Host, source: str, files: Sequence[File], landing: Landing, a
     if process.returncode in CONNECTION_LOST:
         raise explain_failure(host, process.returncode, said.decode(errors="replace").strip())
     # Whatever else it complains of, it left out: the other way tries that, and says why it cannot.
+    root = os.path.realpath(tree)
     for file in files:
-        if _is_below(tree, file.path):
+        if _is_below(root, file.path):
             landing.put(file, tree / file.path)
 
 
@@ -52,12 +53,10 @@ def _none_alike(files: Sequence[File]) -> list[File]:
     return [*first.values()]
 
 
-def _is_below(tree: Path, path: str) -> bool:
+def _is_below(root: str, path: str) -> bool:
     """A regular file, reached through no link."""
-    try:
-        return (tree / path).is_file() and os.path.realpath(tree / path) == os.path.join(os.path.realpath(tree), path)
-    except OSError:  # a name this disk cannot hold
-        return False
+    place = os.path.join(root, path)
+    return os.path.isfile(place) and os.path.realpath(place) == place
 
 
 def by_stream(host: Host, source: str, files: Sequence[File], landing: Landing, arriving: Path) -> None:

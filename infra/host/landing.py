@@ -8,23 +8,27 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
+import filecmp
 import hashlib
 import os
 import re
 import shutil
-import struct
+import stat
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import cached_property
+from itertools import zip_longest
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import IO
 
 from infra.errors import UserError
 from infra.host import manifest
+from infra.host.folder_lock import held, share, try_lock
 from infra.host.foreign import make_printable
-from infra.host.listing import File, Link
+from infra.host.ledger import Ledger, Table
+from infra.host.listing import File
 from infra.host.pulled import Pulled
 
 BESIDE = "from-host"  # below the run's folder
@@ -41,28 +45,32 @@ class Landing:
         if home.is_symlink():
             raise UserError(f"{home} is a link, and results are put only into a folder.", "move it away")
         self.home = home
-        self.notes: dict[str, str] = {}
-        self.left: dict[str, str] = {}
-        self.changed: set[str] = set()
         self._own = home.parent / _OWN / home.name
-        self._sums: dict[bytes, bytes] = {}
-        self._put_as: dict[int, str] = {}
 
     def __enter__(self) -> Landing:
         self.home.mkdir(parents=True, exist_ok=True)
-        self._own_open = _share(self._own)
-        self._pulled = Pulled(self._own / "pulled.jsonl")
+        with ExitStack() as opened:
+            self._own_open = share(self._own)
+            opened.callback(os.close, self._own_open)
+            self.ledger = opened.enter_context(contextlib.closing(Ledger(self._own)))
+            self._opened = opened.pop_all()
+        self.notes, self.left, self.changed = (self.ledger.table() for _ in range(3))
+        self._sums, self._put_as = self.ledger.table(), self.ledger.packed_table()
         return self
 
     def __exit__(self, *_: object) -> None:
-        os.close(self._own_open)
+        self._opened.close()
+
+    @cached_property
+    def _pulled(self) -> Pulled:
+        return Pulled(self._own / "pulled.jsonl", self.ledger)
 
     @contextmanager
     def arriving(self) -> Iterator[Path]:
         """A folder for what is on its way: what a killed pull left there, or one alone if another pull has that."""
         folder = self._own / "arriving"
         folder.mkdir(exist_ok=True)
-        with _held(folder) as ours:
+        with held(folder) as ours:
             if ours:
                 yield folder
                 return
@@ -75,11 +83,10 @@ class Landing:
     def is_whole(self) -> bool:
         return (self.home / manifest.NAME).is_file()
 
-    def start_over(self) -> set[str]:
+    def start_over(self) -> Table[str]:
         """Forget what is left to try it once more; what had changed of it."""
-        changed = set(self.changed)
+        changed, self.changed = self.changed, self.ledger.table()
         self.left.clear()
-        self.changed.clear()
         return changed
 
     def lacks(self, file: File) -> bool:
@@ -116,8 +123,7 @@ class Landing:
             self.left[file.path] = _reason(error)
 
     def miss(self, file: File, why: str) -> None:
-        self.left[file.path] = why
-        self.changed.add(file.path)
+        self.left[file.path] = self.changed[file.path] = why
 
     def _put(self, file: File, arrived: Path, what: str) -> None:
         if not file.sha256 and self.is_whole():
@@ -134,7 +140,7 @@ class Landing:
         self._pulled.add_file(file, arrived, what, place=str(place.relative_to(self.home)))
         arrived.replace(place)
         found = place.stat()
-        self._put_as[_number(found)] = file.path
+        self._put_as[_number(found)] = os.fsencode(file.path)
 
     def _beside(self, path: str) -> Path:
         """A name that every disk can hold, and no two paths share."""
@@ -160,7 +166,7 @@ class Landing:
         What has the number of one of ours may be new: another pull has replaced ours, and the number was free again.
         """
         number = _number(place.lstat())
-        known = self._put_as.get(number, path)
+        known = os.fsdecode(self._put_as.get(number, os.fsencode(path)))
         with contextlib.suppress(FileNotFoundError):
             return known != path and _number((self.home / known).lstat()) == number
         return False
@@ -177,10 +183,10 @@ class Landing:
             with open(os.open(place, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW), "rb") as file:
                 found = os.fstat(file.fileno())
                 times = (found.st_mtime_ns, found.st_ctime_ns)
-                key = struct.pack("QQQqq", found.st_dev, found.st_ino, found.st_size, *times)
-                if key not in self._sums:
-                    self._sums[key] = bytes.fromhex(sha256(file))
-                return self._sums[key].hex()
+                key = _key(found.st_dev, found.st_ino, found.st_size, *times)
+                if (known := self._sums.get(key)) is None:
+                    known = self._sums[key] = sha256(file)
+                return known
         except OSError:  # absent, a folder, a link
             return "-"
 
@@ -192,37 +198,41 @@ class Landing:
 
     def _make_folders(self, folder: Path) -> None:
         """Real folders all the way down from home: through a link one would write elsewhere."""
-        below = [one for one in folder.parents if one.is_relative_to(self.home) and one != self.home]
-        for one in [*reversed(below), *([folder] if folder != self.home else [])]:
-            if one == self.home / manifest.NAME:
+        at = home = str(self.home)  # plain text: this is done for each file
+        for part in filter(None, str(folder)[len(home) :].split("/")):
+            at = f"{at}/{part}"
+            if at == f"{home}/{manifest.NAME}":
                 raise NotADirectoryError(errno.ENOTDIR, "the manifest has this name here")
-            if one.is_symlink() or (one.exists() and not one.is_dir()):
-                if not self._is_ours(one):
+            mode = _mode(at)
+            if mode and not stat.S_ISDIR(mode):
+                if not self._is_ours(Path(at)):
                     raise NotADirectoryError(errno.ENOTDIR, "what has its folder's name here is none")
-                one.unlink()  # the host has made a folder of it since
-            one.mkdir(exist_ok=True)
+                os.unlink(at)  # the host has made a folder of it since
+            if not stat.S_ISDIR(mode):
+                with contextlib.suppress(FileExistsError):  # another pull has
+                    os.mkdir(at)
 
-    def make_link(self, link: Link) -> None:
+    def make_link(self, path: str, target: str) -> None:
         """Only one that stays inside: elsewhere its target means something else here than there."""
-        place = self.home / link.path
-        self.notes[link.path] = f"is a link to {make_printable(link.target)} there, and that is no part of the run"
+        place = self.home / path
         try:
             self._make_folders(place.parent)
-            leads_to = Path(os.path.realpath(place.parent / link.target))
-            if os.path.isabs(link.target) or not leads_to.is_relative_to(self.home.resolve()):
+            leads_to = Path(os.path.realpath(place.parent / target))
+            if os.path.isabs(target) or not leads_to.is_relative_to(self.home.resolve()):
+                self.notes[path] = f"is a link to {make_printable(target)} there, and that is no part of the run"
                 return
             with self._one_at_a_time():
-                self._link(link, self._free_place(place, link.path, link.target))
-            del self.notes[link.path]
+                self._link(path, target, self._free_place(place, path, target))
+            self.notes.pop(path, None)
         except (OSError, ValueError) as error:  # ValueError: a zero byte
-            self.notes[link.path] = f"is a link to {make_printable(link.target)} there: {_reason(error)}"
+            self.notes[path] = f"is a link to {make_printable(target)} there: {_reason(error)}"
 
-    def _link(self, link: Link, place: Path) -> None:
-        if place.is_symlink() and os.readlink(place) == link.target:
+    def _link(self, path: str, target: str, place: Path) -> None:
+        if place.is_symlink() and os.readlink(place) == target:
             return
-        self._pulled.add_link(link)
+        self._pulled.add_link(path, target)
         aside = Path(mkdtemp(dir=self._own, prefix="link-"))
-        (aside / "link").symlink_to(link.target)
+        (aside / "link").symlink_to(target)
         (aside / "link").replace(place)
         aside.rmdir()
 
@@ -230,29 +240,43 @@ class Landing:
         """A folder with a manifest is whole, and this one will not be for a while, unless it names these very *files*.
         What it names is not the user's: it was put down by us, or by a run on this computer."""
         place = self.home / manifest.NAME
-        if place.is_file() and place.read_bytes() != _manifest_of(files):
-            self._pulled.add_sums(manifest.read(place.read_bytes()))
-            place.unlink()
+        if not place.is_file():
+            return
+        with place.open("rb") as lines:
+            if all(ours == line for ours, line in zip_longest(_manifest_of(files), lines)):
+                return
+            lines.seek(0)
+            self._pulled.add_sums(manifest.read(lines))
+        place.unlink()
 
-    def seal(self, files: Iterable[File]) -> None:
-        """The run is whole here: its manifest is all that need be remembered."""
-        place, said = self.home / manifest.NAME, _manifest_of(files)
-        if not place.is_file() or place.read_bytes() != said:
-            aside = Path(mkdtemp(dir=self._own, prefix="seal-"))
-            (aside / manifest.NAME).write_bytes(said)
-            if place.is_dir():
-                place.rmdir()
-            (aside / manifest.NAME).replace(place)
+    def write_manifest(self, files: Iterable[File]) -> Path:
+        """The manifest of *files*, beside the run, which is not whole by it yet."""
+        aside = Path(mkdtemp(dir=self._own, prefix="seal-")) / manifest.NAME
+        with aside.open("wb") as lines:
+            lines.writelines(_manifest_of(files))
+        return aside
+
+    def seal(self, written: Path) -> None:
+        """The run is whole here: its manifest, *written* before, is all that need be remembered."""
+        place = self.home / manifest.NAME
+        if place.is_dir():
+            place.rmdir()
+        try:
+            if not (place.is_file() and filecmp.cmp(written, place, shallow=False)):
+                written.replace(place)
+        except FileNotFoundError:
+            if not place.is_file():  # or else another pull has sealed the run, and cleared up
+                raise
         self.forget()
 
     def remember(self) -> None:
         """All files here, as if we had put them down."""
         paths = (Path(folder) / name for folder, _, names in os.walk(self.home) for name in names)
-        self._pulled.add_sums({path.relative_to(self.home).as_posix(): self._sum(path) for path in paths})
+        self._pulled.add_sums((path.relative_to(self.home).as_posix(), self._sum(path)) for path in paths)
 
     def forget(self) -> None:
         """Nothing is kept but for another pull that is under way: the last one out clears up."""
-        if _is_locked(self._own_open):
+        if try_lock(self._own_open):
             shutil.rmtree(self._own, ignore_errors=True)
             with contextlib.suppress(OSError):  # of other runs
                 self._own.parent.rmdir()
@@ -261,50 +285,32 @@ class Landing:
     def _one_at_a_time(self) -> Iterator[None]:
         until = time.monotonic() + _PATIENCE_S
         while True:
-            with _held(self.home) as ours:
+            with held(self.home) as ours:
                 if ours or time.monotonic() > until:
                     yield
                     return
             time.sleep(0.02)
 
 
-def _share(folder: Path) -> int:
-    """*folder*, made if need be, and open; who has it so may count on it to stay."""
-    while True:
-        folder.mkdir(parents=True, exist_ok=True)
-        with contextlib.suppress(FileNotFoundError):  # removed in this moment, by one who thought he was the last
-            opened = os.open(folder, os.O_RDONLY)
-            fcntl.flock(opened, fcntl.LOCK_SH)
-            if os.path.samestat(os.fstat(opened), os.stat(folder)):
-                return opened
-            os.close(opened)
-
-
-@contextmanager
-def _held(folder: Path) -> Iterator[bool]:
-    """Whether *folder* is locked for us meanwhile. The lock goes with the process, however it ends."""
-    opened = os.open(folder, os.O_RDONLY)
+def _mode(path: str) -> int:
+    """0 for what is not there."""
     try:
-        yield _is_locked(opened)
-    finally:
-        os.close(opened)
+        return os.lstat(path).st_mode
+    except FileNotFoundError:
+        return 0
 
 
-def _is_locked(opened: int) -> bool:
-    try:
-        fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def _number(found: os.stat_result) -> int:
+def _number(found: os.stat_result) -> str:
     """One for each file of this computer."""
-    return found.st_dev << 64 | found.st_ino
+    return _key(found.st_dev, found.st_ino)
 
 
-def _manifest_of(files: Iterable[File]) -> bytes:
-    return manifest.write({file.path: file.sha256 for file in files})
+def _key(*numbers: int) -> str:
+    return " ".join(map(str, numbers))
+
+
+def _manifest_of(files: Iterable[File]) -> Iterator[bytes]:
+    return (manifest.line_of(file.path, file.sha256) for file in files)
 
 
 def _dress(file: File, arrived: Path) -> None:

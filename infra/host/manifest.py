@@ -7,10 +7,9 @@ nothing; their lines are read as they are.
 from __future__ import annotations
 
 import contextlib
-import io
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator
 
 from infra.host.foreign import inside, is_digest
 
@@ -18,29 +17,23 @@ NAME = "MANIFEST.sha256"
 _ESCAPES = {b"\\\\": b"\\", b"\\n": b"\n", b"\\r": b"\r"}
 
 
-def read(content: bytes) -> dict[str, str]:
-    """Path -> SHA-256. Lines that are none are passed over: what they may have named is found by its absence here."""
-    found = {}
-    for whole in io.BytesIO(content):  # a line at a time: of a hundred thousand files no list of lines is needed
+def read(lines: Iterable[bytes]) -> Iterator[tuple[str, str]]:
+    """Path and SHA-256. Lines that are none are passed over: what they may have named is found by its absence here."""
+    for whole in lines:
         line = whole.rstrip(b"\n")
         escaped = line.startswith(b"\\")
         said, _, name = line[escaped:].partition(b"  ")
         with contextlib.suppress(ValueError):
             path = inside(os.fsdecode(_unescape(name) if escaped else name))
             if is_digest(digest := said.decode("ascii")):
-                found[path] = digest
-    return found
+                yield path, digest
 
 
-def write(digests: Mapping[str, str]) -> bytes:
-    """The same bytes as the recorder's own: by name, as bytes compare."""
-    by_name = {os.fsencode(path): said for path, said in digests.items()}
-    return b"".join(_line(name, by_name[name]) for name in sorted(by_name))
-
-
-def _line(name: bytes, said: str) -> bytes:
+def line_of(path: str, digest: str) -> bytes:
+    """As the recorder writes it, and `sha256sum --check` reads it."""
+    name = os.fsencode(path)
     escaped = name.replace(b"\\", b"\\\\").replace(b"\n", b"\\n").replace(b"\r", b"\\r")
-    return (b"\\" if escaped != name else b"") + said.encode() + b"  " + escaped + b"\n"
+    return (b"\\" if escaped != name else b"") + digest.encode() + b"  " + escaped + b"\n"
 
 
 def _unescape(name: bytes) -> bytes:

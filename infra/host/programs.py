@@ -6,7 +6,7 @@ import io
 import selectors
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -18,6 +18,7 @@ from infra.host.foreign import make_printable
 SCRIPTS = Path(__file__).resolve().parents[1] / "remote"
 _LONGEST_PREAMBLE = 1 << 20
 _LONGEST_ANSWER = 1 << 30
+_LONGEST_LINE = 1 << 20
 _CHUNK = 1 << 16
 SILENCE_S = 120.0  # our programs say something every few seconds
 
@@ -37,9 +38,23 @@ def hear(host: Host, *lines: Sequence[str], given: bytes = b"") -> tuple[bytes, 
         answer = bytearray()
         while chunk := out.read(_CHUNK):  # in one piece, room for the longest would be taken for every answer
             answer += chunk
-            if len(answer) > _LONGEST_ANSWER:
-                raise WorldError(f"{host.target} answers without an end.", "`rig ssh` opens a shell there")
+            _require_an_end(host, len(answer))
     return before, bytes(answer)
+
+
+def lines_of(host: Host, *lines: Sequence[str]) -> Generator[bytes, None, None]:
+    """What commands on the host print, a line at a time; one without an end comes in pieces. Close it when done."""
+    heard = 0
+    with listening(host, *lines) as (_, out):
+        while line := out.readline(_LONGEST_LINE):
+            heard += len(line)
+            _require_an_end(host, heard)
+            yield line.rstrip(b"\n")
+
+
+def _require_an_end(host: Host, heard: int) -> None:
+    if heard > _LONGEST_ANSWER:
+        raise WorldError(f"{host.target} answers without an end.", "`rig ssh` opens a shell there")
 
 
 @contextmanager

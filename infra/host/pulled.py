@@ -6,11 +6,12 @@ import contextlib
 import json
 import os
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from infra.host.listing import VERSION, File, Link
+from infra.host.ledger import Ledger, in_batches
+from infra.host.listing import VERSION, File
 
 _HERE = struct.Struct("2q")  # size and time written of what was put down here
 
@@ -19,12 +20,11 @@ class Pulled:
     """A line of JSON for each thing put down, added before it is: whoever is killed in between must not meet his own
     copy as somebody else's. Several pulls may add at once; what a kill cut in two is passed over."""
 
-    def __init__(self, record: Path) -> None:
+    def __init__(self, record: Path, ledger: Ledger) -> None:
         self._record = record
-        # Packed: a run may have left a hundred thousand files.
-        self._sums: dict[str, tuple[str, ...]] = {}
-        self._last: dict[str, bytes] = {}
-        self._places: dict[str, str] = {}
+        self._ours = ledger.table()
+        self._last = ledger.packed_table()
+        self._places = ledger.table()
         if record.is_file():
             with record.open("rb") as lines:
                 for line in lines:
@@ -32,18 +32,17 @@ class Pulled:
                         self._learn(json.loads(line))
 
     def _learn(self, said: Mapping[str, Any]) -> None:
-        path, what = said["path"], said["what"]
-        known = self._sums.get(path, ())
-        if what not in known:
-            self._sums[path] = (*known, what)
+        path = said["path"]
+        self._ours[_both(path, said["what"])] = ""
         if "version" in said:
             self._last[path] = VERSION.pack(*said["version"]) + _HERE.pack(*said["here"])
+            self._places.pop(path, None)
             if said["place"] != path:
                 self._places[path] = said["place"]
 
     def is_ours(self, path: str, what: str) -> bool:
         """*what*: the SHA-256 of the file that is there under *path*, or the target of the link."""
-        return what in self._sums.get(path, ())
+        return _both(path, what) in self._ours
 
     def holds(self, file: File, home: Path) -> bool:
         """Whether this very version was put down, and what was put down then is still there as it was."""
@@ -60,11 +59,12 @@ class Pulled:
             {"path": file.path, "what": what, "version": VERSION.unpack(file.version), "place": place, "here": here}
         )
 
-    def add_link(self, link: Link) -> None:
-        self._add({"path": link.path, "what": link.target})
+    def add_link(self, path: str, target: str) -> None:
+        self._add({"path": path, "what": target})
 
-    def add_sums(self, sums: Mapping[str, str]) -> None:
-        self._add(*({"path": path, "what": what} for path, what in sums.items()))
+    def add_sums(self, sums: Iterable[tuple[str, str]]) -> None:
+        for some in in_batches(sums):
+            self._add(*({"path": path, "what": what} for path, what in some))
 
     def _add(self, *said: Mapping[str, Any]) -> None:
         lines = [json.dumps(one).encode() + b"\n" for one in said]
@@ -76,3 +76,8 @@ class Pulled:
             os.close(record)
         for one in said:
             self._learn(one)
+
+
+def _both(path: str, what: str) -> str:
+    """No path has a zero byte in it."""
+    return f"{path}\0{what}"

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import shutil
+import sqlite3
 import subprocess
 import tarfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
@@ -21,22 +23,27 @@ from infra.host.connection import Host, local_process
 from infra.host.copy_failure import explain_failure
 from infra.host.foreign import make_printable
 from infra.host.landing import Landing
+from infra.host.ledger import in_batches
 from infra.host.listing import File, Listing, list_ended_run, list_run
 from infra.host.selection import Selection
 
 _STDERR = 2
 _ROUNDS = 3  # of a run that is over, and whose files somebody still changes
+_NAMED = 1000
 _LATER = "it is still being written, and comes when the run has ended"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Arrival:
-    """*left*: what has not come, and should have; *notes*: what came otherwise than it was there. Name -> why.
-    *files*: what is home now, with its sums."""
+    """*left*: what has not come, and should have; *notes*: what came otherwise than it was there. Name -> why, of the
+    first thousand; how many more there are of each. *manifest*: where what it names is all of a run that is over, it
+    lies there and waits to be put down (`seal`)."""
 
-    left: Mapping[str, str]
-    notes: Mapping[str, str]
-    files: tuple[File, ...] = ()
+    left: Mapping[str, str] = field(default_factory=dict)
+    notes: Mapping[str, str] = field(default_factory=dict)
+    more_left: int = 0
+    more_notes: int = 0
+    manifest: Path | None = None
 
 
 def push_code(host: Host, chosen: Selection, destination: str, *, rsync_there: bool) -> None:
@@ -96,40 +103,40 @@ def pull(host: Host, source: str, home: Path, *, rsync_there: bool) -> Arrival:
     """
     with _disk_errors_explained(home), Landing(home) as landing:
         if landing.is_whole():
-            return Arrival(left={}, notes={})
-        listing = list_run(host, source)
-        later = {file.path for file in listing.files if _is_half_written(file.path)}
-        _bring(host, source, [file for file in listing.files if file.path not in later], landing, rsync_there)
+            return Arrival()
+        listing = list_run(host, source, landing.ledger)
+        _bring(host, source, _without_half_written(listing, landing), landing, rsync_there)
         _make(listing, landing)
         if landing.is_whole():  # another pull has been quicker
-            return Arrival(left={}, notes={})
-    left = {path: why for path, why in landing.left.items() if path not in landing.changed}
-    notes = {**listing.others, **landing.notes, **dict.fromkeys(later, _LATER)}
-    return Arrival(left=_show_names({**listing.pending, **left}), notes=_show_names(notes))
+            return Arrival()
+        for path in landing.changed:
+            landing.left.pop(path, None)
+        return _arrival(listing, landing)
 
 
 def pull_ended(host: Host, source: str, home: Path, *, rsync_there: bool) -> Arrival:
     """Bring all of a folder in which nobody writes any more, each file with the SHA-256 it has there."""
     with _disk_errors_explained(home), Landing(home) as landing:
         for _ in range(_ROUNDS):
-            listing = list_ended_run(host, source, doubted=landing.start_over())
+            listing = list_ended_run(host, source, landing.ledger, doubted=landing.start_over())
             landing.retire_manifest(listing.files)
             _bring(host, source, listing.files, landing, rsync_there)
-            now = list_run(host, source)
+            now = list_run(host, source, landing.ledger)
             for file in _list_written_since(listing, now):
                 landing.miss(file, "it was written when all had been listed")
             if not landing.changed and _names_all_but_files(listing, now):
                 break
         landing.note_places(listing.files)
         _make(listing, landing)
-    left, notes = {**listing.pending, **landing.left}, {**listing.others, **landing.notes}
-    return Arrival(left=_show_names(left), notes=_show_names(notes), files=listing.files)
+        arrival = _arrival(listing, landing)
+        return arrival if arrival.left else replace(arrival, manifest=landing.write_manifest(listing.files))
 
 
 def seal(home: Path, arrival: Arrival) -> None:
     """Everything has come: say so in *home*, with the run's manifest."""
+    assert arrival.manifest is not None
     with _disk_errors_explained(home), Landing(home) as landing:
-        landing.seal(arrival.files)
+        landing.seal(arrival.manifest)
 
 
 def reopen(home: Path) -> None:
@@ -150,18 +157,20 @@ def forget(home: Path) -> None:
         landing.forget()
 
 
-def _list_written_since(listing: Listing, now: Listing) -> list[File]:
+def _list_written_since(listing: Listing, now: Listing) -> Iterator[File]:
     """By size and time alone: what its owner may not read was given other rights for us, which is no writing."""
-    known = {file.path: file.written for file in listing.files}
-    return [file for file in now.files if file.path not in listing.pending and known.get(file.path) != file.written]
+    for file in now.files:
+        known = listing.files.find(file.path)
+        if (known is None or known.written != file.written) and file.path not in listing.pending:
+            yield file
 
 
 def _names_all_but_files(listing: Listing, now: Listing) -> bool:
     """Whether *listing* has every link, folder, fifo and so on that is there *now*."""
     return (
-        {*now.links} <= {*listing.links}
-        and {*now.folders} <= {*listing.folders}
-        and now.others.keys() <= listing.others.keys()
+        all(listing.links.get(path) == target for path, target in now.links.items())
+        and all(path in listing.folders for path in now.folders)
+        and all(path in listing.others for path in now.others)
     )
 
 
@@ -170,18 +179,42 @@ def _is_half_written(path: str) -> bool:
     return path.endswith(".part") or any(part.startswith((".aside-", ".gluon-rig-")) for part in path.split("/"))
 
 
-def _show_names(why: Mapping[str, str]) -> dict[str, str]:
-    return {make_printable(path): reason for path, reason in why.items()}
+def _without_half_written(listing: Listing, landing: Landing) -> Iterator[File]:
+    for file in listing.files:
+        if _is_half_written(file.path):
+            landing.notes[file.path] = _LATER
+        else:
+            yield file
 
 
-def _bring(host: Host, source: str, files: Sequence[File], landing: Landing, rsync_there: bool) -> None:
-    lacking = [file for file in files if landing.lacks(file)]
+def _arrival(listing: Listing, landing: Landing) -> Arrival:
+    left, notes = listing.pending, listing.others
+    left.update(landing.left)
+    notes.update(landing.notes)
+    return Arrival(
+        left=_first(left), more_left=max(0, len(left) - _NAMED),
+        notes=_first(notes), more_notes=max(0, len(notes) - _NAMED),
+    )  # fmt: skip
+
+
+def _first(why: Mapping[str, str]) -> dict[str, str]:
+    return {make_printable(path): reason for path, reason in itertools.islice(why.items(), _NAMED)}
+
+
+def _bring(host: Host, source: str, files: Iterable[File], landing: Landing, rsync_there: bool) -> None:
+    ways = [by_rsync, by_stream] if rsync_there and rsync_here() else [by_stream]
     with landing.arriving() as arriving:
-        for way in [by_rsync, by_stream] if rsync_there and rsync_here() else [by_stream]:
-            if lacking:
-                way(host, source, lacking, landing, arriving)
-            lacking = [file for file in lacking if file.path not in landing.changed and landing.lacks(file)]
-    for file in lacking:
+        for lacking in in_batches(file for file in files if landing.lacks(file)):
+            for way in ways:
+                if lacking:
+                    way(host, source, lacking, landing, arriving)
+                lacking = [file for file in lacking if file.path not in landing.changed and landing.lacks(file)]
+            _miss_in_silence(lacking, landing)
+
+
+def _miss_in_silence(files: list[File], landing: Landing) -> None:
+    """Of which nobody has said why they did not come."""
+    for file in files:
         if file.path not in landing.left:
             landing.miss(file, "it was not to be had when its turn came")
 
@@ -190,17 +223,17 @@ def _make(listing: Listing, landing: Landing) -> None:
     """What has no bytes to wait for. Links last: what they lead to is there then."""
     for folder in listing.folders:
         landing.make_folder(folder)
-    for link in listing.links:
-        landing.make_link(link)
+    for path, target in listing.links.items():
+        landing.make_link(path, os.fsdecode(target))
 
 
 @contextmanager
 def _disk_errors_explained(home: Path) -> Iterator[None]:
     try:
         yield
-    except OSError as error:
+    except (OSError, sqlite3.Error) as error:
         raise WorldError(
-            f"Results cannot be written to {home}: {make_printable(error.strerror or str(error))}.",
+            f"Results cannot be written to {home}: {make_printable(getattr(error, 'strerror', None) or str(error))}.",
             "fix that, then `rig pull`; nothing on the host was lost",
         ) from error
 

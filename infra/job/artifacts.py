@@ -53,7 +53,8 @@ def fetch(host: Host, facts: Facts, run: RunFacts, into: Path, *, rank: int = 0,
     _tell_notes(run, arrival, tell)
     if arrival.left:
         raise ArtifactsMissing(
-            f"{home} is not whole. Missing: {list_some(arrival.left)}.", "fix that and run `rig pull` again"
+            f"{home} is not whole. Missing: {list_some(arrival.left, more=arrival.more_left)}.",
+            "fix that and run `rig pull` again",
         )
     seal(home, arrival)
     if not run.fetched:
@@ -77,7 +78,7 @@ def _fetch_part(host: Host, facts: Facts, run: RunFacts, there: str, home: Path,
     arrival = persistently(lambda: pull(host, there, home, rsync_there=facts.rsync), tell=tell)
     _tell_notes(run, arrival, tell)
     if arrival.left:
-        tell(f"Not home yet of {run.name}: {list_some(arrival.left)}")
+        tell(f"Not home yet of {run.name}: {list_some(arrival.left, more=arrival.more_left)}")
     if run.state == "unknown":
         raise silent(f"what {run.name} has written so far is in {home}; whether it goes on cannot be told now")
 
@@ -99,13 +100,15 @@ def nameless(facts: Facts) -> ArtifactsMissing:
 def _tell_notes(run: RunFacts, arrival: Arrival, tell: Tell) -> None:
     for name, why in itertools.islice(arrival.notes.items(), _SHOWN):
         tell(f"{run.name}: {name}: {why}")
-    if len(arrival.notes) > _SHOWN:
-        tell(f"{run.name}: the same of {len(arrival.notes) - _SHOWN} more")
+    if (more := len(arrival.notes) + arrival.more_notes - _SHOWN) > 0:
+        tell(f"{run.name}: the same of {more:,} more")
 
 
-def list_some(left: Mapping[str, str]) -> str:
+def list_some(left: Mapping[str, str], *, more: int = 0) -> str:
+    """The first of *left*, and how many there are beside them; *more*: that many are not in it."""
     first = ", ".join(f"{name} ({why})" for name, why in itertools.islice(left.items(), _SHOWN))
-    return first + (f", and {len(left) - _SHOWN} more" if len(left) > _SHOWN else "")
+    more += max(0, len(left) - _SHOWN)
+    return first + (f", and {more:,} more" if more else "")
 
 
 def has_left_nothing(folder: Path) -> bool:

@@ -53,11 +53,10 @@ def _notebooks_line(match: re.Match[str], in_container: bool) -> str:
 def _not_there(match: re.Match[str], in_container: bool) -> str:
     if not in_container:
         return ""
-    if match[1].startswith("/"):
-        return (
-            f"an instance has no {match[1]}: DATA=folder sends data to $RIG_DATA, and a run writes where it is called"
-        )
-    return f"{match[1]} is not there: what .gitignore names is not sent; DATA=folder sends data to $RIG_DATA"
+    path = match[1].partition("/.code/")[2] or match[1]  # the run's own copy of the code, by its whole name
+    if path.startswith("/"):
+        return f"an instance has no {path}: DATA=folder sends data to $RIG_DATA, and a run writes where it is called"
+    return f"{path} is not there: what .gitignore names is not sent; DATA=folder sends data to $RIG_DATA"
 
 
 def _not_writable(match: re.Match[str], in_container: bool) -> str:
@@ -150,8 +149,10 @@ _ANSWERS: list[tuple[re.Pattern[str], Callable[[re.Match[str], bool], str]]] = [
     (re.compile(r"No module named ([\w.]+)$", re.MULTILINE), _missing_module),  # python -m
     (re.compile(r"Failed downloading url|download failed due to|Max retries exceeded|URLError|urlopen error"
                 r"|NameResolutionError|Temporary failure in name resolution"), _no_download),
-    (re.compile(r"name 'get_ipython' is not defined"), _notebooks_line),
-    (re.compile(r"EOFError: EOF when reading a line"), _nobody_types),
+    (re.compile(r"name 'get_ipython' is not defined|^ +[%!]\w.*\n(?: *\^+\n)?SyntaxError: ", re.MULTILINE),
+     _notebooks_line),
+    (re.compile(r"EOFError: EOF when reading a line|in _raw_input\n +raise EOFError"), _nobody_types),
     (re.compile(r"No such file or directory: '([^']+)'"), _not_there),
+    (re.compile(r"load path (\S+) does NOT exist"), _not_there),  # mx.library.load: what was compiled is often ignored
     (re.compile(r"Read-only file system|PermissionError: |Permission denied"), _not_writable),
 ]  # fmt: skip

@@ -15,16 +15,19 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import heapq
+import itertools
 import json
 import os
 import re
 import shutil
 import signal
-import stat
 import subprocess
 import sys
+import tempfile
 import threading
 import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
@@ -45,6 +48,7 @@ LOG, EXIT, MANIFEST, JOB = "train.log", "exit.json", "MANIFEST.sha256", "job.jso
 # What a job gets to save and end. Less than `docker stop` waits (job/container.py): then we are killed with it, and
 # nobody is left to write how it ended.
 GRACE_S = 50.0
+SORTED_AT_ONCE = 20_000
 
 
 def main(argv: list[str]) -> int:
@@ -264,30 +268,65 @@ def seal(workdir: Path) -> None:
     for trouble in workspace.gather(workdir):
         print(f"Not among the results: {trouble}", file=sys.stderr)
     root = os.fsencode(workdir)
-    lines = []
-    for name in sorted(files_below(root)):
-        try:
-            lines.append(manifest_line(name, sha256(Path(os.fsdecode(os.path.join(root, name))))))
-        except OSError as error:
-            print(f"Not in the manifest: {error}", file=sys.stderr)
-    workspace.write_whole(workdir / MANIFEST, b"".join(lines))
+    with workspace.writing_whole(workdir / MANIFEST) as manifest:
+        for name in files_below(root):
+            try:
+                digest = sha256(Path(os.fsdecode(os.path.join(root, name))))
+            except OSError as error:
+                print(f"Not in the manifest: {error}", file=sys.stderr)
+                continue
+            manifest.write(manifest_line(name, digest))
 
 
-def files_below(root: bytes) -> list[bytes]:
-    """Names in bytes: on Linux a name is any bytes but / and zero, and need not be text.
+def files_below(root: bytes) -> Iterator[bytes]:
+    """Names in bytes, as bytes compare: on Linux a name is any bytes but / and zero, and need not be text.
 
     The run's copy of the code is no result; what the run wrote there has a second name beside it.
     """
-    paths = (os.path.join(folder, name) for folder, _, names in os.walk(root) for name in names)
-    names = (os.path.relpath(path, root) for path in paths if is_plain(path))
     ours = {os.fsencode(name) for name in workspace.OURS}
-    return [name for name in names if name.split(b"/")[0] not in ours and not re.fullmatch(OUR_SEAL, name)]
+    waiting = [sorted_names(root)]
+    while waiting:
+        path = next(waiting[-1], None)
+        if path is None:
+            waiting.pop()
+            continue
+        name = path[len(root) :].strip(b"/")
+        if name in ours or re.fullmatch(OUR_SEAL, name):
+            continue
+        if path.endswith(b"/"):
+            waiting.append(sorted_names(path))
+        else:
+            yield name
 
 
-def is_plain(path: bytes) -> bool:
-    with contextlib.suppress(OSError):  # removed in this moment
-        return stat.S_ISREG(os.lstat(path).st_mode)
-    return False
+def sorted_names(folder: bytes) -> Iterator[bytes]:
+    """The paths of the plain files and, with a slash at the end, of the folders in *folder*: so they compare as all
+    below them would. Those of a very large folder wait on the disk: a million take no more memory than some thousand.
+    """
+    pieces: list[Iterable[bytes]] = []
+    names = entries(folder)
+    while piece := sorted(itertools.islice(names, SORTED_AT_ONCE)):
+        pieces.append(piece if len(piece) < SORTED_AT_ONCE else on_disk(piece))
+    return heapq.merge(*pieces)
+
+
+def entries(folder: bytes) -> Iterator[bytes]:
+    with contextlib.suppress(OSError), os.scandir(folder) as found:  # removed in this moment, or closed to us
+        for entry in found:
+            with contextlib.suppress(OSError):
+                if entry.is_dir(follow_symlinks=False):
+                    yield entry.path + b"/"
+                elif entry.is_file(follow_symlinks=False):
+                    yield entry.path
+
+
+def on_disk(names: list[bytes]) -> Iterator[bytes]:
+    """*names*, none of them empty, which a file without a name holds until they are asked for."""
+    file = tempfile.TemporaryFile()  # noqa: SIM115 - it is gone when the last name was read
+    for name in names:
+        file.write(len(name).to_bytes(4, "big") + name)
+    file.seek(0)
+    return iter(lambda: file.read(int.from_bytes(file.read(4), "big")), b"")
 
 
 def manifest_line(name: bytes, digest: str) -> bytes:

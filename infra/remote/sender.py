@@ -3,7 +3,7 @@
 python3 sender.py list DIR      one line of JSON for each thing below DIR: path, kind (file, link, folder, unread,
                                 other), and size, times, target, or the `trouble` with it
 python3 sender.py list-all DIR  the same of a run that is over: what its owner may not read is opened for him first,
-                                and the manifest is there with its content
+                                and the lines of the manifest follow it (kind sealed)
 python3 sender.py hash DIR      the SHA-256 of the files named on standard input, in their order; empty where unreadable
 python3 sender.py send DIR      a tar stream of the files named on standard input; each member's name is the place of
                                 its file in that order, so that no name has to survive the journey
@@ -23,13 +23,15 @@ import sys
 import tarfile
 import threading
 from collections.abc import Iterator
-from typing import IO
+from typing import IO, cast
 
 MANIFEST = b"MANIFEST.sha256"
 NO_RESULTS = (b".code", b".code.json")  # the run's copy of the code, and what it was (infra/remote/workspace.py)
+NO_SEAL_YET = b".gluon-rig-MANIFEST.sha256."  # a manifest that the recorder writes at this moment, or was killed over
 TORN = "torn"  # the member that follows one whose file shrank while it was sent
 PULSE_S = 10.0  # a sign of life, so that a long sum is not taken for a machine that hangs
 CHUNK = 1 << 20
+LONGEST_LINE = 1 << 17
 
 
 def main(words: list[str], names: IO[bytes], out: IO[bytes]) -> int:
@@ -63,27 +65,27 @@ def things(root: bytes, *, over: bool) -> Iterator[dict[str, object]]:
     while waiting:
         folder = waiting.pop()
         try:
-            names = sorted(os.listdir(openable(os.path.join(root, folder), 0o500, over=over)))
+            # One name at a time: a folder may hold a million.
+            with os.scandir(openable(os.path.join(root, folder), 0o500, over=over)) as entries:
+                for path in (os.path.join(folder, entry.name) for entry in entries):
+                    thing = look(os.path.join(root, path), over=over)
+                    if thing["kind"] == "gone" or path in NO_RESULTS or path.startswith(NO_SEAL_YET):
+                        continue
+                    if thing["kind"] == "folder":
+                        waiting.append(path)
+                    yield {"path": text(path), **thing}
+                    if over and path == MANIFEST and thing["kind"] == "file":
+                        yield from sealed(os.path.join(root, path))
         except OSError as error:
             yield {"path": text(folder), "kind": "unread", "trouble": error.strerror}
-            continue
-        for name in names:
-            path = os.path.join(folder, name)
-            if path in NO_RESULTS:
-                continue
-            thing = look(os.path.join(root, path), over=over)
-            if thing["kind"] == "gone":  # since we read the folder
-                continue
-            if thing["kind"] == "folder":
-                waiting.append(path)
-            if over and path == MANIFEST and thing["kind"] == "file":
-                thing["content"] = content(os.path.join(root, path))
-            yield {"path": text(path), **thing}
 
 
-def content(path: bytes) -> str:
-    with opened(path) as (file, found):
-        return text(file.read(found.st_size))
+def sealed(manifest: bytes) -> Iterator[dict[str, object]]:
+    """Its lines; what it does not say is summed up. One that is longer than two names is none of the recorder's."""
+    with contextlib.suppress(OSError), opened(manifest) as (file, _):
+        lines = io.BufferedReader(cast("io.RawIOBase", file))
+        while line := lines.readline(LONGEST_LINE):
+            yield {"path": text(MANIFEST), "kind": "sealed", "line": text(line)}
 
 
 def look(path: bytes, *, over: bool) -> dict[str, object]:

@@ -13,17 +13,20 @@ import contextlib
 import json
 import os
 import shutil
+import stat
 import sys
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 COPY, BEFORE, WRITTEN, OUT = ".code", ".code.json", "written", "out"
 OURS = (COPY, BEFORE)  # what is no result
 _CACHES = {"__pycache__", ".ipynb_checkpoints"}
 _FICLONE = 0x40049409  # linux/fs.h: share the blocks until one of the two is written; XFS and btrfs can
 _PAUSE_S = 2.0
+_FOLDER: list[object] = ["folder"]
 
 
 def main(words: list[str]) -> int:
@@ -50,8 +53,8 @@ def prepare(code: Path, run_dir: Path) -> None:
     shutil.copytree(code, copy, symlinks=True, copy_function=_copy_file)
     if not os.path.lexists(copy / OUT):
         (copy / OUT).symlink_to(run_dir / OUT)  # ./out is a place for results, whether the code knows of it or not
-    before = {path: _mark(copy / path) for path in _files(copy)}
-    for path in _files(written):
+    before = {path: _mark(copy / path) for path in _things(copy)}
+    for path in _things(written):
         _give_second_name(written / path, copy / path)
     # Last: without it nothing is gathered, and a copy that is not whole yet must not be taken for what the run wants.
     write_whole(run_dir / BEFORE, json.dumps(before).encode())
@@ -68,22 +71,34 @@ def gather(run_dir: Path) -> list[str]:
         before = json.loads((run_dir / BEFORE).read_text())
     except (OSError, ValueError):  # no copy, as on a laptop, or not whole yet
         return []
-    copy, written = run_dir / COPY, run_dir / WRITTEN
-    found, left = set(), []
-    for path in _files(copy):
+    copy, written, left = run_dir / COPY, run_dir / WRITTEN, []
+    for path in _things(written):  # first: what was a file may be a folder now
+        with contextlib.suppress(OSError):
+            _remove_unless_new(written / path, copy / path, before.get(path))
+    for path in _things(copy):
         try:
             if _mark(copy / path) != before.get(path):
-                found.add(path)
                 _give_second_name(copy / path, written / path)
         except FileNotFoundError:  # removed or renamed in this moment: the next look sees what became of it
             continue
         except OSError as error:  # a full disk; one file's trouble is no other's
             left.append(str(error))
-    for path in list(_files(written)):
-        if path not in found:  # the run has removed it, as those do that keep the last three checkpoints
-            with contextlib.suppress(OSError):
-                (written / path).unlink()
     return left
+
+
+def _remove_unless_new(path: Path, original: Path, before: object) -> None:
+    """Remove what the run has removed, as those do that keep the last three checkpoints, and what it has put back."""
+    try:
+        mark = _mark(original)
+    except (FileNotFoundError, NotADirectoryError):
+        mark = None
+    if path.is_symlink() or not path.is_dir():
+        if mark in (None, before, _FOLDER):
+            path.unlink()
+    elif mark != _FOLDER:
+        shutil.rmtree(path)
+    elif mark == before:  # the code's own; it is here for what is new in it
+        path.rmdir()
 
 
 @contextlib.contextmanager
@@ -107,19 +122,26 @@ def _gather_until(run_dir: Path, over: threading.Event) -> None:
         pause_s = max(_PAUSE_S, 20 * (time.monotonic() - began))  # a large tree must not cost the job its processor
 
 
-def _files(root: Path) -> Iterator[str]:
-    """Files and links below *root*, relative to it."""
-    for folder, folders, files in os.walk(root):
-        links = [name for name in folders if os.path.islink(os.path.join(folder, name))]
-        folders[:] = [name for name in folders if name not in links and name not in _CACHES]
-        for name in files + links:
-            yield os.path.relpath(os.path.join(folder, name), root)
+def _things(root: Path) -> Iterator[str]:
+    """Files, links and folders below *root*, relative to it: one name at a time, for a folder may hold a million."""
+    waiting = [root]
+    while waiting:
+        with contextlib.suppress(OSError), os.scandir(waiting.pop()) as entries:
+            for entry in entries:
+                is_folder = entry.is_dir(follow_symlinks=False)
+                if is_folder and entry.name in _CACHES:
+                    continue
+                if is_folder:
+                    waiting.append(Path(entry.path))
+                yield entry.path[len(str(root)) + 1 :]
 
 
 def _mark(path: Path) -> list[object]:
     """What tells a file from itself as it was: nobody can write to it and leave all of this as it is."""
     found = path.lstat()
-    if path.is_symlink():
+    if stat.S_ISDIR(found.st_mode):
+        return _FOLDER
+    if stat.S_ISLNK(found.st_mode):
         return ["link", os.readlink(path)]
     return [found.st_size, found.st_mtime_ns, found.st_ctime_ns]
 
@@ -127,6 +149,8 @@ def _mark(path: Path) -> list[object]:
 def _give_second_name(path: Path, other: Path) -> None:
     if path.is_symlink():
         _copy_link(path, other)
+    elif path.is_dir():
+        other.mkdir(parents=True, exist_ok=True)
     elif path.is_file() and not (other.exists() and other.samefile(path)):
         other.parent.mkdir(parents=True, exist_ok=True)
         aside = other.with_name(f".gluon-rig-{os.getpid()}")
@@ -176,13 +200,25 @@ def give_way(path: Path) -> None:
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write aside, flush to the disk, rename: the file is there whole, or not at all."""
-    aside = path.with_name(f".gluon-rig-{path.name}.{os.getpid()}")  # two may write at once
-    with aside.open("wb") as file:
+    """The file is there whole, or not at all."""
+    with writing_whole(path) as file:
         file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    aside.replace(path)
+
+
+@contextlib.contextmanager
+def writing_whole(path: Path) -> Iterator[IO[bytes]]:
+    """Write aside, flush to the disk, rename."""
+    aside = path.with_name(f".gluon-rig-{path.name}.{os.getpid()}")  # two may write at once
+    try:
+        with aside.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        aside.replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            aside.unlink()
+        raise
 
 
 if __name__ == "__main__":

@@ -44,6 +44,8 @@ def end_programs(rig: Rig, host: Host, facts: Facts, ending: Sequence[Program] =
     arrival = persistently(lambda: bring(host, there, ours, rsync_there=facts.rsync), tell=rig.tell)
     for name, why in {**arrival.notes, **arrival.left}.items():
         rig.tell(f"notebooks/{name}: {why}")
+    if more := arrival.more_notes + arrival.more_left:
+        rig.tell(f"notebooks/: the same of {more:,} more")
     if not arrival.left:
         if not others:
             forget(ours)

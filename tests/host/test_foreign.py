@@ -73,9 +73,9 @@ def test_facts_are_harmless_or_refused(said: dict[str, Any], runs: list[Any]) ->
 
 
 ENTRY = st.fixed_dictionaries({
-    "path": EVIL | JSON, "kind": st.sampled_from(["file", "file", "link", "folder", "unread", "other", None]),
+    "path": EVIL | JSON, "kind": st.sampled_from(["file", "file", "link", "folder", "unread", "other", "sealed", None]),
     "size": st.sampled_from([4, 0, -1, 1 << 80, None]), "mtime_ns": st.sampled_from([0, 1 << 62, -5, "x"]),
-    "ctime_ns": st.just(1), "executable": st.booleans(), "target": EVIL, "trouble": EVIL, "content": EVIL,
+    "ctime_ns": st.just(1), "executable": st.booleans(), "target": EVIL, "trouble": EVIL, "line": EVIL,
 })  # fmt: skip
 ENTRIES = ENTRY.map(lambda said: json.dumps(said).encode())
 MEMBER = st.tuples(st.sampled_from(["0", "1", "0torn", "../x", "/x", "99"]), st.sampled_from(list(b"0125")), EVIL)
@@ -116,9 +116,8 @@ def test_no_answer_changes_anything_outside_the_runs_folder(
         (folder / "x").write_text("the user's own")
         (folder / "project" / "x").write_text("the user's own")
         before = everything(folder)
-        patch.setattr(
-            listing, "answer_of", lambda host, line, given=b"": sums if line[3] == "hash" else b"\n".join(answer)
-        )
+        patch.setattr(listing, "answer_of", lambda *_, **__: sums)
+        patch.setattr(listing, "lines_of", lambda *_: (line for line in b"\n".join(answer).split(b"\n")))
         patch.setattr(carry, "listening", lambda host, line, given=b"": canned(packed(members, cut)))
         patch.setattr("infra.host.retry.PAUSES_S", ())
         host = Silent(Target(identity="i", address="a", port=1, user="u", key=folder, known_hosts=folder))

@@ -18,11 +18,12 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from infra.errors import RigError
-from infra.host import carry, listing, manifest, sync
+from infra.host import carry, ledger, listing, manifest, programs, sync
 from infra.host.connection import Host
 from infra.host.foreign import make_printable
 from infra.host.landing import BESIDE, Landing
 from infra.host.sync import Arrival, pull, pull_ended, rsync_here, seal
+from infra.job.artifacts import list_some
 from infra.remote import recorder
 from tests.host.nearby import nearby_host
 from tests.sizes import size, tried
@@ -57,7 +58,9 @@ pytestmark = pytest.mark.skipif(not rsync_here(), reason="rsync is missing: sudo
 
 @pytest.fixture(scope="module")
 def near(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
-    with nearby_host(tmp_path_factory.mktemp("near")) as host:
+    with nearby_host(tmp_path_factory.mktemp("near")) as host, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ledger, "AT_ONCE", 7)  # few files are as many as a million then
+        patch.setattr(ledger, "_ROWS_AT_ONCE", 2)
         yield host
 
 
@@ -302,7 +305,7 @@ def test_two_files_that_are_one_name_on_this_disk_both_come_home_and_it_is_said_
     (there / "Model.params").write_text("large")
     pull(near, str(there), home, rsync_there=rsync_there)
     with Landing(home) as landing:
-        (one,) = listing.list_run(near, str(there)).files
+        (one,) = listing.list_run(near, str(there), landing.ledger).files
         aside = tmp_path / "aside"
         aside.write_text("large")
         landing.put(one, aside)
@@ -310,10 +313,10 @@ def test_two_files_that_are_one_name_on_this_disk_both_come_home_and_it_is_said_
         aside.write_text("small")
         landing.put(replace(one, path="model.params"), aside)
 
+        assert landing.left == {}
+        assert f"is in {BESIDE}/" in landing.notes["model.params"]
     assert (home / "Model.params").read_text() == "large"
     assert [path.read_text() for path in (home / BESIDE).iterdir()] == ["small"]
-    assert landing.left == {}
-    assert f"is in {BESIDE}/" in landing.notes["model.params"]
 
 
 def test_a_number_of_ours_that_was_freed_and_used_again_is_no_other_file(
@@ -324,7 +327,7 @@ def test_a_number_of_ours_that_was_freed_and_used_again_is_no_other_file(
     there.mkdir()
     (there / "a").write_text("same")
     with Landing(home) as landing:
-        (one,) = listing.list_run(near, str(there)).files
+        (one,) = listing.list_run(near, str(there), landing.ledger).files
         aside.write_text("same")
         landing.put(one, aside)
         (home / "a").rename(home / "b")
@@ -376,9 +379,10 @@ def test_three_pulls_at_once_do_not_disturb_each_other(near: Host, tmp_path: Pat
         assert [one.result().left for one in running] == [{}, {}, {}]
 
     assert tree(home) == tree(there)
-    assert manifest.read((home / manifest.NAME).read_bytes()).keys() == {
-        os.fsdecode(name) for name, what in tree(home).items() if what.startswith(b"file")
-    }
+    with (home / manifest.NAME).open("rb") as lines:
+        assert {path for path, _ in manifest.read(lines)} == {
+            os.fsdecode(name) for name, what in tree(home).items() if what.startswith(b"file")
+        }
 
 
 def test_what_its_owner_may_not_read_is_opened_when_the_run_is_over(
@@ -427,3 +431,31 @@ def test_a_place_where_nothing_can_be_put_is_an_error_with_its_name(near: Host, 
         pull(near, str(there), home, rsync_there=False)
 
     assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_listing_without_an_end_is_not_heard_to_it(near: Host, tmp_path: Path, rsync_there: bool) -> None:
+    there, home = tmp_path / "there", tmp_path / "runs" / "r1"
+    there.mkdir()
+    for number in range(20):
+        (there / f"{number}").touch()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(programs, "_LONGEST_ANSWER", 1000)
+        with pytest.raises(RigError, match="answers without an end"):
+            pull(near, str(there), home, rsync_there=rsync_there)
+
+    assert list(home.iterdir()) == []
+
+
+def test_of_very_many_troubles_the_first_thousand_are_named_and_the_others_counted(near: Host, tmp_path: Path) -> None:
+    there, home = tmp_path / "there", tmp_path / "runs" / "r1"
+    there.mkdir()
+    for number in range(12):
+        os.mkfifo(there / f"fifo {number}")
+        (there / f"{number:02}.part").touch()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sync, "_NAMED", 10)
+        arrival = pull(near, str(there), home, rsync_there=False)
+
+    assert (len(arrival.notes), arrival.more_notes) == (10, 14)
+    assert list_some(arrival.notes, more=arrival.more_notes).endswith("and 14 more")

@@ -181,6 +181,11 @@ def test_a_resumed_run_does_not_wear_the_ending_of_its_first_part(tmp_path: Path
             "FileNotFoundError: [Errno 2] No such file or directory: '/home/me/car.csv'",
             "an instance has no /home/me/car",
         ),
+        (
+            "FileNotFoundError: [Errno 2] No such file or directory: '/home/u/rig/runs/r1/.code/data/car.csv'",
+            "data/car.csv is not there: what .git",
+        ),
+        ("mxnet.base.MXNetError: load path /x/.code/ops/lib.so does NOT exist", "ops/lib.so is not there: what .git"),
         ("OSError: [Errno 30] Read-only file system: '/x'", "a run may write into its working folder, $RIG_RUN_DIR"),
         (
             "  raise child_exception_type(errno_num, err_msg, err_filename)\n"
@@ -196,6 +201,9 @@ def test_a_resumed_run_does_not_wear_the_ending_of_its_first_part(tmp_path: Path
         ("ImportError: Cannot load backend 'TkAgg' which requires the 'tk' interactive framework", "plt.savefig"),
         ("ModuleNotFoundError: No module named '_tkinter'", "nobody sees a window of a run"),
         ("cv2.error: ... in function 'cvShowImage'", "cv2.imwrite"),
+        ('  File "a.py", line 1\n    %matplotlib inline\n    ^\nSyntaxError: invalid syntax', "SCRIPT=name.ipynb"),
+        ("    !pip install d2l\n    ^\nSyntaxError: invalid syntax", "SCRIPT=name.ipynb"),
+        ('  File "/x/getpass.py", line 148, in _raw_input\n    raise EOFError\nEOFError', "nobody can type into a run"),
         ("locale.Error: unsupported locale setting", "C.UTF-8 alone"),
         (
             "  File \"<frozen os>\", line 679, in __getitem__\nKeyError: 'SM_MODEL_DIR'",
@@ -338,9 +346,11 @@ def test_any_name_is_sealed_and_sha256sum_itself_checks_them_all(tmp_path: Path)
     done = record(tmp_path / "run", "true")
 
     assert done.returncode == 0
-    sealed = manifest.read((tmp_path / "run" / "MANIFEST.sha256").read_bytes())
-    assert {os.fsencode(name) for name in sealed} == {*names, b"exit.json", b"train.log"}
-    assert manifest.write(sealed) == (tmp_path / "run" / "MANIFEST.sha256").read_bytes()
+    with (tmp_path / "run" / "MANIFEST.sha256").open("rb") as file:
+        lines = [*file]
+    sealed = [*manifest.read(lines)]
+    assert [os.fsencode(name) for name, _ in sealed] == sorted([*names, b"exit.json", b"train.log"])
+    assert [manifest.line_of(*one) for one in sealed] == lines
     if shutil.which("sha256sum"):
         line = ["sha256sum", "--check", "--quiet", "--strict", "MANIFEST.sha256"]
         subprocess.run(line, cwd=tmp_path / "run", check=True)
@@ -348,9 +358,10 @@ def test_any_name_is_sealed_and_sha256sum_itself_checks_them_all(tmp_path: Path)
 
 def test_a_manifest_of_an_older_recorder_is_read(tmp_path: Path) -> None:
     digest = "0" * 64
-    old = f"{digest}  a b.params\n{digest}  back\\slash\n{digest}  half\na name\n".encode()
+    old = [b"  a b.params\n", b"  back\\slash\n", b"  half\n"]
+    lines = [*(digest.encode() + line for line in old), b"a name\n"]
 
-    assert manifest.read(old) == {"a b.params": digest, "back\\slash": digest, "half": digest}
+    assert dict(manifest.read(lines)) == {"a b.params": digest, "back\\slash": digest, "half": digest}
 
 
 def test_a_full_disk_refuses_a_late_seal_without_a_traceback(tmp_path: Path) -> None:

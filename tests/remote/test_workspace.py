@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -93,6 +94,38 @@ def test_a_copy_that_was_not_finished_takes_nothing_away(code: Path, tmp_path: P
     prepare(code, tmp_path)
 
     assert (tmp_path / ".code" / "net.params").read_text() == "epoch 7"
+
+
+def test_folders_come_too_and_what_changes_its_kind_is_what_it_has_become(code: Path, tmp_path: Path) -> None:
+    prepare(code, tmp_path)
+    here, home = tmp_path / ".code", tmp_path / "written"
+    (here / "empty" / "deep").mkdir(parents=True)
+    (here / "x").write_text("a file")
+    gather(tmp_path)
+    assert sorted(path.name for path in home.rglob("*")) == ["deep", "empty", "x"], "and none of the code's own"
+
+    (here / "x").unlink()
+    (here / "x").mkdir()
+    (here / "x" / "y").write_text("in a folder")
+    assert gather(tmp_path) == []
+    assert written(tmp_path) == {"x/y": "in a folder"}
+
+    shutil.rmtree(here / "x")
+    (here / "x").write_text("a file again")
+    (here / "empty" / "deep").rmdir()
+    (here / "empty").rmdir()
+    (here / "empty").symlink_to("pkg")
+    assert gather(tmp_path) == []
+    assert written(tmp_path) == {"x": "a file again"}
+    assert (home / "empty").is_symlink()
+
+    (here / "empty").unlink()
+    (here / "empty").mkdir()
+    assert gather(tmp_path) == []
+    assert (home / "empty").is_dir()
+    assert not (home / "empty").is_symlink()
+    prepare(code, tmp_path)
+    assert (here / "empty").is_dir(), "a resumed run finds it again"
 
 
 def test_a_projects_own_out_folder_stays_what_it_is(code: Path, tmp_path: Path) -> None:

@@ -1,0 +1,117 @@
+"""What a pull must know of each file, in tables on the disk: a million files take no more memory than a hundred."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import sqlite3
+from collections.abc import ItemsView, Iterable, Iterator, MutableMapping
+from pathlib import Path
+from tempfile import mkstemp
+from typing import Generic, TypeVar
+from urllib.parse import quote
+
+AT_ONCE = 10_000  # files asked for in one question
+_ROWS_AT_ONCE = 500
+# Nobody but us opens it and it is gone with us, so that nothing need be undone, waited for or locked. The cache: 2 MiB.
+_ALONE = ("journal_mode = OFF", "synchronous = OFF", "locking_mode = EXCLUSIVE", "cache_size = -2048")
+
+Item = TypeVar("Item")
+Value = TypeVar("Value", str, bytes)
+
+
+class Ledger:
+    """Tables in *folder*, in a file without a name: whoever is killed leaves none of it.
+
+    Raises sqlite3.Error or OSError where *folder* cannot hold it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        opened, name = mkstemp(dir=folder, prefix="ledger-")
+        os.close(opened)
+        try:
+            # nolock: a home folder on a network disk may know no locks (https://sqlite.org/uri.html).
+            address = f"file:{quote(os.fsencode(name))}?nolock=1"
+            self._rows = sqlite3.connect(address, uri=True, isolation_level=None)
+            for pragma in _ALONE:
+                self._rows.execute(f"PRAGMA {pragma}")
+            self._rows.execute("BEGIN EXCLUSIVE")
+        finally:
+            os.unlink(name)
+        self._count = itertools.count()
+
+    def table(self) -> Table[str]:
+        """A new one, of texts."""
+        return Table(self._rows, f"t{next(self._count)}")
+
+    def packed_table(self) -> Table[bytes]:
+        """A new one, of bytes."""
+        return Table(self._rows, f"t{next(self._count)}")
+
+    def close(self) -> None:
+        self._rows.close()
+
+
+class Table(MutableMapping[str, Value]):
+    """As a dict, but sorted by key, as bytes compare; it may be changed while somebody reads it from front to end."""
+
+    def __init__(self, rows: sqlite3.Connection, name: str) -> None:
+        self._rows, self._name = rows, name
+        rows.execute(f"CREATE TABLE {name} (key BLOB PRIMARY KEY, value) WITHOUT ROWID")
+
+    def __getitem__(self, key: str) -> Value:
+        found = self._rows.execute(f"SELECT value FROM {self._name} WHERE key = ?", (_packed(key),)).fetchone()
+        if found is None:
+            raise KeyError(key)
+        value: Value = found[0]
+        return value
+
+    def __setitem__(self, key: str, value: Value) -> None:
+        self._rows.execute(f"INSERT OR REPLACE INTO {self._name} VALUES (?, ?)", (_packed(key), value))
+
+    def __delitem__(self, key: str) -> None:
+        if not self._rows.execute(f"DELETE FROM {self._name} WHERE key = ?", (_packed(key),)).rowcount:
+            raise KeyError(key)
+
+    def __len__(self) -> int:
+        count: int = self._rows.execute(f"SELECT count(*) FROM {self._name}").fetchone()[0]
+        return count
+
+    def __bool__(self) -> bool:
+        return self._rows.execute(f"SELECT 1 FROM {self._name} LIMIT 1").fetchone() is not None
+
+    def __iter__(self) -> Iterator[str]:
+        return (key for key, _ in self.rows())
+
+    def items(self) -> ItemsView[str, Value]:
+        return _Items(self)
+
+    def clear(self) -> None:
+        self._rows.execute(f"DELETE FROM {self._name}")
+
+    def rows(self) -> Iterator[tuple[str, Value]]:
+        """Some at a time: no cursor stays open over a table that is written to."""
+        after = b""  # no key is empty
+        while rows := self._rows.execute(
+            f"SELECT key, value FROM {self._name} WHERE key > ? ORDER BY key LIMIT {_ROWS_AT_ONCE}", (after,)
+        ).fetchall():
+            yield from ((os.fsdecode(key), value) for key, value in rows)
+            after = rows[-1][0]
+
+
+class _Items(ItemsView[str, Value], Generic[Value]):
+    _mapping: Table[Value]
+
+    def __iter__(self) -> Iterator[tuple[str, Value]]:
+        return self._mapping.rows()
+
+
+def _packed(key: str) -> bytes:
+    return os.fsencode(key)
+
+
+def in_batches(items: Iterable[Item]) -> Iterator[list[Item]]:
+    """*items*, as many at once as one question to the host names."""
+    left = iter(items)
+    while some := list(itertools.islice(left, AT_ONCE)):
+        yield some
