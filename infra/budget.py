@@ -76,8 +76,8 @@ class Promise:
         return f"off by {clock(self.deadline)}, {usd(self.usd_worst)} at most ({INCLUDED})"
 
 
-def promise(price: HourlyCost, *, hours: float, usd_budget: float, now: datetime) -> Promise:
-    """The deadline of a launch that begins *now*. A budget (0: none) wins over *hours*; nothing wins over MOST_HOURS.
+def promise(price: HourlyCost, *, hours: float, usd_budget: float | None, now: datetime) -> Promise:
+    """The deadline of a launch that begins *now*. A budget (None, 0: none) wins over *hours*; nothing over MOST_HOURS.
 
     Raises UserError if the budget buys no useful time.
     """

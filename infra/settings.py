@@ -60,6 +60,19 @@ def between(minimum: float, maximum: float, number: Callable[[str], Any]) -> Cal
     return parse
 
 
+NO_BUDGET: Final = "none"
+
+
+def dollars(text: str) -> float | None:
+    """None for no budget. Zero is not taken for that: it says that nothing may be spent."""
+    if text.strip().lower() == NO_BUDGET:
+        return None
+    value: float = between(0, 100_000, float)(text)
+    if not value:
+        raise ValueError(f"for nothing there is no machine; for no budget leave it out, or say {NO_BUDGET}")
+    return value
+
+
 def one_of(*choices: str) -> Callable[[str], str]:
     def parse(text: str) -> str:
         if text not in choices:
@@ -144,10 +157,10 @@ class Settings:
     wait_minutes: float = setting(0.0, between(0, 10_080, float), "keep asking this long when AWS has no free machine")
 
     hours: float = setting(8.0, hours, "the instance is off after this many hours, whatever happens")
-    budget: float = setting(
-        0.0,
-        between(0, 100_000, float),
-        "$ that this launch may cost at most; sets the deadline instead of hours; 0: no limit but hours",
+    budget: float | None = setting(
+        None,
+        dollars,
+        "$ that this launch may cost at most; sets the deadline instead of hours; none: no limit but hours",
     )
     idle: int = setting(
         20,
@@ -260,6 +273,15 @@ def _unknown(place: str, name: str, known: Iterable[str]) -> str:
     return f"{place}: there is no such setting" + (f"; did you mean {near[0]}?" if near else "")
 
 
+def show(value: object) -> str:
+    """A setting's value as one may type it."""
+    if value is None:
+        return NO_BUDGET
+    if isinstance(value, bool):
+        return "1" if value else "0"
+    return ",".join(value) if isinstance(value, tuple) else str(value)
+
+
 def example() -> str:
     """rig.toml.example: every setting at its default, with its meaning."""
     lines = ["# Copy to rig.toml and change what you like. Options and RIG_* variables win over this file.", ""]
@@ -274,4 +296,4 @@ def _toml_literal(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, tuple):
         return "[" + ", ".join(_toml_literal(part) for part in value) + "]"
-    return f'"{value}"' if isinstance(value, str) else str(value)
+    return f'"{show(value)}"' if value is None or isinstance(value, str) else str(value)

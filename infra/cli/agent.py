@@ -49,7 +49,7 @@ def agree_beforehand(request: Request, settings: Settings) -> None:
         raise UserError(f"`rig {name}` is a conversation, and {AGENT}=1 says that a program types.", CONVERSES[name])
     if not _spends(request):
         return
-    if "budget" not in request.settings or settings.budget <= 0:
+    if "budget" not in request.settings or settings.budget is None:
         option = f" --{SPENDS[name]}" if SPENDS[name] else ""
         raise UserError(
             f"`rig {name}{option}` can cost money, and {AGENT}=1 wants a budget on its line; nothing was done.",
@@ -68,9 +68,10 @@ def _spends(request: Request) -> bool:
 
 def require_within(settings: Settings, usd: float | None, what: str) -> None:
     """For a program: raises UserError where *what* could come to more than the budget on the line."""
-    if is_agent() and (usd is None or usd > settings.budget):
+    agreed = settings.budget or 0.0
+    if is_agent() and (usd is None or usd > agreed):
         said = "an unknown sum" if usd is None else f"${usd:,.2f}"
         raise UserError(
-            f"{what} could come to {said}, and the budget on the line is ${settings.budget:,.2f}; nothing was done.",
+            f"{what} could come to {said}, and the budget on the line is ${agreed:,.2f}; nothing was done.",
             "ask for less time, or name a larger budget",
         )

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from infra.cli.arguments import Command, Group, Option, find_command, own_words
 from infra.cli.hints import called_by_make, theirs, variable
-from infra.settings import Settings, option_name
+from infra.settings import Settings, option_name, show
 
 _ASKS: Final = {"-h": "1", "--help": "1", "--help=1": "1", "--help=all": "all"}
 
@@ -106,7 +106,7 @@ def _describe_settings(command: Command, *, everything: bool) -> str:
 
 def _describe_setting(f: Field[Any]) -> tuple[str, str]:
     value = f.default
-    known = "" if value in ("", False) else f" [{','.join(value) if isinstance(value, tuple) else value}]"
+    known = "" if value in ("", False) else f" [{show(value)}]"
     return _form(option_name(f.name)[2:], "" if value is False else "VALUE"), f"{f.metadata['doc']}{known}"
 
 

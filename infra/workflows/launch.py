@@ -186,7 +186,7 @@ def _phrase_request(rig: Rig, plan: Plan, group_id: str, key_name: str) -> Launc
         key_name=key_name,
         group_id=group_id,
         user_data=_phrase_user_data(rig, image, plan) if image else b"",
-        tags={DEADLINE_TAG: deadlines[plan.best], IDLE_TAG: _idle(rig, plan), STARTED_TAG: mark},
+        tags={DEADLINE_TAG: deadlines[plan.best], IDLE_TAG: f"{plan.idle_minutes:g}", STARTED_TAG: mark},
         offer_tags={offer: {DEADLINE_TAG: deadline, **new} for offer, deadline in deadlines.items()},
         nodes=plan.nodes,
         whole=plan.whole,
@@ -194,14 +194,6 @@ def _phrase_request(rig: Rig, plan: Plan, group_id: str, key_name: str) -> Launc
         wait_s=settings.wait_minutes * 60,
         instance_profile=settings.instance_profile,
     )
-
-
-def _idle(rig: Rig, plan: Plan) -> str:
-    """Minutes. A group that is started again keeps what it was launched with, unless another number is said now."""
-    said, there = rig.settings.idle, plan.existing.instance
-    if there and there.nodes > 1 and said == Settings.idle and there.idle_minutes is not None:
-        return f"{there.idle_minutes:g}"
-    return str(said)
 
 
 def _phrase_user_data(rig: Rig, image: Image, plan: Plan) -> bytes:

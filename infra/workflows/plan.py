@@ -34,7 +34,7 @@ class Plan:
 
     *placements*: whether the best offer's machines are to stand close together, best first. *expected*: of a group, by
     load, the share of its machines' speed that it reaches. *rival*: one machine instead of it. *whole*: where some
-    of the group's machines are gone, the others are not started.
+    of the group's machines are gone, the others are not started. *idle_minutes*: unused, it is off then; 0: never.
     """
 
     region: str
@@ -49,6 +49,7 @@ class Plan:
     expected: tuple[tuple[str, float], ...] = ()
     rival: Rival | None = None
     whole: bool = True
+    idle_minutes: float = Settings.idle
 
     @property
     def offers(self) -> tuple[Offer, ...]:
@@ -110,7 +111,15 @@ def make_plan(rig: Rig) -> Plan:
         placements=placements(best.machine, settings.placement, nodes=nodes),
         expected=tuple((load.name, efficiency(best.machine, nodes, load)) for load in LOADS) if group else (),
         rival=_find_rival(rig, best, nodes) if group and not found.nodes else None,
+        idle_minutes=_idle_minutes(settings, found.instance),
     )
+
+
+def _idle_minutes(settings: Settings, there: Instance | None) -> float:
+    """A group that is started again keeps what it was launched with, unless another number is said now."""
+    if there and there.nodes > 1 and settings.idle == Settings.idle and there.idle_minutes is not None:
+        return there.idle_minutes
+    return settings.idle
 
 
 def plan_start(rig: Rig) -> Plan:

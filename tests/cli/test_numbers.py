@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from infra import cli
+from infra.errors import BadSettings
+from infra.settings import load
 from infra.text import whole_number
 
 LONG = "9" * 5000  # Python itself reads no more than 4300 digits
@@ -40,3 +42,40 @@ def test_a_number_that_cannot_be_is_the_users_to_mend(
 
 def test_digits_are_read_as_they_stand() -> None:
     assert [whole_number(text, most=64) for text in ("0", "64", "65", "064", "")] == [0, 64, None, None, None]
+
+
+@pytest.mark.parametrize("nothing", ["0", "0.0", "-0", "0e5"])
+@pytest.mark.parametrize("place", ["on the line", "in the environment", "in rig.toml"])
+@pytest.mark.parametrize("command", ["plan", "launch", "start", "settings"])
+def test_a_budget_of_nothing_is_not_taken_for_no_budget(
+    command: str,
+    place: str,
+    nothing: str,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    if place == "in rig.toml":
+        Path("rig.toml").write_text(f"budget = {nothing}\n")
+    elif place == "in the environment":
+        monkeypatch.setenv("RIG_BUDGET", nothing)
+
+    assert cli.main([command, *([f"BUDGET={nothing}"] if place == "on the line" else [])]) == 2
+
+    said = capsys.readouterr().err
+    assert "for nothing there is no machine; for no budget leave it out, or say none" in said
+    assert len(said) < 400
+
+
+@pytest.mark.parametrize("said", ["none", "None", "5", "0.01"])
+def test_no_budget_and_any_other_are_taken(said: str) -> None:
+    found = load({"budget": said}, environ={}, remembered={}).budget
+
+    assert found == (None if said.lower() == "none" else float(said))
+
+
+@pytest.mark.parametrize("name", ["hours", "nodes", "gpus", "disk_gib"])
+def test_nothing_of_what_a_launch_must_have_is_refused(name: str) -> None:
+    with pytest.raises(BadSettings, match=r"must be at least (0\.05|1), and"):
+        load({name: "0"}, environ={}, remembered={})

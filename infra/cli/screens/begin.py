@@ -11,7 +11,7 @@ from infra import budget
 from infra.cli.screens.instance import render_stop
 from infra.cli.screens.runs import render_outcome
 from infra.names import BEST_WEIGHTS
-from infra.settings import Settings
+from infra.settings import Settings, show
 
 if TYPE_CHECKING:
     from infra.aws.account.doctor import Check
@@ -24,7 +24,7 @@ def render_settings(chosen: Settings) -> str:
     for f in fields(Settings):
         value = getattr(chosen, f.name)
         mark = " " if value == f.default else "*"
-        lines.append(f"{mark} {f.name} = {_show(value)}\n      {f.metadata['doc']}")
+        lines.append(f"{mark} {f.name} = {show(value)}\n      {f.metadata['doc']}")
     return "\n".join([*lines, "", "* differs from the default"])
 
 
@@ -67,9 +67,3 @@ def render_demo(done: Outcome, *, seconds: float, here: Path, summary: Mapping[s
 def _trains_here(done: Outcome) -> str:
     """Nothing where a stand-in took the job's place: there is no MXNet here."""
     return "`make train JOB=lenet` trains on this CPU, " if (done.folder / BEST_WEIGHTS).exists() else ""
-
-
-def _show(value: object) -> str:
-    if isinstance(value, bool):
-        return "1" if value else "0"
-    return ",".join(value) if isinstance(value, tuple) else str(value)

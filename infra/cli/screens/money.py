@@ -43,6 +43,7 @@ def _promise_of(made: Plan) -> list[tuple[str, str]]:
         ("at most", f"{budget.usd(made.usd_worst)}{_why_dearer(made)}: {budget.INCLUDED}"),
         ("", f"not included: {budget.NOT_INCLUDED}"),
         ("off by", f"{budget.clock(promise.deadline)}, set by {promise.limit}"),
+        *([] if made.idle_minutes else [("", "IDLE=0: used or not, it costs until then, or until `rig stop`")]),
     ]
 
 
