@@ -207,3 +207,49 @@ def test_cifar10_pictures_become_the_binary_version_and_the_archive_is_left_empt
     rows = np.fromfile(tmp_path / "root" / "data_batch_2.bin", np.uint8).reshape(20, 3073)
     assert rows[:, 0].tolist() == marks["train"][20:40].tolist()
     assert np.array_equal(rows[:, 1:].reshape(20, 3, 1024).transpose(0, 2, 1), pictures["data_batch_2"])
+
+
+WINDOWS = """\
+import matplotlib
+matplotlib.use("TkAgg")
+import matplotlib.pyplot as plt
+from tqdm.notebook import tqdm
+for epoch in tqdm(range(2)):
+    plt.figure()
+    plt.plot([epoch, 2])
+    plt.show()
+plt.switch_backend("Qt5Agg")
+plt.ion()
+plt.plot([1, 2])
+plt.pause(0.001)
+print(plt.get_backend())
+"""
+
+
+def test_windows_that_nobody_sees_are_pictures_of_the_run(tmp_path: Path) -> None:
+    """Each picture once, and none of a film; a second part of the run leaves the pictures of the first alone."""
+    (tmp_path / "mine.py").write_text(WINDOWS)
+    run = tmp_path / "run"
+
+    said = python("mine.py", at=tmp_path, RIG_RUN_DIR=str(run), DISPLAY="", WAYLAND_DISPLAY="")
+    first = {path.name: path.read_bytes() for path in (run / "figures").iterdir()}
+    python("mine.py", at=tmp_path, RIG_RUN_DIR=str(run), DISPLAY="", WAYLAND_DISPLAY="")
+    both = {path.name: path.read_bytes() for path in (run / "figures").iterdir()}
+
+    assert said == "agg\n"
+    assert sorted(first) == ["figure-001.png", "figure-002.png"]
+    assert sorted(both) == ["figure-001.png", "figure-002.png", "figure-003.png", "figure-004.png"]
+    assert first.items() <= both.items()
+    assert all(content.startswith(b"\x89PNG") for content in both.values())
+
+
+def test_outside_of_a_run_a_window_is_the_programs_own_affair(tmp_path: Path) -> None:
+    program = "import matplotlib.pyplot as plt; plt.switch_backend('TkAgg')"
+
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False,
+        env={name: value for name, value in os.environ.items() if name not in ("DISPLAY", "RIG_RUN_DIR")},
+    )  # fmt: skip
+
+    assert "Cannot load backend 'TkAgg'" in done.stderr or done.returncode == 0  # there may be a screen
+    assert not (tmp_path / "figures").exists()

@@ -4,20 +4,22 @@ Installed as `gluon_rig_mxnet_hook` in the laptop's .venv and in the training im
 reads as it starts (https://docs.python.org/3/library/site.html). It puts one object into `sys.meta_path`; nothing else
 is imported before somebody imports MXNet. Then NumPy gets back the names that MXNet misses; MXNet is imported in a
 third of the time; its downloads, whose addresses are gone, find the data sets this computer has; and its ONNX export
-knows today's `onnx`.
+knows today's `onnx`. In a run that nobody watches, pyplot's windows and tqdm's widgets need no screen.
 """
 
 import sys
 
 TYPE_CHECKING = False  # no other import here: every start of Python pays for it
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from importlib.machinery import ModuleSpec
     from types import ModuleType
     from typing import Any
 
 
 class BeforeMxnet:
-    """A finder that finds nothing itself: it sees that MXNet is wanted, fixes, and lets Python go on.
+    """A finder that finds nothing itself: it sees that MXNet is wanted, or what opens windows, fixes, and lets Python
+    go on.
 
     It stays until MXNet has been imported: a program may only ask whether there is one.
     """
@@ -25,7 +27,7 @@ class BeforeMxnet:
     looking = False
 
     def find_spec(self, name: str, path: "Any" = None, target: "Any" = None) -> "ModuleSpec | None":
-        if name != "mxnet" or self.looking:
+        if name not in _FIXES or self.looking:
             return None
         from importlib.util import find_spec
 
@@ -34,17 +36,16 @@ class BeforeMxnet:
             spec = find_spec(name)
         finally:
             self.looking = False
-        if spec is None or spec.loader is None:
-            return None  # MXNet is not here: Python says so
-        from .numpy_names import mend_distutils, mend_numpy
-
-        mend_distutils()
-        mend_numpy()
-        _mend_at_import(spec.loader)
+        if spec is not None and spec.loader is not None:  # else it is not here, and Python says so
+            _FIXES[name](spec.loader)
         return spec
 
 
-def _mend_at_import(loader: "Any") -> None:
+def _fix_mxnet(loader: "Any") -> None:
+    from .numpy_names import mend_distutils, mend_numpy
+
+    mend_distutils()
+    mend_numpy()
     execute = loader.exec_module
 
     def exec_module(module: "ModuleType") -> None:
@@ -57,11 +58,40 @@ def _mend_at_import(loader: "Any") -> None:
         with left_for_later():
             execute(module)
         offer_later(module)
+
         from .downloads import use_local_data
         from .onnx_export import use_todays_onnx
 
         use_local_data(module)
         use_todays_onnx(module)
+
+    loader.exec_module = exec_module
+
+
+def _fix_pyplot(loader: "Any") -> None:
+    from .no_screen import draw_into_files, nobody_looks
+
+    if nobody_looks():
+        _after(loader, draw_into_files)
+
+
+def _fix_progress(loader: "Any") -> None:
+    from .no_screen import nobody_looks, print_progress
+
+    if nobody_looks():
+        _after(loader, print_progress)
+
+
+_FIXES = {"mxnet": _fix_mxnet, "matplotlib.pyplot": _fix_pyplot, "tqdm.notebook": _fix_progress}
+
+
+def _after(loader: "Any", fix: "Callable[[ModuleType], None]") -> None:
+    """Have *fix* done with the module that *loader* is about to load."""
+    execute = loader.exec_module
+
+    def exec_module(module: "ModuleType") -> None:
+        execute(module)
+        fix(module)
 
     loader.exec_module = exec_module
 
