@@ -64,7 +64,19 @@ fish_variables .docker/.token_seed jupyter_cookie_secret jpserver-17.json teleth
 otp_seed.txt metamask_seed.txt UTC--2026-01-01T00-00-00Z--ab .config/solana/id.json key.properties id_xmss
 secrets.json secret.yml db-secrets.yaml secrets/db.txt passwords.txt password.txt api_key.txt api-keys.json
 apikey.txt token.txt master.key .secrets/x.txt terraform.tfvars.bak deep/down/.env.staging .ssh/config.d/work
-notes/.Netrc
+notes/.Netrc .config/github-copilot/apps.json .gitlab-runner/config.toml .age/key.txt age-identity.txt .1password/a
+dashlane_export.json nordpass.csv "Proton Pass_export.csv" .mongosh/history .octave_hist .ptpython/history
+.local/share/jupyter/runtime/kernel-1.json .config/wandb/settings .config/runpod/config.toml
+.roboflow/config.json anthropic_key.txt .config/stripe/config.toml .twilio-cli/config.json .sentryclirc .hcloud.toml
+.ovh.conf .civo.json .ibmcloud/config.json .bypy/bypy.json .dropbox_uploader .config/mcli/config.json .restic/pw
+restic.pw borg_passphrase .pgservice.conf .influxdbv2/configs jmxremote.password nginx.htpasswd master.passwd
+system.hive cluster.rkestate kubelet.conf .acme.sh/account.conf .step/secrets/root_ca_key encrypted_data_bag_secret
+ansible_vault_password .consul/token private.asc pgp-secret.asc .putty/x ssh_key rsa_key my_private_key.txt
+ed25519_key.priv .weechat/sec.conf "Local State" seedphrase.txt recovery_phrase.txt "BitLocker Recovery Key 1.TXT"
+filevault_recovery_key.txt luks-header.img .google_authenticator aegis-backup.json andotp.json vpn_auth.txt
+user_pass.txt wg.conf .fortivpn/x forticlient.conf identity.secret authtoken .jfrog/jfrog-cli.conf.v6 registry-auth.json
+secret mysecret.txt secrets.dec.yaml vault-init.json approle.json secret_id creds .creds cred.txt passwords pwds.txt
+mypasswords.txt passphrase.txt clientsecret.txt .cookie_secret encryption_key.txt deploy_key
 """
 NOT_BY_NAME = """
 .env.example .env.sample .env.template example.env terraform.tfvars.example credentials.json.sample id_rsa.pub
@@ -73,7 +85,8 @@ kubeconfig.py secrets/__init__.py .docker/Dockerfile key.py environment.yml conf
 private_key.py access_token.py creds.py login.html web.config keys.txt pass.py mnemonic.py bearer.html shadow.csv
 monkey.txt passwords.py seed.txt seeds.json answer_key.json clouds.yaml session.csv sessions.json shadow history
 storage.json openstack.py identity wallet.csv id.json key_points.json logins.csv primary_key.txt session.py
-hockey.json vault.py .github/workflows/ci.yml author.json
+hockey.json secret.md secretary.txt accredited.txt keypoints.json asc.txt recovery.txt user_passages.txt
+render.py vault.py .github/workflows/ci.yml author.json
 """
 
 
