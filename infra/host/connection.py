@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import errno
 import shutil
+import socket
 import subprocess
 import threading
 import time
@@ -23,6 +25,7 @@ from infra.host.target import Target
 # command is run over SSH.
 GREETING = "gluon-rig: connected"
 _NO_EXIT_STATUS = -1  # paramiko's word for a channel that closed without one
+_MOST_BEFORE_LOGIN, _MOST_OF_AN_ANSWER = 1 << 18, 1 << 26
 DROPPED = 255  # the exit code by which ssh and rsync's ssh say: not the command failed, the connection did
 
 
@@ -68,7 +71,9 @@ class Host:
         line, began = command_lines.on_the_wire(["echo", GREETING], *words_lists), time.monotonic()
         with explained(self.target):
             try:
-                result = self._connection().run(line, hide=True, warn=True, in_stream=False, timeout=timeout_s)
+                connection = self._connection()
+                connection.transport.sock.expect(_MOST_OF_AN_ANSWER)
+                result = connection.run(line, hide=True, warn=True, in_stream=False, timeout=timeout_s)
             except CommandTimedOut:
                 raise hung(self.target, command_lines.on_the_wire(*words_lists), timeout_s) from None
         if result.exited == _NO_EXIT_STATUS:
@@ -129,6 +134,7 @@ def _connect(target: Target) -> Any:
         raise WorldError(
             f"The host key of {target.identity} is not known yet.", "run `rig launch`, which asks AWS for it"
         )
+    wire = _Wire(socket.create_connection((target.address, target.port), timeout=10))
     connection = fabric.Connection(
         target.address,
         user=target.user,
@@ -137,6 +143,7 @@ def _connect(target: Target) -> Any:
         config=fabric.Config(overrides={"load_ssh_configs": False}),
         connect_timeout=10,
         connect_kwargs={
+            "sock": wire,
             "key_filename": str(target.key),
             "allow_agent": _has_passphrase(target.key),
             "look_for_keys": False,
@@ -150,9 +157,41 @@ def _connect(target: Target) -> Any:
     key = paramiko.Ed25519Key(data=base64.b64decode(blob))
     name = target.address if target.port == 22 else f"[{target.address}]:{target.port}"
     client.get_host_keys().add(name, kind, key)
-    connection.open()
+    try:
+        connection.open()
+    except BaseException:
+        wire.hang_up()  # paramiko's own thread would listen on
+        raise
     connection.transport.set_keepalive(15)
     return connection
+
+
+class _Wire:
+    """A socket that hears so many bytes and no more, until it is told to go on: whoever stands between, or the host
+    itself, may send without an end, and paramiko keeps all of a line, a packet and an answer."""
+
+    def __init__(self, connected: socket.socket) -> None:
+        self._socket = connected
+        self.expect(_MOST_BEFORE_LOGIN)
+
+    def expect(self, most_bytes: int) -> None:
+        self._left = most_bytes
+
+    def recv(self, size: int) -> bytes:
+        heard = self._socket.recv(min(size, 1 << 16))  # room is made for all that is asked for
+        self._left -= len(heard)
+        if self._left < 0:
+            self.hang_up()
+            raise ConnectionAbortedError(errno.ECONNABORTED, "it sends without an end")
+        return heard
+
+    def hang_up(self) -> None:
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._socket, name)
 
 
 def _has_passphrase(key: Path) -> bool:

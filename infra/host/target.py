@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -50,13 +51,29 @@ class Target:
 
 
 def control_folder() -> Path:
-    """A folder that only this user can enter: whoever can open the socket can use the connection."""
-    folder = Path("/tmp") / f"gluon-rig-{os.getuid()}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    found = folder.lstat()
-    if found.st_uid != os.getuid() or found.st_mode & 0o077 or folder.is_symlink():
-        raise UserError(
-            f"{folder} is open to other users of this computer, so SSH connections cannot be shared safely in it.",
-            f"remove it: rm -r {folder}",
-        )
-    return folder
+    """A folder that only this user can enter: whoever can open the socket can use the connection.
+
+    In /tmp another user may have made it first, and it cannot be removed then: so there is a second one at home.
+    """
+    first, second = _TMP / f"gluon-rig-{os.getuid()}", Path.home() / ".cache" / "gluon-rig" / "ssh"
+    for folder in (first, second):
+        if len(os.fsencode(folder)) <= _LONGEST and _is_ours_alone(folder):
+            return folder
+    raise UserError(
+        f"{first} is open to other users of this computer, or theirs, so SSH connections cannot be shared safely in "
+        f"it; nor can they in {second}.",
+        f"remove it: rm -r {first}\nor, if that is not permitted, set HOME to a folder of your own with a short name",
+    )
+
+
+_TMP = Path("/tmp")
+_LONGEST = 60  # bytes; the socket's own name and what OpenSSH adds while it makes it take 35 of 104
+
+
+def _is_ours_alone(folder: Path) -> bool:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found = folder.lstat()
+    except OSError:  # read-only, a full disk, another user's folder, a file
+        return False
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o077

@@ -52,7 +52,10 @@ def ensure_running(project: Path, tell: Callable[[str], None], *, engine: str = 
         write_whole(place.engine_file, engine)
     if found := _answering(place):
         return found
-    if place.cloud_file.exists():
+    _require_not_moved(place)
+    if _asked_who(place) is not None:
+        tell("Starting the rehearsal cloud; the one that is up is that of the folder this one is a copy of ...")
+    elif place.cloud_file.exists():
         tell("The rehearsal cloud had died, and its instances with it; starting a new one ...")
     else:
         tell("Starting the rehearsal cloud ...")
@@ -70,6 +73,7 @@ def find(project: Path) -> Cloud | None:
     known = _known(place)
     if known is None:
         return None
+    _require_not_moved(place)
     if _is_ours(known.pid, place):
         raise RehearsalDown(
             f"The rehearsal cloud of {project} (process {known.pid}) does not answer.",
@@ -94,10 +98,11 @@ def down(project: Path) -> None:
     known = _known(place)
     if known is None:
         raise NothingToDo("No rehearsal cloud is running here.")
-    if _answering(place) or _is_ours(known.pid, place):
+    its_own = _moved_from(place) or place
+    if _answering(place) or _is_ours(known.pid, its_own):
         _end_process(known.pid)
-    if not processes.end(place.mark):
-        raise RehearsalDown(f"Some processes of {place.folder} could not be ended.")
+    if not processes.end(its_own.mark):
+        raise RehearsalDown(f"Some processes of {its_own.folder} could not be ended.")
     place.cloud_file.unlink(missing_ok=True)
 
 
@@ -131,16 +136,39 @@ def _known(place: Place) -> _Known | None:
 
 
 def _answering(place: Place) -> Cloud | None:
+    pong, known = _asked_who(place), _known(place)
+    if pong is None or known is None or pong.get("project") != str(place.project.resolve()):  # moved, or copied
+        return None
+    clock = Clock(pong["speed"], pong["start"])
+    return Cloud(known.endpoint_url, int(pong["pid"]), place.log, clock, secret.read(place))
+
+
+def _asked_who(place: Place) -> Mapping[str, Any] | None:
+    """What the cloud says of itself that the file in this folder names; it may be another folder's."""
     known, its_secret = _known(place), secret.read(place)
     if known is None or not its_secret:
         return None
     try:
-        pong = _ask(known.endpoint_url, its_secret, "ping")
+        return _ask(known.endpoint_url, its_secret, "ping")
     except (OSError, ValueError, http.client.HTTPException):
         return None
-    if pong.get("project") != str(place.project.resolve()):  # somebody moved or copied the folder meanwhile
-        return None
-    return Cloud(known.endpoint_url, int(pong["pid"]), place.log, Clock(pong["speed"], pong["start"]), its_secret)
+
+
+def _moved_from(place: Place) -> Place | None:
+    """Where this folder was when its cloud was started, if it has another name now. A copy's original is there."""
+    pong = _asked_who(place)
+    before = Path(str(pong.get("project"))) if pong else place.project.resolve()
+    return None if before.exists() else Place(before)
+
+
+def _require_not_moved(place: Place) -> None:
+    """Raises RehearsalDown where the cloud is up and its instances are, under the folder's earlier name."""
+    if before := _moved_from(place):
+        raise RehearsalDown(
+            f"This folder was {before.project} when its rehearsal cloud was started, which knows it by that name.",
+            "give it that name again, and `rig stop` brings home what is not\n"
+            "`rig rehearsal down` ends that cloud and its instances; the next command starts a new one",
+        )
 
 
 def _ask(endpoint_url: str, its_secret: str, path: str, value: Mapping[str, Any] | None = None) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Ctrl-C where money is at stake: it may end the wait for results, never the order that ends the bill."""
+"""Signals where money is at stake: they may end the wait for results, never the order that ends the bill."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
 
 class CtrlC:
@@ -23,13 +24,28 @@ class CtrlC:
 
 @contextmanager
 def tamed_ctrl_c() -> Iterator[CtrlC]:
-    """Lend a CtrlC, to which every press goes meanwhile. In any other thread than the main one none arrives anyway."""
+    """Lend a CtrlC, to which every press goes meanwhile, and SIGTERM, which a computer sends that is shut down."""
     ctrl_c = CtrlC()
+    with _answered_by(ctrl_c, signal.SIGINT, signal.SIGTERM):
+        yield ctrl_c
+
+
+@contextmanager
+def outliving_the_terminal() -> Iterator[None]:
+    """Whoever closes the window behind `rig stop` has not taken it back; as under nohup, also for what we start."""
+    with _answered_by(signal.SIG_IGN, signal.SIGHUP):
+        yield
+
+
+@contextmanager
+def _answered_by(answer: Any, *numbers: signal.Signals) -> Iterator[None]:
+    """In any other thread than the main one no signal arrives anyway."""
     if threading.current_thread() is not threading.main_thread():
-        yield ctrl_c
+        yield
         return
-    before = signal.signal(signal.SIGINT, ctrl_c)
+    before = {number: signal.signal(number, answer) for number in numbers}
     try:
-        yield ctrl_c
+        yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, was in before.items():
+            signal.signal(number, was)

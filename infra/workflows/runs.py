@@ -109,7 +109,7 @@ def _pull_calmly(rig: Rig, node: Instance, name: str) -> list[Outcome] | Nothing
 def pull_from(rig: Rig, instance: Instance, name: str) -> list[Outcome]:
     with open_host(rig, instance) as host:
         facts = facts_of(rig, host)
-        wanted = _choose_runs(facts, name)
+        wanted = _choose_runs(facts, name, rig.runs)
         outcomes, failures = [], []
         for one in wanted:
             try:
@@ -124,14 +124,27 @@ def pull_from(rig: Rig, instance: Instance, name: str) -> list[Outcome]:
     return outcomes
 
 
-def _choose_runs(facts: Facts, name: str) -> tuple[RunFacts, ...]:
+def _choose_runs(facts: Facts, name: str, here: Path) -> tuple[RunFacts, ...]:
     if name:
         return (find_run(facts.runs, name),)
     if not facts.nameless:
         find_run(facts.runs, "")  # says so when there is no run at all
     if not facts.unfetched and not facts.nameless:
-        raise NothingToDo("Every run on the instance is home and verified already, in runs/.")
+        raise _all_home(facts, here)
     return facts.unfetched
+
+
+def _all_home(facts: Facts, here: Path) -> NothingToDo:
+    """Another checkout or another laptop may have brought them home."""
+    elsewhere = [one.name for one in facts.runs if not (here / one.name).is_dir()]
+    if not elsewhere:
+        return NothingToDo("Every run on the instance is home and verified already, in runs/.")
+    return NothingToDo(
+        f"Every run on the instance was brought home already, {len(elsewhere)} of them not to {here}: "
+        f"{', '.join(elsewhere[-5:])}.",
+        "another folder or computer has them, or they were removed here\n"
+        f"`rig pull {elsewhere[-1]}` brings it here, too",
+    )
 
 
 def cancel_run(rig: Rig, name: str) -> Outcome:

@@ -16,7 +16,7 @@ from infra.host.known_hosts import pinned_key
 from infra.names import STARTED_TAG
 from infra.workflows.context import Rig, open_host
 from infra.workflows.homecoming import bring_all_home, say_cause
-from infra.workflows.interrupt import CtrlC, tamed_ctrl_c
+from infra.workflows.interrupt import CtrlC, outliving_the_terminal, tamed_ctrl_c
 from infra.workflows.nodes import on_each
 from infra.workflows.results import is_home
 from infra.workflows.ssh_config import remove_entry
@@ -26,6 +26,7 @@ T = TypeVar("T")
 Nodes: TypeAlias = tuple[Instance, ...]
 
 
+@outliving_the_terminal()
 def stop(rig: Rig) -> tuple[Instance, ...]:
     """Bring home what is not home yet, then stop, whatever came of that: the disk stays, a running machine is not free.
 
@@ -113,6 +114,7 @@ def stop_and_report(rig: Rig) -> list[Standing]:
     return standings_of(rig, stop(rig))
 
 
+@outliving_the_terminal()
 def terminate(rig: Rig, *, lose_results: bool) -> list[str]:
     """Bring home what is not home yet, then delete instance, disk, key pair and group; what was removed.
 

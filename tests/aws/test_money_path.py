@@ -11,6 +11,7 @@ import gzip
 import json
 import os
 import signal
+import subprocess
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -119,12 +120,13 @@ def test_after_stop_is_carried_out_whatever_the_last_screen_meets(rig, monkeypat
     assert census(rig.session) == whole("stopped")
 
 
-def test_ctrl_c_again_and_again_ends_the_wait_for_results_and_never_the_stop(rig, monkeypatch, said):
-    pressed = []
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "the computer shuts down"])
+def test_ctrl_c_again_and_again_ends_the_wait_for_results_and_never_the_stop(rig, monkeypatch, said, number):
+    pressed, before = [], signal.getsignal(number)
 
     def press(*_: object, **__: object) -> None:
         pressed.append("Ctrl-C")
-        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), number)
 
     monkeypatch.setattr(stop, "bring_all_home", press)
     rig.session.client("ec2").meta.events.register("before-call.ec2.StopInstances", press)
@@ -136,7 +138,31 @@ def test_ctrl_c_again_and_again_ends_the_wait_for_results_and_never_the_stop(rig
     assert len(pressed) == 3
     assert census(rig.session) == whole("stopped")
     assert "is stopped, but not everything is home" in said[-1]
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(number) is before
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_whoever_closes_the_terminal_has_not_taken_back_the_end_of_the_bill(rig, monkeypatch, command):
+    """What we start to bring results home, ssh and rsync, is not hung up on either."""
+    heard = []
+
+    def hang_up(*_: object, **__: object) -> None:
+        os.kill(os.getpid(), signal.SIGHUP)
+        line = ["sh", "-c", "kill -HUP $$; echo still here"]
+        heard.append(subprocess.run(line, capture_output=True, text=True).stdout)
+
+    monkeypatch.setattr(stop, "bring_all_home", hang_up)
+    monkeypatch.setattr(stop, "_still_going", lambda _: [])
+    events, before = rig.session.client("ec2").meta.events, signal.getsignal(signal.SIGHUP)
+    events.register("before-call.ec2.DescribeInstances", hang_up)
+
+    COMMANDS[command](rig)
+
+    events.unregister("before-call.ec2.DescribeInstances", hang_up)
+    assert len(heard) > 2
+    assert set(heard) == {"still here\n"}
+    assert census(rig.session).instances == (("stopped",) if "stop" in command else ())
+    assert signal.getsignal(signal.SIGHUP) is before
 
 
 def test_a_spot_machine_that_cannot_be_stopped_is_not_deleted_with_what_it_holds(rig, monkeypatch):

@@ -1,18 +1,27 @@
 """SSH to a real server: strict from the first connection, and each failure told apart."""
 
 import dataclasses
+import os
+import resource
+import socket
+import struct
 import subprocess
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import paramiko
 import pytest
 
-from infra.errors import HostKeyChanged, HostUnreachable, KeyRefused, MissingProgram, WorldError
-from infra.host import command_lines
+from infra.errors import HostKeyChanged, HostUnreachable, KeyRefused, MissingProgram, UserError, WorldError
+from infra.host import command_lines, connection
+from infra.host import target as targets
 from infra.host.connection import Host, explained, local_process
 from infra.host.known_hosts import pin, pinned_key
 from infra.host.ready import wait_for_ssh
-from infra.host.target import Target
+from infra.host.target import Target, control_folder
 
 
 def test_an_answer_carries_words_blanks_and_exit_codes_unharmed(host: Host) -> None:
@@ -107,3 +116,72 @@ def test_a_key_the_server_does_not_take_is_denied(target: Target, tmp_path: Path
 def test_a_missing_program_says_how_to_get_it() -> None:
     with pytest.raises(MissingProgram, match="The program no-such-program is not on this computer"):
         local_process(["no-such-program"])
+
+
+@contextmanager
+def endless(beginning: bytes) -> Iterator[int]:
+    """A port where whoever connects is sent *beginning*, and then letters for ever."""
+
+    def serve() -> None:
+        with suppress(OSError):
+            while True:
+                heard, _ = listener.accept()
+                with heard, suppress(OSError):
+                    heard.sendall(beginning)
+                    while True:
+                        heard.sendall(b"A" * 65536)
+
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        threading.Thread(target=serve, daemon=True).start()
+        yield int(listener.getsockname()[1])
+        listener.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.mark.parametrize(
+    "beginning",
+    [b"", b"a line\n", b"SSH-2.0-", b"SSH-2.0-x\r\n" + struct.pack(">I", 0x7FFFFFFC)],
+    ids=["one line", "a second line", "its name", "one packet"],
+)
+def test_whoever_sends_without_an_end_before_he_has_proved_who_he_is_is_hung_up_on(
+    target: Target, beginning: bytes
+) -> None:
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with endless(beginning) as port:
+        with Host(dataclasses.replace(target, port=port)) as host, pytest.raises(HostUnreachable, match="broke: "):
+            host.ask(["true"])
+        listeners = [thread for thread in threading.enumerate() if isinstance(thread, paramiko.Transport)]
+        for thread in listeners:
+            thread.join(60)
+
+        assert not any(thread.is_alive() for thread in listeners), "nobody listens on"
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < before + (32 << 10)
+
+
+def test_an_answer_without_an_end_is_not_heard_to_it(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "_MOST_OF_AN_ANSWER", 1 << 20)
+    assert host.ask(["true"]).ok
+
+    with pytest.raises(HostUnreachable, match="broke"):
+        host.ask(["sh", "-c", "yes; true"], timeout_s=30)
+
+    assert host.ask(["echo", "again"]).out == "again\n"
+
+
+def test_a_folder_that_another_user_made_first_in_tmp_keeps_nobody_from_his_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It cannot be removed there, and `stop` needs a connection to bring results home."""
+    monkeypatch.setattr(targets, "_TMP", tmp_path)
+    (tmp_path / f"gluon-rig-{os.getuid()}").mkdir()
+    (tmp_path / f"gluon-rig-{os.getuid()}").chmod(0o777)
+    with tempfile.TemporaryDirectory(dir="/tmp") as home:  # a short name
+        monkeypatch.setenv("HOME", home)
+        assert control_folder() == Path(home) / ".cache" / "gluon-rig" / "ssh"
+        assert control_folder().stat().st_mode & 0o777 == 0o700
+
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("HOME", str(tmp_path / "file"))
+    with pytest.raises(UserError, match="open to other users of this computer, or theirs"):
+        control_folder()

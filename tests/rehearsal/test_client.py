@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -112,3 +113,36 @@ def test_a_cloud_too_busy_to_answer_is_not_taken_for_dead(project: Path, monkeyp
 
     monkeypatch.undo()
     assert client.find(project) == cloud
+
+
+def test_a_renamed_folder_is_said_and_nothing_is_left_running_under_its_old_name(tmp_path: Path) -> None:
+    old, new = tmp_path / "before", tmp_path / "after"
+    old.mkdir()
+    cloud = client.ensure_running(old, print)
+    old.rename(new)
+    for ask in (lambda: client.ensure_running(new, print), lambda: client.find(new)):
+        with pytest.raises(RehearsalDown, match="before when its rehearsal cloud was started"):
+            ask()
+
+    new.rename(old)
+    assert client.find(old) == cloud, "under its own name all is as before"
+
+    old.rename(new)
+    client.down(new)
+    assert processes.command_of(cloud.pid) == []
+    assert client.find(new) is None
+
+
+def test_a_copied_folder_has_a_cloud_of_its_own(tmp_path: Path) -> None:
+    first, copy, said = tmp_path / "first", tmp_path / "copy", list[str]()
+    first.mkdir()
+    cloud = client.ensure_running(first, print)
+    shutil.copytree(first, copy)
+
+    other = client.ensure_running(copy, said.append)
+    client.down(copy)
+
+    assert other.pid != cloud.pid
+    assert "is a copy of" in said[0]
+    assert client.find(first) == cloud
+    client.down(first)

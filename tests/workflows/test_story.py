@@ -49,6 +49,11 @@ def test_launch_train_status_logs_pull_stop_start_terminate(person: Person) -> N
     assert "[100%] step 20" in person.said, "what is home already is shown from there"
     person.types("pull")
     assert "home and verified already" in person.said
+    (person.folder / "runs").rename(person.folder / "of another checkout")
+    person.types("pull")
+    assert f"1 of them not to {person.folder / 'runs'}: {folder.name}" in person.said
+    person.types("pull", folder.name)
+    assert (folder / "MANIFEST.sha256").exists()
 
     assert "Its disk would still cost $4.80 per month" in person.types("stop")
     person.types("stop")
