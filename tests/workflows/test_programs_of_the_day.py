@@ -21,11 +21,14 @@ PROGRAMS = Path(__file__).with_name("programs")
 class Program:
     script: str
     home: tuple[str, ...] = ()
+    """What it leaves: beside itself, below ~/ or, of a run that nobody watches, below the run's folder (run/)."""
     args: str = ""
     code: int = 0
     said: str = ""
     never: tuple[str, ...] = ()
     """What must not come home."""
+    line: str = ""
+    """How it is called, where that is no script alone."""
 
 
 EVERY = (
@@ -70,24 +73,49 @@ EVERY = (
         said="3 checkpoints",
     ),
     Program("shared_batches.py", ("done.txt",), said="[1, 4, 9]"),
+    Program(
+        "gearnet",
+        tuple(f"gearnet/models/{name}" for name in ("gearnet-symbol.json", "gearnet-0002.params", "labels.json")),
+        line="cd gearnet && PYTHONPATH=src python3 -m gearnet fit --epochs 2 < options.json",
+        said="gearnet epoch 1 loss",
+        never=("points.csv", "options.json"),
+    ),
+    Program(
+        "folds.py", ("folds.tsv", "folds/0/w.nd", "folds/1/score.json"), said="fold 2 ended with 1", never=("folds/2",)
+    ),
+    Program(
+        "wanderer.py",
+        ("~/turbine results/net.params", "~/turbine results/list.txt", "~/.turbinerc"),
+        said="in turbine results ['list.txt', 'net.params']",
+    ),
+    Program(
+        "windows.py",
+        ("work/images/loss.png", "work/checkpoints/best", "run/figures/figure-001.png", "run/figures/figure-002.png"),
+        said="closed True",
+        never=("work/tmp", "figure-003.png"),
+    ),
+    Program("fork_loader.py", ("seen.nd", "loader.log", "record.f32"), said="seen 192"),
     Program("minutely.py", ("ckpt/last", "ckpt/step-00030.json", "curve.tsv"), said="step 40/40", never=("run.pid",)),
 )
 NOTEBOOK = Program("Untitled 1.ipynb", ("line.png", "notebook.params", "notebook.txt"))
 FEW = [EVERY[5], EVERY[7]]
 
 
-def run(person: Person, program: Program, *place: str) -> Path:
-    """Run it; the folder that answers to the folder of the code."""
+def run(person: Person, program: Program, *place: str) -> dict[str, Path]:
+    """Run it; the folders that answer to that of the code, to ~ and to that of the run."""
     before = set(runs(person))
     args = ("--args", program.args) if program.args else ()
+    what = ("--cmd", program.line) if program.line else ("--script", program.script)
 
-    person.types("train", *place, "--script", program.script, *args, code=1 if program.code else 0)
+    person.types("train", *place, *what, *args, code=1 if program.code else 0)
 
     (folder,) = set(runs(person)) - before
     if program.code:
         assert f"failed with exit code {program.code}" in person.said
     assert program.said in (folder / "train.log").read_text()
-    return folder / "written" if place else person.folder
+    if place:
+        return {"": folder / "written", "~": folder, "run": folder}
+    return {"": person.folder, "~": Path(person.environment["HOME"]), "run": folder}
 
 
 def runs(person: Person) -> list[Path]:
@@ -100,9 +128,10 @@ def check(person: Person, programs: list[Program], *place: str) -> None:
     shutil.copytree(PROGRAMS, person.folder, symlinks=True, dirs_exist_ok=True)
     code = {path.relative_to(person.folder) for path in person.folder.rglob("*") if path.is_file()}
     for program in programs:
-        home = run(person, program, *place)
+        folders = run(person, program, *place)
+        home = folders[""]
 
-        assert [name for name in program.home if not (home / name).is_file()] == [], program.script
+        assert [name for name in program.home if not _place(folders, name).exists()] == [], program.script
         for pattern in program.never:
             came = {path.relative_to(home) for path in home.rglob(pattern)} - (set() if place else code)
             assert came == set(), (program.script, came)
@@ -111,6 +140,11 @@ def check(person: Person, programs: list[Program], *place: str) -> None:
             path.relative_to(folder / "written") for folder in runs(person) for path in folder.rglob("written/**/*")
         }
         assert came & code == set(), "the code itself is no result"
+
+
+def _place(folders: dict[str, Path], name: str) -> Path:
+    top, _, rest = name.partition("/")
+    return folders[top] / rest if top in folders else folders[""] / name
 
 
 def test_a_few_of_them_on_an_instance(person: Person) -> None:

@@ -1,0 +1,3 @@
+"""Which tooth is worn."""
+
+__version__ = "0.3.1"

@@ -1,0 +1,3 @@
+from .dense import build
+
+__all__ = ['build']
