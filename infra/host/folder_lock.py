@@ -24,7 +24,7 @@ def share(folder: Path) -> int:
 
 
 @contextmanager
-def held(folder: Path) -> Iterator[bool]:
+def hold(folder: Path) -> Iterator[bool]:
     """Whether *folder* is ours alone meanwhile."""
     opened = os.open(folder, os.O_RDONLY)
     try:

@@ -25,7 +25,7 @@ from typing import IO
 
 from infra.errors import UserError
 from infra.host import manifest
-from infra.host.folder_lock import held, share, try_lock
+from infra.host.folder_lock import hold, share, try_lock
 from infra.host.foreign import make_printable
 from infra.host.ledger import Ledger, Table
 from infra.host.listing import File
@@ -70,7 +70,7 @@ class Landing:
         """A folder for what is on its way: what a killed pull left there, or one alone if another pull has that."""
         folder = self._own / "arriving"
         folder.mkdir(exist_ok=True)
-        with held(folder) as ours:
+        with hold(folder) as ours:
             if ours:
                 yield folder
                 return
@@ -285,7 +285,7 @@ class Landing:
     def _one_at_a_time(self) -> Iterator[None]:
         until = time.monotonic() + _PATIENCE_S
         while True:
-            with held(self.home) as ours:
+            with hold(self.home) as ours:
                 if ours or time.monotonic() > until:
                     yield
                     return

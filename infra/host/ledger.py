@@ -60,17 +60,17 @@ class Table(MutableMapping[str, Value]):
         rows.execute(f"CREATE TABLE {name} (key BLOB PRIMARY KEY, value) WITHOUT ROWID")
 
     def __getitem__(self, key: str) -> Value:
-        found = self._rows.execute(f"SELECT value FROM {self._name} WHERE key = ?", (_packed(key),)).fetchone()
+        found = self._rows.execute(f"SELECT value FROM {self._name} WHERE key = ?", (_pack(key),)).fetchone()
         if found is None:
             raise KeyError(key)
         value: Value = found[0]
         return value
 
     def __setitem__(self, key: str, value: Value) -> None:
-        self._rows.execute(f"INSERT OR REPLACE INTO {self._name} VALUES (?, ?)", (_packed(key), value))
+        self._rows.execute(f"INSERT OR REPLACE INTO {self._name} VALUES (?, ?)", (_pack(key), value))
 
     def __delitem__(self, key: str) -> None:
-        if not self._rows.execute(f"DELETE FROM {self._name} WHERE key = ?", (_packed(key),)).rowcount:
+        if not self._rows.execute(f"DELETE FROM {self._name} WHERE key = ?", (_pack(key),)).rowcount:
             raise KeyError(key)
 
     def __len__(self) -> int:
@@ -106,7 +106,7 @@ class _Items(ItemsView[str, Value], Generic[Value]):
         return self._mapping.rows()
 
 
-def _packed(key: str) -> bytes:
+def _pack(key: str) -> bytes:
     return os.fsencode(key)
 
 

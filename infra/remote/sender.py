@@ -75,12 +75,12 @@ def things(root: bytes, *, over: bool) -> Iterator[dict[str, object]]:
                         waiting.append(path)
                     yield {"path": text(path), **thing}
                     if over and path == MANIFEST and thing["kind"] == "file":
-                        yield from sealed(os.path.join(root, path))
+                        yield from lines_of_manifest(os.path.join(root, path))
         except OSError as error:
             yield {"path": text(folder), "kind": "unread", "trouble": error.strerror}
 
 
-def sealed(manifest: bytes) -> Iterator[dict[str, object]]:
+def lines_of_manifest(manifest: bytes) -> Iterator[dict[str, object]]:
     """Its lines; what it does not say is summed up. One that is longer than two names is none of the recorder's."""
     with contextlib.suppress(OSError), opened(manifest) as (file, _):
         lines = io.BufferedReader(cast("io.RawIOBase", file))

@@ -143,7 +143,7 @@ def _all_home(facts: Facts, here: Path) -> NothingToDo:
         f"Every run on the instance was brought home already, {len(elsewhere)} of them not to {here}: "
         f"{', '.join(elsewhere[-5:])}.",
         "another folder or computer has them, or they were removed here\n"
-        f"`rig pull {elsewhere[-1]}` brings it here, too",
+        f"`rig pull --run {elsewhere[-1]}` brings it here, too",
     )
 
 

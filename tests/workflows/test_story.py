@@ -52,7 +52,7 @@ def test_launch_train_status_logs_pull_stop_start_terminate(person: Person) -> N
     (person.folder / "runs").rename(person.folder / "of another checkout")
     person.types("pull")
     assert f"1 of them not to {person.folder / 'runs'}: {folder.name}" in person.said
-    person.types("pull", folder.name)
+    person.types("pull", "--run", folder.name)
     assert (folder / "MANIFEST.sha256").exists()
 
     assert "Its disk would still cost $4.80 per month" in person.types("stop")
