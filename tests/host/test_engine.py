@@ -235,7 +235,7 @@ def test_data_is_writable_and_the_same_path_inside_and_outside(
     host: Host, launch: Callable[..., Container], engine: Facts, code: Path, tmp_path: Path
 ) -> None:
     data = Path(engine.home) / DATA_DIR
-    (data / "log.csv").write_text("1,2,3")
+    (data / "log.csv").write_text("1,2,3\n")
 
     lines, _ = through(host, launch("sh", "-c", "echo $RIG_DATA; cat $RIG_DATA/log.csv"), tmp_path)
 
