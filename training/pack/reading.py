@@ -161,7 +161,7 @@ def _lives(table: Any) -> tuple[Life, ...]:
 
 def _read(path: Path, columns: list[str] | None) -> Any:
     try:
-        return parquet.read_table(path, columns=columns, use_threads=False).combine_chunks()
+        return parquet.read_table(path, columns=columns, use_threads=False, pre_buffer=False).combine_chunks()
     except (OSError, ValueError) as error:
         raise BadData(f"{path} cannot be read: {error}", AGAIN) from error
 

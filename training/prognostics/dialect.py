@@ -246,7 +246,9 @@ def parquet_file(path: Path) -> Any:
 
     try:
         about = path.stat()
-        return parquet.ParquetFile(_here(path), metadata=_parquet_metadata(path, about.st_mtime_ns, about.st_size))
+        known = _parquet_metadata(path, about.st_mtime_ns, about.st_size)
+        # Of a bucket pieces are fetched ahead; here that would only hold the whole file in memory besides its rows.
+        return parquet.ParquetFile(_here(path), metadata=known, pre_buffer=isinstance(path, S3File))
     except (OSError, ValueError) as error:
         raise BadData(f"{path} is not a Parquet file: {error}", "Was it copied whole?") from error
 

@@ -200,8 +200,7 @@ def _shares_unknown(logs: Sequence[UnitLog], places: Sequence[int], carry: int) 
 def training_windows(logs: Sequence[UnitLog], scaling: Scaling, config: ForecastConfig, columns: Columns) -> Split:
     """Each unit as it was, at other paces, and as if met in mid-life: X (n, window, features), y (n, answers)."""
     clock = columns.features.index(columns.time) if columns.time in columns.channels else None
-    records = training_records(logs, config)
-    return Split(*cut_windows(logs, records, scaling, config, clock=clock))
+    return Split(*cut_windows(logs, training_records(logs, config), scaling, config, clock=clock))
 
 
 def count_training_windows(logs: Sequence[UnitLog], config: ForecastConfig) -> int:
@@ -211,5 +210,4 @@ def count_training_windows(logs: Sequence[UnitLog], config: ForecastConfig) -> i
 
 def cut(logs: Sequence[UnitLog], scaling: Scaling, config: ForecastConfig, *, stride: int = 1, thin: int = 1) -> Split:
     """Windows X (n, window, channels) and y (n, columns) of those rows of *logs* of which something is known."""
-    records = whole_records(logs, config, stride=stride, thin=thin)
-    return Split(*cut_windows(logs, records, scaling, config, clock=None))
+    return Split(*cut_windows(logs, whole_records(logs, config, stride=stride, thin=thin), scaling, config, clock=None))

@@ -6,10 +6,10 @@ smoothed, or values are missing, a row owes something to the record it stands in
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields, replace
 from functools import partial
-from typing import Protocol
+from typing import Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +34,9 @@ from training.prognostics.scaling import Scaling
 from training.prognostics.windows import UnitLog, stretch, stretched_rows, targets
 
 Array = NDArray[np.floating]
+
+TOGETHER: Final = 1 << 20
+"""So many rows of records are joined at a time."""
 
 
 class Showing(Protocol):
@@ -81,26 +84,24 @@ class Record:
     """(windows, answers): of these rows alone, for they are a few of all."""
 
 
-def whole_records(logs: Sequence[UnitLog], config: Showing, *, stride: int, thin: int) -> list[Record]:
+def whole_records(logs: Sequence[UnitLog], config: Showing, *, stride: int, thin: int) -> Iterator[Record]:
     """Each unit as it was."""
-    every = ((number, log, partial(_answers_of, log, number, config)) for number, log in enumerate(logs))
-    return [
-        _record(number, _every_row(log), log.times, answers, stride=stride, thin=thin) for number, log, answers in every
-    ]
-
-
-def training_records(logs: Sequence[UnitLog], config: Showing) -> list[Record]:
-    """Each unit as it was, then at other paces, then as if met in mid-life. Only the times of *logs* are looked at."""
-    firsts = np.random.RandomState(config.seed).randint(1, config.window + 1, config.late_starts).tolist()
-    record = partial(_record, stride=config.stride, thin=config.thin)
-    whole, late = [], []
     for number, log in enumerate(logs):
-        answers, rows = partial(_answers_of, log, number, config), _every_row(log)
-        whole.append(record(number, rows, log.times, answers))
+        answers = partial(_answers_of, log, number, config)
+        yield _record(number, _every_row(log), log.times, answers, stride=stride, thin=thin)
+
+
+def training_records(logs: Sequence[UnitLog], config: Showing) -> Iterator[Record]:
+    """Each unit as it was, then at other paces, then as if met in mid-life. Only the times of *logs* are looked at."""
+    record = partial(_record, stride=config.stride, thin=config.thin)
+    yield from whole_records(logs, config, stride=config.stride, thin=config.thin)
+    yield from _at_other_paces(logs, config, record)
+    firsts = np.random.RandomState(config.seed).randint(1, config.window + 1, config.late_starts).tolist()
+    for number, log in enumerate(logs):
         # The answers are those of the whole record: what is known of a unit's future is not lost with its past.
+        answers, rows = partial(_answers_of, log, number, config), _every_row(log)
         for first, counts in late_starts(len(rows), firsts, window=config.window):
-            late.append(record(number, rows[first:], log.times[first:], answers, counts, first=first))
-    return [*whole, *_at_other_paces(logs, config, record), *late]
+            yield record(number, rows[first:], log.times[first:], answers, counts, first=first)
 
 
 def _at_other_paces(logs: Sequence[UnitLog], config: Showing, record: Callable[..., Record]) -> Iterator[Record]:
@@ -165,51 +166,98 @@ def rows_are_shared(logs: Sequence[UnitLog], config: Showing) -> bool:
 
 
 def cut_windows(
-    logs: Sequence[UnitLog], records: Sequence[Record], scaling: Scaling, config: Showing, *, clock: int | None
+    logs: Sequence[UnitLog], records: Iterable[Record], scaling: Scaling, config: Showing, *, clock: int | None
 ) -> tuple[Windows, Array]:
     """X (n, window, kept) and y (n, answers) of the records' windows; the last row of each record ends one. *clock*:
     which channel is the time itself, and goes on as the times of each record do.
     """
-    counts = np.concatenate([record.counts for record in records])
-    firsts = starts_of(np.array([len(log.times) for log in logs])).astype(np.int32)
-    rows = np.concatenate([firsts[record.unit] + record.rows for record in records], dtype=np.int32)
+    timed, lengths = clock in scaling.kept, np.array([len(log.times) for log in logs])
+    all_ = _join(records, starts_of(lengths), unknown=int(lengths.sum()), timed=timed)
     scaled = scale(logs, scaling, carry=config.carry)
-    order, begins = in_records(rows, counts, before=UNKNOWN_PAST, unknown=scaled.unknown)
-    shifts = starts_of(np.array([len(record.rows) for record in records]))
-    ends = np.concatenate([start + record.ends for start, record in zip(shifts, records, strict=True)])
-    before = starts_of(np.array([len(record.counts) for record in records]))
-    which = np.concatenate([start + record.which for start, record in zip(before, records, strict=True)])
-    X = Windows(scaled.rows, begins[which], ends + UNKNOWN_PAST * (which + 1), config.window, order)
-    if config.smooth > 1 or scaled.since is not None or clock in scaling.kept:
-        own = _each_its_own(scaled, rows, counts, order)
-        if clock in scaling.kept:
-            clocks = _scale_clock(logs, records, rows, scaling.of(clock))
-            own[order != scaled.unknown, scaling.kept.index(clock)] = clocks
-        nothing = Past.none(len(counts), 0, own.shape[1])
-        smooth(own, counts, nothing, over=config.smooth, starts=begins + UNKNOWN_PAST)
+    begins = starts_of(all_.counts + UNKNOWN_PAST)
+    X = Windows(scaled.rows, begins[all_.which], all_.ends, config.window, all_.order)
+    if config.smooth > 1 or scaled.since is not None or timed:
+        here = np.flatnonzero(all_.order != scaled.unknown)
+        own = _each_its_own(scaled, all_, here)
+        if clock is not None and timed:
+            rows, place = all_.order[here], scaling.kept.index(clock)
+            own[here, place] = _scale_clock(logs, all_.times, rows, scaling.of(clock))
+        nothing = Past.none(len(begins), 0, own.shape[1])
+        smooth(own, all_.counts, nothing, over=config.smooth, starts=begins + UNKNOWN_PAST)
         X = replace(X, rows=own, order=None)
-    return X, np.concatenate([record.y for record in records])
+    return X, all_.y
 
 
-def _each_its_own(scaled: Scaled, rows: NDArray[np.int32], counts: Counts, order: NDArray[np.int32]) -> Array:
-    """The rows of each record for itself (places, kept): what was measured before it began is not known in it."""
-    own = scaled.rows[order]
+@dataclass(frozen=True)
+class _Joined:
+    """Records one after the other, each of them after UNKNOWN_PAST places for what is not known of the time before."""
+
+    order: NDArray[np.int32]
+    """(places,) which row of `Scaled` stands there."""
+    counts: Counts
+    """(records,)"""
+    ends: NDArray[np.intp]
+    """(windows,) at which place each ends."""
+    which: NDArray[np.intp]
+    """(windows,) in which of the records."""
+    y: Array
+    times: NDArray[np.float32]
+    """(rows,); none where nobody asks for them."""
+
+
+def _join(records: Iterable[Record], firsts: Counts, *, unknown: int, timed: bool) -> _Joined:
+    """Some records at a time: all of them, with what they take until they are joined, would fill as much memory again
+    in small pieces, which costs most.
+    """
+    pieces = list[_Joined]()
+    rows_before = records_before = 0
+    for some in _some_of(records):
+        counts = np.concatenate([record.counts for record in some])
+        rows = np.concatenate([firsts[record.unit] + record.rows for record in some], dtype=np.int32)
+        begin = rows_before + starts_of(np.array([len(record.rows) for record in some]))
+        first = records_before + starts_of(np.array([len(record.counts) for record in some]))
+        which = np.concatenate([at + record.which for at, record in zip(first, some, strict=True)])
+        ends = np.concatenate([at + record.ends for at, record in zip(begin, some, strict=True)])
+        order, _ = in_records(rows, counts, before=UNKNOWN_PAST, unknown=unknown)
+        times = np.concatenate([record.times[: len(record.times) * timed] for record in some]).astype(np.float32)
+        y = np.concatenate([record.y for record in some])
+        pieces.append(_Joined(order, counts, ends + UNKNOWN_PAST * (which + 1), which, y, times))
+        rows_before, records_before = rows_before + len(rows), records_before + len(counts)
+    return _Joined(*(np.concatenate([getattr(one, part.name) for one in pieces]) for part in fields(_Joined)))
+
+
+def _some_of(records: Iterable[Record]) -> Iterator[list[Record]]:
+    some, rows = list[Record](), 0
+    for record in records:
+        some.append(record)
+        rows += len(record.rows)
+        if rows >= TOGETHER:
+            yield some
+            some, rows = [], 0
+    if some:
+        yield some
+
+
+def _each_its_own(scaled: Scaled, all_: _Joined, here: NDArray[np.intp]) -> Array:
+    """The rows of each record for itself (places, kept): what was measured before it began is not known in it. *here*:
+    the places at which a row stands.
+    """
+    own = scaled.rows[all_.order]
     if scaled.since is None:
         return own
-    since_it_began = rows - np.repeat(rows[starts_of(counts)], counts)
-    places = np.flatnonzero(order != scaled.unknown)
+    rows = all_.order[here]
+    since_it_began = rows - np.repeat(rows[starts_of(all_.counts)], all_.counts)
     for begin in range(0, len(rows), ROWS_AT_ONCE):  # of all rows at once this would take three times as much memory
-        here = slice(begin, begin + ROWS_AT_ONCE)
-        too_early = scaled.since[rows[here]] > since_it_began[here, None]
-        own[places[here]] = np.where(too_early, np.float32(0), own[places[here]])
+        some = slice(begin, begin + ROWS_AT_ONCE)
+        too_early = scaled.since[rows[some]] > since_it_began[some, None]
+        own[here[some]] = np.where(too_early, np.float32(0), own[here[some]])
     return own
 
 
 def _scale_clock(
-    logs: Sequence[UnitLog], records: Sequence[Record], rows: NDArray[np.int32], scaling: Scaling
+    logs: Sequence[UnitLog], times: NDArray[np.float32], rows: NDArray[np.int32], scaling: Scaling
 ) -> Array:
     """(rows,) what each record's clock shows, by the *scaling* of that channel."""
-    times = np.concatenate([record.times for record in records]).astype(np.float32)
     conditions = np.concatenate([log.conditions for log in logs])[rows]
     clocks: Array = scaling.apply(times[:, None], conditions)[:, 0]
     return clocks

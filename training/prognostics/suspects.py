@@ -109,8 +109,8 @@ def _ends_are_near(low: float, high: float, some: Array) -> bool:
 
 def refuse_other_unit(logs: Sequence[UnitLog], columns: Columns) -> None:
     """Raises BadData where the times cannot be in the unit that is said."""
-    times = np.concatenate([log.times for log in logs])
-    farthest = float(times[np.argmax(np.abs(times))])
+    low, high = _range(logs)
+    farthest = high if abs(high) >= abs(low) else low
     seconds = SECONDS.get(columns.time_unit)
     if seconds and abs(farthest) * seconds > FARTHEST_S:
         raise BadData(
@@ -119,20 +119,21 @@ def refuse_other_unit(logs: Sequence[UnitLog], columns: Columns) -> None:
             'Seconds since 1970 go with time_unit = "seconds" (horizon and cap then count seconds). '
             "Milliseconds: divide by 1000.\nOr write dates like 2024-05-31T12:00:00+00:00.",
         )
-    if columns.time_unit != "minutes" and _days_in_digits(times):  # minutes since 1970 have eight digits too
+    first, last = A_DAY_IN_DIGITS
+    within = columns.time_unit != "minutes" and low >= first and high <= last  # those since 1970 have eight digits too
+    if within and _are_days_in_digits(np.concatenate([log.times for log in logs])):
         raise BadData(
-            f"{columns.time}: {times[0]:.0f} looks like a date, and would be taken for a number",
+            f"{columns.time}: {logs[0].times[0]:.0f} looks like a date, and would be taken for a number",
             "Write it with its marks: 2024-05-31.",
         )
 
 
 def suspect_days(logs: Sequence[UnitLog], columns: Columns) -> list[str]:
     """Excel and MATLAB count days, the time of day behind the point: taken for hours, every length would be wrong."""
-    times = np.concatenate([log.times for log in logs])
-    low, high = times.min(), times.max()
+    low, high = _range(logs)
     counted = next((whose for whose, (first, last) in DAYS.items() if low >= first and high <= last), "")
     clocked = columns.time_unit in SECONDS and columns.time_unit != "days"
-    if clocked and counted and (times != np.round(times)).any():
+    if clocked and counted and any((log.times != np.round(log.times)).any() for log in logs):
         return [
             f"{columns.time}: {low:.2f} to {high:.2f} {columns.time_unit}. If these are {counted}, say "
             'time_unit = "days" in the TOML'
@@ -140,10 +141,12 @@ def suspect_days(logs: Sequence[UnitLog], columns: Columns) -> list[str]:
     return []
 
 
-def _days_in_digits(times: Array) -> bool:
-    first, last = A_DAY_IN_DIGITS
-    if not len(times) or times.min() < first or times.max() > last:
-        return False
+def _range(logs: Sequence[UnitLog]) -> tuple[float, float]:
+    """The first time of all, and the last: within each log they rise."""
+    return float(min(log.times[0] for log in logs)), float(max(log.times[-1] for log in logs))
+
+
+def _are_days_in_digits(times: Array) -> bool:
     whole = np.round(times).astype(np.int64)
     day, month = whole % 100, whole // 100 % 100
     as_a_day = (day >= 1) & (day <= 31) & (month >= 1) & (month <= 12)

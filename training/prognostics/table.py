@@ -119,24 +119,28 @@ def table_pieces(
         units = _units(reader, batch, met.units, rows)
         moments = _join(batch[columns.time], batch[columns.clock]) if columns.clock else batch[columns.time]
         times = reader.moments(moments, columns.time)
-        values = {name: _values(reader, name, batch[name], times, met) for name in names}
+        # In one piece, not one for each column: small ones go back to the system each time, and come anew, zeroed.
+        values = np.empty((len(names), rows), dtype=np.float32)
+        for place, name in enumerate(names):
+            values[place] = _values(reader, name, batch[name], times, met)
         told = _marks(reader, batch, marks, rows)
         texts = {name: list(words.known) for name, words in met.texts.items()}
         met.written, names_met = moments, list(met.units.known)
         wrong, again = reader.wrong_count, reader.headers_again
-        piece = Table(file, dialect, columns, names_met, units, times, values, texts, told, reader.rows, wrong, again)
+        named = dict(zip(names, values, strict=True))
+        piece = Table(file, dialect, columns, names_met, units, times, named, texts, told, reader.rows, wrong, again)
         yield piece
     reader.refuse_wrong()
     if piece is None:
         raise BadData(f"{file} has no rows", "Take it out of the description, or wait until there are some.")
 
 
-def _values(reader: TableReader, name: str, column: Any, times: Floats, met: Met) -> NDArray[np.float32]:
+def _values(reader: TableReader, name: str, column: Any, times: Floats, met: Met) -> NDArray[np.floating]:
     if reader.kind(name) == TEXT:
         return _categories(reader, column, met.texts.setdefault(name, Words()))
     if name == reader.columns.time:  # age as a sign of wear: the time itself, in its unit
-        return times.astype(np.float32)
-    return reader.numbers(column, name).astype(np.float32)
+        return times
+    return reader.numbers(column, name)
 
 
 def _units(reader: TableReader, batch: Any, known: Words, rows: int) -> NDArray[np.int32]:

@@ -86,6 +86,8 @@ def in_order(tables: Sequence[Table], *, sort: bool, columns: Columns) -> tuple[
 
 def _number_units(tables: Sequence[Table]) -> tuple[list[str], NDArray[np.int64]]:
     """All units in the order in which they appear, and which of them each row belongs to."""
+    if len(tables) == 1:
+        return tables[0].names, tables[0].units.astype(np.int64)
     known: dict[str, int] = {}
     own = [np.array([known.setdefault(name, len(known)) for name in table.names]) for table in tables]
     return list(known), np.concatenate([table_own[table.units] for table_own, table in zip(own, tables, strict=True)])
