@@ -12,7 +12,8 @@ class NetWithLoss(mx.gluon.HybridBlock):
     """Net, loss and sum as one compiled graph: fewer operator launches per step than three."""
 
     def __init__(self, net: mx.gluon.HybridBlock, loss: mx.gluon.HybridBlock, *, block: int = 1) -> None:
-        """Convolutions compute channels in multiples of *block*; the net itself, and what is saved of it, stays."""
+        """With *block*, convolutions compute channels in multiples of it; *net* stays as it is, and has seen a batch,
+        so that its shapes are known."""
         super().__init__()
         self.net = net
         self.loss = loss
