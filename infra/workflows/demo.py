@@ -54,6 +54,7 @@ def choose_job(engine: str, tell: Tell) -> Job:
 
 def run_demo(rig: Rig, job: Job, show: Show, announce: Announce) -> tuple[Outcome, Standing]:
     """Launch, train, pull, stop, each as its own command would; what came out, and what was left to pay for."""
+    rig.tell("A pretend AWS on this computer: every price is what it would be there, and nothing is paid")
     _chapter(rig, "1. launch", "find the image, make a key, open SSH to this address only, start the instance")
     plan = make_plan(rig)
     announce(plan)

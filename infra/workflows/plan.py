@@ -35,6 +35,8 @@ class Plan:
     *placements*: whether the best offer's machines are to stand close together, best first. *expected*: of a group, by
     load, the share of its machines' speed that it reaches. *rival*: one machine instead of it. *whole*: where some
     of the group's machines are gone, the others are not started. *idle_minutes*: unused, it is off then; 0: never.
+    *in_vain*: the types that were asked for, where the machine that is there is of another. *pretended*: nothing of it
+    is paid.
     """
 
     region: str
@@ -50,6 +52,8 @@ class Plan:
     rival: Rival | None = None
     whole: bool = True
     idle_minutes: float = Settings.idle
+    in_vain: tuple[str, ...] = ()
+    pretended: bool = False
 
     @property
     def offers(self) -> tuple[Offer, ...]:
@@ -112,6 +116,8 @@ def make_plan(rig: Rig) -> Plan:
         expected=tuple((load.name, efficiency(best.machine, nodes, load)) for load in LOADS) if group else (),
         rival=_find_rival(rig, best, nodes) if group and not found.nodes else None,
         idle_minutes=_idle_minutes(settings, found.instance),
+        in_vain=_asked_in_vain(settings, found.instance),
+        pretended=rig.rehearsing,
     )
 
 
@@ -120,6 +126,11 @@ def _idle_minutes(settings: Settings, there: Instance | None) -> float:
     if there and there.nodes > 1 and settings.idle == Settings.idle and there.idle_minutes is not None:
         return there.idle_minutes
     return settings.idle
+
+
+def _asked_in_vain(settings: Settings, there: Instance | None) -> tuple[str, ...]:
+    asked = settings.type if settings.type != Settings().type else ()
+    return asked if there and there.type not in asked else ()
 
 
 def plan_start(rig: Rig) -> Plan:

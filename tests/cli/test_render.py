@@ -60,7 +60,7 @@ def test_the_plan_begins_with_price_most_and_deadline_and_fits_a_small_terminal(
     steps = ["a change that takes all of a line and a little more, as key and safeguards do: (free)", "a change"]
     plan = SimpleNamespace(
         best=offer, dearest=offer, offers=(offer,), promise=promise, cost=price, usd_worst=4.42, region="us-east-1",
-        nodes=1, running=False, idle_minutes=20,
+        nodes=1, running=False, idle_minutes=20, in_vain=(), pretended=False,
         changes=[*steps, *steps, "a change"], quotas=SimpleNamespace(get=lambda _: Quota(enough=True)),
         existing=SimpleNamespace(instance=None, image=image, nodes=()),
     )  # fmt: skip

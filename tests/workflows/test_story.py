@@ -27,8 +27,9 @@ def our_groups(person: Person) -> list[dict[str, Any]]:
 def test_launch_train_status_logs_pull_stop_start_terminate(person: Person) -> None:
     assert "next `rig train remote --job lenet" in re.sub(" +", " ", person.types("launch"))
     deadline = person.status()[0]["deadline"]
-    person.types("launch", "--budget", "1")
-    assert "TYPE, HOURS and BUDGET count at a start, not now: `rig extend --by 2h` moves the deadline" in person.said
+    person.types("launch", "--budget", "1", "--type", "g5.xlarge")
+    assert "TYPE=g5.xlarge is for a new machine" in person.said
+    assert "HOURS and BUDGET count at a start, not now: `rig extend --by 2h` moves the deadline" in person.said
     assert person.status()[0]["deadline"] == deadline
 
     out = person.types("train", "remote", "--script", "train.py", "--args", "20 0.01")

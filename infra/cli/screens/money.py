@@ -22,10 +22,11 @@ def render_plan(made: Plan) -> str:
     """What it costs, at most, until when; then what would be launched, and every change to the account."""
     best, quota = made.best, made.quotas.get(made.best)
     there, image = made.existing.instance, made.existing.image
-    rows = [("price", _render_price(made))]
+    rows = [("price", _render_price(made)), *([("", "a rehearsal: nothing of it is paid")] if made.pretended else [])]
     rows += _limits_of(there) if there and made.running else _promise_of(made)
     for number, offer in enumerate(made.offers):
         rows.append(("type" if not number else "  or", _render_offer(offer)))
+    rows += [("", _render_in_vain(made))] if made.in_vain else []
     rows += render_group_plan(made) if made.nodes > 1 else []
     rows += [
         ("where", f"{made.region}: {', '.join(zone.removeprefix(made.region) for zone in best.zones)}"),
@@ -54,12 +55,18 @@ def _render_price(made: Plan) -> str:
     return f"{budget.rate(made.cost.usd_per_hour)} {whose}"
 
 
+def _render_in_vain(made: Plan) -> str:
+    asked = ",".join(made.in_vain)
+    beside = f"`rig launch --name second --type {asked}`"
+    return f"TYPE={asked} is for a new machine: `rig terminate` first, or a second one beside it: {beside}"
+
+
 def _limits_of(instance: Instance) -> list[tuple[str, str]]:
     """What was asked for at its start holds; what is asked for now changes nothing of it, and that must be said."""
     off_by = f"{budget.clock(instance.deadline)}, as it was launched" if instance.deadline else NO_DEADLINE
     return [
         ("off by", off_by),
-        ("", "TYPE, HOURS and BUDGET count at a start, not now: `rig extend --by 2h` moves the deadline"),
+        ("", "HOURS and BUDGET count at a start, not now: `rig extend --by 2h` moves the deadline"),
     ]
 
 
