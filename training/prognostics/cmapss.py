@@ -38,10 +38,7 @@ PUBLISHED_SHA256: Final = {
 }
 """Of the training files, unpacked."""
 
-WHERE_TO_GET_IT: Final = (
-    "Get C-MAPSS (12 MB) from https://data.nasa.gov/dataset/cmapss-jet-engine-simulated-data\n"
-    "and put its train_*.txt, test_*.txt and RUL_*.txt (or .txt.gz) into the folder cmapss of data=DIR."
-)
+WHERE_TO_GET_IT: Final = "Get C-MAPSS (12 MB) from https://data.nasa.gov/dataset/cmapss-jet-engine-simulated-data"
 
 AGAIN: Final = "Unpack the data set again: this file is damaged."
 
@@ -127,7 +124,11 @@ def _content(path: Path) -> bytes:
         return path.read_bytes()
     if packed.is_file():
         return _unpack(packed)
-    raise BadData(f"{path} is not there", WHERE_TO_GET_IT)
+    raise BadData(
+        f"{path} is not there",
+        f"{WHERE_TO_GET_IT}\nand put its train_*.txt, test_*.txt and RUL_*.txt (or .txt.gz) into {path.parent}\n"
+        "for a run on an instance: into a folder cmapss of a folder here, which DATA=FOLDER sends",
+    )
 
 
 def _unpack(path: Path) -> bytes:
