@@ -35,6 +35,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import TextIO
 
@@ -93,14 +94,12 @@ def _say_at_the_end(forecaster: Forecaster) -> None:
 
 
 def _serve(asked: argparse.Namespace, forecaster: Forecaster) -> int:
-    arriving = _arriving(asked, forecaster)
     if asked.state is None:
-        return serve(forecaster, arriving, sys.stdout)
+        return serve(forecaster, _arriving(asked, forecaster, "in the files before"), sys.stdout)
     state = StateFile(asked.state, forecaster)
     state.restore(_say)
     with state.kept():
-        new = skip_answered(arriving, forecaster.memory.last_times(), say=_say)
-        return serve(forecaster, new, sys.stdout, piece=state.piece)
+        return serve(forecaster, _arriving(asked, forecaster, "before the restart"), sys.stdout, piece=state.piece)
 
 
 def _tell_states(asked: argparse.Namespace, prepared: StatePreparation) -> int:
@@ -147,13 +146,12 @@ def read_preparation(run: Path) -> Preparation:
         ) from error
 
 
-def _arriving(asked: argparse.Namespace, forecaster: Forecaster) -> Iterator[Arrived]:
-    """The rows of all files, one file after the other."""
+def _arriving(asked: argparse.Namespace, forecaster: Forecaster, when: str = "before") -> Iterator[Arrived]:
+    """The rows of all files, one file after the other, without those that were answered, which was *when*."""
     columns = forecaster.prepared.columns
-    for number, file in enumerate(asked.files):
-        rows = _make_rows(file, columns) if columns.samples else _rows_of(file, columns, follow_it=asked.follow)
-        last = forecaster.memory.last_times() if number else {}
-        yield from skip_answered(rows, last, say=_say, when=f"before {file}, or later ones")
+    read = _make_rows if columns.samples else partial(_rows_of, follow_it=asked.follow)
+    logs = (read(file, columns) for file in asked.files)
+    return skip_answered(logs, lambda: forecaster.memory.last_times(), say=_say, when=when)
 
 
 def _make_rows(file: str, columns: Columns) -> Iterator[Arrived]:

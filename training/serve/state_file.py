@@ -12,7 +12,7 @@ import os
 import signal
 import time
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -141,17 +141,21 @@ class StateFile:
 
 
 def skip_answered(
-    arriving: Iterable[Arrived], last: Mapping[str, float], *, say: Say, when: str = "before the restart"
+    logs: Iterable[Iterable[Arrived]], last: Callable[[], Mapping[str, float]], *, say: Say, when: str
 ) -> Iterator[Arrived]:
-    """The rows that come after the time *last* answered of their unit: a log is read again from its first line."""
+    """The rows of *logs*, one after the other, that come after the time *last* answered of their unit before the log:
+    it may be read again from its first line. What is left out is said once, with *when* it was answered.
+    """
     answered = 0
-    for arrived in arriving:
-        times = arrived.rows.times.tolist()
-        new = [at > last.get(unit, -np.inf) for unit, at in zip(arrived.rows.units, times, strict=True)]
-        answered += len(new) - sum(new)
-        if all(new):
-            yield arrived
-        elif any(new):
-            yield pick_rows(arrived, np.flatnonzero(new))
+    for log in logs:
+        before = last()
+        for arrived in log:
+            times = arrived.rows.times.tolist()
+            new = [at > before.get(unit, -np.inf) for unit, at in zip(arrived.rows.units, times, strict=True)]
+            answered += len(new) - sum(new)
+            if all(new):
+                yield arrived
+            elif any(new):
+                yield pick_rows(arrived, np.flatnonzero(new))
     if answered:
         say(f"{answered:,} rows were answered {when}: left out")

@@ -60,7 +60,7 @@ def test_each_file_of_a_folder_is_forecast_as_one_row_in_the_order_of_their_time
     assert all(0 <= float(row[2]) <= 1 for row in found)
 
 
-def test_with_a_state_only_the_files_that_are_new_are_forecast_and_as_if_all_had_come_at_once(rig, tmp_path):
+def test_with_a_state_only_the_files_that_are_new_are_forecast_and_as_if_all_had_come_at_once(rig, tmp_path, capsys):
     whole = forecast(rig, str(rig / "later15"))
     growing, state = tmp_path / "later15", ["--state", str(tmp_path / "state")]
     shutil.copytree(rig / "later15", growing)
@@ -73,6 +73,7 @@ def test_with_a_state_only_the_files_that_are_new_are_forecast_and_as_if_all_had
 
     assert [*before, *after] == whole
     assert len(after) == 1
+    assert f"{KEPT - 1} rows were answered before the restart: left out" in capsys.readouterr().err
 
 
 def test_a_file_that_is_damaged_is_named_and_left_out(rig, tmp_path, capsys):

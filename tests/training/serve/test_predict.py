@@ -114,6 +114,20 @@ def test_a_pipe_is_not_read_ahead_of_what_has_come(home, words):
     assert process.returncode == 0
 
 
+def test_a_log_in_several_files_is_forecast_as_if_it_were_one_and_no_row_twice(home, tmp_path, capsys):
+    rows = made_up_rows(4, 12)
+    for name, some in (("log_1.txt", rows[:4]), ("log_2.txt", rows[2:9]), ("log_10.txt", rows[9:]), ("whole", rows)):
+        (tmp_path / name).write_text("\n".join(some) + "\n")
+
+    assert main(["--run", str(home / "run"), str(tmp_path / "whole")]) == 0
+    whole = capsys.readouterr().out
+    assert main(["--run", str(home / "run"), str(tmp_path)]) == 0  # a folder: what ends like a log
+
+    out, said = capsys.readouterr()
+    assert out == whole
+    assert "2 rows were answered in the files before: left out" in said
+
+
 def test_rows_that_cannot_be_read_are_named_and_left_out(home, tmp_path):
     good = made_up_rows(3, 3)
     (tmp_path / "log.txt").write_text("\n".join([good[0], "3 2 broken", good[1].replace("3 2 0.0", "3 2 x"), good[2]]))

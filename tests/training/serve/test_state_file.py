@@ -44,7 +44,8 @@ def test_a_restart_in_the_middle_answers_every_row_as_if_there_had_been_none(tmp
         state = StateFile(path, Forecaster(PREPARED, a_net))
         state.restore(lambda line: None)
         with state.kept():
-            new = skip_answered(arriving(start, end), state.forecaster.memory.last_times(), say=lambda line: None)
+            last = state.forecaster.memory.last_times
+            new = skip_answered([arriving(start, end)], last, say=lambda line: None, when="before")
             said += answers(state.forecaster, new, piece=state.piece)
 
     assert said == UNBROKEN
