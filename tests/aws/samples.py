@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +120,16 @@ def forget_ended(keep: int = 1) -> None:
     ended = [key for key, one in kept.items() if all(i._state.name == "terminated" for i in one.instances)]
     for key in ended[: len(ended) - keep]:
         del kept[key]
+
+
+RIG = Instance(
+    id="i-0abc",
+    state="running",
+    type="g4dn.xlarge",
+    zone="us-east-1a",
+    launched_at=datetime(2026, 11, 20, 10, tzinfo=timezone.utc),
+    image_id="ami-1",
+)
 
 
 class Killed(BaseException):

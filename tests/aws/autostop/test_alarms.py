@@ -4,25 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timezone
 from typing import Any
 
 import pytest
 
 from infra.aws.autostop import alarms
 from infra.aws.client.session import Session
-from infra.aws.instances.instance import Instance
 from infra.guard.safeguard import Safeguard
 from infra.remote.guard.agent import PULSE, PULSE_EVERY_S
+from tests.aws.samples import RIG
 
-RIG = Instance(
-    id="i-0abc",
-    state="running",
-    type="g4dn.xlarge",
-    zone="us-east-1a",
-    launched_at=datetime(2026, 11, 20, 10, tzinfo=timezone.utc),
-    image_id="ami-1",
-)
 ARMED = Safeguard(2, armed=True, note="an hour without a sign of life, or 15 minutes of failed status checks")
 
 

@@ -16,18 +16,11 @@ from infra.aws.instances.instance import Instance, find
 from infra.errors import AwsFailed, NotAllowed
 from infra.guard.safeguard import Safeguard
 from tests.aws.pretend_account import DLAMI
+from tests.aws.samples import RIG
 
 DEADLINE = datetime(2026, 11, 20, 18, 0, 0, 999, tzinfo=timezone.utc)
 FIRES = datetime(2026, 11, 20, 18, 10, 0, tzinfo=timezone.utc)
 LATER = timedelta(hours=2)
-RIG = Instance(
-    id="i-0abc",
-    state="running",
-    type="g4dn.xlarge",
-    zone="us-east-1a",
-    launched_at=datetime(2026, 11, 20, 10, tzinfo=timezone.utc),
-    image_id="ami-1",
-)
 
 
 @pytest.fixture
