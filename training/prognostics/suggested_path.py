@@ -68,17 +68,36 @@ def _fits(files: Sequence[Path], pattern: str) -> bool:
 
 
 def _by_names(files: Sequence[Path], missing: Sequence[str], columns: Columns) -> str:
-    """Where each name is a time or ends with a number that counts, after the same letters in all files."""
+    """By the files' names; of files that are all called alike by those of their folders."""
+    found = _by_stems(files, missing, columns)
+    if found or len(set(map(_stem, files))) > 1 or len({file.parent for file in files}) == 1:
+        return found
+    above = _by_stems([file.parent for file in files], missing, columns)
+    return f"{above}/*" if above else ""
+
+
+def _by_stems(files: Sequence[Path], missing: Sequence[str], columns: Columns) -> str:
+    """Where each name is a time or ends with a number that counts, after the same letters in all files and before the
+    same ones.
+    """
+    stems = [_stem(file) for file in files]
     unit = columns.unit if columns.unit in missing else "" if columns.unit else UNIT
-    before = {_before_number(_stem(file)) for file in files}
+    behind = _behind(stems)
+    before = {_before_number(stem.removesuffix(behind)) for stem in stems}
     if None in before or not {*missing} <= {columns.time, unit}:
         return ""
     if columns.time not in missing:
         return _units_alone(files, before, unit)
     ends = {(prefix or "")[-1:] for prefix in before}
     if len(before) == 1:
-        return (f"{{{unit}}}/" if unit else "") + f"{before.pop()}{{{columns.time}}}"
-    return f"{{{unit}}}{ends.pop()}{{{columns.time}}}" if unit and len(ends) == 1 and ends <= {*"_- "} else ""
+        return (f"{{{unit}}}/" if unit else "") + f"{before.pop()}{{{columns.time}}}{behind}"
+    return f"{{{unit}}}{ends.pop()}{{{columns.time}}}{behind}" if unit and len(ends) == 1 and ends <= {*"_- "} else ""
+
+
+def _behind(stems: Sequence[str]) -> str:
+    """The word with which all *stems* end after a mark: "_raw"."""
+    found = {(re.search(r"[-_. ][^\W\d_]+$", stem) or [""])[0] for stem in stems}
+    return found.pop() if len(found) == 1 else ""
 
 
 def _units_alone(files: Sequence[Path], before: set[str | None], unit: str) -> str:
@@ -100,7 +119,9 @@ def _before_number(stem: str) -> str | None:
     moment = next((at for at in begins if _is_moment(stem[at:])), None)
     found = re.search(r"\d+$", stem)
     at = moment if moment is not None else found.start() if found else None
-    return None if at is None else stem[:at]
+    if at is None or (moment is None and re.search(r"\d[-.: ]$", stem[:at])):  # a part of a time that nobody knows
+        return None
+    return stem[:at]
 
 
 def _is_moment(word: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
@@ -74,12 +75,12 @@ def in_order(tables: Sequence[Table], *, sort: bool, columns: Columns) -> tuple[
     rows = _order_rows(tables, names, units, times)
     _all_timed(rows, columns)
     if not len(_falls(rows)):
-        return rows, _spread(tables, names)
+        return rows, _spread(tables)
     if sort:
         return _sort_rows(rows, units, times)
     merged = _by_time(tables, names, units, times)
     if len(tables) > 1 and _each_file_rises(tables, times) and not len(_falls(merged)):
-        return merged, _spread(tables, names)
+        return merged, _spread(tables)
     _refuse_falls(rows if not _each_file_rises(tables, times) else merged, columns)
     return rows, []
 
@@ -208,7 +209,8 @@ def _sort_rows(rows: Rows, units: NDArray[np.int64], times: NDArray[np.float64])
     return _rows(rows.tables, rows.names, units, times, kept, as_read=False), said
 
 
-def _spread(tables: Sequence[Table], names: Sequence[str]) -> list[str]:
+def _spread(tables: Sequence[Table]) -> list[str]:
     """How many units have rows in several files."""
-    spread = sum(len(table.names) for table in tables) - len(names)
-    return [f"units with rows in several files, put together: {spread:,}"] if spread else []
+    files = Counter(name for table in tables for name in table.names)
+    several = sum(count > 1 for count in files.values())
+    return [f"units with rows in several files, put together: {several:,}"] if several else []

@@ -165,6 +165,7 @@ def test_a_folder_of_measurements_is_a_row_for_each_file(rig, rig_log):
     assert log.columns.features[:6] == tuple(
         f"horizontal {what}" for what in ("mean", "spread", "min", "max", "rms", "kurtosis")
     )
+    assert "units with rows in several files, put together: 12" in log.said
     assert any(line.startswith('step = "file": 128 files are one measurement each') for line in log.said)
 
 
@@ -341,6 +342,16 @@ SUGGESTED = {
     "hive below another": (["unit=5/y=1/p.csv", "unit=6/y=2/p.csv"], ROWS, 'path = "unit={unit}/*/*"'),
     "numbered units": (["FD001_unit3.csv", "FD001_unit4.csv"], ROWS, 'path = "FD001_unit{unit}"'),
     "folders of days": (["u3/2024-03-01.csv", "u4/2024-03-01.csv"], ROWS, 'path = "{unit}/*"'),
+    "a word behind the time": (
+        ["u3/2024-03-01_raw.csv", "u4/2024-03-01_raw.csv"],
+        "temp\n1\n",
+        'path = "{unit}/{t}_raw"',
+    ),
+    "folders of times": (
+        ["u3/20240301_1200/vib.csv", "u4/20240301_1210/vib.csv"],
+        "temp\n1\n",
+        'path = "{unit}/{t}/*"',
+    ),
     "unit and day": (["u3_2024-03-01.csv", "u4_2024-03-02.csv"], "temp\n1\n", 'path = "{unit}_{t}"'),
 }
 
@@ -366,11 +377,12 @@ def test_where_names_show_what_no_file_has_the_line_to_add_is_said_and_works(tmp
     assert found == units or (units is None and len(found) == 2)
 
 
-def test_names_that_show_nothing_get_no_advice(tmp_path):
-    (tmp_path / "north.csv").write_text(ROWS)
+@pytest.mark.parametrize("name", ["north.csv", "01.03.2024 12.10.csv", "run-7-of-12-3.csv"])
+def test_names_that_show_nothing_for_sure_get_no_advice(tmp_path, name):
+    (tmp_path / name).write_text("temp\n1\n2\n")
 
     with pytest.raises(BadData) as refused:
-        described(tmp_path, files=["north.csv"])
+        described(tmp_path, files=[name])
 
     assert "path" not in refused.value.hint
 
