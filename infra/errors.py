@@ -21,6 +21,10 @@ RigError                exit 1
     └── ArtifactsMissing
 """
 
+import os
+import shlex
+from pathlib import Path
+
 INTERRUPTED = 130  # the exit code after Ctrl-C, as shells have it
 
 
@@ -120,3 +124,15 @@ class JobRefused(JobFailed):
 
 class ArtifactsMissing(WorldError):
     pass
+
+
+def own_again(path: Path) -> str:
+    """The next step where *path*, or the folder it would lie in, is another user's, as after `sudo rig`; else empty."""
+    for one in (path, *path.parents):
+        if not os.path.lexists(one):
+            continue
+        if one.lstat().st_uid == os.getuid():
+            return ""
+        mine = f"sudo chown -R {os.getuid()} {shlex.quote(str(one))}"
+        return f"{one} is another user's, as `sudo` makes it: `{mine}` makes it yours"
+    return ""

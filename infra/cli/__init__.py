@@ -10,7 +10,7 @@ from typing import Any
 
 from infra.cli.arguments import Request, parse
 from infra.console import deliver, delivered, open_standard_streams, tell
-from infra.errors import INTERRUPTED, BadSettings, NothingToDo, RigError, WorldError
+from infra.errors import INTERRUPTED, BadSettings, NothingToDo, RigError, WorldError, own_again
 from infra.secrets import conceal, conceal_environment, without_secrets
 from infra.settings import Settings, is_url, load
 from infra.text import read_text
@@ -26,8 +26,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _leave_out_empty(environ: MutableMapping[str, str]) -> None:
-    """`AWS_PROFILE= rig status` means none, as `unset` does; botocore would look for a profile without a name."""
-    for name in [name for name, value in environ.items() if name.startswith("AWS_") and not value.strip()]:
+    """`AWS_PROFILE= rig status` means none, as `unset` does; botocore would look for a profile without a name, and a
+    home folder without a name would be the root of the disk."""
+    for name in [one for one, value in environ.items() if one.startswith(("AWS_", "HOME")) and not value.strip()]:
         del environ[name]
 
 
@@ -76,8 +77,10 @@ STILL_RUNNING = "an instance may be running: `rig status` shows it, `rig stop` s
 
 
 def _describe_refusal(error: OSError, words: Sequence[str]) -> WorldError:
-    what = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else "This computer"
-    return WorldError(f"{what}: {error.strerror or error}", f"the details: {_keep_traceback(words)}\n{STILL_RUNNING}")
+    known = isinstance(error.filename, str | bytes)
+    what = os.fsdecode(error.filename) if known else "This computer"
+    steps = [own_again(Path(what)) if known else "", f"the details: {_keep_traceback(words)}", STILL_RUNNING]
+    return WorldError(f"{what}: {error.strerror or error}", "\n".join(filter(None, steps)))
 
 
 def _describe_crash(words: Sequence[str]) -> WorldError:
@@ -119,9 +122,11 @@ def _settings(request: Request) -> Settings:
         conceal([found.notify])  # whoever knows the address of a channel may write into it
     for path in ("~", found.key, found.data):
         try:
-            Path(path).expanduser()
+            whole = Path(path).expanduser()
         except RuntimeError:  # HOME=~, or ~somebody who has no account here
-            raise BadSettings(f"{path[:80]!r}: there is no such home folder.", "HOME is an absolute path") from None
+            whole = Path()
+        if path.startswith("~") and not whole.is_absolute():
+            raise BadSettings(f"{path[:80]!r}: there is no such home folder.", "HOME is an absolute path")
     return found
 
 

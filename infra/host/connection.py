@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from infra.errors import HostUnreachable, KeyRefused, MissingProgram, RigError, WorldError
+from infra.errors import HostUnreachable, KeyRefused, MissingProgram, RigError, WorldError, own_again
 from infra.host import command_lines
 from infra.host.known_hosts import explain_changed_key, pinned_key
 from infra.host.target import Target
@@ -134,6 +134,7 @@ def _connect(target: Target) -> Any:
         raise WorldError(
             f"The host key of {target.identity} is not known yet.", "run `rig launch`, which asks AWS for it"
         )
+    _require_readable(target.key)
     wire = _Wire(socket.create_connection((target.address, target.port), timeout=10))
     connection = fabric.Connection(
         target.address,
@@ -202,7 +203,7 @@ def _has_passphrase(key: Path) -> bool:
     try:
         secret = key.read_bytes()
     except OSError:
-        return False  # it is said where the key is used
+        return False  # removed in this moment
     return b"ENCRYPTED" in secret or (b"BEGIN OPENSSH" in secret and b"b3BlbnNzaC1rZXktdjEAAAAABG5vbm" not in secret)
 
 
@@ -221,6 +222,7 @@ def _other_key_types() -> list[str]:
 def explained(target: Target) -> Iterator[None]:
     """Turns what paramiko and sockets raise into our errors; the three ways SSH fails have three next steps."""
     import paramiko
+    from invoke.exceptions import ThreadException
 
     try:
         yield
@@ -235,6 +237,8 @@ def explained(target: Target) -> Iterator[None]:
         raise explain_timeout(target) from error
     except (paramiko.ssh_exception.NoValidConnectionsError, ConnectionRefusedError) as error:
         raise explain_refusal(target) from error
+    except ThreadException as error:  # of a thread that listens; its own words hold all that was heard
+        raise explain_drop(target, f"{error.exceptions[0].type.__name__} while it answered") from None
     except (paramiko.SSHException, OSError, EOFError) as error:
         raise explain_drop(target, str(error) or type(error).__name__) from error
 
@@ -254,7 +258,19 @@ def explain_refusal(target: Target) -> HostUnreachable:
     )
 
 
+def _require_readable(key: Path) -> None:
+    """Raises KeyRefused for one that no program of ours can open: ssh, too, would say that the host refuses it."""
+    try:
+        key.open("rb").close()
+    except OSError as error:
+        raise KeyRefused(
+            f"The SSH key {key} cannot be read: {error.strerror}.",
+            own_again(key) or "set `key` in rig.toml to the one that the instance was made with",
+        ) from error
+
+
 def explain_denial(target: Target) -> KeyRefused:
+    _require_readable(target.key)
     return KeyRefused(
         f"{target} did not accept the key {target.key}.",
         "the instance was made with another key: set `key` in rig.toml to that one\n"

@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 
 from infra.console import Tell
-from infra.errors import WorldError
+from infra.errors import WorldError, own_again
 from infra.host import command_lines
 from infra.host.carry import by_rsync, by_stream
 from infra.host.connection import Host, local_process
@@ -234,7 +234,7 @@ def _disk_errors_explained(home: Path) -> Iterator[None]:
     except (OSError, sqlite3.Error) as error:
         raise WorldError(
             f"Results cannot be written to {home}: {make_printable(getattr(error, 'strerror', None) or str(error))}.",
-            "fix that, then `rig pull`; nothing on the host was lost",
+            "\n".join(filter(None, [own_again(home), "fix that, then `rig pull`; nothing on the host was lost"])),
         ) from error
 
 

@@ -48,8 +48,7 @@ def ensure_running(project: Path, tell: Callable[[str], None], *, engine: str = 
     """
     place = Place(project)
     place.prepare()
-    if engine:
-        write_whole(place.engine_file, engine)
+    _choose_engine(place, engine)
     if found := _answering(place):
         return found
     _require_not_moved(place)
@@ -60,6 +59,13 @@ def ensure_running(project: Path, tell: Callable[[str], None], *, engine: str = 
     else:
         tell("Starting the rehearsal cloud ...")
     return _start(place)
+
+
+def _choose_engine(place: Place, engine: str) -> None:
+    """Nothing is written where nothing changes: `stop` has to work on a full disk."""
+    known = place.engine_file.read_text() if place.engine_file.is_file() else ""
+    if engine not in ("", known):
+        write_whole(place.engine_file, engine)
 
 
 def find(project: Path) -> Cloud | None:
@@ -155,10 +161,14 @@ def _asked_who(place: Place) -> Mapping[str, Any] | None:
 
 
 def _moved_from(place: Place) -> Place | None:
-    """Where this folder was when its cloud was started, if it has another name now. A copy's original is there."""
+    """Where this folder was when its cloud was started, if it has another name now. A copy's original is there, with
+    its secret; under an old name the cloud may have made new folders since, and no more."""
     pong = _asked_who(place)
-    before = Path(str(pong.get("project"))) if pong else place.project.resolve()
-    return None if before.exists() else Place(before)
+    if pong is None:
+        return None
+    before = Place(Path(str(pong.get("project"))))
+    is_there = before.project == place.project.resolve() or before.secret_file.exists()
+    return None if is_there else before
 
 
 def _require_not_moved(place: Place) -> None:

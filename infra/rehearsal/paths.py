@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from infra.errors import UserError
+from infra.errors import UserError, own_again
 
 CLOUD_MARK: Final = "RIG_REHEARSAL_CLOUD"  # on every process of every instance; its value is the state folder
 IN_CONTAINER: Final = "RIG_IN_CONTAINER"  # "1" in a container: its supervisor, not the power button, sends SIGTERM
@@ -77,7 +77,7 @@ class Place(NamedTuple):
         if not is_ours:
             raise UserError(
                 f"{self.folder} belongs to another user, who could reach whatever is rehearsed in it.",
-                "work in a folder of your own, or as the user whose it is",
+                own_again(self.folder) + "\nor work in a folder of your own, or as the user whose it is",
             )
 
 

@@ -15,10 +15,11 @@ from pathlib import Path
 import paramiko
 import pytest
 
-from infra.errors import HostKeyChanged, HostUnreachable, KeyRefused, MissingProgram, UserError, WorldError
+from infra.errors import HostKeyChanged, HostUnreachable, KeyRefused, MissingProgram, UserError, WorldError, own_again
 from infra.host import command_lines, connection
 from infra.host import target as targets
 from infra.host.connection import Host, explained, local_process
+from infra.host.facts import ask_facts
 from infra.host.known_hosts import pin, pinned_key
 from infra.host.ready import wait_for_ssh
 from infra.host.target import Target, control_folder
@@ -111,6 +112,36 @@ def test_a_key_the_server_does_not_take_is_denied(target: Target, tmp_path: Path
 
     with pytest.raises(HostUnreachable, match="did not accept the key"):
         Host(stranger).ask(["true"])
+
+
+@pytest.mark.parametrize("spoil", ["gone", "another user's"])
+def test_a_key_that_cannot_be_read_is_no_refusal_by_the_host(
+    target: Target, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spoil: str
+) -> None:
+    """`sudo rig` leaves files that are root's; ssh itself would say that the host denied permission."""
+    mine = tmp_path / "key"
+    if spoil == "another user's":
+        mine.mkdir()  # what not even root, who runs many a test, can read as a file
+        monkeypatch.setattr(connection, "own_again", lambda path: f"sudo chown {path}")
+    unreadable = dataclasses.replace(target, key=mine)
+
+    for ask in (lambda: Host(unreadable).ask(["true"]), lambda: ask_facts(Host(unreadable))):
+        with pytest.raises(KeyRefused, match="key cannot be read: ") as refused:
+            ask()
+        assert (f"sudo chown {mine}" if spoil == "another user's" else "set `key` in rig.toml") in refused.value.hint
+
+
+def test_what_sudo_left_is_named_with_the_line_that_makes_it_ones_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "my runs").mkdir()
+    assert own_again(tmp_path / "my runs" / "r1" / "a") == ""
+
+    monkeypatch.setattr(os, "getuid", lambda: 12345)
+
+    folder = tmp_path / "my runs"
+    said = f"{folder} is another user's, as `sudo` makes it: `sudo chown -R 12345 '{folder}'` makes it yours"
+    assert own_again(folder / "r1" / "a") == said
 
 
 def test_a_missing_program_says_how_to_get_it() -> None:

@@ -417,6 +417,25 @@ def test_a_sparse_file_comes_home_sparse_by_the_stream(near: Host, tmp_path: Pat
     assert (home / "huge").read_bytes()[-3:] == b"end"
 
 
+def test_results_that_another_users_folder_does_not_take_name_the_way_out(
+    near: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there, home = tmp_path / "there", tmp_path / "runs" / "r1"
+    there.mkdir()
+    home.parent.mkdir()
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "mkdir", refuse)  # root, who runs many a test, is refused nowhere
+    monkeypatch.setattr(sync, "own_again", lambda path: f"sudo chown {path}")
+
+    with pytest.raises(RigError, match="Permission denied") as refused:
+        pull(near, str(there), home, rsync_there=False)
+
+    assert refused.value.hint.splitlines()[0] == f"sudo chown {home}"
+
+
 @pytest.mark.parametrize("spoil", ["runs is a file", "the run is a link"])
 def test_a_place_where_nothing_can_be_put_is_an_error_with_its_name(near: Host, tmp_path: Path, spoil: str) -> None:
     there, home = tmp_path / "there", tmp_path / "runs" / "r1"

@@ -133,6 +133,16 @@ def test_a_renamed_folder_is_said_and_nothing_is_left_running_under_its_old_name
     assert client.find(new) is None
 
 
+def test_a_disk_that_takes_nothing_keeps_nobody_from_the_cloud_that_is_up(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`stop` asks it, and has to work on a full disk."""
+    cloud = client.ensure_running(project, print, engine="process")
+    monkeypatch.setattr(client, "write_whole", lambda *_: pytest.fail("something is written"))
+
+    assert client.ensure_running(project, print, engine="process") == cloud
+
+
 def test_a_copied_folder_has_a_cloud_of_its_own(tmp_path: Path) -> None:
     first, copy, said = tmp_path / "first", tmp_path / "copy", list[str]()
     first.mkdir()
