@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import partial
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -209,7 +209,7 @@ def _join(records: Iterable[Record], firsts: Counts, *, unknown: int, timed: boo
     """Some records at a time: all of them, with what they take until they are joined, would fill as much memory again
     in small pieces, which costs most.
     """
-    pieces = list[_Joined]()
+    pieces: list[list[Any]] = [[] for _ in fields(_Joined)]
     rows_before = records_before = 0
     for some in _some_of(records):
         counts = np.concatenate([record.counts for record in some])
@@ -221,9 +221,18 @@ def _join(records: Iterable[Record], firsts: Counts, *, unknown: int, timed: boo
         order, _ = in_records(rows, counts, before=UNKNOWN_PAST, unknown=unknown)
         times = np.concatenate([record.times[: len(record.times) * timed] for record in some]).astype(np.float32)
         y = np.concatenate([record.y for record in some])
-        pieces.append(_Joined(order, counts, ends + UNKNOWN_PAST * (which + 1), which, y, times))
+        ends += UNKNOWN_PAST * (which + 1)
+        for parts, part in zip(pieces, (order, counts, ends, which, y, times), strict=True):
+            parts.append(part)
         rows_before, records_before = rows_before + len(rows), records_before + len(counts)
-    return _Joined(*(np.concatenate([getattr(one, part.name) for one in pieces]) for part in fields(_Joined)))
+    return _Joined(*map(_put_together, pieces))
+
+
+def _put_together(parts: list[Any]) -> Any:
+    """*parts* one after the other; they are taken out of the list, so that no more than one of them is there twice."""
+    whole = parts[0] if len(parts) == 1 else np.concatenate(parts)
+    parts.clear()
+    return whole
 
 
 def _some_of(records: Iterable[Record]) -> Iterator[list[Record]]:
