@@ -126,8 +126,11 @@ def bring_home(there: str, home: str, rsync: bool) -> None:
 
 
 def most_memory_kib(*line: str | Path) -> int:
-    """The most that a process takes which does *line*, one of Python."""
-    code = f"{line[0]}\nimport resource; print('most', resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    """The most that a process takes which does *line*, one of Python.
+
+    VmHWM and not ru_maxrss, which a process has from the one that started it.
+    """
+    code = f"{line[0]}\nprint('most', open('/proc/self/status').read().partition('VmHWM:')[2].split()[0])"
     words = [sys.executable, "-c", code, *map(str, line[1:])]
     done = subprocess.run(words, cwd=PROJECT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

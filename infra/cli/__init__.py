@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import MutableMapping, Sequence
 from pathlib import Path
@@ -22,7 +23,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     _leave_out_empty(os.environ)
     conceal_environment(os.environ)
     code = _run(list(sys.argv[1:] if argv is None else argv))
+    if argv is None and code == INTERRUPTED:
+        _leave_at_once(code)
     return code if delivered() else code or 1
+
+
+def _leave_at_once(code: int) -> None:
+    """All is said. Python would wait for threads that still ask somebody, and a second Ctrl-C meanwhile would end it
+    with a traceback."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os._exit(code)
 
 
 def _leave_out_empty(environ: MutableMapping[str, str]) -> None:

@@ -102,7 +102,11 @@ def _train_there(options: Namespace, settings: Settings) -> int:
 
     job = _job(options, settings)
     rig = open_rig(settings)
-    name = start_training(rig, job, show_log)
+    try:
+        name = start_training(rig, job, show_log)
+    except KeyboardInterrupt:
+        rig.tell("\nInterrupted. `rig runs` shows whether the run has begun all the same; `rig cancel` ends it.")
+        return INTERRUPTED
     return _stay(options, rig, name)
 
 
