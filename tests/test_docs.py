@@ -133,4 +133,5 @@ def test_the_readme_shows_the_demo_as_it_ends() -> None:
         "weights",
         "onnx",
         "log",
+        "serve",
     ]

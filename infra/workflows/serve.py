@@ -17,6 +17,7 @@ from infra.host.sync import push_code, remember
 from infra.job import serve
 from infra.job.run_folders import run_home
 from infra.kit_files import ROOT
+from infra.names import MODEL
 from infra.workflows.context import Rig, open_host, running_instance
 from infra.workflows.ensure_image import Show, ensure_images, images_for
 from infra.workflows.notebooks import hold_open, require_home, wait_until_it_answers
@@ -24,7 +25,6 @@ from infra.workflows.results import announce
 from infra.workflows.runs import facts_of
 
 READY_TIMEOUT_S = 120.0
-MODEL = "model"
 
 
 def model_of(runs: Path, name: str) -> Path:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from infra import budget
 from infra.cli.screens.layout import render_columns, render_rows
 from infra.job.artifacts import as_number, has_left_nothing
-from infra.names import BEST_WEIGHTS, CURVES, ONNX, REPORT, SYMBOL, SYMBOL_WEIGHTS
+from infra.names import BEST_WEIGHTS, CURVES, MODEL, ONNX, REPORT, SYMBOL, SYMBOL_WEIGHTS
 
 if TYPE_CHECKING:
     from infra.workflows.run_list import ListedRun
@@ -102,6 +102,8 @@ def render_outcome(done: Outcome, summary: Mapping[str, Any], *, here: Path) -> 
     if has_left_nothing(done.folder):
         rows.append(("files", _HOW_FILES_COME_HOME if done.cost.instance_type else _HERE_FILES_STAY))
     rows += [(label, shorten(done.folder / name, here)) for label, name in _PIECES if (done.folder / name).exists()]
+    if (done.folder / MODEL).is_dir():
+        rows.append(("serve", f"`rig serve --run {done.run}` answers over HTTP, with a page"))
     return render_rows(rows) + (_in_python(Path(shorten(done.folder, here))) if (done.folder / SYMBOL).exists() else "")
 
 
