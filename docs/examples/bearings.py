@@ -1,7 +1,7 @@
 """Write the files of a made-up bearing rig, for docs/sensors.md: `python bearings.py FOLDER`.
 
 As the loggers of such rigs write them: a folder for each run to failure, in it a file every ten minutes, named by when
-it was written, with a quarter of a second of vibration at 2 kHz in two directions, and no names for the columns. In its
+it was written, with 0.15 s of vibration at 2 kHz in two directions, and no names for the columns. In its
 last third a bearing has a flake: few samples tell of it, the spread and the kurtosis of all do.
 """
 
@@ -10,7 +10,7 @@ import sys
 from datetime import datetime, timedelta
 from pathlib import Path
 
-SAMPLES = 500
+SAMPLES = 300
 EVERY = timedelta(minutes=10)
 ONSET = 0.65
 """The share of its life after which a bearing has its flake."""

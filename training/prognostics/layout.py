@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from training.errors import BadData
 from training.prognostics.cells import ZONED, Cells, is_number, kind_of_time, unit_of_file
 from training.prognostics.columns import Columns, names_in
-from training.prognostics.file_names import find_words
+from training.prognostics.file_names import names_in_path, words_in_path
 from training.prognostics.log_keys import DIGITS, TIME_OF_DAY
 from training.prognostics.wrong_cells import FIX, FLOAT32_MOST, SAME_KIND, Clock, require_names, some_of
 
@@ -48,9 +48,12 @@ class Layout:
     def __init__(
         self, columns: Columns, header: Sequence[str], *, file: str, clock: Clock | None = None, say: Say | None = None
     ) -> None:
-        """*say* is told of a word that training never met. Raises BadData where a wanted column is not in *header*."""
+        """*say* is told of a word that training never met. Raises BadData where a wanted column is neither in *header*
+        nor in the path of *file*.
+        """
         self.columns, self.file, self.width = columns, file, len(header)
-        self._in_path = (find_words(file, columns.path) or {}) if columns.path else {}
+        said_there = {*names_in_path(columns.path)} - {*header}
+        self._in_path = words_in_path(file, columns.path) if said_there else {}
         wanted = [name for name in names_in(columns) if name not in self._in_path]
         require_names(header, wanted, file, 1)
         self._place = {name: list(header).index(name) for name in wanted}

@@ -260,6 +260,18 @@ def test_a_file_without_names_for_its_columns_may_be_named_by_the_description_an
         assert arrived.times == ["1", "2", "3"]
 
 
+def test_in_service_a_file_of_another_name_is_refused_with_the_pattern(tmp_path):
+    for name in ("FD_unit3.csv", "FD_unit4.csv", "other.csv"):
+        (tmp_path / name).write_text(ROWS)
+    columns = described(tmp_path, files=["FD*.csv"], path="FD_unit{unit}").columns
+    file = tmp_path / "other.csv"
+    pieces = [Piece(ROWS.splitlines(), 1)]
+
+    with pytest.raises(BadData, match=re.escape('its path is not like path = "FD_unit{unit}"')):
+        list(read_arriving(cells_of(pieces, columns, file=str(file), say=pytest.fail), columns, file=str(file),
+                           say=pytest.fail))  # fmt: skip
+
+
 def test_rows_of_a_pipe_say_themselves_what_would_stand_in_a_path(tmp_path, monkeypatch):
     (tmp_path / "FD_unit3.csv").write_text("1,20\n2,21\n")
     (tmp_path / "FD_unit4.csv").write_text("1,20\n2,22\n")
