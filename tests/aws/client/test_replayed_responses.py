@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from contextlib import suppress
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -103,7 +104,7 @@ def test_whatever_comes_back_a_command_ends_in_a_sentence_or_in_what_it_was_aske
     replays: dict[str, Replay], deed: str, which: float, spoil: Spoil, times: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tried()
-    monkeypatch.setattr("botocore.endpoint.time.sleep", lambda seconds: None)
+    monkeypatch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=lambda seconds: None))
     replay = replays[deed]
 
     replay.play(replay.operations[int(which * len(replay.operations))], spoil, times)

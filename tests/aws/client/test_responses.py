@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import datetime, timedelta, timezone
+from types import SimpleNamespace
 from typing import Any
 
 import botocore.endpoint
@@ -50,7 +51,7 @@ Spoil = Callable[[int, bytes], tuple[int, bytes]]
 
 @pytest.fixture(autouse=True)
 def botocore_pauses_for_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(botocore.endpoint.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(botocore.endpoint, "time", SimpleNamespace(sleep=lambda seconds: None))
 
 
 def quiet(line: str) -> None:
