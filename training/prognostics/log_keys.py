@@ -134,7 +134,9 @@ def _path_problems(given: Mapping[str, Any]) -> list[str]:
     time = given.get("time")
     times = time if isinstance(time, list) else [time]
     channels = _names(given, "channels")
-    used = [given.get("unit"), given.get("fails_at"), *times, *channels, *_names(given, "conditions")]
+    tags = given.get("tags")
+    named = tags.get("name") if isinstance(tags, dict) else None
+    used = [given.get("unit"), given.get("fails_at"), named, *times, *channels, *_names(given, "conditions")]
     if given.get("label") in places:
         found.append(f"path: '{given['label']}' is the label, and would mark the first row of each file already")
     found += [f"path: nothing takes {{{name}}}: say what it is, like unit = \"{name}\", or write *" for name in places

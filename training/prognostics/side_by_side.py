@@ -1,8 +1,8 @@
-"""Rows of one value each, of one file, put side by side: a row for each unit and time."""
+"""Rows of one value each put side by side, of one file and then of all: a row for each unit and time."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -88,3 +88,47 @@ def _in_pieces(
             marks=np.full(len(times[here]), np.nan),
             at=at[here],
         )
+
+
+def put_files_together(tables: Sequence[Table], tags: Tags) -> Sequence[Table]:
+    """The rows of *tables* in one; where no unit and time is in two of them, as they are. Each tag may have files of
+    its own: what one file does not say of a time, another does.
+
+    Raises BadData where two files say different values.
+    """
+    names = list(dict.fromkeys(name for table in tables for name in table.names))
+    number = {name: place for place, name in enumerate(names)}
+    units = np.concatenate([np.array([number[name] for name in one.names])[one.units] for one in tables])
+    times = np.concatenate([table.times for table in tables])
+    order = np.lexsort((times, units))
+    new = (np.diff(units[order], prepend=-1) != 0) | (np.diff(times[order], prepend=np.nan) != 0)
+    if new.all() or np.isnan(times).any():  # a missing time is refused where it stands
+        return tables
+    row = np.cumsum(new) - 1
+    values = {name: _merge(tables, name, order, row) for name in tags.wanted}
+    first = order[new]
+    return [
+        replace(
+            tables[0],
+            names=names,
+            units=units[first].astype(np.int32),
+            times=times[first],
+            values=values,
+            marks=np.full(len(first), np.nan),
+            at=None,
+            block=None,
+        )
+    ]
+
+
+def _merge(tables: Sequence[Table], name: str, order: NDArray[np.intp], row: NDArray[np.intp]) -> NDArray[np.float32]:
+    column = np.concatenate([table.values[name] for table in tables])[order]
+    known = np.flatnonzero(~np.isnan(column))
+    found = np.full(int(row[-1]) + 1, np.nan, dtype=np.float32)
+    found[row[known]] = column[known]
+    if (found[row[known]] != column[known]).any():
+        files = " and ".join(dict.fromkeys(str(table.file) for table in tables if len(table)))
+        raise BadData(
+            f"{files}: '{name}' has two values at one time of one unit", "Take one of the files out, or mend it."
+        )
+    return found

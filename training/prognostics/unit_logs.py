@@ -17,6 +17,7 @@ from training.prognostics.dialect import Dialect
 from training.prognostics.lives import Life, UnitFailures, lives_of
 from training.prognostics.log_schema import Description
 from training.prognostics.resampling import logs_in_steps
+from training.prognostics.side_by_side import put_files_together
 from training.prognostics.table import Marks, Table
 from training.prognostics.unit_order import Rows, in_order
 from training.prognostics.whole_table import read_table
@@ -87,6 +88,8 @@ def logs_of(tables: Sequence[Table], description: Description, columns: Columns,
 
     Raises BadData, naming file and line, where time does not rise within a unit, or a failure cannot be.
     """
+    if columns.samples and columns.samples.tags:
+        tables = put_files_together(tables, columns.samples.tags)
     rows, said = in_order(tables, sort=description.sort, columns=columns)
     values = _matrix(tables, rows, columns, columns.channels)
     conditions = _matrix(tables, rows, columns, columns.conditions)

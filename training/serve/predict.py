@@ -54,7 +54,7 @@ from training.serve.state_file import StateFile, skip_answered
 from training.serve.states import read_state_preparation, tell_states
 from training.serve.stepping import forecast_steps
 from training.serve.tail import Piece, follow, read_whole
-from training.serve.whole_file import cells_by_line, is_plain, read_columns, read_made, whole_dialect
+from training.serve.whole_file import cells_by_line, is_plain, read_columns, read_made, read_tags, whole_dialect
 from training.workdir.model_folder import find_model, open_model
 from training.workdir.names import DATA_CARD
 
@@ -150,7 +150,9 @@ def _arriving(asked: argparse.Namespace, forecaster: Forecaster, when: str = "be
     """The rows of all files, one file after the other, without those that were answered, which was *when*."""
     columns = forecaster.prepared.columns
     read = _make_rows if columns.samples else partial(_rows_of, follow_it=asked.follow)
-    logs = (read(file, columns) for file in asked.files)
+    logs: Iterable[Iterable[Arrived]] = (read(file, columns) for file in asked.files)
+    if columns.samples and columns.samples.tags:
+        logs = [read_tags([Path(file) for file in asked.files], columns, _leave_out)]
     return skip_answered(logs, lambda: forecaster.memory.last_times(), say=_say, when=when)
 
 
@@ -158,7 +160,11 @@ def _make_rows(file: str, columns: Columns) -> Iterator[Arrived]:
     try:
         yield from read_made(Path(file), columns)
     except BadData as error:
-        _say(f"{error.cause}: left out")
+        _leave_out(error)
+
+
+def _leave_out(error: BadData) -> None:
+    _say(f"{error.cause}: left out")
 
 
 def _rows_of(file: str, columns: Columns, *, follow_it: bool) -> Iterator[Arrived]:

@@ -7,7 +7,7 @@ after all, which says what is wrong with which row and leaves that row out.
 from __future__ import annotations
 
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from training.prognostics.layout import Rows
 from training.prognostics.log_keys import TIME_OF_DAY
 from training.prognostics.measurements import log_pieces
 from training.prognostics.moments import moment_like
+from training.prognostics.side_by_side import put_files_together
 from training.prognostics.table import Marks, Met, Table
 from training.prognostics.unit_logs import features_of
 from training.prognostics.wrong_cells import Clock, require_names
@@ -90,16 +91,42 @@ def _strip(column: Any) -> list[str]:
 
 def read_made(file: Path, columns: Columns) -> Iterator[Arrived]:
     """The rows that are made of several of *file*'s own. Raises BadData."""
+    yield from _all_arrived(_pieces_of(file, columns), columns)
+
+
+def read_tags(files: Sequence[Path], columns: Columns, leave_out: Callable[[BadData], None]) -> Iterator[Arrived]:
+    """The rows that are made of those of all *files*: each tag may have files of its own. A file that cannot be read is
+    said to *leave_out*.
+    """
+    assert columns.samples is not None
+    assert columns.samples.tags is not None
+    pieces = list[tuple[Table, str]]()
+    for file in files:
+        try:
+            pieces += list(_pieces_of(file, columns))
+        except BadData as error:
+            leave_out(error)
+    if pieces:
+        tables = put_files_together([table for table, _ in pieces], columns.samples.tags)
+        yield from _all_arrived(((table, pieces[0][1]) for table in tables), columns)
+
+
+def _pieces_of(file: Path, columns: Columns) -> Iterator[tuple[Table, str]]:
+    """Tables, each with a time as the file has it."""
     assert columns.samples is not None
     of_file = columns.samples
     dialect = find_dialect(file, of_file, names_in_files(of_file, names_in(of_file)), given=frozenset())
-    met, done = Met(), 0
+    met = Met()
     for piece in log_pieces(file, dialect, of_file, Clock(), Marks(), met):
-        like = _strip(met.written)[-1]
-        words = (
-            [moment_like(time, of_file, like) for time in piece.times.tolist()] if of_file.tags else [like] * len(piece)
-        )
-        yield _as_arrived(piece, columns, words, done)
+        yield piece, _strip(met.written)[-1]
+
+
+def _all_arrived(pieces: Iterable[tuple[Table, str]], columns: Columns) -> Iterator[Arrived]:
+    assert columns.samples is not None
+    done = 0
+    for piece, like in pieces:
+        times = [moment_like(time, columns, like) for time in piece.times.tolist()] if columns.samples.tags else []
+        yield _as_arrived(piece, columns, times or [like] * len(piece), done)
         done += len(piece)
 
 

@@ -19,7 +19,7 @@ from training.prognostics import arrow_batches
 from training.prognostics.columns import Columns
 from training.prognostics.log_schema import read_description
 from training.prognostics.read_log import Log, read_log
-from training.serve.whole_file import read_made
+from training.serve.whole_file import read_made, read_tags
 
 TAGS = '[tags]\nname = "tag"\nvalue = "value"\npattern = "{u}.{tag}"\nquality = "q"\ngood = ["Good", 192]\n'
 PLAIN = 'unit = "u"\ntime = "t"\ntime_unit = "hours"\nchannels = ["x", "y"]\nconditions = ["gear"]\n' + (
@@ -174,3 +174,35 @@ def test_where_channels_are_words_of_a_column_the_lines_to_add_are_said(tmp_path
         read(tmp_path, "long.csv", more="")
 
     assert line in refused.value.hint
+
+
+def test_each_tag_may_have_a_file_of_its_own_named_by_it(tmp_path):
+    values = [(unit, time, tag, f"{time}.{ord(tag)}") for unit in "AB" for time in range(1, 7) for tag in "xy"]
+    del values[3]
+    for unit, tag in (("A", "x"), ("A", "y"), ("B", "x"), ("B", "y")):
+        rows = [f"{time},{value}" for one, time, name, value in values if (one, name) == (unit, tag)]
+        (tmp_path / f"{unit}_{tag}.csv").write_text("\n".join(["t,value", *rows]) + "\n")
+    keys = PLAIN.replace('conditions = ["gear"]\n', 'path = "{u}_{tag}"\n')
+    tags = '[tags]\nname = "tag"\nvalue = "value"\n'
+
+    log = read(tmp_path, "?_?.csv", keys=keys, more=tags)
+    table = tmp_path / "log.toml"
+    pack(read_description(table), tmp_path / "packed", table.read_text(), one_by_one, Console(io.StringIO()))
+    (arrived,) = read_tags(sorted(tmp_path.glob("?_?.csv")), log.columns, pytest.fail)
+
+    expected = np.float32([[float(f"{time}.{ord(tag)}") for tag in "xy"] for _ in "AB" for time in range(1, 7)])
+    expected[1, 1] = np.nan
+    assert np.array_equal(np.concatenate([one.values for one in log.train]), expected, equal_nan=True)
+    assert shown(open_pack(tmp_path / "packed").whole()) == shown(log)
+    assert np.array_equal(arrived.rows.values, expected, equal_nan=True)
+    assert arrived.times == [str(time) for _ in "AB" for time in range(1, 7)]
+
+
+def test_two_files_that_say_different_values_of_one_time_are_refused(tmp_path):
+    for name, value in (("a.csv", 1), ("b.csv", 2)):
+        (tmp_path / name).write_text(
+            f"t,tag,value,q\n1,A.x,{value},Good\n1,A.y,1,Good\n1,A.gear,1,Good\n2,A.x,1,Good\n"
+        )
+
+    with pytest.raises(BadData, match="'x' has two values at one time of one unit"):
+        read(tmp_path, "a.csv", "b.csv")
