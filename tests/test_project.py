@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -121,3 +122,33 @@ def test_an_installed_rig_trains_in_an_empty_folder(installed: Path, tmp_path: P
 
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "runs/latest/MANIFEST.sha256").is_file()
+
+
+@pytest.mark.parametrize("name", ["renamed", "with a blank", "long" * 30])
+def test_a_folder_that_was_moved_takes_its_programs_along(tmp_path: Path, name: str) -> None:
+    """`make stop` in a folder that was renamed since `make launch`."""
+    here, old = tmp_path / name, "/the/old place"
+    programs, packages = here / ".venv" / "bin", here / ".venv" / "lib" / "python3.11" / "site-packages"
+    programs.mkdir(parents=True)
+    packages.mkdir(parents=True)
+    (here / "scripts").mkdir()
+    for script in ("mend-moved", "mend_moved.py"):
+        shutil.copy(PROJECT / "scripts" / script, here / "scripts")
+    (programs / "python").symlink_to(sys.executable)
+    (programs / "rig").write_text(f"#!{old}/.venv/bin/python\nimport sys\nprint(sys.argv[1:], '{old}/.venv/x')\n")
+    (programs / "rig").chmod(0o755)
+    (programs / "tool").write_text(f"#!/bin/sh\n'''exec' \"{old}/.venv/bin/python3\" \"$0\" \"$@\"\n' '''\nprint(1)\n")
+    (programs / "others").write_text("#!/the/others/.venv/bin/python\n")
+    (packages / "_gluon_rig.pth").write_text(old)
+    (packages / "others.pth").write_text(f"{old}er")
+
+    subprocess.run([here / "scripts" / "mend-moved"], check=True)
+
+    said = subprocess.run([programs / "rig", "a b"], capture_output=True, text=True, check=True).stdout
+    assert said == f"['a b'] {old}/.venv/x\n"
+    assert f'exec\' "{here}/.venv/bin/python3" "$0"' in (programs / "tool").read_text()
+    assert (programs / "others").read_text() == "#!/the/others/.venv/bin/python\n"
+    assert [(packages / one).read_text() for one in ("_gluon_rig.pth", "others.pth")] == [str(here), f"{old}er"]
+    before = {path: path.lstat().st_ino for path in here.rglob("*")}
+    subprocess.run([here / "scripts" / "mend-moved"], check=True)
+    assert {path: path.lstat().st_ino for path in here.rglob("*")} == before
