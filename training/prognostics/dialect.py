@@ -19,6 +19,7 @@ from typing import Any, Final
 from training.errors import BadData
 from training.prognostics import s3_files
 from training.prognostics.cells import split_blanks, trim
+from training.prognostics.foreign_forms import refuse_foreign
 from training.prognostics.json_rows import json_rows
 from training.prognostics.s3_files import S3File
 
@@ -77,12 +78,13 @@ class Dialect:
 def form_of(path: Path) -> tuple[str, str]:
     try:
         with s3_files.reading(path), path.open("rb") as file:
-            first = file.read(4)
+            first = file.read(1024)
     except OSError as error:
         raise BadData(f"{path} cannot be read: {error.strerror}", f"ls -l {path} shows who may") from error
-    if first == b"PAR1" or path.suffix == ".parquet":
+    refuse_foreign(path, first)
+    if first.startswith(b"PAR1") or path.suffix == ".parquet":
         return PARQUET, ""
-    if first == b"PK\x03\x04":
+    if first.startswith(b"PK\x03\x04"):
         return (WORKBOOK, "") if path.suffix.lower() in (".xlsx", ".xlsm") else (TEXT_FILE, "zip")
     return TEXT_FILE, next((name for mark, name in _PACKED.items() if first.startswith(mark)), "")
 

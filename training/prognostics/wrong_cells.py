@@ -15,6 +15,7 @@ from training.errors import BadData
 from training.prognostics import dialect as dialects
 from training.prognostics.cells import is_number, trim
 from training.prognostics.dialect import Dialect, cells_by_hand, is_header, rows_by_hand
+from training.prognostics.foreign_forms import name_foreign
 
 SHOWN: Final = 5
 """How many wrong cells one message lists."""
@@ -26,7 +27,6 @@ SHAPE: Final = (
     "A log has a row for each unit and time, and a column for each channel. Where each value has a row of its own, "
     "[tags] says so; of a table with a column for each unit pandas' melt makes one."
 )
-SQL: Final = ("CREATE TABLE", "INSERT INTO", "DROP TABLE", "-- ")
 FIX: Final = (
     "Fix these rows or take them out; an empty cell means: not measured.\n"
     'Another word that means so can be named in the TOML: missing = ["Bad"].'
@@ -65,10 +65,8 @@ def require_names(header: Sequence[str], wanted: Sequence[str], file: Path | str
     if absent or twice:
         names = ", ".join(" ".join(name.split()) for name in header)
         hint = f"The columns are: {names}"
-        if header[:1] and header[0][:1] in ("{", "["):
-            hint = "This looks like JSON. A table of it: pandas.read_json(FILE, lines=True).to_csv(CLEAN, index=False)"
-        elif " ".join(header).upper().startswith(SQL):
-            hint = "This looks like SQL. Load it into its database, and export the table as CSV."
+        if foreign := name_foreign(header):
+            hint = foreign
         elif any(is_number(name) for name in header):
             hint += '\nWhere a file begins without the names of its columns, say them: header = ["unit", "time", ...]'
         elif len(absent) > 1:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from training.errors import BadData
+from training.prognostics.foreign_forms import BINARY
 from training.prognostics.log_schema import read_description
 from training.prognostics.read_log import Log, read_log
 from training.prognostics.suspects import suspect_days
@@ -126,9 +127,11 @@ def test_it_is_read_row_by_row_as_it_is_by_columns(tmp_path, kind):
         ("CREATE TABLE log (unit text);\n" + lines("INSERT INTO log VALUES ('{u}',{h});\n"), "looks like SQL"),
         ("Series,time,Value\n" + lines("temp,{c},{t}\nvib,{c},{v}\n"), '[tags]\nname = "Series"\nvalue = "Value"'),
         (annotated("temp", "t", 0).replace("_time", "time"), 'name = "_field"\nvalue = "_value"'),
+        (lines("(1709251200.{n:06}) can0 1F4#0A0B\n"), "frames of a CAN bus"),
+        (lines("pump,unit={u} temp={t},vib={v} 1709251200000000000\n"), "influx query --raw"),
         ("idx,unit,time,temp,vib\n" + lines("{u},{h},{t},{v}\n"), "Fix these rows"),
     ],
-    ids=["psql for people", "SQL", "a series' name", "InfluxDB without tags", "a name too many"],
+    ids=["psql for people", "SQL", "a series", "InfluxDB without tags", "candump", "line protocol", "a name too many"],
 )  # fmt: skip
 def test_what_is_no_table_is_told_what_helps(tmp_path, text, hint):
     with pytest.raises(BadData) as refused:
@@ -142,3 +145,23 @@ def test_matlabs_days_under_hours_are_asked_about(tmp_path):
 
     (asked,) = suspect_days(log.train, log.columns)
     assert "MATLAB's days since year 0" in asked
+
+
+@pytest.mark.parametrize("mark", BINARY)
+def test_files_of_other_programs_are_called_so_with_the_way_out(tmp_path, mark):
+    (tmp_path / "log.bin").write_bytes(mark + b" 5.0 \0\1\2" * 50)
+    (tmp_path / "log.toml").write_text('files = ["log.bin"]\n' + KEYS)
+
+    with pytest.raises(BadData) as refused:
+        read_log(read_description(tmp_path / "log.toml"))
+
+    assert (refused.value.cause, refused.value.hint) == (
+        f"{tmp_path / 'log.bin'} is {BINARY[mark][0]}",
+        BINARY[mark][1],
+    )
+
+
+def test_a_log_of_text_may_begin_with_the_same_letters(tmp_path):
+    log = read(tmp_path, "LOGGER,unit,time,temp,vib\n" + lines("L1,{u},{h},{t},{v}\n"), KEYS)
+
+    assert [len(one.times) for one in log.train] == [14, 30]
