@@ -19,7 +19,7 @@ from infra.cli.commands import COMMANDS
 PROJECT = Path(__file__).resolve().parents[2]
 MAKEFILE = PROJECT / "Makefile"
 
-RIG_THAT_TELLS = f"""#!{sys.executable}
+RIG_THAT_TELLS = """#!{python}
 import json, pathlib, sys
 pathlib.Path("called.json").write_text(json.dumps(sys.argv[1:]))
 """
@@ -29,12 +29,15 @@ pathlib.Path("called.json").write_text(json.dumps(sys.argv[1:]))
 def kit(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project that is set up already: its stamp is newer than everything the stamp depends on."""
     folder = tmp_path_factory.mktemp("kit")
-    for name in ("Makefile", "pyproject.toml", "scripts/set-up", "scripts/list-targets", "requirements/laptop.txt"):
+    names = ("Makefile", "pyproject.toml", "scripts/set-up", "scripts/list-targets", "requirements/laptop.txt")
+    for name in (*names, *(str(path.relative_to(PROJECT)) for path in PROJECT.glob("scripts/*moved*"))):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(PROJECT / name, folder / name)
     rig = folder / ".venv/bin/rig"
     rig.parent.mkdir(parents=True)
-    rig.write_text(RIG_THAT_TELLS)
+    python = rig.with_name("python")
+    python.symlink_to(sys.executable)
+    rig.write_text(RIG_THAT_TELLS.format(python=python))
     rig.chmod(rig.stat().st_mode | stat.S_IXUSR)
     (folder / ".venv/.ready").touch()
     return folder
