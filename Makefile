@@ -36,7 +36,7 @@ rig_stray = $(foreach word,$(filter-out $(rig_commands) $(other_targets),$(MAKEC
 rig_word = '$(subst ','\'',$@)'
 
 $(rig_commands): .venv/.ready
-	@scripts/mend-moved
+	@scripts/fix-moved
 	@GLUON_RIG_CALLED_BY=make .venv/bin/rig $@ $(rig_place) $(rig_stray) $(rig_options)
 
 # A slip, such as `make lanch`: rig knows the nearest command.

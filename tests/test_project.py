@@ -132,7 +132,7 @@ def test_a_folder_that_was_moved_takes_its_programs_along(tmp_path: Path, name: 
     programs.mkdir(parents=True)
     packages.mkdir(parents=True)
     (here / "scripts").mkdir()
-    for script in ("mend-moved", "mend_moved.py"):
+    for script in ("fix-moved", "fix_moved.py"):
         shutil.copy(PROJECT / "scripts" / script, here / "scripts")
     (programs / "python").symlink_to(sys.executable)
     (programs / "rig").write_text(f"#!{old}/.venv/bin/python\nimport sys\nprint(sys.argv[1:], '{old}/.venv/x')\n")
@@ -142,7 +142,7 @@ def test_a_folder_that_was_moved_takes_its_programs_along(tmp_path: Path, name: 
     (packages / "_gluon_rig.pth").write_text(old)
     (packages / "others.pth").write_text(f"{old}er")
 
-    subprocess.run([here / "scripts" / "mend-moved"], check=True)
+    subprocess.run([here / "scripts" / "fix-moved"], check=True)
 
     said = subprocess.run([programs / "rig", "a b"], capture_output=True, text=True, check=True).stdout
     assert said == f"['a b'] {old}/.venv/x\n"
@@ -150,5 +150,5 @@ def test_a_folder_that_was_moved_takes_its_programs_along(tmp_path: Path, name: 
     assert (programs / "others").read_text() == "#!/the/others/.venv/bin/python\n"
     assert [(packages / one).read_text() for one in ("_gluon_rig.pth", "others.pth")] == [str(here), f"{old}er"]
     before = {path: path.lstat().st_ino for path in here.rglob("*")}
-    subprocess.run([here / "scripts" / "mend-moved"], check=True)
+    subprocess.run([here / "scripts" / "fix-moved"], check=True)
     assert {path: path.lstat().st_ino for path in here.rglob("*")} == before

@@ -1,4 +1,4 @@
-"""Give the programs of .venv, and the path to the kit's own packages, the name this folder has now. See mend-moved."""
+"""Give the programs of .venv, and the path to the kit's own packages, the name this folder has now. See fix-moved."""
 
 from __future__ import annotations
 
