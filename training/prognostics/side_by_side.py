@@ -129,6 +129,6 @@ def _merge(tables: Sequence[Table], name: str, order: NDArray[np.intp], row: NDA
     if (found[row[known]] != column[known]).any():
         files = " and ".join(dict.fromkeys(str(table.file) for table in tables if len(table)))
         raise BadData(
-            f"{files}: '{name}' has two values at one time of one unit", "Take one of the files out, or mend it."
+            f"{files}: '{name}' has two values at one time of one unit", "Take one of the files out, or correct it."
         )
     return found
