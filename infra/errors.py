@@ -21,6 +21,7 @@ RigError                exit 1
     └── ArtifactsMissing
 """
 
+import itertools
 import os
 import shlex
 from pathlib import Path
@@ -127,12 +128,11 @@ class ArtifactsMissing(WorldError):
 
 
 def own_again(path: Path) -> str:
-    """The next step where *path*, or the folder it would lie in, is another user's, as after `sudo rig`; else empty."""
-    for one in (path, *path.parents):
-        if not os.path.lexists(one):
-            continue
-        if one.lstat().st_uid == os.getuid():
-            return ""
-        mine = f"sudo chown -R {os.getuid()} {shlex.quote(str(one))}"
-        return f"{one} is another user's, as `sudo` makes it: `{mine}` makes it yours"
-    return ""
+    """The next step where *path*, or a folder it would lie in, is another user's inside a folder of ours, as after
+    `sudo rig`; else empty. The system's folders, and those that a team writes to, are to stay whose they are."""
+    there = [one for one in (path.absolute(), *path.absolute().parents) if os.path.lexists(one)]
+    theirs = list(itertools.takewhile(lambda one: one.lstat().st_uid != os.getuid(), there))
+    if not theirs or theirs == there or os.access(theirs[-1], os.W_OK):
+        return ""
+    mine = f"sudo chown -R {os.getuid()} {shlex.quote(str(theirs[-1]))}"
+    return f"{theirs[-1]} is another user's, as `sudo` makes it: `{mine}` makes it yours"

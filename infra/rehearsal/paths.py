@@ -77,7 +77,7 @@ class Place(NamedTuple):
         if not is_ours:
             raise UserError(
                 f"{self.folder} belongs to another user, who could reach whatever is rehearsed in it.",
-                own_again(self.folder) + "\nor work in a folder of your own, or as the user whose it is",
+                f"{own_again(self.folder)}\nwork in a folder of your own, or as the user whose it is".lstrip(),
             )
 
 

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import SimpleNamespace
 
 import paramiko
 import pytest
@@ -131,17 +132,36 @@ def test_a_key_that_cannot_be_read_is_no_refusal_by_the_host(
         assert (f"sudo chown {mine}" if spoil == "another user's" else "set `key` in rig.toml") in refused.value.hint
 
 
+def let_only_be_ours(ours: Path, monkeypatch: pytest.MonkeyPatch, *, writable: bool = False) -> None:
+    """All else is somebody's: root, who may run this very test, owns too much of it."""
+    us = os.getuid()
+    monkeypatch.setattr(Path, "lstat", lambda path: SimpleNamespace(st_uid=us if path == ours else us + 1))
+    monkeypatch.setattr(os, "access", lambda path, mode: writable)
+
+
 def test_what_sudo_left_is_named_with_the_line_that_makes_it_ones_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "my runs").mkdir()
-    assert own_again(tmp_path / "my runs" / "r1" / "a") == ""
-
-    monkeypatch.setattr(os, "getuid", lambda: 12345)
-
     folder = tmp_path / "my runs"
-    said = f"{folder} is another user's, as `sudo` makes it: `sudo chown -R 12345 '{folder}'` makes it yours"
+    (folder / "r1").mkdir(parents=True)
+    assert own_again(folder / "r1" / "a") == ""
+
+    let_only_be_ours(tmp_path, monkeypatch)
+
+    said = f"{folder} is another user's, as `sudo` makes it: `sudo chown -R {os.getuid()} '{folder}'` makes it yours"
     assert own_again(folder / "r1" / "a") == said
+    assert own_again(tmp_path / "none") == ""
+
+
+@pytest.mark.parametrize(("ours", "writable"), [("nowhere", False), ("", True)])
+def test_nobody_is_told_to_take_the_systems_folders_or_his_teams(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ours: str, writable: bool
+) -> None:
+    """A key in /mnt that is not there must not lead to `sudo chown -R 1000 /mnt`."""
+    (tmp_path / "team").mkdir()
+    let_only_be_ours(tmp_path / ours, monkeypatch, writable=writable)
+
+    assert own_again(tmp_path / "team" / "key") == ""
 
 
 def test_a_missing_program_says_how_to_get_it() -> None:
