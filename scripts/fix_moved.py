@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -17,12 +18,24 @@ def main() -> None:
     named = _NAMED.match((VENV / "bin" / "rig").read_bytes())
     if named is None or named["venv"] == os.fsencode(VENV):
         return
-    for program in (VENV / "bin").iterdir():
-        if program.is_file() and not program.is_symlink():
-            _call_by_new_name(program, named["venv"])
+    try:
+        _call_all_by_new_name(named["venv"])
+    except OSError as error:
+        before = os.fsdecode(named["venv"].removesuffix(b"/.venv"))
+        sys.exit(
+            f"rig: this folder was {before}, and {error.filename} cannot be given its new name: {error.strerror}.\n"
+            "  fix that, or give the folder its old name again"
+        )
+
+
+def _call_all_by_new_name(old: bytes) -> None:
+    """`rig` last: while it has its old name, what was interrupted is done again."""
     for path in (VENV / "lib").glob("python*/site-packages/*.pth"):
-        if path.read_bytes().strip() == named["venv"].removesuffix(b"/.venv"):
+        if path.read_bytes().strip() == old.removesuffix(b"/.venv"):
             _write(path, os.fsencode(PROJECT))
+    for program in sorted((VENV / "bin").iterdir(), key=lambda one: one.name == "rig"):
+        if program.is_file() and not program.is_symlink():
+            _call_by_new_name(program, old)
 
 
 def _call_by_new_name(program: Path, old: bytes) -> None:
@@ -46,8 +59,8 @@ def _first_line(python: bytes) -> bytes:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """A new file: a copy may share the old one's (cp --link)."""
-    aside = path.with_name(f".{path.name}.new")
+    """A new file: a copy may share the old one's (cp --link), and two commands may do this at once."""
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
     aside.write_bytes(content)
     aside.chmod(path.stat().st_mode)
     aside.replace(path)

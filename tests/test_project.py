@@ -124,10 +124,8 @@ def test_an_installed_rig_trains_in_an_empty_folder(installed: Path, tmp_path: P
     assert (tmp_path / "runs/latest/MANIFEST.sha256").is_file()
 
 
-@pytest.mark.parametrize("name", ["renamed", "with a blank", "long" * 30])
-def test_a_folder_that_was_moved_takes_its_programs_along(tmp_path: Path, name: str) -> None:
-    """`make stop` in a folder that was renamed since `make launch`."""
-    here, old = tmp_path / name, "/the/old place"
+def moved_folder(here: Path, old: str) -> tuple[Path, Path]:
+    """Its programs, and its packages."""
     programs, packages = here / ".venv" / "bin", here / ".venv" / "lib" / "python3.11" / "site-packages"
     programs.mkdir(parents=True)
     packages.mkdir(parents=True)
@@ -141,6 +139,14 @@ def test_a_folder_that_was_moved_takes_its_programs_along(tmp_path: Path, name: 
     (programs / "others").write_text("#!/the/others/.venv/bin/python\n")
     (packages / "_gluon_rig.pth").write_text(old)
     (packages / "others.pth").write_text(f"{old}er")
+    return programs, packages
+
+
+@pytest.mark.parametrize("name", ["renamed", "with a blank", "long" * 30])
+def test_a_folder_that_was_moved_takes_its_programs_along(tmp_path: Path, name: str) -> None:
+    """`make stop` in a folder that was renamed since `make launch`."""
+    here, old = tmp_path / name, "/the/old place"
+    programs, packages = moved_folder(here, old)
 
     subprocess.run([here / "scripts" / "fix-moved"], check=True)
 
@@ -152,3 +158,30 @@ def test_a_folder_that_was_moved_takes_its_programs_along(tmp_path: Path, name: 
     before = {path: path.lstat().st_ino for path in here.rglob("*")}
     subprocess.run([here / "scripts" / "fix-moved"], check=True)
     assert {path: path.lstat().st_ino for path in here.rglob("*")} == before
+
+
+def test_a_move_that_is_interrupted_or_refused_is_mended_by_the_next_command(tmp_path: Path) -> None:
+    programs, packages = moved_folder(tmp_path, "/the/old place")
+    mend = ["-c", f"{FULL_DISK}\nrunpy.run_path({str(tmp_path / 'scripts' / 'mend_moved.py')!r}, run_name='__main__')"]
+
+    for room in (0, 1, 1):
+        ended = subprocess.run([sys.executable, *mend, str(room)], capture_output=True, text=True)
+        assert (ended.returncode, "Traceback" in ended.stderr) == (1, False)
+        assert "rig: this folder was /the/old place, and " in ended.stderr
+        assert (programs / "rig").read_text().startswith("#!/the/old place/")
+
+    subprocess.run([tmp_path / "scripts" / "mend-moved"], check=True)
+    assert (packages / "_gluon_rig.pth").read_text() == str(tmp_path)
+    assert all("/the/old place/.venv/bin" not in (programs / one).read_text() for one in ("rig", "tool"))
+
+
+FULL_DISK = """
+import errno, pathlib, runpy, sys
+room, write = [None] * int(sys.argv[1]), pathlib.Path.write_bytes
+def fill(path, content):
+    if not room:
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+    room.pop()
+    return write(path, content)
+pathlib.Path.write_bytes = fill
+""".strip()
