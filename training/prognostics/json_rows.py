@@ -31,7 +31,7 @@ def _loads(text: str, path: Path, line: int) -> Any:
     try:
         # Numbers stay as they are written: what a cell means is known in one place, cells.py.
         return json.loads(text, parse_float=str, parse_int=str, parse_constant=str)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:  # of a thousand brackets one in the other, too
         raise BadData(f"{path} line {line}: is no JSON: {error}", HINT) from error
 
 

@@ -37,7 +37,7 @@ def refuse_unnamed(wanted: Sequence[str], found: Mapping[Path, Dialect], columns
     raise BadData(
         f"{next(iter(found))}{more} have no column {' and no '.join(map(repr, missing))}",
         f"Do the files' paths say it? Then add to the TOML: {'; '.join(lines)}"
-        + (f"\n{SAMPLES}" if columns.time in missing else ""),
+        + (f"\n{SAMPLES}" if columns.time in missing and not columns.by_file else ""),
     )
 
 

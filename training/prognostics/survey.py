@@ -38,6 +38,7 @@ from training.prognostics.log_schema import Description
 from training.prognostics.number_style import Style, refuse_thousands_as_decimals, style_of
 from training.prognostics.suggested_path import refuse_unnamed
 from training.prognostics.suggested_tags import refuse_tags
+from training.prognostics.tag_rows import pick_values
 from training.prognostics.time_style import OUR_DAYS_S, epoch_of, in_digits, is_time_of_day
 from training.prognostics.unit_logs import Faults
 
@@ -73,8 +74,7 @@ def survey(description: Description) -> Survey:
         with faults.gathered():
             wanted = names_in_files(description.columns, _list_wanted(description))
             found[file] = find_dialect(file, description.columns, wanted, given=description.given)
-            in_path = {name: [word] for name, word in words_in_path(file, description.columns.path).items()}
-            samples[file] = _sample(file, found[file], wanted, description.columns) | in_path
+            samples[file] = _sample(file, found[file], wanted, description.columns)
             styles[file] = _style(file, samples[file], description, found[file])
     faults.refuse()
     refuse_unnamed(_list_wanted(description), found, description.columns)
@@ -83,8 +83,9 @@ def survey(description: Description) -> Survey:
     columns = _with_style(description.columns, next(iter(styles.values())), next(iter(found.values())))
     words = _together(samples.values(), _list_wanted(description))
     columns, said = _kinds(columns, words, description)
-    _refuse_sampled_text(columns)
+    _refuse_made_of_text(columns)
     columns, times_said = _times(columns, words, description, found)
+    _refuse_tags_without_day(columns)
     by_file = {
         file: replace(columns, decimal=style.decimal, thousands=style.thousands) for file, style in styles.items()
     }
@@ -99,19 +100,26 @@ def _list_wanted(description: Description) -> list[str]:
 
 
 def _sample(file: Path, dialect: Dialect, wanted: Sequence[str], columns: Columns) -> dict[str, list[str]]:
-    cells = Cells(columns)
+    cells, in_path = Cells(columns), words_in_path(file, columns.path)
+    named = _first_cells(file, dialect, wanted)
+    if columns.tags and columns.tags.value in named:
+        named[columns.tags.value] = pick_values(named, in_path, columns.tags, where=str(file))
+    known = {name: [word for word in words if not cells.is_absent(word)] for name, words in named.items()}
+    return known | {name: [word] for name, word in in_path.items()}
+
+
+def _first_cells(file: Path, dialect: Dialect, wanted: Sequence[str]) -> dict[str, list[str]]:
+    """Column by column, "" where a row has no cell."""
     if dialect.form == dialects.PARQUET:
         present = [name for name in wanted if name in dialect.header]
         batch = first_rows(file, present, SAMPLE_ROWS) if present else {}
-        named = {name: [w for w in as_text(batch[name]).to_pylist() if w is not None] for name in batch}
-    else:
-        rows, places = sample_rows(file, dialect), {name: n for n, name in reversed(list(enumerate(dialect.header)))}
-        named = {
-            name: [row[places[name]].strip() for row in rows if places[name] < len(row)]
-            for name in wanted
-            if name in places
-        }
-    return {name: [word for word in words if not cells.is_absent(word)] for name, words in named.items()}
+        return {name: [word or "" for word in as_text(batch[name]).to_pylist()] for name in batch}
+    rows, places = sample_rows(file, dialect), {name: n for n, name in reversed(list(enumerate(dialect.header)))}
+    return {
+        name: [row[places[name]].strip() if places[name] < len(row) else "" for row in rows]
+        for name in wanted
+        if name in places
+    }
 
 
 def _together(samples: Iterable[Words], wanted: Sequence[str]) -> Words:
@@ -187,12 +195,26 @@ def _kinds(columns: Columns, words: Words, description: Description) -> tuple[Co
     return replace(columns, kinds=tuple(kinds.items())), said
 
 
-def _refuse_sampled_text(columns: Columns) -> None:
+def _refuse_made_of_text(columns: Columns) -> None:
     texts = [name for name, kind in columns.kinds if kind == TEXT and name in columns.channels]
     if columns.by_file and texts:
         raise BadData(
             f"{texts[0]}: holds text, and of a measurement only numbers are told",
             "Leave it out of channels; under conditions it says how the unit was run.",
+        )
+    if columns.tags and columns.tags.value in texts:
+        raise BadData(
+            f"{columns.tags.value}: the values of {', '.join(map(repr, columns.tags.wanted[:8]))} are text, not numbers",
+            "Leave tags out of channels and conditions whose values are words.",
+        )
+
+
+def _refuse_tags_without_day(columns: Columns) -> None:
+    """Their rows are put in the order of time, in which nothing shows that a clock went through midnight."""
+    if columns.tags and columns.dates == TIME_OF_DAY:
+        raise BadData(
+            f"{columns.time}: times of day, without the day, and the rows of tags may stand in any order",
+            'Write the date, too; in a column of its own: time = ["date", "time"].',
         )
 
 

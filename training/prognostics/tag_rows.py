@@ -8,7 +8,7 @@ Of each file's rows those of the wanted tags are picked, and put side by side: a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,6 +51,20 @@ def pick_tags(batch: Mapping[str, Any], tags: Tags, *, where: str) -> Picked:
         value = found[tags.value]
         found[tags.value] = compute.if_else(good, value, pa.scalar(None, type=value.type))
     return Picked(found, rows)
+
+
+def pick_values(cells: Mapping[str, Sequence[str]], in_path: Mapping[str, str], tags: Tags, *, where: str) -> list[str]:
+    """The values in *cells* (column -> what each row holds) that count: of a wanted tag, and of good quality. What the
+    rows of other tags hold says nothing of how these are written.
+    """
+    values = cells[tags.value]
+    names = cells.get(tags.name, [in_path.get(tags.name, "")] * len(values))
+    quality = cells.get(tags.quality, [""] * len(values))
+    return [
+        value
+        for name, value, how in zip(names, values, quality, strict=True)
+        if _split(name.strip(), tags, where).get(TAG) in tags.wanted and (not tags.quality or how.strip() in tags.good)
+    ]
 
 
 def _split(name: str, tags: Tags, where: str) -> dict[str, str]:

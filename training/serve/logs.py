@@ -58,7 +58,7 @@ def _fits(file: Path, pattern: str) -> bool:
 
 def _place(file: str, columns: Columns) -> tuple[float, list[tuple[int, str]]]:
     """By the time in its path, where there is one; then by name, unit_9 before unit_10."""
-    parts = [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", file)]
+    parts = [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", file)]
     of_file = columns.samples or columns
     word = (find_words(file, of_file.path) or {}).get(of_file.time) if of_file.path else None
     try:

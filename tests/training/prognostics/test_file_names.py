@@ -380,6 +380,10 @@ def test_where_names_show_what_no_file_has_the_line_to_add_is_said_and_works(tmp
         described(tmp_path, files=files)
 
     assert f"add to the TOML: {line}" in refused.value.hint
+    assert ("samples of one measurement" in refused.value.hint) == ("{t}" in line)
+    with pytest.raises(BadData) as refused:
+        described(tmp_path, files=files, step="file")
+    assert "samples of one measurement" not in refused.value.hint
     keys = dict(part.split(" = ", 1) for part in line.removesuffix(" (names for 2)").split("; "))
     as_said: dict[str, object] = {"time_unit": "days", "path": keys["path"].strip('"')} | (
         {"header": ["c1", "c2"], "channels": ["c1"], "step": "file", "time_unit": "minutes"} if "header" in keys else {}
@@ -409,13 +413,13 @@ def test_a_folder_whose_files_end_like_no_log_says_how_to_take_them_all(tmp_path
 
 def test_files_are_forecast_in_the_order_of_their_times_and_numbers(tmp_path):
     columns = Columns(time="n", channels=("x",), unit="u", path="{u}/{n}").told
-    for name in ("a/10.csv", "a/9.csv", "b/1.csv"):
+    for name in ("a/10.csv", "a/9.csv", "b/1.csv", "b/0²1.csv"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
 
     found = list_logs([str(tmp_path)], columns, follow_it=False)
 
-    assert [Path(file).name for file in found] == ["1.csv", "9.csv", "10.csv"]
+    assert [Path(file).name for file in found] == ["0²1.csv", "1.csv", "9.csv", "10.csv"]
 
 
 def test_a_folder_without_a_log_is_said(tmp_path):

@@ -1,5 +1,6 @@
 """A row for each value, as historians write: the same log as with a column for each channel."""
 
+import csv
 import io
 import random
 from pathlib import Path
@@ -136,6 +137,38 @@ def test_what_cannot_be_put_side_by_side_is_named_by_its_line(tmp_path, text, wh
         read(tmp_path, "long.csv")
 
     assert why in refused.value.cause
+
+
+@pytest.mark.parametrize("others", ["Run", "true", "0x12", "3 mm", '"1,5"'])
+def test_what_other_tags_hold_says_nothing_of_how_the_values_are_written(tmp_path, others):
+    """Most rows of a plant's historian are of other tags, and so may all be that are looked at first."""
+    noise = "".join(f"{time},A.state{odd},{others}{odd * ' °C'},Good\n" for time in range(200) for odd in (0, 1))
+    wanted = "".join(f"{time},A.{tag},{time / 2},Good\n" for time in range(5) for tag in ("x", "y", "gear"))
+    bad = "".join(f"{time},A.x,No Data,Bad\n" for time in range(200, 400))
+    text = f"t,tag,value,q\n{noise}{bad}{wanted}{noise * 20}"
+    (tmp_path / "long.csv").write_text(text, encoding="utf-8")
+    cells = csv.reader(io.StringIO(text))
+    columns = {name: list(words) for name, *words in zip(*cells, strict=True)}
+    parquet.write_table(pa.table(columns), tmp_path / "long.parquet")
+
+    for file in ("long.csv", "long.parquet"):
+        (unit,) = read(tmp_path, file).train
+        assert unit.values[:5].tolist() == [[time / 2] * 2 for time in range(5)]
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("1,A.x,Run,Good\n2,A.x,Stop,Good\n", "the values of 'x', 'y', 'gear' are text"),
+        ("23:30:00,A.x,1,Good\n00:30:00,A.x,2,Good\n", "times of day, without the day"),
+    ],
+)
+def test_words_and_times_without_a_day_are_not_put_side_by_side(tmp_path, text, why):
+    """Words would be numbered, and what was measured after midnight would come before what was before it."""
+    (tmp_path / "long.csv").write_text("t,tag,value,q\n" + text)
+
+    with pytest.raises(BadData, match=why):
+        read(tmp_path, "long.csv")
 
 
 @pytest.mark.parametrize(
