@@ -203,8 +203,9 @@ def _refuse_made_of_text(columns: Columns) -> None:
             "Leave it out of channels; under conditions it says how the unit was run.",
         )
     if columns.tags and columns.tags.value in texts:
+        wanted = ", ".join(map(repr, columns.tags.wanted[:8]))
         raise BadData(
-            f"{columns.tags.value}: the values of {', '.join(map(repr, columns.tags.wanted[:8]))} are text, not numbers",
+            f"{columns.tags.value}: the values of {wanted} are text, not numbers",
             "Leave tags out of channels and conditions whose values are words.",
         )
 
