@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import itertools
 import os
-import sqlite3
+import sys
 from collections.abc import ItemsView, Iterable, Iterator, MutableMapping
 from pathlib import Path
 from tempfile import mkstemp
 from typing import Generic, TypeVar
 from urllib.parse import quote
+
+from infra.errors import UserError
+
+DISK_ERRORS: tuple[type[Exception], ...] = (OSError,)
+try:
+    import sqlite3
+except ImportError:  # a Python that was built without it: there a pull fails, and `rig stop` must not
+    _HAS_SQLITE = False
+else:
+    _HAS_SQLITE, DISK_ERRORS = True, (OSError, sqlite3.Error)
 
 AT_ONCE = 10_000  # files asked for in one question
 _ROWS_AT_ONCE = 500
@@ -23,10 +33,16 @@ Value = TypeVar("Value", str, bytes)
 class Ledger:
     """Tables in *folder*, in a file without a name: whoever is killed leaves none of it.
 
-    Raises sqlite3.Error or OSError where *folder* cannot hold it.
+    Raises one of DISK_ERRORS where *folder* cannot hold it, and UserError where Python has no sqlite3.
     """
 
     def __init__(self, folder: Path) -> None:
+        if not _HAS_SQLITE:
+            raise UserError(
+                f"{sys.executable} was built without sqlite3, which keeps what a pull knows of each file.",
+                "install another Python, such as your system's python3, and set rig up anew with it;\n"
+                "nothing on the host was lost",
+            )
         opened, name = mkstemp(dir=folder, prefix="ledger-")
         os.close(opened)
         try:

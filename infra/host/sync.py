@@ -6,7 +6,6 @@ import itertools
 import os
 import re
 import shutil
-import sqlite3
 import subprocess
 import tarfile
 from collections.abc import Iterable, Iterator, Mapping
@@ -23,7 +22,7 @@ from infra.host.connection import Host, local_process
 from infra.host.copy_failure import explain_failure
 from infra.host.foreign import make_printable
 from infra.host.landing import Landing
-from infra.host.ledger import in_batches
+from infra.host.ledger import DISK_ERRORS, in_batches
 from infra.host.listing import File, Listing, list_ended_run, list_run
 from infra.host.selection import Selection
 
@@ -231,7 +230,7 @@ def _make(listing: Listing, landing: Landing) -> None:
 def _disk_errors_explained(home: Path) -> Iterator[None]:
     try:
         yield
-    except (OSError, sqlite3.Error) as error:
+    except DISK_ERRORS as error:
         raise WorldError(
             f"Results cannot be written to {home}: {make_printable(getattr(error, 'strerror', None) or str(error))}.",
             "\n".join(filter(None, [own_again(home), "fix that, then `rig pull`; nothing on the host was lost"])),

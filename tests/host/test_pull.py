@@ -7,6 +7,8 @@ import os
 import shutil
 import socket
 import stat
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -450,6 +452,22 @@ def test_a_place_where_nothing_can_be_put_is_an_error_with_its_name(near: Host, 
         pull(near, str(there), home, rsync_there=False)
 
     assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_python_without_sqlite3_stops_machines_and_says_why_it_pulls_nothing(tmp_path: Path) -> None:
+    """Such as one that was built where SQLite's headers were missing: the bill must end all the same."""
+    program = """
+import sys
+sys.modules["_sqlite3"] = None
+from pathlib import Path
+import infra.workflows.stop
+from infra.host.sync import remember
+remember(Path(sys.argv[1]))
+"""
+    ended = subprocess.run([sys.executable, "-c", program, tmp_path / "r1"], capture_output=True, text=True)
+
+    assert "infra.errors.UserError: " in ended.stderr
+    assert f"{sys.executable} was built without sqlite3" in ended.stderr
 
 
 def test_a_listing_without_an_end_is_not_heard_to_it(near: Host, tmp_path: Path, rsync_there: bool) -> None:
