@@ -162,7 +162,7 @@ def test_a_folder_that_was_moved_takes_its_programs_along(tmp_path: Path, name: 
 
 def test_a_move_that_is_interrupted_or_refused_is_mended_by_the_next_command(tmp_path: Path) -> None:
     programs, packages = moved_folder(tmp_path, "/the/old place")
-    mend = ["-c", f"{FULL_DISK}\nrunpy.run_path({str(tmp_path / 'scripts' / 'mend_moved.py')!r}, run_name='__main__')"]
+    mend = ["-c", f"{FULL_DISK}\nrunpy.run_path({str(tmp_path / 'scripts' / 'fix_moved.py')!r}, run_name='__main__')"]
 
     for room in (0, 1, 1):
         ended = subprocess.run([sys.executable, *mend, str(room)], capture_output=True, text=True)
@@ -170,7 +170,7 @@ def test_a_move_that_is_interrupted_or_refused_is_mended_by_the_next_command(tmp
         assert "rig: this folder was /the/old place, and " in ended.stderr
         assert (programs / "rig").read_text().startswith("#!/the/old place/")
 
-    subprocess.run([tmp_path / "scripts" / "mend-moved"], check=True)
+    subprocess.run([tmp_path / "scripts" / "fix-moved"], check=True)
     assert (packages / "_gluon_rig.pth").read_text() == str(tmp_path)
     assert all("/the/old place/.venv/bin" not in (programs / one).read_text() for one in ("rig", "tool"))
 
