@@ -91,8 +91,8 @@ def _in_pieces(
 
 
 def put_files_together(tables: Sequence[Table], tags: Tags) -> Sequence[Table]:
-    """The rows of *tables* in one; where no unit and time is in two of them, as they are. Each tag may have files of
-    its own: what one file does not say of a time, another does.
+    """The rows of *tables* in one; as they are, where each file goes on after the one before. Each tag may have files
+    of its own: what one file does not say of a time, another does.
 
     Raises BadData where two files say different values.
     """
@@ -102,7 +102,8 @@ def put_files_together(tables: Sequence[Table], tags: Tags) -> Sequence[Table]:
     times = np.concatenate([table.times for table in tables])
     order = np.lexsort((times, units))
     new = (np.diff(units[order], prepend=-1) != 0) | (np.diff(times[order], prepend=np.nan) != 0)
-    if new.all() or np.isnan(times).any():  # a missing time is refused where it stands
+    go_on = new.all() and np.array_equal(order, np.argsort(units, kind="stable"))
+    if go_on or np.isnan(times).any():  # a missing time is refused where it stands
         return tables
     row = np.cumsum(new) - 1
     values = {name: _merge(tables, name, order, row) for name in tags.wanted}

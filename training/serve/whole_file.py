@@ -112,12 +112,15 @@ def read_tags(files: Sequence[Path], columns: Columns, leave_out: Callable[[BadD
 
 
 def _pieces_of(file: Path, columns: Columns) -> Iterator[tuple[Table, str]]:
-    """Tables, each with a time as the file has it."""
+    """Tables, each with a time as the file has it. Raises BadData, which names the line, where a time is missing."""
     assert columns.samples is not None
     of_file = columns.samples
     dialect = find_dialect(file, of_file, names_in_files(of_file, names_in(of_file)), given=frozenset())
     met = Met()
     for piece in log_pieces(file, dialect, of_file, Clock(), Marks(), met):
+        if np.isnan(piece.times).any():
+            line = piece.line(int(np.flatnonzero(np.isnan(piece.times))[0]))
+            raise BadData(f"{file} line {line}: the time is missing", "Write it, or take the row out.")
         yield piece, _strip(met.written)[-1]
 
 

@@ -239,3 +239,25 @@ def test_two_files_that_say_different_values_of_one_time_are_refused(tmp_path):
 
     with pytest.raises(BadData, match="'x' has two values at one time of one unit"):
         read(tmp_path, "a.csv", "b.csv")
+
+
+def test_files_whose_times_alternate_are_forecast_in_the_order_of_training(tmp_path):
+    for name, tag, times in (("a.csv", "x", (1, 3, 5)), ("b.csv", "y", (2, 4, 6)), ("c.csv", "gear", (7,))):
+        rows = "".join(f"{time},A.{tag},{time},Good\n" for time in times)
+        (tmp_path / name).write_text(f"t,tag,value,q\n{rows}")
+
+    log = read(tmp_path, "?.csv")
+    (arrived,) = read_tags(sorted(tmp_path.glob("?.csv")), log.columns, pytest.fail)
+
+    assert arrived.times == [str(time) for time in range(1, 8)]
+    assert np.array_equal(arrived.rows.values, log.train[0].values, equal_nan=True)
+
+
+def test_a_row_without_a_time_is_named_where_it_is_forecast(tmp_path):
+    (tmp_path / "a.csv").write_text("t,tag,value,q\n1,A.x,1,Good\n1,A.y,1,Good\n1,A.gear,1,Good\n2,A.x,1,Good\n")
+    columns = read(tmp_path, "a.csv").columns
+    (tmp_path / "b.csv").write_text("t,tag,value,q\n7,A.x,1,Good\n,A.x,1,Good\n")
+    said: list[BadData] = []
+
+    assert list(read_tags([tmp_path / "b.csv"], columns, said.append)) == []
+    assert [error.cause for error in said] == [f"{tmp_path / 'b.csv'} line 3: the time is missing"]
