@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import struct
@@ -18,7 +19,7 @@ _HERE = struct.Struct("2q")  # size and time written of what was put down here
 
 class Pulled:
     """A line of JSON for each thing put down, added before it is: whoever is killed in between must not meet his own
-    copy as somebody else's. Several pulls may add at once; what a kill cut in two is passed over."""
+    copy as somebody else's. Several pulls may add at once; what a kill or a full disk cut in two is passed over."""
 
     def __init__(self, record: Path, ledger: Ledger) -> None:
         self._record = record
@@ -67,11 +68,13 @@ class Pulled:
             self._add(*({"path": path, "what": what} for path, what in some))
 
     def _add(self, *said: Mapping[str, Any]) -> None:
-        lines = [json.dumps(one).encode() + b"\n" for one in said]
+        # An empty line first: what was cut in two before takes none of these with it.
+        lines = b"\n" + b"".join(json.dumps(one).encode() + b"\n" for one in said)
         # One write at the end of the file: what two pulls add at once does not mix.
         record = os.open(self._record, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         try:
-            os.write(record, b"".join(lines))
+            if os.write(record, lines) < len(lines):  # a disk takes the last that it can hold, and says nothing
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         finally:
             os.close(record)
         for one in said:

@@ -24,6 +24,7 @@ from infra.host import carry, ledger, listing, manifest, programs, sync
 from infra.host.connection import Host
 from infra.host.foreign import make_printable
 from infra.host.landing import BESIDE, Landing
+from infra.host.pulled import Pulled
 from infra.host.sync import Arrival, pull, pull_ended, rsync_here, seal
 from infra.job.artifacts import list_some
 from infra.remote import recorder
@@ -452,6 +453,23 @@ def test_a_place_where_nothing_can_be_put_is_an_error_with_its_name(near: Host, 
         pull(near, str(there), home, rsync_there=False)
 
     assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_record_that_a_full_disk_cut_in_two_loses_no_other_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the next pull would meet our own copy as the user's work."""
+    record, known, write = tmp_path / "pulled.jsonl", ledger.Ledger(tmp_path), os.write
+    pulled = Pulled(record, known)
+
+    monkeypatch.setattr(os, "write", lambda file, content: write(file, content[:20]))
+    with pytest.raises(OSError, match="No space left"):
+        pulled.add_link("a", "cut")
+    monkeypatch.undo()
+    pulled.add_link("b", "whole")
+
+    again = Pulled(record, known)
+    assert [again.is_ours("a", "cut"), again.is_ours("b", "whole")] == [False, True]
 
 
 def test_a_python_without_sqlite3_stops_machines_and_says_why_it_pulls_nothing(tmp_path: Path) -> None:
