@@ -34,6 +34,7 @@ from training.prognostics.tag_rows import pick_tags
 from training.prognostics.wrong_cells import (
     FIX,
     FLOAT32_MOST,
+    IN_PATH,
     SAME_KIND,
     SHOWN,
     Clock,
@@ -51,6 +52,7 @@ class TableReader:
     def __init__(self, file: Path, dialect: Dialect, columns: Columns, clock: Clock) -> None:
         self.file, self.dialect, self.columns, self._clock = file, dialect, columns, clock
         self._cells = Cells(columns)
+        self._in_path: Mapping[str, str] = {}
         self._wrong: list[Wrong] = []
         self.wrong_count = 0
         self.headers_again = 0
@@ -60,7 +62,8 @@ class TableReader:
 
     def batches(self, wanted: Sequence[str]) -> Iterator[Any]:
         """Each wanted column of some rows; what stands in the file's path is the same in all of them."""
-        in_path, in_file = words_in_path(self.file, self.columns.path), names_in_files(self.columns, wanted)
+        self._in_path = in_path = words_in_path(self.file, self.columns.path)
+        in_file = names_in_files(self.columns, wanted)
         require_names(self.dialect.header, in_file, self.file, self.dialect.above + 1)
         self._refuse_twice(in_path)
         begin = 0
@@ -217,7 +220,10 @@ class TableReader:
         return codes, bare
 
     def wrong(self, rows: NDArray[np.intp], column: str, why: Callable[[int], str], hint: str = FIX) -> None:
-        """The first are kept to be shown, the others counted."""
+        """The first are kept to be shown, the others counted; what stands in the path is wrong once for all rows."""
+        if column in self._in_path:
+            said = any(one.column == column for one in self._wrong)
+            rows, hint = rows[: 0 if said else 1], IN_PATH if hint == FIX else hint
         self.wrong_count += len(rows)
         self._wrong += [Wrong(int(self.rows[row]), column, why(row), hint) for row in rows[:SHOWN].tolist()]
 

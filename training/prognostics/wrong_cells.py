@@ -31,6 +31,7 @@ FIX: Final = (
     "Fix these rows or take them out; an empty cell means: not measured.\n"
     'Another word that means so can be named in the TOML: missing = ["Bad"].'
 )
+IN_PATH: Final = "It stands in the file's path: give the file another name, or path another pattern."
 
 
 class Clock:

@@ -431,3 +431,15 @@ def test_a_folder_without_a_log_is_said(tmp_path):
     ):
         with pytest.raises(BadInput, match=re.escape(wanted)):
             list_logs([str(tmp_path)], columns, follow_it=False)
+
+
+def test_a_time_in_a_path_that_is_none_is_said_once_for_its_file(tmp_path):
+    for name in ("u1_noon.csv", "u1_3.csv"):
+        (tmp_path / name).write_text("temp\n" + "1\n" * 9)
+
+    with pytest.raises(BadData) as refused:
+        described(tmp_path, files=["u1_*"], path="{unit}_{t}", step="file")
+
+    (line,) = refused.value.cause.splitlines()
+    assert "u1_noon.csv line 2: t: 'noon' is neither a number nor a date" in line
+    assert refused.value.hint == "It stands in the file's path: give the file another name, or path another pattern."
