@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 import shlex
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import Any, Final
 
 from infra.errors import BadSettings
@@ -201,11 +201,15 @@ def load(
     remembered: Mapping[str, Any],
     foreign: Collection[str] = (),
     own: Collection[str] = (),
+    needed: Collection[str] | None = None,
+    tell: Callable[[str], object] = lambda line: None,
 ) -> Settings:
     """Build the settings from the command line, the environment and rig.toml.
 
     *foreign*: names of options nobody knows, so that they are reported with the rest; *own*: of those that the command
-    takes besides, which may have been meant. Raises BadSettings, which lists everything that is wrong.
+    takes besides, which may have been meant. Of a command that must not fail for what it does not read, the *needed*
+    ones: what is wrong with others that are not typed but remembered is told. Raises BadSettings, which lists
+    everything that is wrong.
     """
     known = {f.name: f for f in fields(Settings)}
     problems = [_unknown(f"option --{name}", name, (*known, *own)) for name in foreign]
@@ -219,16 +223,13 @@ def load(
             place = {"rig.toml": f"rig.toml: {name}", "environment": ENVIRONMENT_PREFIX + name.upper()}.get(
                 source, option_name(name)
             )
-            if name not in known:
-                problems.append(_unknown(place, name, known))
-                continue
-            if looks_secret(text):  # it would go into tags, hints and reports
-                problems.append(f"{place} holds what looks like a credential, which is no setting")
-                continue
             try:
-                values[name] = known[name].metadata["parse"](text)
+                values[name] = _parse(place, name, text, known)
             except ValueError as error:
-                problems.append(f"{place} = {text!r}: {error}")
+                if source == "option" or needed is None or name in needed:
+                    problems.append(str(error))
+                else:
+                    tell(f"left aside: {error}")
     if problems:
         raise BadSettings(
             "Some settings are wrong; nothing was asked of AWS:\n" + "\n".join(f"  - {p}" for p in problems),
@@ -237,6 +238,18 @@ def load(
     if values.get("nodes", 1) > 1:
         values.setdefault("idle", GROUP_IDLE_MINUTES)
     return Settings(**values)
+
+
+def _parse(place: str, name: str, text: str, known: Mapping[str, Field[Any]]) -> Any:
+    """Raises ValueError with a sentence about *place*."""
+    if name not in known:
+        raise ValueError(_unknown(place, name, known))
+    if looks_secret(text):  # it would go into tags, hints and reports
+        raise ValueError(f"{place} holds what looks like a credential, which is no setting")
+    try:
+        return known[name].metadata["parse"](text)
+    except ValueError as error:
+        raise ValueError(f"{place} = {text!r}: {error}") from None
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, str]:

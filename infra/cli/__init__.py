@@ -123,7 +123,15 @@ def _settings(request: Request) -> Settings:
     own = [one.name for one in (*request.command.arguments, *request.command.options)]
     remembered = read_settings_file(Path("rig.toml"))
     try:
-        found = load(request.settings, environ=os.environ, remembered=remembered, foreign=request.foreign, own=own)
+        found = load(
+            request.settings,
+            environ=os.environ,
+            remembered=remembered,
+            foreign=request.foreign,
+            own=own,
+            needed=request.command.needed,
+            tell=tell,
+        )
     except BadSettings as error:
         if request.foreign and "args" in own:
             error.hint += f"\nwhat a job or a script takes goes into one option: {_ARGS}"

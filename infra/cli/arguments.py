@@ -43,6 +43,7 @@ Run = Callable[[argparse.Namespace, Settings], int]
 class Command:
     """*settings*: those its --help names; it takes the others too.
 
+    *needed*: for a command that saves money, all settings it reads; a wrong line about another one does not keep it.
     *arguments*: options whose values may also stand alone, in this order: `rig extend 2h` is `rig extend --by 2h`.
     *rest_after*: the argument behind which everything is for the command itself to read, options too.
     *examples*: lines as `rig` takes them, each with what it does.
@@ -54,6 +55,7 @@ class Command:
     group: str
     options: tuple[Option, ...] = ()
     settings: tuple[str, ...] = ()
+    needed: tuple[str, ...] | None = None
     arguments: tuple[Option, ...] = ()
     rest_after: str = ""
     epilog: str = ""
@@ -74,6 +76,7 @@ class Group:
         help: str,
         options: tuple[Option, ...] = (),
         settings: tuple[str, ...] = (),
+        needed: tuple[str, ...] | None = None,
         arguments: tuple[Option, ...] = (),
         rest_after: str = "",
         epilog: str = "",
@@ -91,6 +94,7 @@ class Group:
                 group=self.title,
                 options=options,
                 settings=settings,
+                needed=needed,
                 arguments=arguments,
                 rest_after=rest_after,
                 epilog=epilog,

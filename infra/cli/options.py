@@ -22,6 +22,8 @@ def here_or_remote(instead: str) -> Option:
 
 
 WHERE_AM_I: Final = ("cloud", "name", "region", "profile", "key")
+TO_FIND_IT: Final = (*WHERE_AM_I, "engine", "after")
+"""What status, stop and terminate read."""
 MACHINE: Final = (
     "type",
     "gpu_mem",

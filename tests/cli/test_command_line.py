@@ -72,6 +72,34 @@ def test_everything_that_is_wrong_is_said_together_with_the_nearest_right_name(t
     )
 
 
+@pytest.mark.parametrize("command", ["stop", "terminate", "status"])
+def test_what_stops_a_machine_is_not_kept_from_it_by_a_setting_that_it_does_not_read(
+    command: str, tmp_path: Path
+) -> None:
+    (tmp_path / "rig.toml").write_text('budget = 0.0\nhuors = 4\nprofile = "nobody"\n')
+
+    done = rig(command, cwd=tmp_path, RIG_TYPE="=", RIG_HOURS="soon")
+
+    aside, _, rest = done.stderr.partition("rig: ")
+    assert aside == (
+        "left aside: rig.toml: budget = '0.0': for nothing there is no machine; "
+        "for no budget leave it out, or say none\n"
+        "left aside: rig.toml: huors: there is no such setting; did you mean hours?\n"
+        "left aside: RIG_HOURS = 'soon': not a number, such as 1.5: no unit, and a point, no comma\n"
+    )
+    assert "nobody" in rest, "it went on, to the profile that there is not"
+
+
+@pytest.mark.parametrize("wrong", [{"RIG_NAME": "my rig"}, {"RIG_CLOUD": "azure"}])
+def test_a_wrong_setting_by_which_a_machine_is_found_is_refused_by_whoever_looks_for_it(
+    wrong: dict[str, str], tmp_path: Path
+) -> None:
+    done = rig("stop", cwd=tmp_path, **wrong)
+
+    assert done.returncode == 2
+    assert next(iter(wrong)) in done.stderr
+
+
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [

@@ -6,7 +6,7 @@ from argparse import Namespace
 from typing import TYPE_CHECKING, Final
 
 from infra.cli.arguments import Group, Option
-from infra.cli.options import ASKS_NOTHING, DRY_RUN, JSON, LIMITS, MACHINE, WHERE_AM_I, YES
+from infra.cli.options import ASKS_NOTHING, DRY_RUN, JSON, LIMITS, MACHINE, TO_FIND_IT, WHERE_AM_I, YES
 from infra.console import deliver
 from infra.settings import Settings
 
@@ -62,6 +62,7 @@ def _carry_out(options: Namespace, rig: Rig, plan: Plan) -> int:
     help="every rig in the region: state, cost so far, and what will stop it",
     options=(JSON,),
     settings=WHERE_AM_I,
+    needed=TO_FIND_IT,
     examples=(
         ("rig status", "every rig of the region"),
         ("rig status --json", "for scripts"),
@@ -107,6 +108,7 @@ def start(options: Namespace, settings: Settings) -> int:
     help="bring results home, then stop; the disk stays, and what it costs is said",
     options=(ASKS_NOTHING,),
     settings=WHERE_AM_I,
+    needed=TO_FIND_IT,
     examples=(
         ("rig stop", "results first; then only the disk costs"),
         ("rig stop --name second", "another rig than the usual one"),
@@ -126,6 +128,7 @@ def stop(options: Namespace, settings: Settings) -> int:
     help="bring results home, then delete the instance, its disk, and what was made for it",
     options=(Option(name="lose-results", help="delete even what cannot be brought home", flag=True), ASKS_NOTHING),
     settings=WHERE_AM_I,
+    needed=TO_FIND_IT,
     examples=(
         ("rig terminate", "results first; then nothing costs any more"),
         ("rig terminate --lose-results", "also when something cannot be brought home"),
