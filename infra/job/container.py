@@ -156,6 +156,11 @@ def docker_logs(docker: Sequence[str], run: str, *, since: str = "") -> list[str
     return [*docker, "logs", "--follow", "--timestamps", *(["--since", since] if since else []), container_name(run)]
 
 
+def docker_last_line(docker: Sequence[str], run: str) -> list[str]:
+    """Docker may end a followed log before a last line without its end: a container printed it and was over."""
+    return [*docker, "logs", "--timestamps", "--tail", "1", container_name(run)]
+
+
 def docker_state(docker: Sequence[str], run: str) -> list[str]:
     return [*docker, "inspect", "--format", "{{json .State}}", container_name(run)]
 

@@ -14,6 +14,7 @@ from infra.host.connection import DROPPED, GREETING, Host
 from infra.host.retry import persistently
 from infra.job.container import (
     Container,
+    docker_last_line,
     docker_logs,
     docker_run,
     docker_start,
@@ -71,6 +72,10 @@ def stop(host: Host, docker: Sequence[str], run: str) -> None:
     host.run(docker_stop(docker, run), timeout_s=120)
 
 
+LAST = "gluon-rig: the last line once more"
+"""Between a followed log and the line after it."""
+
+
 @dataclass
 class Place:
     """How far the log was read. Docker's clock has nanoseconds, yet two lines may share one: count those seen."""
@@ -94,6 +99,10 @@ class Place:
             return False
         self.lines += 1
         return True
+
+    def is_later(self, moment: str) -> bool:
+        """Of a line that was read already, most likely."""
+        return moment > self.time and self.is_new(moment)
 
 
 def follow(
@@ -148,7 +157,9 @@ def _listen(host: Host, docker: Sequence[str], run: str, show: Callable[[str], N
     process = host.stream(
         ["echo", GREETING],
         docker_logs(docker, run, since=place.time),
-        ["echo"],  # a job's last line may lack its end
+        ["printf", r"\n%s\n", LAST],  # a job's last line may lack its end
+        docker_last_line(docker, run),
+        ["echo"],
         docker_state(docker, run),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -156,7 +167,7 @@ def _listen(host: Host, docker: Sequence[str], run: str, show: Callable[[str], N
         # Ctrl-C is for us alone: it detaches, and must not tear the shared connection down.
         start_new_session=True,
     )
-    contact, last = False, ""
+    contact, last, is_new = False, "", place.is_new
     assert process.stdout is not None
     try:
         for raw in process.stdout:
@@ -164,9 +175,11 @@ def _listen(host: Host, docker: Sequence[str], run: str, show: Callable[[str], N
                 break  # cut in the middle of a line: the next stream brings it whole
             line = raw.decode(errors="replace").rstrip("\n")
             moment, _, text = line.partition(" ")
-            if not _is_time(moment):
+            if line == LAST:
+                is_new = place.is_later
+            elif not _is_time(moment):
                 contact, last = contact or line.endswith(GREETING), line
-            elif place.is_new(moment):
+            elif is_new(moment):
                 show(text)
         answered = process.wait() != DROPPED
         return Heard(contact, ended=answered and (_NO_SUCH in last or _says_ended(last)))

@@ -122,6 +122,7 @@ def test_following_judging_stopping_and_forgetting_a_run() -> None:
     found = [
         lines.docker_logs(docker, "r1"),
         lines.docker_logs(docker, "r1", since="2026-11-20T15:53:01.5Z"),
+        lines.docker_last_line(docker, "r1"),
         lines.docker_state(docker, "r1"),
         lines.docker_stop(docker, "r1"),
         *lines.forget(docker, "/home/u", "r1", part="d1"),
@@ -130,6 +131,7 @@ def test_following_judging_stopping_and_forgetting_a_run() -> None:
     assert [shlex.join(words) for words in found] == [
         "docker logs --follow --timestamps rig-r1",
         "docker logs --follow --timestamps --since 2026-11-20T15:53:01.5Z rig-r1",
+        "docker logs --timestamps --tail 1 rig-r1",
         "docker inspect --format '{{json .State}}' rig-r1",
         "docker stop --time 60 rig-r1",
         "mkdir -p /home/u/rig/fetched/r1/d1",

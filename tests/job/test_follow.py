@@ -27,14 +27,26 @@ class Stream:
 
 
 class LogHost:
-    """A host whose Docker holds *log*; each stream is cut after as many bytes as *cuts* says, the last is not."""
+    """A host whose Docker holds *log*; each stream is cut after as many bytes as *cuts* says, the last is not.
 
-    def __init__(self, log: Sequence[tuple[str, str]], cuts: list[int], *, last: str = '{"Running": false}') -> None:
-        self.log, self.cuts, self.last = log, cuts, last
+    *withheld*: whoever follows it is not given its last line, as Docker does with one that has no end.
+    """
+
+    def __init__(
+        self,
+        log: Sequence[tuple[str, str]],
+        cuts: list[int],
+        *,
+        last: str = '{"Running": false}',
+        withheld: bool = False,
+    ) -> None:
+        self.log, self.cuts, self.last, self.withheld = log, cuts, last, withheld
 
     def stream(self, hello: Sequence[str], logs: Sequence[str], *_: Sequence[str], **__: Any) -> Any:
         since = logs[logs.index("--since") + 1] if "--since" in logs else ""
-        lines = [f"{moment} {text}" for moment, text in self.log if moment >= since]
+        followed = self.log[:-1] if self.withheld else self.log
+        lines = [f"{moment} {text}" for moment, text in followed if moment >= since]
+        lines += ["", runs.LAST, *(f"{moment} {text}" for moment, text in self.log[-1:]), ""]
         if self.cuts:
             return Stream([hello[1], *lines], DROPPED, bytes_=self.cuts.pop(0))
         return Stream([hello[1], *lines, self.last], 0)
@@ -55,6 +67,19 @@ def test_every_line_is_shown_once_and_in_order_however_often_the_line_is_cut(
     log: list[tuple[str, str]], cuts: list[int]
 ) -> None:
     host: Any = LogHost(log, list(cuts))
+    shown: list[str] = []
+
+    runs.follow(lambda: host, ["docker"], "r1", shown.append, tell=lambda _: None, sleep=lambda _: None)
+
+    assert shown == [text for _, text in log]
+
+
+@given(log=LOGS, cuts=st.lists(st.integers(0, 600), max_size=3))
+def test_a_last_line_that_docker_keeps_back_from_whoever_follows_is_shown_too(
+    log: list[tuple[str, str]], cuts: list[int]
+) -> None:
+    log = [*log, (moment(99), "the accuracy, without an end of line")]
+    host: Any = LogHost(log, list(cuts), withheld=True)
     shown: list[str] = []
 
     runs.follow(lambda: host, ["docker"], "r1", shown.append, tell=lambda _: None, sleep=lambda _: None)
