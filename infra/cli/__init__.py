@@ -22,10 +22,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     open_standard_streams()
     _leave_out_empty(os.environ)
     conceal_environment(os.environ)
+    if argv is None:
+        sys.unraisablehook = _report_lost
     code = _run(list(sys.argv[1:] if argv is None else argv))
     if argv is None and code == INTERRUPTED:
         _leave_at_once(code)
     return code if delivered() else code or 1
+
+
+def _report_lost(lost: sys.UnraisableHookArgs) -> None:
+    """An exception that nobody can catch, since Python was just burying an object. A second Ctrl-C may be one: what it
+    asked for happens already."""
+    if not issubclass(lost.exc_type, KeyboardInterrupt):
+        sys.__unraisablehook__(lost)
 
 
 def _leave_at_once(code: int) -> None:

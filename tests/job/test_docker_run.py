@@ -5,7 +5,7 @@ import shlex
 import subprocess
 import sys
 from contextlib import nullcontext
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -168,14 +168,15 @@ def test_the_shipped_image_has_its_ingredients() -> None:
     assert {"Dockerfile", "image-cpu.txt", "image-gpu.txt"} <= {path.name for path in ingredients()}
 
 
-def test_run_names_sort_by_time_and_two_of_one_second_differ() -> None:
+def test_run_names_sort_by_time_within_a_second_too_and_those_of_one_moment_differ() -> None:
     moment = datetime(2026, 11, 20, 15, 53, 1, tzinfo=timezone.utc)
     job = command_job("nvidia-smi")
 
-    first, second = new_run_name(job, moment), new_run_name(job, moment)
+    names = [new_run_name(job, moment + timedelta(milliseconds=100 * n)) for n in range(10)]
 
-    assert first.startswith("20261120-155301-cmd-")
-    assert first != second
+    assert names[0].startswith("20261120-155301-cmd-0")
+    assert names == sorted(names)
+    assert len({new_run_name(job, moment) for _ in range(4)}) > 1
 
 
 def test_a_script_anywhere_below_the_code_folder_runs_with_its_arguments(tmp_path: Path) -> None:
