@@ -18,7 +18,8 @@ other_targets := help set-up extra-ford extra-notebook extra-docs extra-horovod 
 # Only what stands on the command line counts: a TYPE in the shell's environment is somebody else's.
 # $(value ...) keeps dollars as typed; inside single quotes the shell keeps everything but the quote itself.
 rig_given = $(foreach name,$(filter-out PYTHON -%,$(.VARIABLES)),$(if $(filter command,$(origin $(name))),$(name)))
-rig_quoted = '$(subst ','\'',$(value $(1)))'
+in_quotes = '$(subst ','\'',$(1))'
+rig_quoted = $(call in_quotes,$(value $(1)))
 rig_option = --$(shell echo $(1) | tr 'A-Z_' 'a-z-')=$(call rig_quoted,$(1))
 rig_options = $(foreach name,$(rig_given),$(call rig_option,$(name)))
 # make would also hand them down expanded, in the environment and in MAKEFLAGS, and stumble over a lone "$(".
@@ -32,8 +33,8 @@ export NO_MKDOCS_2_WARNING = 1
 rig_place = $(if $(filter train tune serve,$@),$(filter remote,$(MAKECMDGOALS)))$(if $(filter notebook,$@),$(filter here,$(MAKECMDGOALS)))
 
 # `make train lenet`, `make extend 2h`: a word that is no target goes to rig, which takes it, or says what was meant.
-rig_stray = $(foreach word,$(filter-out $(rig_commands) $(other_targets),$(MAKECMDGOALS)),'$(subst ','\'',$(word))')
-rig_word = '$(subst ','\'',$@)'
+rig_stray = $(foreach word,$(filter-out $(rig_commands) $(other_targets),$(MAKECMDGOALS)),$(call in_quotes,$(word)))
+rig_word = $(call in_quotes,$@)
 
 $(rig_commands): .venv/.ready
 	@scripts/fix-moved

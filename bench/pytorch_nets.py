@@ -29,7 +29,7 @@ class Last(nn.Module):  # type: ignore[misc]  # PyTorch is not among the package
         return self.out(self.cell(X)[0][:, -1])
 
 
-class Residual(nn.Module):  # type: ignore[misc]  # as above
+class Residual(nn.Module):  # type: ignore[misc]  # PyTorch is not among the packages that mypy sees
     def __init__(self, before: int, after: int, stride: int) -> None:
         super().__init__()
         self.body = nn.Sequential(

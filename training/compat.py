@@ -18,7 +18,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from training.mxnet_hook.numpy_names import mend_distutils, mend_numpy
+from training.mxnet_hook import install
 from training.spare_cores import cores_are_spare
 
 # MXNet's own element-wise loops start an OpenMP team for each small array and fight with oneDNN's team for the cores.
@@ -104,8 +104,7 @@ class Mxnet:
 def import_mxnet() -> ModuleType:
     if "mxnet" not in sys.modules:
         tuned()
-        mend_numpy()
-        mend_distutils()
+        install()
         importlib.import_module("mxnet")
         _keep_openmp_to_the_engine()
     return sys.modules["mxnet"]
@@ -122,4 +121,4 @@ def tuned() -> str:
 mx: Any = Mxnet()
 NDArray = Any  # mx.nd.NDArray, for readers
 
-__all__ = ["NDArray", "import_mxnet", "mend_numpy", "mx", "physical_cores", "tune", "tuned"]
+__all__ = ["NDArray", "import_mxnet", "mx", "physical_cores", "tune", "tuned"]

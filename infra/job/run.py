@@ -24,6 +24,8 @@ from infra.job.container import (
     undo,
 )
 
+LAST = "gluon-rig: the last line once more"
+"""Between a followed log and the line after it."""
 _NO_SUCH = "o such container"  # "No such container" or "no such container": Docker's versions differ
 Connect = Callable[[], Host]
 """Finds the host anew: after a drop its address may have changed. Raises when there is no machine any more."""
@@ -70,10 +72,6 @@ def _start_again(host: Host, container: Container) -> None:
 def stop(host: Host, docker: Sequence[str], run: str) -> None:
     """Ask the job to save and end; after STOP_TIMEOUT_S it is ended."""
     host.run(docker_stop(docker, run), timeout_s=120)
-
-
-LAST = "gluon-rig: the last line once more"
-"""Between a followed log and the line after it."""
 
 
 @dataclass

@@ -129,7 +129,7 @@ def _idle_minutes(settings: Settings, there: Instance | None) -> float:
 
 
 def _asked_in_vain(settings: Settings, there: Instance | None) -> tuple[str, ...]:
-    asked = settings.type if settings.type != Settings().type else ()
+    asked = settings.type if settings.type != Settings.type else ()
     return asked if there and there.type not in asked else ()
 
 

@@ -10,10 +10,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from training.compat import NO_SPIN, PARALLEL_SIZE, SPIN_COUNT, mend_numpy, physical_cores, tune
+from training.compat import NO_SPIN, PARALLEL_SIZE, SPIN_COUNT, physical_cores, tune
 from training.config import JobConfig
 from training.console import Console, duration, number
 from training.environment import RunEnvironment
+from training.mxnet_hook.numpy_names import mend_numpy
 from training.trainer.schedule import epoch_order, learning_rate
 from training.trainer.timer import Timer
 

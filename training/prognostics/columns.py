@@ -115,6 +115,11 @@ class Columns:
         )
 
     @property
+    def of_files(self) -> Columns:
+        """What a row of the log's files holds."""
+        return self.samples or self
+
+    @property
     def in_no_file(self) -> Columns:
         """For rows that come by a pipe or a request: what would stand in a path, they say themselves."""
         return replace(self, path="", header=()) if self.path else self

@@ -173,12 +173,12 @@ def rows_by_hand(path: Path, dialect: Dialect) -> Iterator[tuple[list[str], int]
 
 def is_header(row: Sequence[str], dialect: Dialect) -> bool:
     """Whether *row* names the columns, exactly as the header does: files were put one behind the other."""
-    if not row or not dialect.header or _name(row[0]) != dialect.header[0]:  # as nearly always
+    if not row or not dialect.header or name_in(row[0]) != dialect.header[0]:  # as nearly always
         return False
-    return _to_last_name(list(map(_name, row))) == _to_last_name(list(dialect.header))
+    return _to_last_name(list(map(name_in, row))) == _to_last_name(list(dialect.header))
 
 
-def _name(cell: str) -> str:
+def name_in(cell: str) -> str:
     return trim(cell).strip('"')
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
@@ -23,6 +24,16 @@ PACKED: Final = ("", ".gz", ".zst", ".bz2", ".zip")
 ENDINGS: Final = tuple(suffix + packed for suffix in SUFFIXES for packed in PACKED)
 
 _PART: Final = re.compile(r"\{([^{}/]*)\}|\*")
+
+
+def files_below(folder: Path) -> list[Path]:
+    """All files in *folder* and in its folders, but for hidden ones and what Excel leaves beside an open workbook."""
+    return [path for path in folder.rglob("*") if path.is_file() and not path.name.startswith((".", "~$"))]
+
+
+def logs_among(files: Iterable[Path]) -> list[Path]:
+    """Those whose names end as a log's do."""
+    return [path for path in files if path.name.lower().endswith(ENDINGS)]
 
 
 def names_in_path(pattern: str) -> tuple[str, ...]:
@@ -65,7 +76,7 @@ def words_in_path(file: Path | str, pattern: str) -> dict[str, str]:
 def find_words(file: Path | str, pattern: str) -> dict[str, str] | None:
     """As words_in_path; None where *pattern* does not fit. Raises BadData where it fits in two ways."""
     end = _end_of(file, pattern.count("/") + 1)
-    return words_like(_without_ending(end), pattern, str(file)) or words_like(end, pattern, str(file))
+    return words_like(without_ending(end), pattern, str(file)) or words_like(end, pattern, str(file))
 
 
 def words_like(text: str, pattern: str, where: str) -> dict[str, str] | None:
@@ -90,9 +101,9 @@ def _end_of(file: Path | str, parts: int) -> str:
     return "/".join(whole.parts[-parts:])
 
 
-def _without_ending(end: str) -> str:
-    found = next((ending for ending in sorted(ENDINGS, key=len, reverse=True) if end.lower().endswith(ending)), "")
-    return end[: len(end) - len(found)]
+def without_ending(name: str) -> str:
+    found = next((ending for ending in sorted(ENDINGS, key=len, reverse=True) if name.lower().endswith(ending)), "")
+    return name[: len(name) - len(found)]
 
 
 @lru_cache(maxsize=64)

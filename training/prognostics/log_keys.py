@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from training.config import nearest
 from training.errors import BadData
-from training.prognostics.file_names import ENDINGS, names_in_path, path_problems
+from training.prognostics.file_names import ENDINGS, files_below, logs_among, names_in_path, path_problems
 from training.prognostics.s3_files import find_files, glob_regex, is_s3
 from training.prognostics.step_keys import step_problems
 
@@ -244,5 +244,4 @@ def _files_in(match: Path) -> list[Path]:
     """*match* itself, or of a folder all that may be a log, its own folders too."""
     if not match.is_dir():
         return [match] if match.is_file() else []
-    files = (path for path in match.rglob("*") if path.is_file() and not path.name.startswith((".", "~$")))
-    return [path for path in files if path.name.lower().endswith(ENDINGS)]
+    return logs_among(files_below(match))

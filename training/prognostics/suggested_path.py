@@ -12,7 +12,7 @@ from training.prognostics.cells import is_number
 from training.prognostics.columns import Columns, names_in_files
 from training.prognostics.dates import date_in
 from training.prognostics.dialect import Dialect
-from training.prognostics.file_names import ENDINGS, find_words
+from training.prognostics.file_names import find_words, without_ending
 from training.prognostics.log_keys import DIGITS
 
 UNIT: Final = "unit"
@@ -108,9 +108,7 @@ def _units_alone(files: Sequence[Path], before: set[str | None], unit: str) -> s
 
 
 def _stem(file: Path) -> str:
-    name = str(file).rpartition("/")[2]
-    ending = next((one for one in sorted(ENDINGS, key=len, reverse=True) if name.lower().endswith(one)), "")
-    return name[: len(name) - len(ending)]
+    return without_ending(str(file).rpartition("/")[2])
 
 
 def _before_number(stem: str) -> str | None:

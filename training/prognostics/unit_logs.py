@@ -88,8 +88,8 @@ def logs_of(tables: Sequence[Table], description: Description, columns: Columns,
 
     Raises BadData, naming file and line, where time does not rise within a unit, or a failure cannot be.
     """
-    if columns.samples and columns.samples.tags:
-        tables = put_files_together(tables, columns.samples.tags)
+    if tags := columns.of_files.tags:
+        tables = put_files_together(tables, tags)
     rows, said = in_order(tables, sort=description.sort, columns=columns)
     values = _matrix(tables, rows, columns, columns.channels)
     conditions = _matrix(tables, rows, columns, columns.conditions)

@@ -14,7 +14,7 @@ from training.config import nearest
 from training.errors import BadData
 from training.prognostics import dialect as dialects
 from training.prognostics.cells import is_number, trim
-from training.prognostics.dialect import Dialect, cells_by_hand, is_header, rows_by_hand
+from training.prognostics.dialect import Dialect, cells_by_hand, is_header, name_in, rows_by_hand
 from training.prognostics.foreign_forms import name_foreign
 
 SHOWN: Final = 5
@@ -113,8 +113,7 @@ def require_same_headers(file: Path, dialect: Dialect, wanted: Sequence[str]) ->
     again = [
         (row, line)
         for row, line in cells_by_hand(file, dialect)
-        if line > dialect.first_row
-        and all(place < len(row) and trim(row[place]).strip('"') == name for place, name in places)
+        if line > dialect.first_row and all(place < len(row) and name_in(row[place]) == name for place, name in places)
     ]
     refuse_other_header(file, dialect, [(row, line) for row, line in again if not is_header(row, dialect)])
 

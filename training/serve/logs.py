@@ -11,7 +11,7 @@ from pathlib import Path
 from training.errors import BadData, BadInput
 from training.prognostics.cells import Cells
 from training.prognostics.columns import Columns
-from training.prognostics.file_names import ENDINGS, find_words
+from training.prognostics.file_names import files_below, find_words, logs_among
 
 STDIN = "-"
 
@@ -40,26 +40,18 @@ def list_logs(named: Sequence[str], columns: Columns, *, follow_it: bool) -> lis
 
 
 def _in_folder(folder: str, columns: Columns) -> list[str]:
-    of_file = columns.samples or columns
-    files = [path for path in Path(folder).rglob("*") if path.is_file() and not path.name.startswith((".", "~$"))]
-    if of_file.path:
-        found = [str(file) for file in files if _fits(file, of_file.path)]
-    else:
-        found = [str(file) for file in files if file.name.lower().endswith(ENDINGS)]
+    files, pattern = files_below(Path(folder)), columns.of_files.path
+    found = [file for file in files if find_words(file, pattern) is not None] if pattern else logs_among(files)
     if not found:
-        wanted = f'file like path = "{of_file.path}"' if of_file.path else "log (.csv, .parquet, ...)"
+        wanted = f'file like path = "{pattern}"' if pattern else "log (.csv, .parquet, ...)"
         raise BadInput(f"{folder} holds no {wanted}", "name the files, or another folder")
-    return found
-
-
-def _fits(file: Path, pattern: str) -> bool:
-    return find_words(file, pattern) is not None
+    return list(map(str, found))
 
 
 def _place(file: str, columns: Columns) -> tuple[float, list[tuple[int, str]]]:
     """By the time in its path, where there is one; then by name, unit_9 before unit_10."""
     parts = [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", file)]
-    of_file = columns.samples or columns
+    of_file = columns.of_files
     word = (find_words(file, of_file.path) or {}).get(of_file.time) if of_file.path else None
     try:
         return (Cells(of_file).moment(word) if word else 0.0), parts

@@ -151,7 +151,7 @@ def _arriving(asked: argparse.Namespace, forecaster: Forecaster, when: str = "be
     columns = forecaster.prepared.columns
     read = _make_rows if columns.samples else partial(_rows_of, follow_it=asked.follow)
     logs: Iterable[Iterable[Arrived]] = (read(file, columns) for file in asked.files)
-    if columns.samples and columns.samples.tags:
+    if columns.of_files.tags:
         logs = [read_tags([Path(file) for file in asked.files], columns, _leave_out)]
     return skip_answered(logs, lambda: forecaster.memory.last_times(), say=_say, when=when)
 

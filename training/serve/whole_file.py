@@ -98,8 +98,8 @@ def read_tags(files: Sequence[Path], columns: Columns, leave_out: Callable[[BadD
     """The rows that are made of those of all *files*: each tag may have files of its own. A file that cannot be read is
     said to *leave_out*.
     """
-    assert columns.samples is not None
-    assert columns.samples.tags is not None
+    tags = columns.of_files.tags
+    assert tags is not None
     pieces = list[tuple[Table, str]]()
     for file in files:
         try:
@@ -107,14 +107,13 @@ def read_tags(files: Sequence[Path], columns: Columns, leave_out: Callable[[BadD
         except BadData as error:
             leave_out(error)
     if pieces:
-        tables = put_files_together([table for table, _ in pieces], columns.samples.tags)
+        tables = put_files_together([table for table, _ in pieces], tags)
         yield from _all_arrived(((table, pieces[0][1]) for table in tables), columns)
 
 
 def _pieces_of(file: Path, columns: Columns) -> Iterator[tuple[Table, str]]:
     """Tables, each with a time as the file has it. Raises BadData, which names the line, where a time is missing."""
-    assert columns.samples is not None
-    of_file = columns.samples
+    of_file = columns.of_files
     dialect = find_dialect(file, of_file, names_in_files(of_file, names_in(of_file)), given=frozenset())
     met = Met()
     for piece in log_pieces(file, dialect, of_file, Clock(), Marks(), met):
@@ -125,10 +124,9 @@ def _pieces_of(file: Path, columns: Columns) -> Iterator[tuple[Table, str]]:
 
 
 def _all_arrived(pieces: Iterable[tuple[Table, str]], columns: Columns) -> Iterator[Arrived]:
-    assert columns.samples is not None
     done = 0
     for piece, like in pieces:
-        times = [moment_like(time, columns, like) for time in piece.times.tolist()] if columns.samples.tags else []
+        times = [moment_like(time, columns, like) for time in piece.times.tolist()] if columns.of_files.tags else []
         yield _as_arrived(piece, columns, times or [like] * len(piece), done)
         done += len(piece)
 

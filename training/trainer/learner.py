@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from training.compat import NDArray, mx
 from training.config import JobConfig
+from training.nets.channel_blocks import block_here
 from training.trainer.group import here
 from training.trainer.optim import TrainerUpdate, Update
 
@@ -76,7 +77,6 @@ class GluonLearner:
         initializer: Any = None,
     ) -> None:
         """*example* is one raw batch: it settles the sizes of deferred parameters."""
-        from training.nets.channel_blocks import block_here
         from training.nets.whole import NetWithLoss  # a class of MXNet's kind: importing it imports MXNet
 
         self.net, self.devices, self.prepare, self.augment = net, list(devices), prepare, augment
