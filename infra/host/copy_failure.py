@@ -7,6 +7,8 @@ from infra.host.connection import DROPPED, Host, explain_loss
 
 # rsync(1), EXIT VALUES: the ways in which not the files but the connection is at fault.
 CONNECTION_LOST = {10, 12, 20, 30, 35, DROPPED}
+VANISHED = 24
+"""All has been copied but for files that were removed meanwhile."""
 
 
 def explain_failure(host: Host, exit_code: int, said: str) -> RigError:

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import tarfile
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -19,7 +19,7 @@ from infra.errors import WorldError, own_again
 from infra.host import command_lines
 from infra.host.carry import by_rsync, by_stream
 from infra.host.connection import Host, local_process
-from infra.host.copy_failure import explain_failure
+from infra.host.copy_failure import VANISHED, explain_failure
 from infra.host.foreign import make_printable
 from infra.host.landing import Landing
 from infra.host.ledger import DISK_ERRORS, in_batches
@@ -46,7 +46,8 @@ class Arrival:
 
 
 def push_code(host: Host, chosen: Selection, destination: str, *, rsync_there: bool) -> None:
-    """Make *destination* on the host equal to what was *chosen*."""
+    """Make *destination* on the host equal to what was *chosen*, but for what has been removed since: editors and other
+    programs leave files for a moment, and these are no part of a project."""
     if rsync_there and rsync_here():
         _finish(host, command_lines.rsync_push(host.target, chosen.folder, destination), stdin=_as_rsync_rules(chosen))
     else:
@@ -255,7 +256,7 @@ def _finish(host: Host, line: list[str], *, stdin: bytes | None = None, progress
         stderr=subprocess.PIPE,
     )
     _, said = process.communicate(stdin)
-    if process.returncode:
+    if process.returncode not in (0, VANISHED):
         raise explain_failure(host, process.returncode, said.decode(errors="replace").strip())
 
 
@@ -266,10 +267,11 @@ def _stream_up(host: Host, chosen: Selection, destination: str) -> None:
     try:
         with tarfile.open(fileobj=process.stdin, mode="w|", dereference=False) as tar:
             for path in (*chosen.empty, *chosen.sent):
-                tar.add(chosen.folder / path, arcname=path, recursive=False)
+                with suppress(FileNotFoundError):  # raised before anything of it is in the stream
+                    tar.add(chosen.folder / path, arcname=path, recursive=False)
     except BrokenPipeError:
         pass  # the other end says why, below
-    except OSError as error:  # it has vanished, shrunk, or may not be read; half a stream must not be taken for a whole
+    except OSError as error:  # it has shrunk, or may not be read; half a stream must not be taken for a whole
         process.kill()
         process.communicate()
         raise WorldError(

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -136,6 +137,38 @@ def test_data_goes_once_and_is_never_deleted_there(host: Host, tmp_path: Path) -
 def test_a_missing_folder_on_the_host_is_an_error_with_its_name(host: Host, tmp_path: Path, rsync_there: bool) -> None:
     with pytest.raises(WorldError, match="no/such/folder"):
         pull(host, "/no/such/folder", tmp_path / "home", rsync_there=rsync_there)
+
+
+def test_what_is_removed_between_the_choice_and_the_copy_is_no_part_of_the_code(
+    host: Host, code: Path, tmp_path: Path, rsync_there: bool
+) -> None:
+    chosen = select_code(code)
+    (code / "plain.py").unlink()
+
+    push_code(host, chosen, str(tmp_path / "there"), rsync_there=rsync_there)
+
+    assert set(tree(tmp_path / "there")) >= {*NAMES} - {"plain.py"}
+    assert "plain.py" not in tree(tmp_path / "there")
+
+
+@pytest.mark.parametrize(("said", "is_fine"), [(24, True), (23, False)])
+def test_of_a_file_that_vanishes_while_rsync_copies_nothing_is_lost(
+    monkeypatch: pytest.MonkeyPatch, host: Host, code: Path, tmp_path: Path, said: int, is_fine: bool
+) -> None:
+    """rsync(1): 24 is "partial transfer due to vanished source files", 23 one due to an error."""
+    real = shutil.which("rsync")
+    if real is None:
+        pytest.skip("rsync is missing: sudo apt install rsync")
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "rsync").write_text(f'#!/bin/sh\n"{real}" "$@" && exit {said}\n')
+    (tmp_path / "bin" / "rsync").chmod(0o755)
+    chosen = select_code(code)
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"), prepend=os.pathsep)
+
+    with nullcontext() if is_fine else pytest.raises(WorldError, match="exit code 23"):
+        push_code(host, chosen, str(tmp_path / "there"), rsync_there=True)
+
+    assert {*NAMES} <= set(tree(tmp_path / "there"))
 
 
 @pytest.fixture
