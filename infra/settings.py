@@ -48,7 +48,7 @@ GROUP_IDLE_MINUTES = 5
 def between(minimum: float, maximum: float, number: Callable[[str], Any]) -> Callable[[str], Any]:
     def parse(text: str) -> Any:
         try:
-            value = number(text)
+            value = number(_plain(text))
         except ValueError:
             point = ", such as 1.5: no unit, and a point, no comma" if number is float else ""
             raise ValueError(f"not a {'whole ' if number is int else ''}number{point}") from None
@@ -58,6 +58,13 @@ def between(minimum: float, maximum: float, number: Callable[[str], Any]) -> Cal
         return value
 
     return parse
+
+
+def _plain(text: str) -> str:
+    """*text*. Raises ValueError where Python alone would take it for a number: 1_000, or digits of another script."""
+    if "_" in text or not text.isascii():
+        raise ValueError(text)
+    return text
 
 
 NO_BUDGET: Final = "none"

@@ -13,6 +13,7 @@ from dataclasses import MISSING, Field, asdict, dataclass, field, fields
 from typing import Any, NoReturn, TypeVar, get_type_hints
 
 from training.errors import BadInput
+from training.numerals import read_decimal, read_whole
 
 SMALLEST, LARGEST = 1.2e-38, 3.4e38  # MXNet takes its numbers as 32-bit floats, and refuses others late
 C = TypeVar("C", bound="JobConfig")
@@ -37,6 +38,11 @@ def option(
 class Parser(argparse.ArgumentParser):
     """For commands with options. What is wrong with a line is said as all else is: BadInput, which shows no terminal
     sequence that was typed."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.register("type", int, read_whole)
+        self.register("type", float, read_decimal)
 
     @classmethod
     def of(cls, command: str, said: str | None) -> Parser:
@@ -131,7 +137,7 @@ def _lengths(text: str) -> Lengths:
     whole = text.strip()
     words = (whole[1:-1] if whole[:1] == "[" and whole[-1:] == "]" else whole).split(",")
     try:
-        lengths = tuple(sorted({float(word) for word in words}))
+        lengths = tuple(sorted({read_decimal(word) for word in words}))
     except ValueError:
         raise ValueError("must be a number, or several like 24,48,168") from None
     return lengths[0] if len(lengths) == 1 else lengths
@@ -140,8 +146,8 @@ def _lengths(text: str) -> Lengths:
 def _converter(kind: Any) -> Callable[[str], Any]:
     converters: dict[Any, Callable[[str], Any]] = {
         bool: _yes_or_no,
-        int: _number(int, "a whole number"),
-        float: _number(float, "a number"),
+        int: _number(read_whole, "a whole number"),
+        float: _number(read_decimal, "a number"),
         Lengths: _lengths,
         str: str,
     }

@@ -14,6 +14,7 @@ from training.errors import BadData
 from training.prognostics import dialect as dialects
 from training.prognostics.cells import Cells
 from training.prognostics.dialect import TAKE_ZEROS_OUT, Dialect, cells_by_hand, is_header
+from training.prognostics.file_names import one_form
 from training.prognostics.wrong_cells import FIX, refuse_other_header, some_of
 
 BLOCK_BYTES: Final = 1 << 20
@@ -62,11 +63,14 @@ def _parquet_batches(file: Path, wanted: Sequence[str], rows_at_once: int) -> It
     import pyarrow as pa
 
     parquet = dialects.parquet_file(file)
+    there = {one_form(name): name for name in parquet.schema_arrow.names}
     for name in wanted:
-        _require_cells(file, parquet.schema_arrow, name)
+        _require_cells(file, parquet.schema_arrow, there[name])
+    names = [there[name] for name in wanted]
     try:
-        for batch in parquet.iter_batches(batch_size=rows_at_once, columns=list(wanted), use_threads=False):
-            yield {name: _plain(file, name, batch.column(batch.schema.get_field_index(name))) for name in wanted}
+        for batch in parquet.iter_batches(batch_size=rows_at_once, columns=names, use_threads=False):
+            columns = [_plain(file, name, batch.column(batch.schema.get_field_index(name))) for name in names]
+            yield dict(zip(wanted, columns, strict=True))
     except pa.ArrowException as error:
         raise BadData(f"{file} cannot be read to its end: {error}", "Is it damaged, or copied in part?") from error
 
@@ -160,7 +164,7 @@ def _batches_by_hand(file: Path, dialect: Dialect, wanted: Sequence[str], *, ski
         if uneven:
             _refuse_zeros(file, piece)
             refuse_other_header(file, dialect, uneven)
-            _refuse_uneven(file, uneven, width)
+            _refuse_uneven(file, uneven, width, last=piece[-1][1] if len(piece) < ROWS_AT_ONCE else 0)
         cells = [[row[place] if place < len(row) else "" for row, _ in piece] for place in places]
         yield {name: pa.array(column, type=pa.string()) for name, column in zip(wanted, cells, strict=True)}
 
@@ -179,10 +183,16 @@ def _refuse_zeros(file: Path, piece: Sequence[tuple[Sequence[str], int]]) -> Non
         )
 
 
-def _refuse_uneven(file: Path, uneven: Sequence[tuple[Sequence[str], int]], width: int) -> None:
+TORN: Final = "The file ends within this row: is it still being written, or was it copied in part?"
+
+
+def _refuse_uneven(file: Path, uneven: Sequence[tuple[Sequence[str], int]], width: int, *, last: int) -> None:
+    """*last*: the line in which the file ends, or 0."""
+    torn = len(uneven) == 1 and uneven[0][1] == last and len(uneven[0][0]) < width
     shown = [f"{file} line {line}: {len(row)} cells, but the log has {width} columns" for row, line in uneven]
     for_people = any(row[0].startswith("---") or row[0].endswith(" rows)") for row, _ in uneven)
-    raise BadData(some_of(shown), "This is how psql prints for people: psql --csv writes a log." if for_people else FIX)
+    hint = "This is how psql prints for people: psql --csv writes a log." if for_people else FIX
+    raise BadData(some_of(shown), f"{TORN}\n{hint}" if torn else hint)
 
 
 def _spellings(absent: frozenset[str]) -> list[str]:

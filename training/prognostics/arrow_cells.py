@@ -101,9 +101,12 @@ def as_floats(column: Any, cells: Cells, kind: str) -> Floats | None:
     ):
         return None if not pa.types.is_null(column.type) else np.full(len(column), np.nan)
     try:
-        return _with_gaps(column.cast(pa.float64(), safe=False), np.dtype(np.float64))
+        found = _with_gaps(column.cast(pa.float64(), safe=False), np.dtype(np.float64))
     except pa.ArrowInvalid:
         return None
+    # Arrow takes nan(...) for a number, whatever stands between the brackets.
+    strange = pa.types.is_string(column.type) and np.isnan(found).sum() > column.null_count
+    return None if strange else found
 
 
 def _quote(unit: str) -> str:

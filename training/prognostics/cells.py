@@ -15,15 +15,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.errors import BadData
+from training.numerals import are_plain, is_decimal, is_number_to_python, read_decimal
 from training.prognostics.columns import SECONDS, Columns
 from training.prognostics.dates import date_in
+from training.prognostics.file_names import one_form
 from training.prognostics.log_keys import DIGITS, TIME_OF_DAY
 
 MISSING: Final = frozenset(
     {"", "na", "n/a", "nan", "null", "none", "-", "#n/a", "#na", "#nv", "#n/a n/a", "n.a.", "<na>", "nil", "\\n"}
     | {"--", "---", "?", "#div/0!", "#value!", "#ref!", "#num!", "#name?", "#null!"}
+    | {f"{sign}{said}" for sign in ("", "+", "-") for said in ("nan", "nan(ind)", "nan(snan)", "1.#qnan", "1.#ind")}
 )
-"""Besides empty cells; #N/A, #NV and other errors are Excel's, <NA> is pandas', \\N databases'."""
+"""Besides empty cells; #N/A, #NV and other errors are Excel's, <NA> is pandas', \\N databases', nan(ind) and 1.#QNAN
+what C prints under Windows."""
 
 TRUTHS: Final = {"true": 1.0, "false": 0.0, "yes": 1.0, "no": 0.0, "on": 1.0, "off": 0.0}
 
@@ -35,9 +39,9 @@ NUMBER, ZONED, NAIVE = "a number", "a time with its zone", "a time without a zon
 _ZONE_AT_END: Final = re.compile(
     r"[Zz]$|[T ]\d\d:?\d\d.*[+-]\d\d(:?\d\d){0,2}$|\d\d *(?:UTC|GMT)$|\d\d *(?:UTC|GMT)(?:[+-]\d\d:?\d\d)? \d{4}$"
 )
-_LETTERED_ZONE: Final = re.compile(r"\d [A-Z]{3,4}$")
+_LETTERED_ZONE: Final = re.compile(r"\d [A-Z]{3,4}$", re.ASCII)
 _HEX: Final = re.compile(r"0[xX][0-9a-fA-F]{1,12}$")
-_HOURLESS: Final = re.compile(r"\d{1,2}:\d\d[.,]\d+$")
+_HOURLESS: Final = re.compile(r"\d{1,2}:\d\d[.,]\d+$", re.ASCII)
 _WITH_UNIT: Final = re.compile(
     r"[-+]?[\d.,' \u00a0\u202f\u2009]*\d(?:[eE][-+]?\d+)?[^\S\n]*((?:[%‰°]|[^\W\d_])\S{0,11}(?: \D\S{0,11})?)$"
 )
@@ -52,8 +56,8 @@ def unit_of_file(file: Path | str) -> str:
 
 
 def trim(word: str) -> str:
-    """Without blanks around it, and without the byte order mark of a file that was put behind another."""
-    return word.strip().lstrip("\ufeff").strip()
+    """Without blanks around it, in one form, and without the byte order mark of a file that was put behind another."""
+    return one_form(word.strip().lstrip("\ufeff").strip())
 
 
 def split_blanks(line: str) -> list[str]:
@@ -61,19 +65,11 @@ def split_blanks(line: str) -> list[str]:
     return line.replace('"', "").split()
 
 
-def is_number(word: str) -> bool:
-    try:
-        float(word)
-    except ValueError:
-        return False
-    return True
-
-
 def kind_of_time(word: str) -> str:
     """Local times beside times with a zone are hours apart, and nothing shows it but how they are written."""
     if _ZONE_AT_END.search(word):
         return ZONED
-    return NUMBER if is_number(word) and "_" not in word else NAIVE
+    return NUMBER if is_decimal(word) else NAIVE
 
 
 @dataclass(frozen=True)
@@ -116,9 +112,9 @@ class Cells:
             return np.nan
         columns = self.columns
         if columns.dates not in (DIGITS, TIME_OF_DAY):
-            number = number_of_time(word, columns)
+            number = plain_number(word, columns.decimal, columns.thousands)
             if number is not None:
-                return self.steps(number / columns.epoch) if columns.epoch else number
+                return self.steps(number / columns.epoch + columns.epoch_begins) if columns.epoch else number
         moment = date_in(word, columns.dates)
         if moment is None:
             raise ValueError(_no_moment(word, columns))
@@ -137,7 +133,7 @@ def _header_again(word: str) -> str:
 
 
 def _no_moment(word: str, columns: Columns) -> str:
-    if word in (columns.time.strip(), columns.clock.strip()):
+    if word in map(str.strip, columns.timed_by):
         return _header_again(word)
     if _HOURLESS.match(word):
         return (
@@ -150,11 +146,10 @@ def _no_moment(word: str, columns: Columns) -> str:
 
 def _no_number(word: str) -> str:
     first, newline, _ = word.partition("\n")
-    return (
-        f"'{first}...' goes on in the next line: is a quotation mark left open?"
-        if newline
-        else f"'{word}' is not a number"
-    )
+    if newline:
+        return f"'{first}...' goes on in the next line: is a quotation mark left open?"
+    odd = not are_plain(word) and is_number_to_python(word)
+    return f"'{word}' is not a number" + (": digits are 0 to 9, and no _ stands between them" if odd else "")
 
 
 def is_hexadecimal(word: str) -> bool:
@@ -184,7 +179,7 @@ def unit_behind(word: str) -> str:
 def grouped(decimal: str, thousands: str) -> re.Pattern[str]:
     """A number whose thousands are told apart."""
     apart, point = re.escape(thousands), re.escape(decimal)
-    return re.compile(rf"[-+]?\d{{1,3}}(?:{apart}\d{{3}})+(?:{point}\d+)?$")
+    return re.compile(rf"[-+]?\d{{1,3}}(?:{apart}\d{{3}})+(?:{point}\d+)?$", re.ASCII)
 
 
 def plain_number(word: str, decimal: str, thousands: str) -> float | None:
@@ -195,15 +190,7 @@ def plain_number(word: str, decimal: str, thousands: str) -> float | None:
         if "." in word:
             return None
         word = word.replace(decimal, ".")
-    try:
-        return float(word)
-    except ValueError:
-        return None
-
-
-def number_of_time(word: str, columns: Columns) -> float | None:
-    """As plain_number; but 2024_03_01, which Python takes for a number, is a date."""
-    return None if "_" in word else plain_number(word, columns.decimal, columns.thousands)
+    return read_decimal(word) if is_decimal(word) else None
 
 
 @lru_cache(maxsize=16)

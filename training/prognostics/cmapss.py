@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.errors import BadData
+from training.numerals import is_decimal, read_decimal
 from training.prognostics.windows import UnitLog
 
 SUBSETS: Final = ("FD001", "FD002", "FD003", "FD004")
@@ -150,7 +151,4 @@ def _first_bad_line(name: str, text: str, columns: int) -> str:
 
 
 def _is_number(word: str) -> bool:
-    try:
-        return math.isfinite(float(word))
-    except ValueError:
-        return False
+    return is_decimal(word) and math.isfinite(read_decimal(word))

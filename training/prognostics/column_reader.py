@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.errors import BadData
+from training.numerals import is_decimal, read_decimal
 from training.prognostics.arrow_batches import read_batches
 from training.prognostics.arrow_cells import (
     Floats,
@@ -25,7 +26,7 @@ from training.prognostics.arrow_cells import (
     rows_of_names,
     word_in,
 )
-from training.prognostics.cells import NAIVE, NUMBER, ZONED, Cells, is_number, kind_of_time, trim
+from training.prognostics.cells import NAIVE, NUMBER, ZONED, Cells, kind_of_time, trim
 from training.prognostics.columns import SECONDS, Columns, Tags, names_in_files
 from training.prognostics.dialect import PARQUET, Dialect
 from training.prognostics.file_names import words_in_path
@@ -119,7 +120,7 @@ class TableReader:
         return self._measurable(found, column, name)
 
     def _measurable(self, found: Floats, column: Any, name: str) -> Floats:
-        stand_ins = [float(word) for word in self.columns.missing if is_number(word)]
+        stand_ins = [read_decimal(word) for word in self.columns.missing if is_decimal(word)]
         if stand_ins:
             found = np.where(np.isin(found, stand_ins), np.nan, found)
         if not _are_small(found):
@@ -174,8 +175,8 @@ class TableReader:
         return found
 
     def _of_epoch(self, numbers: Floats) -> Floats:
-        epoch = self.columns.epoch
-        return numbers / epoch / SECONDS[self.columns.time_unit] if epoch else numbers
+        epoch, begins = self.columns.epoch, self.columns.epoch_begins
+        return (numbers / epoch + begins) / SECONDS[self.columns.time_unit] if epoch else numbers
 
     def _of_stamps(self, stamps: Any, name: str, words: Any = None) -> Floats:
         """Microseconds since 1970 to steps of the log's unit, exactly as Python's datetime does it."""

@@ -51,8 +51,8 @@ class Columns:
     """Names of the columns where the log has no header line."""
     order: tuple[str, ...] = ()
     """Names of the columns as the training files had them, for a log that arrives without its header."""
-    clock: str = ""
-    """The column that holds the time of day, where `time` holds the date alone."""
+    clock: tuple[str, ...] = ()
+    """The columns that hold the rest of the time, where `time` holds the date, or the year, alone."""
     decimal: str = "."
     thousands: str = ""
     """What stands between the thousands of a number, where anything does."""
@@ -61,7 +61,9 @@ class Columns:
     zone: str = ""
     """Whose clocks times without a zone were read from; UTC where it is empty."""
     epoch: float = 0.0
-    """Numbers in the time column count so many to a second since 1970; 0: they are in `time_unit`."""
+    """Numbers in the time column count so many to a second; 0: they are in `time_unit`."""
+    epoch_begins: float = 0.0
+    """Since when they do, in seconds since 1970."""
     kinds: tuple[tuple[str, str], ...] = ()
     """(column, kind) of those that are no plain numbers: TRUTH, TEXT, or the unit behind each number."""
     categories: tuple[tuple[str, tuple[str, ...]], ...] = ()
@@ -80,6 +82,11 @@ class Columns:
     """Each value has a row of its own, which names what it is of."""
     samples: Columns | None = None
     """Of a log whose rows are made of several of its files' rows: the columns of the files."""
+
+    @property
+    def timed_by(self) -> tuple[str, ...]:
+        """The columns whose words together are the time."""
+        return (self.time, *self.clock)
 
     @property
     def told(self) -> Columns:
@@ -106,10 +113,12 @@ class Columns:
         return Columns(
             unit=self.unit,
             time=self.time,
+            clock=self.clock,
             time_unit=self.time_unit,
             dates=self.dates,
             zone=self.zone,
             epoch=self.epoch,
+            epoch_begins=self.epoch_begins,
             channels=(),
             samples=self,
         )
@@ -166,7 +175,8 @@ class Columns:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Columns:
-        names = ("channels", "conditions", "header", "order", "missing", "aggregates")
+        names = ("channels", "conditions", "header", "order", "missing", "aggregates", "clock")
+        data = {**data, "clock": _clocks(data.get("clock", ()))}
         tuples = {name: tuple(data[name]) for name in names if name in data}  # older runs have not all of them
         kinds = tuple((name, kind) for name, kind in data.get("kinds", ()))
         categories = tuple((name, tuple(words)) for name, words in data.get("categories", ()))
@@ -178,9 +188,14 @@ class Columns:
         return cls(**{**data, **tuples, **more})
 
 
+def _clocks(said: Any) -> tuple[str, ...]:
+    """Older runs knew one at the most."""
+    return tuple(said) if not isinstance(said, str) else (said,) if said else ()
+
+
 def names_in(table: Columns) -> list[str]:
     """The columns a log must have for a forecast."""
-    named = (table.unit, table.time, table.clock, *table.channels, *table.conditions)
+    named = (table.unit, *table.timed_by, *table.channels, *table.conditions)
     return list(dict.fromkeys(name for name in named if name))
 
 

@@ -3,34 +3,71 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta
-from typing import Final
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from typing import Final, NamedTuple, TypeVar
 
 from training.prognostics.log_keys import DAY_FIRST, DIGITS, MONTH_FIRST, TIME_OF_DAY
 
+Part = TypeVar("Part")
+
+
+class Change(NamedTuple):
+    """What is written for what, in a part of a time; Arrow does the same to whole columns."""
+
+    found: re.Pattern[str]
+    put: str
+
+    def to(self, word: str) -> str:
+        return self.found.sub(self.put, word)
+
+
+HOUR_ALONE: Final = Change(re.compile(r"^(\d{1,2})$", re.ASCII), r"\1:00")
+ONE_DIGIT: Final = Change(re.compile(r"^(\d)($|\.)", re.ASCII), r"0\1\2")
+MIDNIGHT: Final = Change(re.compile(r"[ T]00:00(:00(\.0+)?)?$", re.ASCII), "")
+"""Behind a day that a workbook holds by itself."""
+NARROW: Final = "\u202f"
+"""Browsers write it before AM and PM."""
 _MONTH_NAMES: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _MONTHS: Final = {name: n for n, name in enumerate(_MONTH_NAMES, start=1)}
-_YEAR_FIRST: Final = re.compile(r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})(?:[T ]+(.*))?$")
-_YEAR_LAST: Final = re.compile(r"(\d{1,2})([./-])(\d{1,2})\2(\d{4}|(?<!-)\d\d)(?:,?[T ]+(.*))?$")
-_NAMED: Final = re.compile(r"(?:[A-Z][a-z]{2}, )?(\d{1,2})[- .]+([A-Za-z]{3})[a-z]*[-. ,]+(\d{4}|\d\d)(?:[T ]+(.*))?$")
-_MONTH_NAMED: Final = re.compile(r"([A-Za-z]{3})[a-z]*\.? (\d{1,2}), ?(\d{4})(?:,?[T ]+(.*))?$")
+_YEAR_FIRST: Final = re.compile(r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})(?:[T ]+(.*))?$", re.ASCII)
+_YEAR_LAST: Final = re.compile(r"(\d{1,2})([./-])(\d{1,2})\2(\d{4}|(?<!-)\d\d)(?:,?[T ]+(.*))?$", re.ASCII)
+_NAMED: Final = re.compile(
+    r"(?:[A-Z][a-z]{2}, )?(\d{1,2})[- .]+([A-Za-z]{3})[a-z]*[-. ,]+(\d{4}|\d\d)(?:[T ]+(.*))?$", re.ASCII
+)
+_MONTH_NAMED: Final = re.compile(r"([A-Za-z]{3})[a-z]*\.? (\d{1,2}), ?(\d{4})(?:,?[T ]+(.*))?$", re.ASCII)
 _AS_C_WRITES: Final = re.compile(
-    r"[A-Z][a-z]{2} ([A-Z][a-z]{2}) +(\d{1,2}) ([\d:.]+(?: *(?:UTC|GMT)(?:[+-]\d\d:?\d\d)?)?) (\d{4})$"
+    r"[A-Z][a-z]{2} ([A-Z][a-z]{2}) +(\d{1,2}) ([\d:.]+(?: *(?:UTC|GMT)(?:[+-]\d\d:?\d\d)?)?) (\d{4})$", re.ASCII
 )
 """Fri Mar 01 12:00:00 2024, with GMT+01:00 before the year where Java writes it, as car loggers do."""
 _MARKED: Final = re.compile(
-    r"(\d{4})([-._])(\d\d)\2(\d\d)(?:[-._ T]{1,2}(\d\d)[-._hH]?(\d\d)(?:[-._mM]?(\d\d))?(?:[.,_](\d{1,9}))?([Zz])?)?$"
+    r"(\d{4})([-._])(\d\d)\2(\d\d)(?:[-._ T]{1,2}(\d\d)[-._hH]?(\d\d)(?:[-._mM]?(\d\d))?(?:[.,_](\d{1,9}))?([Zz])?)?$",
+    re.ASCII,
 )
 """As file names have it, which may hold no colon: 2003.10.22.12.06.24, 2024-03-01_12-06."""
-_IN_DIGITS: Final = re.compile(r"(\d{4})(\d\d)(\d\d)(?:[T _-]?(\d\d:?\d\d(?::?\d\d)?(?:[.,]\d+)?.*))?$")
+_IN_DIGITS: Final = re.compile(r"(\d{4})(\d\d)(\d\d)(?:[T _-]?(\d\d:?\d\d(?::?\d\d)?(?:[.,]\d+)?.*))?$", re.ASCII)
+_OF_WEEK: Final = re.compile(r"(\d{4})-?W(\d\d)(?:-?([1-7]))?(?:[T ]+(.*))?$", re.ASCII)
+"""2024-W05-1, or 2024-W05: its Monday. https://en.wikipedia.org/wiki/ISO_week_date"""
+_MONTH: Final = re.compile(r"(\d{4})-(\d\d)$", re.ASCII)
+"""2024-05: its first day."""
+_OF_YEAR: Final = re.compile(r"(\d{4})[-/:](\d{3})(?:[T :]+(.*))?$", re.ASCII)
+"""2024-123, the 123rd day: as test stands and spacecraft write it."""
 _CLOCK: Final = re.compile(
-    r"(\d{1,2}):?(\d\d)(?::?(\d\d)(?:[.,](\d{1,9}))?)?\s*([AaPp][Mm])?\s*(Z|z|(?:UTC|GMT)?[+-]\d\d(?::?\d\d)?|UTC|GMT)?$"
+    r"(\d{1,2}):?(\d\d)(?::?(\d\d)(?:[.,](\d{1,9}))?)?\s*([AaPp][Mm])?\s*(Z|z|(?:UTC|GMT)?[+-]\d\d(?::?\d\d)?|UTC|GMT)?$",
+    re.ASCII,
 )
-_DURATION: Final = re.compile(r"(?:(\d{1,6})\s*(?:days?|d),?\s+)?(\d{1,6}):(\d\d):(\d\d)(?:[.,](\d{1,9}))?$")
+_DURATION: Final = re.compile(
+    r"(?:(\d{1,6})(?:\s*(?:days?|d),?\s+|\.(?=\d\d:)))?(\d{1,6}):(\d\d):(\d\d)(?:[.,](\d{1,9}))?$", re.ASCII
+)
+_ISO_DURATION: Final = re.compile(
+    r"P(?=.)(?:(\d{1,6})D)?(?:T(?=.)(?:(\d{1,6})H)?(?:(\d{1,6})M)?(?:(\d{1,9})(?:[.,](\d{1,9}))?S)?)?$", re.ASCII
+)
+"""P1DT2H30M."""
 
 
 def date_in(word: str, dates: str) -> datetime | None:
     """The date and time that *word* is, without a zone where it names none; None where it is no date."""
+    word = word.replace(NARROW, " ")
     try:
         if dates == TIME_OF_DAY:
             return _moment_after(word) or _at(1970, 1, 1, word)
@@ -42,18 +79,39 @@ def date_in(word: str, dates: str) -> datetime | None:
         return None
 
 
+def join_time(parts: Sequence[str]) -> str:
+    """The time that stands in several columns as one word: date and time of day, or year, month, day, and then the time
+    of day or its parts. Nothing where one of them says nothing.
+    """
+    parts = [part.strip() for part in parts]
+    if len(parts) == 1 or not all(parts):
+        return parts[0] if len(parts) == 1 else ""
+    days, clock = days_and_clock(parts)
+    if len(clock) == 1:
+        return f"{MIDNIGHT.to('-'.join(days))} {HOUR_ALONE.to(clock[0])}"
+    padded = [clock[0], *map(ONE_DIGIT.to, clock[1:])] if clock else []
+    return " ".join(filter(None, ("-".join(days), ":".join(padded))))
+
+
+def days_and_clock(parts: Sequence[Part]) -> tuple[Sequence[Part], Sequence[Part]]:
+    """Which of *parts* make the day, and which the time of day."""
+    first = 1 if len(parts) == 2 else 3
+    return parts[:first], parts[first:]
+
+
 def is_duration(word: str) -> bool:
     """Whether *word* is a length of time: 49:30:00.5, or 2 days 01:30:00; below a day it looks like a time of day."""
-    return bool(_DURATION.match(word))
+    return bool(_DURATION.match(word) or _ISO_DURATION.match(word))
 
 
 def _moment_after(word: str) -> datetime | None:
     """The moment so long after 1970 began."""
-    found = _DURATION.match(word)
+    on_a_clock = _DURATION.match(word)
+    found = on_a_clock or _ISO_DURATION.match(word)
     if not found:
         return None
     days, hours, minutes, seconds = (int(part or 0) for part in found.groups()[:4])
-    if minutes > 59 or seconds > 59:
+    if on_a_clock and (minutes > 59 or seconds > 59):
         raise ValueError(word)
     micro = int((found[5] or "0")[:6].ljust(6, "0"))
     try:
@@ -65,6 +123,13 @@ def _moment_after(word: str) -> datetime | None:
 def _parse_written_out(word: str, dates: str) -> datetime | None:
     if found := _MARKED.match(word):
         return _at_marks(found)
+    if found := _OF_WEEK.match(word):
+        day = date.fromisocalendar(int(found[1]), int(found[2]), int(found[3] or 1))
+        return _at(day.year, day.month, day.day, found[4])
+    if found := _OF_YEAR.match(word):
+        return _on_day_of_year(int(found[1]), int(found[2]), found[3])
+    if found := _MONTH.match(word):
+        return _at(int(found[1]), int(found[2]), 1, None)
     if found := _YEAR_FIRST.match(word):
         return _at(int(found[1]), int(found[2]), int(found[3]), found[4])
     if found := _NAMED.match(word):
@@ -84,6 +149,13 @@ def _parse_written_out(word: str, dates: str) -> datetime | None:
         return _at(_full_year(found[4]), first if month_first else second, second if month_first else first, found[5])
     found = _IN_DIGITS.match(word) if "T" in word else None
     return _at(int(found[1]), int(found[2]), int(found[3]), found[4]) if found else None
+
+
+def _on_day_of_year(year: int, number: int, clock: str | None) -> datetime:
+    day = date(year, 1, 1) + timedelta(number - 1)
+    if day.year != year:
+        raise ValueError(number)
+    return _at(year, day.month, day.day, clock)
 
 
 def _at_marks(found: re.Match[str]) -> datetime:
@@ -123,7 +195,10 @@ def _at(year: int, month: int, day: int, clock: str | None) -> datetime:
             raise ValueError(clock)
         hour = hour % 12 + (12 if found[5].lower() == "pm" else 0)
     micro = int((found[4] or "0")[:6].ljust(6, "0"))
-    naive = datetime(year, month, day, hour, minute, second, micro)
+    if second == 60:  # a leap second, in which computers' clocks have no place: the last thousandth before it
+        second, micro = 59, 999_000 + micro // 1000
+    ends_the_day = (hour, minute, second, micro) == (24, 0, 0, 0)
+    naive = datetime(year, month, day, 0 if ends_the_day else hour, minute, second, micro) + timedelta(ends_the_day)
     if not found[6]:
         return naive
     offset = found[6].lstrip("UTCGMZz")

@@ -21,13 +21,13 @@ from training.prognostics import s3_files
 from training.prognostics.cells import split_blanks, trim
 from training.prognostics.foreign_forms import refuse_foreign
 from training.prognostics.json_rows import json_rows
-from training.prognostics.s3_files import S3File
+from training.prognostics.s3_files import S3File, as_file
+from training.prognostics.workbooks import sheet_rows
 
 SAMPLE_BYTES: Final = 1 << 18
 LATER_BYTES: Final = 1 << 15
 HEADER_WITHIN: Final = 60
 """The header is looked for in so many lines."""
-INSTALL_XLSX: Final = "pip install openpyxl, or save the sheet as CSV"
 TAKE_ZEROS_OUT: Final = "tr -d '\\000' < FILE > CLEAN"
 
 _PACKED: Final = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bz2", b"\x04\x22\x4d\x18": "lz4"}
@@ -51,6 +51,8 @@ class Dialect:
     """Lines between the header and the first row: units of measurement."""
     headless: bool = False
     """No line of the file names the columns: the description does."""
+    sheet: str = ""
+    """Of a workbook of several sheets."""
     annotated: bool = False
     """Lines that begin with # say what the columns are, also between the rows: InfluxDB's way."""
 
@@ -61,10 +63,11 @@ class Dialect:
 
     def describe(self) -> list[str]:
         """What is unusual about it, in words."""
+        sheet = f"sheet '{self.sheet}'" if self.sheet else "first sheet"
         names = {"\t": "tabs", ";": "semicolons", "|": "upright strokes", "": "blanks"}
         return [
             *([f"packed with {self.packed}"] if self.packed else []),
-            *(["a workbook, its first sheet"] if self.form == WORKBOOK else []),
+            *([f"a workbook, its {sheet}"] if self.form == WORKBOOK else []),
             *(["JSON"] if self.form == JSON else []),
             *([f"{self.encoding} text"] if self.encoding not in ("utf-8", "utf-8-sig") else []),
             *([f"cells apart by {names.get(self.separator, self.separator)}"] if self.separator != "," else []),
@@ -112,14 +115,9 @@ def open_bytes(path: Path, dialect: Dialect) -> Any:
         raise BadData(f"{path} cannot be unpacked: {error}", "Is it damaged, or copied in part?") from error
 
 
-def _here(path: Path) -> Any:
-    """What a library takes for a file: the path, or of one in a bucket its opened bytes."""
-    return path.open("rb") if isinstance(path, S3File) else path
-
-
 def _only_member(path: Path) -> Any:
     try:
-        archive = zipfile.ZipFile(_here(path))
+        archive = zipfile.ZipFile(as_file(path))
     except (OSError, zipfile.BadZipFile) as error:
         raise BadData(f"{path} cannot be unpacked: {error}", "Is it damaged, or copied in part?") from error
     members = [one for one in archive.infolist() if not one.is_dir() and not one.filename.startswith("__MACOSX")]
@@ -136,16 +134,23 @@ def text_lines(path: Path, dialect: Dialect) -> Iterator[str]:
         yield from io.TextIOWrapper(file, encoding=dialect.encoding, errors="replace", newline="")
 
 
+def text_pieces(path: Path, dialect: Dialect) -> Iterator[str]:
+    """The text of *path*, whose lines may have no end."""
+    with reading(path), open_bytes(path, dialect) as file:
+        text = io.TextIOWrapper(file, encoding=dialect.encoding, errors="replace", newline="")
+        yield from iter(lambda: text.read(SAMPLE_BYTES), "")
+
+
 def cells_by_hand(path: Path, dialect: Dialect) -> Iterator[tuple[list[str], int]]:
     """Each row with the number of its line, by Python's own reader: slow, and forgiving. Blank lines are left out.
 
     Raises BadData where a line cannot be cut into cells.
     """
     if dialect.form == WORKBOOK:
-        yield from _sheet(path)
+        yield from sheet_rows(path, dialect.sheet)
         return
     if dialect.form == JSON:
-        for values, line in json_rows(text_lines(path, dialect), path):
+        for values, line in json_rows(text_pieces(path, dialect), path):
             yield [values.get(name, "") for name in dialect.header], line
         return
     if not dialect.separator:
@@ -188,20 +193,6 @@ def _to_last_name(names: list[str]) -> list[str]:
     return names
 
 
-def _sheet(path: Path) -> Iterator[tuple[list[str], int]]:
-    try:
-        import openpyxl
-    except ModuleNotFoundError as error:
-        raise BadData(f"{path} is a workbook, and openpyxl is not installed", INSTALL_XLSX) from error
-    try:
-        sheet = openpyxl.load_workbook(_here(path), read_only=True, data_only=True).worksheets[0]
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise BadData(f"{path} is not a workbook: {error}", "Was it copied whole?") from error
-    for number, row in enumerate(sheet.iter_rows(values_only=True), start=1):
-        if any(cell is not None for cell in row):
-            yield ["" if cell is None else str(cell) for cell in row], number
-
-
 def first_rows(path: Path, dialect: Dialect, most: int = HEADER_WITHIN) -> list[tuple[list[str], int]]:
     rows = []
     try:
@@ -240,7 +231,7 @@ def _parquet_metadata(path: Path, changed_ns: int, size: int) -> Any:
     """Of a file as it is now; a look, a survey and a reading ask for it, and it can be long."""
     from pyarrow import parquet
 
-    return parquet.read_metadata(_here(path))
+    return parquet.read_metadata(as_file(path))
 
 
 def parquet_file(path: Path) -> Any:
@@ -250,7 +241,7 @@ def parquet_file(path: Path) -> Any:
         about = path.stat()
         known = _parquet_metadata(path, about.st_mtime_ns, about.st_size)
         # Of a bucket pieces are fetched ahead; here that would only hold the whole file in memory besides its rows.
-        return parquet.ParquetFile(_here(path), metadata=known, pre_buffer=isinstance(path, S3File))
+        return parquet.ParquetFile(as_file(path), metadata=known, pre_buffer=isinstance(path, S3File))
     except (OSError, ValueError) as error:
         raise BadData(f"{path} is not a Parquet file: {error}", "Was it copied whole?") from error
 

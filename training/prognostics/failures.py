@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime, timezone
 
 import numpy as np
 from numpy.typing import NDArray
 
 from training.errors import BadData
-from training.prognostics.cells import NAIVE, NUMBER, ZONED
-from training.prognostics.columns import Columns
+from training.prognostics.cells import NAIVE, NUMBER, ZONED, zone_named
+from training.prognostics.columns import SECONDS, Columns
 from training.prognostics.lives import UnitFailures
 from training.prognostics.log_schema import Description, Failures
 from training.prognostics.survey import Survey, survey
 from training.prognostics.table import Table
+from training.prognostics.time_style import OUR_DAYS_S
 from training.prognostics.unit_logs import read_tables
 from training.prognostics.wrong_cells import Clock
 
@@ -32,6 +35,17 @@ def read_failures(description: Description, failures: Failures, *, log: Survey) 
     return {
         name: UnitFailures(times, tuple(part.get(name, np.empty(0)) for part in parts)) for name, times in whole.items()
     }
+
+
+def are_days(failed: Mapping[str, UnitFailures], columns: Columns) -> bool:
+    """Whether all failures are dated, at the beginning of a day: nobody wrote down when in it."""
+    seconds = SECONDS.get(columns.time_unit)
+    times = np.concatenate([one.times for one in failed.values()]) if failed else np.empty(0)
+    if not seconds or not len(times) or min(times) * seconds < OUR_DAYS_S[0]:
+        return False
+    zone = zone_named(columns.zone) if columns.zone else timezone.utc
+    moments = (datetime.fromtimestamp(round(time * seconds, 3), zone) for time in times.tolist())
+    return all((one.hour, one.minute, one.second) == (0, 0, 0) for one in moments)
 
 
 def _description_of(failures: Failures, log: Description) -> Description:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import re
+import unicodedata
 from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
@@ -26,9 +27,27 @@ ENDINGS: Final = tuple(suffix + packed for suffix in SUFFIXES for packed in PACK
 _PART: Final = re.compile(r"\{([^{}/]*)\}|\*")
 
 
+def one_form(name: str) -> str:
+    """*name* with each letter like ö in one sign: some computers write an o and two points, and both look alike."""
+    return name if name.isascii() else unicodedata.normalize("NFC", name)
+
+
 def files_below(folder: Path) -> list[Path]:
-    """All files in *folder* and in its folders, but for hidden ones and what Excel leaves beside an open workbook."""
-    return [path for path in folder.rglob("*") if path.is_file() and not path.name.startswith((".", "~$"))]
+    """All files in *folder* and in its folders, also those that links lead to, but for hidden ones and what other
+    programs leave beside the data.
+    """
+    found, been = list[Path](), {os.path.realpath(folder)}
+    for here, folders, names in os.walk(folder, followlinks=True):
+        real = {name: os.path.realpath(os.path.join(here, name)) for name in folders if not is_clutter(name)}
+        folders[:] = sorted(name for name, one in real.items() if one not in been)  # a link may lead back
+        been.update(real.values())
+        found += [path for name in names if not is_clutter(name) and (path := Path(here, name)).is_file()]
+    return found
+
+
+def is_clutter(name: str) -> bool:
+    """What no user means by "all files": hidden ones, and what Windows, macOS and Excel leave in folders."""
+    return name.startswith((".", "~$")) or name.lower() in ("thumbs.db", "desktop.ini", "icon\r", "__macosx")
 
 
 def logs_among(files: Iterable[Path]) -> list[Path]:
@@ -98,7 +117,7 @@ def words_like(text: str, pattern: str, where: str) -> dict[str, str] | None:
 def _end_of(file: Path | str, parts: int) -> str:
     # Where the file lies on this computer: its name alone may have been given. What is in a bucket says all.
     whole = file if isinstance(file, Path) and str(file).startswith("s3:") else Path(os.path.abspath(file))
-    return "/".join(whole.parts[-parts:])
+    return one_form("/".join(whole.parts[-parts:]))
 
 
 def without_ending(name: str) -> str:

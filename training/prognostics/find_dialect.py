@@ -20,6 +20,7 @@ from training.prognostics.dialect import (
     SAMPLE_BYTES,
     TAKE_ZEROS_OUT,
     TEXT_FILE,
+    WORKBOOK,
     Dialect,
     first_rows,
     form_of,
@@ -27,14 +28,17 @@ from training.prognostics.dialect import (
     parquet_file,
     reading,
     sample_rows,
-    text_lines,
+    text_pieces,
 )
-from training.prognostics.json_rows import json_rows
+from training.prognostics.file_names import one_form
+from training.prognostics.json_rows import begins_json, json_rows
+from training.prognostics.workbooks import list_sheets, refuse_unsaved_results
 
 SEPARATORS: Final = (",", ";", "\t", "|", "")
 """The last one: any run of blanks."""
 COMMENTS: Final = ("comment", "comments", "note", "notes", "remark", "remarks")
 """A last column that rows leave out where they have none: LabVIEW's way."""
+EMPTY: Final = "Take it out of the description, or wait until it has rows; its first line must name the columns."
 UNIT_LINES: Final = 3
 """At most so many lines below the names hold units of measurement and the like."""
 _MARKS: Final = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
@@ -49,7 +53,7 @@ def find_dialect(path: Path, columns: Columns, wanted: Sequence[str], *, given: 
     """
     form, packed = form_of(path)
     if form == PARQUET:
-        return Dialect(form=PARQUET, header=tuple(parquet_file(path).schema_arrow.names))
+        return Dialect(form=PARQUET, header=tuple(map(one_form, parquet_file(path).schema_arrow.names)))
     start = Dialect(form=form, packed=packed)
     if form == TEXT_FILE:
         start = replace(start, encoding=_encoding(path, start))
@@ -58,7 +62,28 @@ def find_dialect(path: Path, columns: Columns, wanted: Sequence[str], *, given: 
     separators = (columns.separator,) if "separator" in given else SEPARATORS
     if columns.header:
         return _without_header(path, start, separators, columns)
+    if form == WORKBOOK:
+        return _in_workbook(path, start, columns, wanted)
     return _with_header(path, start, separators, columns, wanted)
+
+
+def _in_workbook(path: Path, start: Dialect, columns: Columns, wanted: Sequence[str]) -> Dialect:
+    """The sheet that names most of *wanted*. Raises BadData where several hold a log."""
+    sheets = list_sheets(path)
+    starts = [replace(start, sheet=sheet if len(sheets) > 1 else "") for sheet in sheets]
+    found = [_with_header(path, one, (",",), columns, wanted) for one in starts if first_rows(path, one, 1)]
+    if not found:
+        raise BadData(f"{path} is empty", EMPTY)
+    named = [len({*wanted} & {*one.header}) for one in found]
+    best = found[named.index(max(named))]
+    if max(named) == len({*wanted}) and named.count(max(named)) > 1:
+        several = [one.sheet for one, count in zip(found, named, strict=True) if count == max(named)]
+        raise BadData(
+            f"{path}: the sheets {' and '.join(map(repr, several[:4]))} have all columns of the log, each",
+            "Save each sheet that belongs to it as a file of its own.",
+        )
+    refuse_unsaved_results(path, best.sheet, best.header, best.above + 1, wanted)
+    return best
 
 
 def _encoding(path: Path, dialect: Dialect) -> str:
@@ -79,13 +104,13 @@ def _encoding(path: Path, dialect: Dialect) -> str:
 
 
 def _is_json(path: Path, dialect: Dialect) -> bool:
-    first = next((line.strip("\ufeff \t\r\n") for line in text_lines(path, dialect) if line.strip()), "")
-    return first.startswith(("{", "[{")) or first == "["
+    first = next((piece for piece in text_pieces(path, dialect) if piece.strip("\ufeff \t\r\n")), "")
+    return begins_json(first)
 
 
 def _of_json(path: Path, start: Dialect) -> Dialect:
     """The names are those of its first objects."""
-    objects = islice(json_rows(text_lines(path, start), path), LOOKED_AT)
+    objects = islice(json_rows(text_pieces(path, start), path), LOOKED_AT)
     names = dict.fromkeys(name for values, _ in objects for name in values)
     return replace(start, form=JSON, header=tuple(names), headless=True)
 
@@ -106,14 +131,14 @@ def _with_header(
     for separator in separators:
         dialect, marked = replace(start, separator=separator), False
         for row, line in first_rows(path, dialect):
-            names = [name.strip() for name in row]
+            names = [one_form(name.strip()) for name in row]
             here = len(set(wanted) & set(_without_mark(names)))
             if here > most:
                 found, most = replace(dialect, header=tuple(_without_mark(names)), above=line - 1), here
                 found = replace(found, annotated=marked and not names[0])
             marked = marked or row[0].startswith("#")
     if found is None or not any(found.header):
-        raise BadData(f"{path} is empty", "The first line must name the columns.")
+        raise BadData(f"{path} is empty", EMPTY)
     if most < len(set(wanted)) and most <= 1:  # nothing like a header: the first line is what a message speaks of
         found = replace(found, above=0, header=found.header if not found.above else _first_header(path, found))
     return _fit_rows(path, found, columns)
@@ -143,7 +168,7 @@ def _fits(row: Sequence[str], names: Sequence[str]) -> bool:
 
 def _headless(path: Path, dialect: Dialect, first: Sequence[str], line: int) -> Dialect:
     """*dialect* of a file whose *first* row that fits stands in *line*. Raises BadData where that row names columns."""
-    names = _without_mark([name.strip() for name in first])
+    names = _without_mark([one_form(name.strip()) for name in first])
     if names[: len(dialect.header)] == list(dialect.header):
         return replace(dialect, header=tuple(names), above=line - 1, headless=False)
     if not any(_is_number(name) for name in names):
@@ -160,7 +185,7 @@ def _is_number(word: str) -> bool:
 
 def _first_header(path: Path, dialect: Dialect) -> tuple[str, ...]:
     row, _ = next(iter(first_rows(path, dialect)))
-    return tuple(name.strip() for name in row)
+    return tuple(one_form(name.strip()) for name in row)
 
 
 def _without_mark(names: list[str]) -> list[str]:

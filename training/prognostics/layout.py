@@ -13,9 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.errors import BadData
-from training.prognostics.cells import ZONED, Cells, is_number, kind_of_time, unit_of_file
+from training.numerals import are_plain, is_decimal, read_decimal
+from training.prognostics.cells import ZONED, Cells, kind_of_time, trim, unit_of_file
 from training.prognostics.columns import Columns, names_in
-from training.prognostics.file_names import names_in_path, words_in_path
+from training.prognostics.dates import join_time
+from training.prognostics.file_names import names_in_path, one_form, words_in_path
 from training.prognostics.log_keys import DIGITS, TIME_OF_DAY
 from training.prognostics.wrong_cells import FIX, FLOAT32_MOST, SAME_KIND, Clock, require_names, some_of
 
@@ -51,6 +53,7 @@ class Layout:
         """*say* is told of a word that training never met. Raises BadData where a wanted column is neither in *header*
         nor in the path of *file*.
         """
+        header = list(map(one_form, header))
         self.columns, self.file, self.width = columns, file, len(header)
         said_there = {*names_in_path(columns.path)} - {*header}
         self._in_path = words_in_path(file, columns.path) if said_there else {}
@@ -60,7 +63,7 @@ class Layout:
         self._place |= {name: self.width + nth for nth, name in enumerate(self._in_path)}
         self._clock = Clock() if clock is None else clock
         self._cells, self._categories = Cells(columns), dict(columns.categories)
-        self._stand_ins = np.array([float(word) for word in columns.missing if is_number(word)])
+        self._stand_ins = np.array([read_decimal(word) for word in columns.missing if is_decimal(word)])
         self._say, self._strange = say or (lambda _: None), set[tuple[str, str]]()
 
     def read(self, rows: Sequence[Sequence[Cell]], lines: Sequence[int]) -> tuple[Rows, list[str]]:
@@ -82,8 +85,12 @@ class Layout:
         return found, written
 
     def _written_times(self, cells: ByColumn) -> list[str]:
-        parts = [self._words(cells, name) for name in (self.columns.time, self.columns.clock) if name]
-        return parts[0] if len(parts) == 1 else [f"{day} {clock}".strip() for day, clock in zip(*parts, strict=True)]
+        parts = [self._words(cells, name) for name in self.columns.timed_by]
+        if len(parts) == 1:
+            return parts[0]
+        return [
+            "" if any(map(self._cells.is_absent, words)) else join_time(words) for words in zip(*parts, strict=True)
+        ]
 
     def _words(self, cells: ByColumn, name: str) -> list[str]:
         return [_word_in(cell) for cell in cells[self._place[name]]]
@@ -145,7 +152,6 @@ class Layout:
         """Times in the log's own unit; NaN where the cell is empty."""
         columns, name = self.columns, self.columns.time
         plain = not columns.epoch and columns.dates not in (DIGITS, TIME_OF_DAY) and columns.decimal == "."
-        plain = plain and not any("_" in word for word in words)  # Python takes 2024_03_01 for a number
         found = _all_at_once(words) if plain else None
         if found is None:
             found = self._one_by_one(words, lines, name, self._cells.moment)
@@ -208,11 +214,13 @@ class Layout:
 
 
 def _word_in(cell: Cell) -> str:
-    return cell.strip() if isinstance(cell, str) else repr(cell)
+    return trim(cell) if isinstance(cell, str) else repr(cell)
 
 
 def _all_at_once(words: Sequence[Cell]) -> NDArray[np.float64] | None:
-    """Ten times as fast as one by one; None where a cell is no plain number."""
+    """Ten times as fast as one by one; None where a cell is no plain number, such as 2024_03_01, or 1_000."""
+    if not are_plain("".join(word for word in words if isinstance(word, str))):
+        return None
     try:
         return np.array(words, dtype=np.float64)
     except ValueError:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import glob
+import os
 import re
+import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -11,12 +13,13 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from training.config import nearest
 from training.errors import BadData
-from training.prognostics.file_names import ENDINGS, files_below, logs_among, names_in_path, path_problems
+from training.prognostics.file_names import ENDINGS, files_below, is_clutter, logs_among, names_in_path, path_problems
 from training.prognostics.s3_files import find_files, glob_regex, is_s3
 from training.prognostics.step_keys import step_problems
 
 DAY_FIRST, MONTH_FIRST, DIGITS, TIME_OF_DAY = "day first", "month first", "digits", "time of day"
-DATES: Final = (DAY_FIRST, MONTH_FIRST, DIGITS, TIME_OF_DAY)
+NUMBERS = "numbers"
+DATES: Final = (DAY_FIRST, MONTH_FIRST, DIGITS, TIME_OF_DAY, NUMBERS)
 """How dates may be written that can be read in two ways."""
 
 WAYS_TO_FAIL: Final = ("fails_at", "label", "runs_to_failure", "failures")
@@ -34,6 +37,8 @@ _SAID: Final[dict[type, str]] = {
     bool: "true or false",
     dict: "a table: [failures], then files, unit and time; [tags], then name and value",
 }
+MOST_PARTS: Final = 6
+"""Of a time: from its year to its second."""
 TAG: Final = "tag"
 """What the place of the channel is called in the pattern of a tag's name."""
 _CELLS: Final = ("missing", "failed")
@@ -64,8 +69,10 @@ def find_problems(given: Mapping[str, Any]) -> list[str]:
 
 
 def _time_problems(time: Any) -> list[str]:
-    two = isinstance(time, list) and len(time) == 2 and all(isinstance(name, str) and name for name in time)
-    return [] if isinstance(time, str) or two else ['time: must be text, or two columns like ["date", "time"]']
+    names = time if isinstance(time, list) and all(isinstance(name, str) and name for name in time) else []
+    several = 2 <= len(names) == len({*names}) <= MOST_PARTS
+    said = 'time: must be text, or columns like ["date", "time"] or ["year", "month", "day", "hour"]'
+    return [] if isinstance(time, str) or several else [said]
 
 
 def _letter_problems(given: Mapping[str, Any]) -> list[str]:
@@ -162,7 +169,7 @@ def _tags_problems(given: Mapping[str, Any]) -> list[str]:
         found.append("tags: quality names the column, and good its words that count: say both, or none")
     found += [f"{key}: does not go with tags, whose rows hold a value each: say [failures], or runs_to_failure"
               for key in ("fails_at", "label") if given.get(key)]  # fmt: skip
-    found += [f"{key}: does not go with tags" for key in ("categories", "header") if given.get(key)]
+    found += [f"{key}: does not go with tags" for key in ("categories",) if given.get(key)]
     if given.get("step") == "file":
         found.append('step: "file" does not go with tags; a length of time does')
     return found + _tag_pattern_problems(given, table)
@@ -206,7 +213,12 @@ def expand(folder: Path, patterns: list[str], problems: list[str]) -> tuple[Path
         if not files:
             problems.append(_nothing_found(folder, pattern))
         found += files
-    return tuple(dict.fromkeys(found))
+    return tuple({_place_of(file): file for file in reversed(found)}.values())[::-1]
+
+
+def _place_of(file: Path) -> str:
+    """Where *file* is, by whatever links it was found."""
+    return str(file) if is_s3(str(file)) else os.path.realpath(file)
 
 
 def _nothing_found(folder: Path, pattern: str) -> str:
@@ -222,10 +234,16 @@ def _matches(folder: Path, pattern: str) -> list[Path]:
         return []
     try:
         whole = folder / Path(pattern).expanduser()
-        matches = [whole] if whole.exists() else [Path(one) for one in glob.glob(str(whole), recursive=True)]
+        matches = [whole] if whole.exists() else _glob(str(whole))
     except (ValueError, OSError, RuntimeError):  # a name no file can have; "~nobody"
         return []
     return sorted(file for match in matches for file in _files_in(match))
+
+
+def _glob(pattern: str) -> list[Path]:
+    forms = dict.fromkeys([pattern, *(unicodedata.normalize(form, pattern) for form in ("NFC", "NFD"))])
+    found = [Path(one) for form in forms for one in glob.glob(form, recursive=True)]
+    return [path for path in dict.fromkeys(found) if not is_clutter(path.name)]
 
 
 def whole_pattern(folder: Path, pattern: str) -> Path:

@@ -3,7 +3,7 @@
     files = ["logs/*.csv"]      # CSV, Parquet, ..., relative to this file; patterns and folders allowed
     test = ["later/*.csv"]      # optional: units only for judging the finished net
     unit = "machine"            # column that names the unit; leave out where each file is one unit
-    time = "hour"               # column: a number, or a date and time; ["date", "time"]: in two columns
+    time = "hour"               # column: a number, or a date and time; ["date", "time"]: in several
     time_unit = "hours"         # what one step of time is called; for dates: seconds, minutes, hours or days
     channels = ["vibration"]    # columns the net sees
     conditions = ["gear"]       # optional: how the unit is run; channels are scaled within each condition
@@ -55,6 +55,7 @@ from typing import Any
 
 from training.errors import BadData
 from training.prognostics.columns import Columns, Tags
+from training.prognostics.file_names import one_form
 from training.prognostics.log_keys import expand, find_problems, whole_pattern
 from training.prognostics.s3_files import is_s3
 from training.prognostics.step_keys import AGGREGATES, FILE, OF_SAMPLES, step_in
@@ -112,6 +113,7 @@ def read_description(path: Path) -> Description:
         raise BadData(f"{path} cannot be read: {error.strerror}", "table=FILE.toml describes your log") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BadData(f"{path} is not TOML: {error}", "docs/sensors.md shows a whole description") from error
+    given = {key: value if key in ("files", "test") else _in_one_form(value) for key, value in given.items()}
     problems = find_problems(given)
     files = {key: expand(path.parent, _list(given, key), problems) for key in ("files", "test")}
     table = given.get("failures")
@@ -124,6 +126,14 @@ def read_description(path: Path) -> Description:
     sought = [*_list(given, "files"), *_list(given, "test"), *(_list(table, "files") if table else ())]
     described = _describe(given, files["files"], files["test"], apart)
     return replace(described, patterns=tuple(whole_pattern(path.parent, one) for one in sought if not is_s3(one)))
+
+
+def _in_one_form(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_in_one_form(one) for one in value]
+    if isinstance(value, dict):
+        return {key: one if key == "files" else _in_one_form(one) for key, one in value.items()}
+    return one_form(value) if isinstance(value, str) else value
 
 
 def _describe(
@@ -152,7 +162,7 @@ def _columns(given: Mapping[str, Any]) -> Columns:
     return Columns(
         **words,
         time=time,
-        clock="".join(clock),
+        clock=tuple(clock),
         channels=channels,
         conditions=conditions,
         kinds=tuple((name, "text") for name in _list(given, "categories")),

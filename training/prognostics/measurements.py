@@ -9,17 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from training.prognostics.arrow_cells import Floats
-from training.prognostics.columns import Columns
+from training.prognostics.columns import Columns, Tags
 from training.prognostics.dialect import Dialect
 from training.prognostics.side_by_side import side_by_side
 from training.prognostics.step_keys import KURTOSIS, MAX, MEAN, MIN, RMS, SPREAD
 from training.prognostics.table import Marks, Met, Table, table_pieces
+from training.prognostics.tag_clocks import tell_doubled_hours
 from training.prognostics.wrong_cells import Clock
 
 
@@ -29,10 +31,18 @@ def log_pieces(file: Path, dialect: Dialect, columns: Columns, clock: Clock, mar
 
     Raises BadData, at the end, where a cell is wrong.
     """
-    pieces = table_pieces(file, dialect, columns, clock, marks, met)
     if columns.tags:
-        return side_by_side(pieces, columns.tags)
+        read = partial(_tag_pieces, file, dialect, columns, columns.tags)
+        return side_by_side(read(clock, marks, met), columns.tags, again=lambda: read(Clock(), Marks(), Met()))
+    pieces = table_pieces(file, dialect, columns, clock, marks, met)
     return _as_measurement(pieces, columns, marks) if columns.by_file else pieces
+
+
+def _tag_pieces(
+    file: Path, dialect: Dialect, columns: Columns, tags: Tags, clock: Clock, marks: Marks, met: Met
+) -> Iterator[Table]:
+    pieces = table_pieces(file, dialect, columns, clock, marks, met)
+    return tell_doubled_hours(pieces, columns, tags) if columns.zone else pieces
 
 
 @dataclass(frozen=True)

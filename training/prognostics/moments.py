@@ -20,7 +20,9 @@ def moment_like(time: float, columns: Columns, word: str) -> str:
         return _clock(datetime.fromtimestamp(second, timezone.utc)).partition("T")[2]
     kind = kind_of_time(word) if columns.dates != DIGITS else ""
     if kind == NUMBER:
-        return f"{time * SECONDS[columns.time_unit] * columns.epoch:.0f}" if columns.epoch else f"{time:.15g}"
+        if not columns.epoch:
+            return f"{time:.15g}"
+        return f"{(time * SECONDS[columns.time_unit] - columns.epoch_begins) * columns.epoch:.0f}"
     seconds = round(time * SECONDS[columns.time_unit], 3)
     if columns.zone:
         return datetime.fromtimestamp(seconds, zone_named(columns.zone)).isoformat()

@@ -11,13 +11,13 @@ from training.errors import BadData
 APART: Final = (" ", "'", "\u00a0", "\u202f", "\u2009")
 """Marks that stand between thousands only."""
 
-_COMMA_THEN_POINT: Final = re.compile(r"[-+]?\d{1,3}(,\d{3})+\.\d+$")
-_POINT_THEN_COMMA: Final = re.compile(r"[-+]?\d{1,3}(\.\d{3})+,\d+$")
-_MANY_COMMAS: Final = re.compile(r"[-+]?\d{1,3}(,\d{3}){2,}$")
-_MANY_POINTS: Final = re.compile(r"[-+]?\d{1,3}(\.\d{3}){2,}$")
-_ONE_COMMA: Final = re.compile(r"[-+]?\d*,\d+(?:[eE][-+]?\d+)?$")
-_COMMA_BEFORE_THREE: Final = re.compile(r"[-+]?\d{1,3},\d{3}$")
-_APART: Final = re.compile(rf"[-+]?\d{{1,3}}([{''.join(APART)}])\d{{3}}(?:\1\d{{3}})*(?:([.,])\d+)?$")
+_COMMA_THEN_POINT: Final = re.compile(r"[-+]?\d{1,3}(,\d{3})+\.\d+$", re.ASCII)
+_POINT_THEN_COMMA: Final = re.compile(r"[-+]?\d{1,3}(\.\d{3})+,\d+$", re.ASCII)
+_MANY_COMMAS: Final = re.compile(r"[-+]?\d{1,3}(,\d{3}){2,}$", re.ASCII)
+_MANY_POINTS: Final = re.compile(r"[-+]?\d{1,3}(\.\d{3}){2,}$", re.ASCII)
+_ONE_COMMA: Final = re.compile(r"[-+]?\d*,\d+(?:[eE][-+]?\d+)?$", re.ASCII)
+_COMMA_BEFORE_THREE: Final = re.compile(r"[-+]?\d{1,3},\d{3}$", re.ASCII)
+_APART: Final = re.compile(rf"[-+]?\d{{1,3}}([{''.join(APART)}])\d{{3}}(?:\1\d{{3}})*(?:([.,])\d+)?$", re.ASCII)
 
 
 class Style(NamedTuple):
@@ -69,4 +69,4 @@ def refuse_thousands_as_decimals(
 
 
 def plain_thousands(word: str, mark: str) -> bool:
-    return bool(re.fullmatch(rf"[-+]?[1-9]\d{{0,2}}({re.escape(mark)}\d{{3}})+", word))
+    return bool(re.fullmatch(rf"[-+]?[1-9]\d{{0,2}}({re.escape(mark)}\d{{3}})+", word, re.ASCII))

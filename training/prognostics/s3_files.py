@@ -197,3 +197,8 @@ def _connection(endpoint: str, region: str, bucket: str) -> Any:
         split = urlsplit(endpoint)
         named |= {"endpoint_override": split.netloc, "scheme": split.scheme, "region": region or "us-east-1"}
     return fs.S3FileSystem(connect_timeout=TIMEOUT_S, request_timeout=TIMEOUT_S, **named)
+
+
+def as_file(path: Path) -> Any:
+    """What a library takes for a file: the path, or of one in a bucket its opened bytes."""
+    return path.open("rb") if isinstance(path, S3File) else path

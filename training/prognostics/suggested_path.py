@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from training.errors import BadData
-from training.prognostics.cells import is_number
+from training.numerals import is_decimal
 from training.prognostics.columns import Columns, names_in_files
-from training.prognostics.dates import date_in
+from training.prognostics.dates import date_in, join_time
 from training.prognostics.dialect import Dialect
-from training.prognostics.file_names import find_words, without_ending
-from training.prognostics.log_keys import DIGITS
+from training.prognostics.file_names import find_words, names_in_path, without_ending
+from training.prognostics.log_keys import DIGITS, TIME_OF_DAY
 
+DAY: Final = "day"
+DAY_KEYS: Final = ("year", "month", "day", "hour", "minute")
+WHOLE_DAYS: Final = ("date", "dt", "ds", "day")
 UNIT: Final = "unit"
 """What the unit's column is called where the description has none."""
 
@@ -27,10 +32,12 @@ def refuse_unnamed(wanted: Sequence[str], found: Mapping[Path, Dialect], columns
     missing = [name for name in names_in_files(columns, wanted) if name not in held]
     cells = _cells_without_names(next(iter(found.values())))
     outside = [name for name in missing if not cells or name in (columns.unit, columns.time)]
-    pattern = _hive(list(found), outside) or _by_names(list(found), outside, columns)
+    days = _day_keys(list(found)) if columns.time in outside else ()
+    pattern = _hive(list(found), _instead(outside, columns.time, days)) or _by_names(list(found), outside, columns)
     if columns.path or not outside or not _fits(list(found), pattern):
         return
-    lines = [f'path = "{pattern}"', *([f'unit = "{UNIT}"'] if not columns.unit and f"{{{UNIT}}}" in pattern else [])]
+    by_days = days != (columns.time,) and {*days} <= {*names_in_path(pattern)}
+    lines = _lines(pattern, days if by_days else (), columns)
     if cells:
         lines.append(f"header = [{', '.join(_call(number) for number in range(min(cells, 4)))}] (names for {cells})")
     more = f" and {len(found) - 1:,} more files" if len(found) > 1 else ""
@@ -41,6 +48,48 @@ def refuse_unnamed(wanted: Sequence[str], found: Mapping[Path, Dialect], columns
     )
 
 
+def refuse_day_in_path(found: Mapping[Path, Dialect], columns: Columns) -> None:
+    """Raises BadData where the times of some files are those of a clock, and their paths say of which day: one without
+    a file would be passed over.
+    """
+    files, days = list(found), _day_keys(list(found))[:3]
+    pattern = _hive(files, [*names_in_path(columns.path), *days]) if days else ""
+    if not pattern and not columns.path:
+        pattern = _by_names(files, [DAY], replace(columns, time=DAY))
+    if len(files) < 2 or not _fits(files, pattern):
+        return
+    days = days or (DAY,)
+    if all(_is_moment(join_time([(find_words(file, pattern) or {})[day] for day in days])) for file in files):
+        lines = _lines(pattern, (*days, columns.time), columns)
+        raise BadData(
+            f"{columns.time}: times of day alone, and the day stands in the files' paths",
+            f"Add to the TOML: {'; '.join(lines)}\n"
+            f'Where it is not their day, and a clock that goes back begins the next one: dates = "{TIME_OF_DAY}".',
+        )
+
+
+def _lines(pattern: str, times: Sequence[str], columns: Columns) -> list[str]:
+    """What the description lacks."""
+    named = not columns.unit and f"{{{UNIT}}}" in pattern
+    return [
+        f'path = "{pattern}"',
+        *([f'unit = "{UNIT}"'] if named else []),
+        *([f"time = {json.dumps(list(times) if len(times) > 1 else times[0])}"] if times else []),
+    ]
+
+
+def _instead(names: Sequence[str], name: str, others: Sequence[str]) -> list[str]:
+    return [*(one for one in names if one != name), *others] if others else list(names)
+
+
+def _day_keys(files: Sequence[Path]) -> tuple[str, ...]:
+    """The keys of folders like year=2024/month=05/day=17, or date=2024-05-17, that say when all in them was written."""
+    keys = [part.partition("=")[0] for part in files[0].parts[:-1] if "=" in part]
+    if {*DAY_KEYS[:3]} <= {*keys}:
+        return tuple(key for key in DAY_KEYS if key in keys)
+    return tuple(key for key in WHOLE_DAYS if key in keys)[:1]
+
+
 def _call(number: int) -> str:
     return f'"c{number + 1}"' if number < 3 else "..."
 
@@ -48,7 +97,7 @@ def _call(number: int) -> str:
 def _cells_without_names(dialect: Dialect) -> int:
     """How many cells a row has, where the line taken for the names holds numbers alone; else 0."""
     cells = [cell for cell in re.split(r"[,;\t| ]+", " ".join(dialect.header)) if cell]
-    return 0 if dialect.headless or not all(map(is_number, cells)) else len(cells)
+    return 0 if dialect.headless or not all(map(is_decimal, cells)) else len(cells)
 
 
 def _hive(files: Sequence[Path], missing: Sequence[str]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from training.errors import BadData
-from training.prognostics.cells import is_number
+from training.numerals import is_decimal
 from training.prognostics.columns import Columns
 from training.prognostics.dialect import PARQUET, Dialect, sample_rows
 from training.prognostics.log_keys import TAG
@@ -20,7 +20,7 @@ def refuse_tags(found: Mapping[Path, Dialect], columns: Columns) -> None:
         return
     rows = [row for row in sample_rows(file, dialect) if len(row) >= len(dialect.header)]
     cells = {name: [row[place].strip() for row in rows] for place, name in enumerate(dialect.header) if name}
-    others = {name: words for name, words in cells.items() if name not in (columns.unit, columns.time, columns.clock)}
+    others = {name: words for name, words in cells.items() if name not in (columns.unit, *columns.timed_by)}
     for name, words in others.items():
         pattern = _pattern(words, channels, columns)
         if pattern is not None:
@@ -45,4 +45,4 @@ def _pattern(words: Sequence[str], channels: Sequence[str], columns: Columns) ->
 
 
 def _are_mostly_numbers(words: Sequence[str]) -> bool:
-    return sum(is_number(word.replace(",", ".")) for word in words) > len(words) / 2
+    return sum(is_decimal(word.replace(",", ".")) for word in words) > len(words) / 2

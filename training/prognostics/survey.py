@@ -11,35 +11,31 @@ from typing import Final
 
 from training.errors import BadData
 from training.prognostics import dialect as dialects
-from training.prognostics.arrow_batches import first_rows, read_batches
-from training.prognostics.arrow_cells import as_text, encode
+from training.prognostics.arrow_batches import first_rows
+from training.prognostics.arrow_cells import as_text
 from training.prognostics.cells import (
     HEX,
-    NAIVE,
     TEXT,
     TRUTH,
     TRUTHS,
-    ZONED,
     Cells,
     bare,
     is_hexadecimal,
-    kind_of_time,
-    number_of_time,
     plain_number,
     unit_behind,
 )
-from training.prognostics.columns import SECONDS, Columns, names_in, names_in_files
-from training.prognostics.dates import begins_with_day_or_year, day_and_month
+from training.prognostics.columns import Columns, names_in, names_in_files
+from training.prognostics.dates import join_time
 from training.prognostics.dialect import Dialect, sample_rows
-from training.prognostics.file_names import names_in_path, words_in_path
+from training.prognostics.file_names import words_in_path
 from training.prognostics.find_dialect import find_dialect
-from training.prognostics.log_keys import DAY_FIRST, DIGITS, MONTH_FIRST, TIME_OF_DAY
+from training.prognostics.find_times import find_times, is_calendar, kind_of_times
+from training.prognostics.log_keys import TIME_OF_DAY
 from training.prognostics.log_schema import Description
 from training.prognostics.number_style import Style, refuse_thousands_as_decimals, style_of
 from training.prognostics.suggested_path import refuse_unnamed
 from training.prognostics.suggested_tags import refuse_tags
 from training.prognostics.tag_rows import pick_values
-from training.prognostics.time_style import OUR_DAYS_S, epoch_of, in_digits, is_time_of_day
 from training.prognostics.unit_logs import Faults
 
 MOST_WORDS: Final = 20
@@ -84,14 +80,14 @@ def survey(description: Description) -> Survey:
     words = _together(samples.values(), _list_wanted(description))
     columns, said = _kinds(columns, words, description)
     _refuse_made_of_text(columns)
-    columns, times_said = _times(columns, words, description, found)
+    columns, times_said = find_times(columns, words, description, found)
     _refuse_tags_without_day(columns)
     by_file = {
         file: replace(columns, decimal=style.decimal, thousands=style.thousands) for file, style in styles.items()
     }
     said = [*_dialects_said(found, styles), *_paths_said(description, samples), *said, *times_said]
     times = words[columns.time]
-    return Survey(found, columns, by_file, said, _is_calendar(columns, times), _kind_of_times(columns, times))
+    return Survey(found, columns, by_file, said, is_calendar(columns, times), kind_of_times(columns, times))
 
 
 def _list_wanted(description: Description) -> list[str]:
@@ -105,7 +101,15 @@ def _sample(file: Path, dialect: Dialect, wanted: Sequence[str], columns: Column
     if columns.tags and columns.tags.value in named:
         named[columns.tags.value] = pick_values(named, in_path, columns.tags, where=str(file))
     known = {name: [word for word in words if not cells.is_absent(word)] for name, words in named.items()}
-    return known | {name: [word] for name, word in in_path.items()}
+    known |= {name: [word] for name, word in in_path.items()}
+    return {**known, columns.time: _joined_times(named, in_path, columns)} if columns.clock else known
+
+
+def _joined_times(named: Words, in_path: Mapping[str, str], columns: Columns) -> list[str]:
+    """The times of some rows, each put together of its columns."""
+    rows = max((len(words) for words in named.values()), default=1)
+    parts = [named.get(name) or [in_path.get(name, "")] * rows for name in columns.timed_by]
+    return [word for word in map(join_time, zip(*parts, strict=True)) if word]
 
 
 def _first_cells(file: Path, dialect: Dialect, wanted: Sequence[str]) -> dict[str, list[str]]:
@@ -172,9 +176,9 @@ def _dialects_said(found: Mapping[Path, Dialect], styles: Mapping[Path, Style]) 
 
 def _paths_said(description: Description, samples: Mapping[Path, Words]) -> list[str]:
     columns = description.columns
-    first = next(iter(samples.values()))
-    places = [f"{name} is '{first[name][0]}' there" for name in names_in_path(columns.path) if first.get(name)]
-    said = [f"{next(iter(samples)).name}: by its path, {', '.join(places)}"] if places else []
+    first = next(iter(samples))
+    places = [f"{name} is '{word}' there" for name, word in words_in_path(first, columns.path).items()]
+    said = [f"{first.name}: by its path, {', '.join(places)}"] if places else []
     told = f'step = "file": {len(samples):,} files are one measurement each, told by {", ".join(columns.aggregates)}'
     return [*said, *([told] if columns.by_file else [])]
 
@@ -257,87 +261,3 @@ def _kind_said(kind: str, words: Sequence[str]) -> str:
     if kind == TEXT:
         return f"text, a channel for each of its words ({', '.join(sorted(set(words))[:6])})"
     return f"numbers in {kind}"
-
-
-def _times(
-    columns: Columns, words: Words, description: Description, found: Mapping[Path, Dialect]
-) -> tuple[Columns, list[str]]:
-    """How the times are written, where that is to be found out."""
-    told = words.get(description.fails_at, [])
-    if told and all(word.lower() in TRUTHS for word in told):
-        raise BadData(
-            f"{description.fails_at}: says whether a unit failed, not when: '{told[0]}'",
-            f'Say label = "{description.fails_at}" instead of fails_at.',
-        )
-    names = [name for name in (columns.time, description.fails_at) if name]
-    seen = [word for name in names for word in words.get(name, [])]
-    if not seen or columns.dates or columns.clock:
-        return _order_of_date(columns, seen, found)
-    if all(is_time_of_day(word) for word in seen) and columns.time_unit in SECONDS:
-        said = "times of day, or time gone by; a clock that goes back begins the next day"
-        return replace(columns, dates=TIME_OF_DAY), [f"{columns.time}: taken for {said}"]
-    if in_digits(seen, columns.time_unit):
-        return replace(columns, dates=DIGITS), [f"{columns.time}: taken for dates in digits, like {seen[0]}"]
-    epoch, called = epoch_of(seen, columns)
-    if epoch:
-        return replace(columns, epoch=epoch), [f"{columns.time}: taken for {called} since 1970"]
-    return _order_of_date(columns, seen, found)
-
-
-def _order_of_date(columns: Columns, seen: Sequence[str], found: Mapping[Path, Dialect]) -> tuple[Columns, list[str]]:
-    doubtful = {word: pair for word in seen if (pair := day_and_month(word))}
-    pairs = list(doubtful.values())
-    if not pairs or columns.dates:
-        return columns, []
-    unclear = [word for word in seen if begins_with_day_or_year(word)]
-    if unclear:
-        raise BadData(
-            f"{columns.time}: '{unclear[0]}' begins with its day or with its year",
-            f'Write years with four digits. If it is the day: dates = "{DAY_FIRST}".',
-        )
-    order = _decide(pairs)
-    if not order:
-        for file, dialect in found.items():
-            for word in _all_words(file, dialect, columns):
-                pair = day_and_month(word)
-                order = order or (_decide([pair]) if pair else "")
-    if not order:
-        word, (first, second) = next(iter(doubtful.items()))
-        raise BadData(
-            f"{columns.time}: '{word}' is the {first}. day of month {second}, or the {second}. day of month {first}",
-            f'Add to the TOML: dates = "{DAY_FIRST}" or dates = "{MONTH_FIRST}".',
-        )
-    said = f"{columns.time}: taken for dates with the {order}, like {next(iter(doubtful))}"
-    return replace(columns, dates=order), [said]
-
-
-def _is_calendar(columns: Columns, seen: Sequence[str]) -> bool | None:
-    if columns.dates or columns.epoch:
-        return columns.dates != TIME_OF_DAY
-    numbers = [number_of_time(word, columns) for word in seen]
-    known = [number * SECONDS.get(columns.time_unit, 0.0) for number in numbers if number is not None]
-    if len(known) < len(seen):
-        return True
-    return None if all(OUR_DAYS_S[0] <= moment <= OUR_DAYS_S[1] for moment in known) else False
-
-
-def _kind_of_times(columns: Columns, seen: Sequence[str]) -> str:
-    kind = kind_of_time(seen[0]) if seen else ""
-    kind = NAIVE if columns.dates == DIGITS else kind
-    return ZONED if kind == NAIVE and columns.zone else kind
-
-
-def _decide(pairs: Iterable[tuple[int, int]]) -> str:
-    for first, second in pairs:
-        if first > 12:
-            return DAY_FIRST
-        if second > 12:
-            return MONTH_FIRST
-    return ""
-
-
-def _all_words(file: Path, dialect: Dialect, columns: Columns) -> Iterable[str]:
-    if columns.time not in dialect.header:
-        return
-    for batch in read_batches(file, dialect, [columns.time], Cells(columns)):
-        yield from encode(batch[columns.time])[1]

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from training.errors import BadData
 from training.prognostics.columns import SECONDS, Columns
+from training.prognostics.log_keys import NUMBERS
 from training.prognostics.windows import UnitLog
 
 Array = NDArray[np.floating]
@@ -31,6 +32,8 @@ FARTHEST_S: Final = 3.3e10
 
 DAYS: Final = {"Excel's days since 1900": (36_526, 54_789), "MATLAB's days since year 0": (730_486, 748_749)}
 """From 2000 to 2050."""
+
+A_DAY_OF_YEAR: Final = (1_990_001, 2_050_366)
 
 A_DAY_IN_DIGITS: Final = (19_000_101, 21_001_231)
 
@@ -120,11 +123,13 @@ def refuse_other_unit(logs: Sequence[UnitLog], columns: Columns) -> None:
             "Milliseconds: divide by 1000.\nOr write dates like 2024-05-31T12:00:00+00:00.",
         )
     first, last = A_DAY_IN_DIGITS
-    within = columns.time_unit != "minutes" and low >= first and high <= last  # those since 1970 have eight digits too
+    within = (
+        columns.dates != NUMBERS and columns.time_unit != "minutes" and low >= first and high <= last
+    )  # those since 1970 have eight digits too
     if within and _are_days_in_digits(np.concatenate([log.times for log in logs])):
         raise BadData(
             f"{columns.time}: {logs[0].times[0]:.0f} looks like a date, and would be taken for a number",
-            "Write it with its marks: 2024-05-31.",
+            f'Write it with its marks: 2024-05-31. Where it is none, add to the TOML: dates = "{NUMBERS}"',
         )
 
 
@@ -138,7 +143,21 @@ def suspect_days(logs: Sequence[UnitLog], columns: Columns) -> list[str]:
             f"{columns.time}: {low:.2f} to {high:.2f} {columns.time_unit}. If these are {counted}, say "
             'time_unit = "days" in the TOML'
         ]
-    return []
+    return _days_of_years(logs, columns, low, high)
+
+
+def _days_of_years(logs: Sequence[UnitLog], columns: Columns, low: float, high: float) -> list[str]:
+    """2024061 is the 61st day of 2024: taken for hours, days would be as near as hours are."""
+    first, last = A_DAY_OF_YEAR
+    if columns.time_unit != "hours" or columns.dates == NUMBERS or low < first or high > last:
+        return []
+    times = np.concatenate([log.times for log in logs])
+    if not ((times == np.round(times)) & (times % 1000 >= 1) & (times % 1000 <= 366)).all():
+        return []
+    written = f"{low // 1000:.0f}-{low % 1000:03.0f}"
+    return [
+        f"{columns.time}: {low:.0f} to {high:.0f} hours. If these are years and their days, write them as {written}"
+    ]
 
 
 def _range(logs: Sequence[UnitLog]) -> tuple[float, float]:

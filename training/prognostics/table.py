@@ -15,10 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.errors import BadData
+from training.numerals import is_decimal, read_decimal
 from training.prognostics.arrow_cells import Floats, as_text
-from training.prognostics.cells import TEXT, is_number, unit_of_file
+from training.prognostics.cells import TEXT, unit_of_file
 from training.prognostics.column_reader import TableReader
 from training.prognostics.columns import Columns
+from training.prognostics.dates import HOUR_ALONE, MIDNIGHT, ONE_DIGIT, Change, days_and_clock
 from training.prognostics.dialect import Dialect
 from training.prognostics.file_names import words_in_path
 from training.prognostics.wrong_cells import Clock, cell_of, line_of
@@ -111,13 +113,13 @@ def table_pieces(
     """
     reader = TableReader(file, dialect, columns, clock)
     names = list(dict.fromkeys((*columns.channels, *columns.conditions)))
-    wanted = [name for name in (columns.unit, columns.time, columns.clock, *names, marks.column) if name]
+    wanted = [name for name in (columns.unit, *columns.timed_by, *names, marks.column) if name]
     wanted = list(dict.fromkeys(wanted))
     piece = None
     for batch in reader.batches(wanted):
         rows = len(batch[wanted[0]])
         units = _units(reader, batch, met.units, rows)
-        moments = _join(batch[columns.time], batch[columns.clock]) if columns.clock else batch[columns.time]
+        moments = _join([batch[name] for name in columns.timed_by])
         times = reader.moments(moments, columns.time)
         # In one piece, not one for each column: small ones go back to the system each time, and come anew, zeroed.
         values = np.empty((len(names), rows), dtype=np.float32)
@@ -183,12 +185,27 @@ def _marks(reader: TableReader, batch: Any, marks: Marks, rows: int) -> Floats:
 def _same(word: str, meant: set[str]) -> bool:
     """Whether *word* is one of *meant*; 7 and 7.0 are one number."""
     word = word.strip().lower()
-    return word in meant or (is_number(word) and any(is_number(one) and float(one) == float(word) for one in meant))
+    numbers = (read_decimal(one) for one in meant if is_decimal(one))
+    return word in meant or (is_decimal(word) and read_decimal(word) in numbers)
 
 
-def _join(dates: Any, clocks: Any) -> Any:
-    """Date and time of day of two columns as one word; nothing where one of them is missing."""
+def _join(parts: Sequence[Any]) -> Any:
+    """As dates.join_time, of whole columns; null where one of them is."""
     import pyarrow.compute as compute
 
-    strip = compute.utf8_trim_whitespace
-    return compute.binary_join_element_wise(strip(as_text(dates)), strip(as_text(clocks)), " ")
+    if len(parts) == 1:
+        return parts[0]
+    days, clock = days_and_clock([compute.utf8_trim_whitespace(as_text(part)) for part in parts])
+    day = compute.binary_join_element_wise(*days, "-")
+    if not clock:
+        return day
+    if len(clock) == 1:
+        return compute.binary_join_element_wise(_put(day, MIDNIGHT), _put(clock[0], HOUR_ALONE), " ")
+    rest = [_put(part, ONE_DIGIT) for part in clock[1:]]
+    return compute.binary_join_element_wise(day, compute.binary_join_element_wise(clock[0], *rest, ":"), " ")
+
+
+def _put(column: Any, change: Change) -> Any:
+    import pyarrow.compute as compute
+
+    return compute.replace_substring_regex(column, change.found.pattern, change.put)

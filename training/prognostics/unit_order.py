@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from training.errors import BadData
 from training.prognostics.cells import second_readings
 from training.prognostics.columns import SECONDS, Columns
+from training.prognostics.dates import join_time
 from training.prognostics.file_names import names_in_path
 from training.prognostics.log_keys import TIME_OF_DAY
 from training.prognostics.table import Table
@@ -24,9 +25,12 @@ OTHER_MACHINES: Final = (
 )
 SORT: Final = (
     "Sort the rows of each unit by time, or say sort = true in the TOML; of a row that was written twice, keep one.\n"
+    "Was a clock set back, or a machine's controller begun anew? Correct the times first: sorting would mix the rows.\n"
     "Local times run twice through an hour when clocks are put back: those rows are real. Write the times with "
     'their zone, like 2024-10-27T02:00:00+01:00, or in UTC, or say whose clocks they are: zone = "Europe/Berlin".'
 )
+TURNS: Final = (2.0**16, 2.0**31, 2.0**32, 86_400.0, 604_800.0)
+"""Where counters begin anew: of 16, 31 and 32 bits, seconds of the day, of the GPS week."""
 ONE_TIME: Final = (
     'All rows of a file have the time that stands in its path. Are they samples of one measurement? step = "file"\n'
     "Are they of different machines? Say which column names the machine: unit."
@@ -188,12 +192,24 @@ def _refuse_falls(rows: Rows, columns: Columns) -> None:
                 f"{rows.at(after)}: time {later} of unit '{unit}' does not come after {earlier} ({before})"
             )
     hint = f"{OTHER_MACHINES}\n{SORT}" if between_files else SORT
-    hint = ONE_TIME if columns.time in names_in_path(columns.path) and not between_files else hint
+    in_path = {*columns.timed_by} <= {*names_in_path(columns.path)}
+    hint = ONE_TIME if in_path and not between_files else _say_turn(rows, _falls(rows)[0]) + hint
     raise BadData("\n".join(list(seen.values())[:20]), hint)
 
 
+def _say_turn(rows: Rows, after: int) -> str:
+    """Where the time went back because its counter was full."""
+    before, now = rows.times[after - 1], rows.times[after]
+    turn = next((one for one in TURNS if 0.98 * one <= before < one and 0 <= now <= 0.02 * one), None)
+    return (
+        f"Does its counter begin anew at {turn:,.0f}? Add that to all times behind it, so that they rise.\n"
+        if turn
+        else ""
+    )
+
+
 def _cell(rows: Rows, row: int, columns: Columns) -> str:
-    return " ".join(rows.cell(row, name) for name in (columns.time, columns.clock) if name)
+    return join_time([rows.cell(row, name) for name in columns.timed_by])
 
 
 def _sort_rows(rows: Rows, units: NDArray[np.int64], times: NDArray[np.float64]) -> tuple[Rows, list[str]]:

@@ -12,9 +12,11 @@ import numpy as np
 
 from training.config import nearest
 from training.errors import BadData
+from training.numerals import is_decimal
 from training.prognostics import dialect as dialects
-from training.prognostics.cells import is_number, trim
+from training.prognostics.cells import trim
 from training.prognostics.dialect import Dialect, cells_by_hand, is_header, name_in, rows_by_hand
+from training.prognostics.file_names import one_form
 from training.prognostics.foreign_forms import name_foreign
 
 SHOWN: Final = 5
@@ -26,6 +28,9 @@ SAME_KIND: Final = (
 SHAPE: Final = (
     "A log has a row for each unit and time, and a column for each channel. Where each value has a row of its own, "
     "[tags] says so; of a table with a column for each unit pandas' melt makes one."
+)
+NO_PART: Final = (
+    'Is it no part of the log? A pattern under files that does not mean it leaves it out: "logs/pump*.csv".'
 )
 FIX: Final = (
     "Fix these rows or take them out; an empty cell means: not measured.\n"
@@ -68,10 +73,14 @@ def require_names(header: Sequence[str], wanted: Sequence[str], file: Path | str
         hint = f"The columns are: {names}"
         if foreign := name_foreign(header):
             hint = foreign
-        elif any(is_number(name) for name in header):
+        elif any(is_decimal(name) for name in header):
             hint += '\nWhere a file begins without the names of its columns, say them: header = ["unit", "time", ...]'
+        elif all(f"{name}.0" in header for name in wanted):
+            hint = (
+                "This looks like a table of columns. A table of rows: pandas.read_json(FILE).to_csv(CLEAN, index=False)"
+            )
         elif len(absent) > 1:
-            hint += f"\n{SHAPE}"
+            hint += f"\n{SHAPE}" + (f"\n{NO_PART}" if len(absent) == len(wanted) else "")
         raise BadData(f"{file} line {line}: {'; '.join(absent + twice)}", hint)
 
 
@@ -99,7 +108,7 @@ def refuse_other_header(file: Path, dialect: Dialect, rows: Sequence[tuple[Seque
     names = {name for name in dialect.header if name}
     for row, line in rows:
         cells = [trim(cell) for cell in row if trim(cell)]
-        if len(names.intersection(cells)) >= min(2, len(names)) and not any(map(is_number, cells)):
+        if len(names.intersection(cells)) >= min(2, len(names)) and not any(map(is_decimal, cells)):
             raise BadData(
                 f"{file} line {line} names other columns than line {dialect.above + 1}:\n"
                 f"  {', '.join(cells)}\n  {', '.join(name for name in dialect.header if name)}",
@@ -139,7 +148,8 @@ def line_of(file: Path, dialect: Dialect, row: int) -> int:
 def cell_of(file: Path, dialect: Dialect, row: int, column: str) -> str:
     if dialect.form == dialects.PARQUET:
         done = 0
-        for batch in dialects.parquet_file(file).iter_batches(columns=[column]):
+        there = next(name for name in dialects.parquet_file(file).schema_arrow.names if one_form(name) == column)
+        for batch in dialects.parquet_file(file).iter_batches(columns=[there]):
             if row < done + len(batch):
                 return str(batch.column(0)[row - done].as_py())
             done += len(batch)

@@ -310,7 +310,7 @@ def _other_kind(kind: str, wanted: str) -> Refused:
 
 def _number(request: Request, name: str, default: int) -> int:
     given = request.query_params.get(name, str(default))
-    if not given.isdecimal() or len(given) > 9 or not 0 < int(given) <= 100_000:
+    if not (given.isascii() and given.isdecimal()) or len(given) > 9 or not 0 < int(given) <= 100_000:
         raise Refused(422, [Problem(0, name, "is no number from 1 to 100000")])
     return int(given)
 

@@ -17,7 +17,7 @@ import orjson
 
 from training.console import plain
 from training.errors import BadData
-from training.prognostics.columns import Columns
+from training.prognostics.columns import Columns, names_in
 from training.prognostics.layout import Cell, Rows
 from training.serve.rows import Arrived, Cut, cells_of, no_time, read_arriving
 from training.serve.tail import Piece
@@ -62,7 +62,7 @@ def read_body(body: Body, columns: Columns, last: Callable[[str], float] = no_ti
     """*last* says each unit's last time so far, from which times of day go on. Raises BadBody, which names each wrong
     cell.
     """
-    said: list[str] = []
+    said, cells = list[str](), list[Cut]()
     try:
         cells = list(_cells(body, columns, said))
         named = _names_units(columns, cells)
@@ -71,13 +71,25 @@ def read_body(body: Body, columns: Columns, last: Callable[[str], float] = no_ti
             read_arriving(cells, known, file=FILE, say=said.append, last=lambda unit: last(body.unit or unit))
         )
     except BadData as error:
-        raise BadBody(_problems(error.cause, columns), error.hint) from error
+        raise BadBody(_problems(error.cause, columns), _say_made(columns, cells) or error.hint) from error
     problems = [one for line in said if _LEFT_OUT in line for one in _problems(line, columns)]
     if problems:
         raise BadBody(problems, "Fix these rows or take them out; nothing of the request was used.")
     if not pieces:
         raise _no_rows()
     return _of_unit(_together(pieces), body.unit, columns if named else known)
+
+
+def _say_made(columns: Columns, cells: Sequence[Cut]) -> str:
+    """Of a run whose rows are made of whole files: what a request has to hold instead of their samples."""
+    if not columns.samples or all({*columns.channels} <= {*header} for header, _, _ in cells):
+        return ""
+    what = "one value of a tag each" if columns.of_files.tags else "samples of a measurement"
+    named = ", ".join(names_in(columns)[:SHOWN])
+    return (
+        f"This run makes its rows of files, whose rows are {what}. A request holds made rows: {named}.\n"
+        "The files themselves are for: python -m training predict --run RUN FILE"
+    )
 
 
 def _no_rows() -> BadBody:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from training.prognostics.columns import Columns
+from training.prognostics.log_keys import DIGITS
 from training.prognostics.preparation import Preparation
 from training.serve.body import CSV, JSON
 from training.serve.pictures import MODES, PNG
@@ -63,7 +64,16 @@ def _example_rows(prepared: Preparation, *, with_unit: bool) -> list[dict[str, A
     values |= {name: words[0] for name, words in columns.categories if words}
     values |= {name: round(float(scaling.centres[0][place]), 4) for place, name in enumerate(columns.conditions)}
     unit = {columns.unit: UNIT} if with_unit else {}
-    return [{**unit, **values, columns.time: moment} for moment in (1, 2)]
+    return [{**unit, **values, **_example_time(columns, moment)} for moment in (1, 2)]
+
+
+def _example_time(columns: Columns, moment: int) -> dict[str, Any]:
+    if not columns.clock:
+        return {columns.time: moment}
+    day = f"{16 + moment}"
+    two = f"2024-05-{day}" if columns.dates != DIGITS else f"202405{day}", "10:00:00"
+    words = two if len(columns.clock) == 1 else ("2024", "05", day, "10", "00", "00")
+    return dict(zip(columns.timed_by, words, strict=False))
 
 
 def _first_features(columns: Columns) -> list[int]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from training.errors import BadData, BadInput
 from training.prognostics.cells import Cells
 from training.prognostics.columns import Columns
+from training.prognostics.dates import join_time
 from training.prognostics.file_names import files_below, find_words, logs_among
 
 STDIN = "-"
@@ -24,8 +25,11 @@ def check_logs(named: Sequence[str], *, follow_it: bool) -> None:
 
 
 def list_logs(named: Sequence[str], columns: Columns, *, follow_it: bool) -> list[str]:
-    """The files that are *named*, or are in the folders that are. Raises BadInput where the run cannot take them so."""
-    files = [file for name in named for file in (_in_folder(name, columns) if Path(name).is_dir() else [name])]
+    """The files that are *named*, which check_logs has looked at, or are in the folders that are. Raises BadInput where
+    the run cannot take them so.
+    """
+    inside = {name: _in_folder(name, columns) for name in named if name != STDIN and Path(name).is_dir()}
+    files = [file for name in named for file in inside.get(name, [name])]
     if columns.samples and (follow_it or STDIN in files):
         raise BadInput(
             "this run makes its rows of whole files: it takes no --follow and no standard input",
@@ -35,7 +39,7 @@ def list_logs(named: Sequence[str], columns: Columns, *, follow_it: bool) -> lis
         raise BadInput(
             "several logs are read to their ends, one after the other", "name one file for --follow, or for -"
         )
-    check_logs(files, follow_it=follow_it)
+    check_logs([file for found in inside.values() for file in found], follow_it=follow_it)
     return sorted(files, key=lambda file: _place(file, columns)) if len(files) > 1 else files
 
 
@@ -52,7 +56,8 @@ def _place(file: str, columns: Columns) -> tuple[float, list[tuple[int, str]]]:
     """By the time in its path, where there is one; then by name, unit_9 before unit_10."""
     parts = [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", file)]
     of_file = columns.of_files
-    word = (find_words(file, of_file.path) or {}).get(of_file.time) if of_file.path else None
+    places = (find_words(file, of_file.path) or {}) if of_file.path else {}
+    word = join_time([places[name] for name in of_file.timed_by if name in places]) if of_file.time in places else ""
     try:
         return (Cells(of_file).moment(word) if word else 0.0), parts
     except (BadData, ValueError):  # it is said where the file is read

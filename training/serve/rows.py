@@ -249,7 +249,7 @@ class _Order:
         """The time as training takes it: over midnight, and over an hour that local clocks show twice."""
         if self._columns.dates == TIME_OF_DAY and math.isfinite(last.time):
             day = 86400.0 / SECONDS[self._columns.time_unit]
-            days = last.time // day
+            days = max(0.0, last.time // day - moment.time // day)  # time gone by, like 49:30:00, has its days itself
             return moment._replace(time=moment.time + day * (days + (moment.time + day * days < last.time)))
         again = second_readings(np.array([moment.time]), self._columns) if moment.time <= last.time else []
         return moment._replace(time=again[0][1]) if again else moment
@@ -268,7 +268,10 @@ class _Order:
         """Tell what was not named row by row."""
         rows, units = sum(self._late.values()), len(self._late)
         if rows > units:
-            self._say(f"{self._file}: {rows:,} rows ({units:,} units) left out: their time does not rise")
+            self._say(
+                f"{self._file}: {rows:,} rows ({units:,} units) left out: their time does not rise. "
+                "Of a file with its newest rows first, sort the rows by time"
+            )
 
 
 def pick_rows(arrived: Arrived, places: NDArray[np.intp]) -> Arrived:

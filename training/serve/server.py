@@ -119,7 +119,7 @@ def _host(word: str) -> str:
 
 
 def _whole(name: str, word: str, *, most: int) -> int:
-    if not word.isdecimal() or len(word) > 12 or not 0 < int(word) <= most:
+    if not (word.isascii() and word.isdecimal()) or len(word) > 12 or not 0 < int(word) <= most:
         raise BadInput(f"{name} {plain(word)[:40]}: that is no number from 1 to {most:,}")
     return int(word)
 

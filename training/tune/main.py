@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from training.config import Parser
 from training.console import Console, number
 from training.errors import BadInput
+from training.numerals import read_whole
 from training.places import Place, add_options, lend, read_place, slots_here
 from training.trainer.signals import StopRequest
 
@@ -103,7 +104,7 @@ def _read(words: Sequence[str]) -> argparse.Namespace:
 
 
 def _positive(text: str) -> int:
-    value = int(text)
+    value = read_whole(text)
     if value < 1:
         raise argparse.ArgumentTypeError("at least 1")
     return value

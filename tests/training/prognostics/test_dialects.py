@@ -626,6 +626,8 @@ def test_times_of_training_as_numbers_beside_those_of_the_test_as_dates_are_refu
         ("22:30:00", "23:30:00.5", "49:00:00"),
         ("0 days 22:30:00", "0 days 23:30:00.500000", "2 days 01:00:00"),
         ("22:30:00", "23:30:00,5", "2 days, 1:00:00"),
+        ("22:30:00", "23:30:00.5000000", "2.01:00:00"),
+        ("PT22H30M", "PT23H30M0.5S", "P2DT1H"),
     ],
 )
 def test_time_gone_by_may_pass_a_day(tmp_path, times):
@@ -656,6 +658,12 @@ def test_a_unit_behind_a_byte_order_mark_is_that_unit(tmp_path):
         ("2024-03-01 10:00:00 UTC", "2024-03-01 11:30:00 UTC"),
         ("01-Mar-24 10:00", "01-Mar-24 11:30"),
         ("Mar 1, 2024 10:00 AM", "March 1, 2024 11:30 AM"),
+        ("Mar 1, 2024, 10:00\u202fAM", "Mar 1, 2024, 11:30\u202fAM"),
+        ("2024-W09-5 10:00", "2024W095T11:30"),
+        ("2024-061T10:00:00", "2024:061:11:30:00"),
+        ("638448840000000000", "638448894000000000"),
+        ("133537608000000000", "133537662000000000"),
+        ("3792132000", "3792137400"),
     ],
 )
 def test_dates_as_other_programs_write_them(tmp_path, first, second):
@@ -663,6 +671,28 @@ def test_dates_as_other_programs_write_them(tmp_path, first, second):
 
     ten = datetime(2024, 3, 1, 10, tzinfo=timezone.utc).timestamp() / 3600
     assert unit.times.tolist() == [ten, ten + 1.5]
+
+
+@pytest.mark.parametrize(
+    ("words", "hours"),
+    [
+        (("2024-02-29 23:00:00", "2024-02-29 24:00:00", "2024-03-01 01:00:00"), [0, 1, 2]),
+        (("2016-12-31T23:59:59Z", "2016-12-31T23:59:60Z", "2017-01-01T00:00:00Z"), [0, 0.999 / 3600, 1 / 3600]),
+        (("2024-02", "2024-03", "2024-04"), [0, 29 * 24, 60 * 24]),
+        (("2024-W01", "2024-W02", "2024-W05"), [0, 168, 672]),
+    ],
+)
+def test_ends_of_days_leap_seconds_months_and_weeks(tmp_path, words, hours):
+    (unit,) = alone(tmp_path, "u,t,x\n" + "".join(f"a,{word},1\n" for word in words)).train
+
+    assert np.allclose(unit.times - unit.times[0], hours, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    "word", ["2024-366 00:00:00 X", "2023-366", "2024-W54-1", "24:00:01", "2024-03-01 24:30:00", "P", "PT"]
+)
+def test_days_and_times_that_there_are_not_are_refused(tmp_path, word):
+    assert f"'{word}'" in refused(tmp_path, f"u,t,x\na,2024-03-01 10:00:00,1\na,{word},1\n").cause
 
 
 def test_a_time_of_a_named_zone_beside_one_without_is_refused(tmp_path):
@@ -719,6 +749,14 @@ def test_machines_of_one_name_in_two_files_are_told_what_helps(tmp_path):
 
     with pytest.raises(BadData, match="different machines that have the same names"):
         read_log(read_description(tmp_path / "t.toml"))
+
+
+def test_days_of_the_year_under_hours_are_asked_about(tmp_path):
+    read = alone(tmp_path, "u,t,x\na,2024061,1\na,2024062,2\n")
+
+    assert suspect_days(read.train, read.columns) == [
+        "t: 2024061 to 2024062 hours. If these are years and their days, write them as 2024-061"
+    ]
 
 
 def test_excels_days_under_hours_are_asked_about(tmp_path):

@@ -25,6 +25,7 @@ from training.prognostics.log_schema import read_description
 from training.prognostics.measurements import Samples
 from training.prognostics.read_log import Log, read_log
 from training.prognostics.windows import UnitLog
+from training.serve.body import CSV, BadBody, Body, read_body
 from training.serve.logs import list_logs
 from training.serve.rows import cells_of, read_arriving
 from training.serve.tail import Piece
@@ -189,6 +190,16 @@ def test_pack_and_service_make_the_same_rows_of_the_files_to_the_bit(rig, rig_lo
 def test_a_run_of_measurements_takes_no_rows_of_a_pipe(rig_log):
     with pytest.raises(BadInput, match="makes its rows of whole files"):
         list_logs(["-"], rig_log.columns, follow_it=False)
+
+
+def test_a_request_of_samples_is_told_what_a_request_holds(rig_log):
+    body = Body(b"rig,written,horizontal,vertical\nrig01,2024.03.01.10.00.00,0.1,0.2\n", CSV)
+
+    with pytest.raises(BadBody) as refused:
+        read_body(body, rig_log.columns)
+
+    assert refused.value.hint.startswith("This run makes its rows of files, whose rows are samples of a measurement.")
+    assert "A request holds made rows: rig, written, horizontal mean, horizontal spread," in refused.value.hint
 
 
 # -- names ---------------------------------------------------------------------------------------------------------

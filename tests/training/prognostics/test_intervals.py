@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from training.prognostics.intervals import (
@@ -63,6 +63,7 @@ def test_each_unit_weighs_alike_however_long_its_record():
     assert held.width == pytest.approx(3.0)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 1000))
 def test_an_interval_holds_its_own_told_life_within_zero_and_the_cap_and_survives_json(seed):
     random = np.random.RandomState(seed)

@@ -137,7 +137,7 @@ def test_everything_wrong_with_a_description_is_said_at_once(tmp_path):
     assert problems == [
         "chanels: there is no such key; did you mean channels?",
         "channels: is missing",
-        'time: must be text, or two columns like ["date", "time"]',
+        'time: must be text, or columns like ["date", "time"] or ["year", "month", "day", "hour"]',
         "say exactly one of fails_at, label, runs_to_failure, failures, not fails_at and label",
         f"no-*.csv: there is no such file in {tmp_path}",
     ]

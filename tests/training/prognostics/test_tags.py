@@ -16,7 +16,7 @@ from training.console import Console
 from training.errors import BadData
 from training.pack.pack import one_by_one, pack
 from training.pack.reading import open_pack
-from training.prognostics import arrow_batches
+from training.prognostics import arrow_batches, side_by_side
 from training.prognostics.columns import Columns
 from training.prognostics.log_schema import read_description
 from training.prognostics.read_log import Log, read_log
@@ -81,6 +81,7 @@ def shown(log: Log) -> list[tuple]:
 @given(st.integers(0, 10**6), st.sampled_from([64, 1 << 20]))
 def test_values_in_any_order_make_the_log_that_has_a_column_for_each_tag(tmp_path, monkeypatch, seed, block):
     monkeypatch.setattr(arrow_batches, "BLOCK_BYTES", block)
+    monkeypatch.setattr(side_by_side, "VALUES_AT_ONCE", block // 16)
     values = [one for one in some_values(seed) if one[:3] != ("A", 9, "x")]
     write_long(tmp_path / "long.csv", values)
     write_wide(tmp_path / "wide.csv", values)

@@ -109,7 +109,8 @@ def test_rows_whose_time_does_not_rise_are_left_out_and_named_once_per_unit() ->
     assert said == [
         f"log.csv line 4: hour: 1 of unit 'a' does not come after 2 (line 2): {more}",
         f"log.csv line 9: hour: 1 of unit 'b' does not come after 2 (line 6): {more}",
-        "log.csv: 8 rows (2 units) left out: their time does not rise",
+        "log.csv: 8 rows (2 units) left out: their time does not rise. Of a file with its newest rows "
+        "first, sort the rows by time",
     ]
 
 
