@@ -5,8 +5,8 @@
 `--far-ms`: how long a byte takes to a host and back, as to another region. Each round measures all hosts alone and side
 by side in turn; the hosts' disks are memory where this computer has one as a folder, for 32 machines have 32 disks.
 
-All ends share this computer's cores, while real hosts have their own. So the last column says what the cores alone make
-of it: all processor time that was used, on as many cores, against the slowest alone.
+All ends share this computer's cores, while real hosts have their own. So the last columns say what the cores alone make
+of it: all processor time that was used, on as many cores, against the slowest alone; and that of the laptop by itself.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -34,7 +34,7 @@ from infra.host.connection import Host
 from infra.host.known_hosts import pin
 from infra.host.ready import wait_for_ssh
 from infra.host.selection import Selection, select_code
-from infra.host.sync import push_code
+from infra.host.sync import push_code, push_packed
 from infra.host.target import Target
 from infra.settings import Settings
 from infra.workflows.context import Rig
@@ -67,6 +67,10 @@ class Turn:
     def times_by_cores(self) -> float:
         return (self.laptop + self.hosts + self.line) / CORES / self.alone
 
+    @property
+    def times_by_laptop(self) -> float:
+        return self.laptop / CORES / self.alone
+
 
 def open_hosts(folder: Path, count: int, far_s: float, stack: ExitStack) -> list[Any]:
     """As nodes of a group: *host*, and *home*, its home folder; *process*: its sshd."""
@@ -88,24 +92,37 @@ def open_hosts(folder: Path, count: int, far_s: float, stack: ExitStack) -> list
     return found
 
 
-def send(hosts: Sequence[Any], chosen: Selection, into: str) -> float:
-    """Seconds, from no connection at all."""
+Push = Callable[[Host, Selection, str], None]
+
+
+def push_first(host: Host, chosen: Selection, into: str) -> None:
+    assert chosen.packed is not None
+    push_packed(host, chosen.packed, into)
+
+
+def push_again(host: Host, chosen: Selection, into: str) -> None:
+    push_code(host, chosen, into, rsync_there=True)
+
+
+def send(hosts: Sequence[Any], chosen: Selection, push: Push, into: str) -> float:
+    """Seconds, from no connection at all, and with nothing packed yet."""
     for one in hosts:
         hang_up(one.host.target)
+    anew = replace(chosen)
     began = time.perf_counter()
     nodes: Any = hosts  # of a node no more is asked than these have
-    on_each(RIG, nodes, lambda _, one: _push(one, chosen, into))
+    on_each(RIG, nodes, lambda _, one: _push(one, anew, push, into))
     return time.perf_counter() - began
 
 
-def _push(one: Any, chosen: Selection, into: str) -> None:
-    push_code(one.host, chosen, f"{one.home}/{into}", rsync_there=True)
+def _push(one: Any, chosen: Selection, push: Push, into: str) -> None:
+    push(one.host, chosen, f"{one.home}/{into}")
 
 
-def take_turn(hosts: Sequence[Any], chosen: Selection, into: str, alone_into: str) -> Turn:
-    alone = max(send([one], chosen, alone_into) for one in hosts[:4])
+def take_turn(hosts: Sequence[Any], chosen: Selection, push: Push, into: str, alone_into: str) -> Turn:
+    alone = max(send([one], chosen, push, alone_into) for one in hosts[:4])
     before = used_by_us(resource.RUSAGE_CHILDREN), used_by_hosts(hosts), used_by_us(resource.RUSAGE_SELF)
-    together = send(hosts, chosen, into)
+    together = send(hosts, chosen, push, into)
     after = used_by_us(resource.RUSAGE_CHILDREN), used_by_hosts(hosts), used_by_us(resource.RUSAGE_SELF)
     return Turn(alone, together, *(new - old for new, old in zip(after, before, strict=True)))
 
@@ -133,15 +150,15 @@ def _used_by_tree(pid: int) -> float:
 def measure(counts: Sequence[int], far_s: float, rounds: int) -> None:
     chosen = select_code(PROJECT)
     print(f"{len(chosen.sent)} files, {far_s * 1000:g} ms to and fro, {CORES} cores for all ends")
-    print(f"{'':42}times         range   CPU s a host: laptop   host   line  times by cores")
+    print(f"{'':42}times         range   CPU s a host: laptop   host   line  times by cores  by the laptop's")
     with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as name, ExitStack() as stack:
         hosts = open_hosts(Path(name), max(counts), far_s, stack)
         for count in counts:
             first, again = [], []
             for number in range(rounds):
                 into = f"code{count}-{number}"
-                first.append(take_turn(hosts[:count], chosen, into, f"{into}-alone"))
-                again.append(take_turn(hosts[:count], chosen, into, into))
+                first.append(take_turn(hosts[:count], chosen, push_first, into, f"{into}-alone"))
+                again.append(take_turn(hosts[:count], chosen, push_again, into, into))
             show(count, "first", first)
             show(count, "again", again)
         for one in hosts:
@@ -156,10 +173,8 @@ def show(count: int, what: str, turns: Sequence[Turn]) -> None:
     waits = f"alone {middle('alone'):5.2f} s, all {middle('together'):5.2f} s"
     span = f"{times[0]:.1f} to {times[-1]:.1f}"
     used = f"{middle('laptop') / count:23.3f}{middle('hosts') / count:7.3f}{middle('line') / count:7.3f}"
-    print(
-        f"{count:3} hosts, {what}: {waits}{middle('times'):7.1f}{span:>14}{used}{middle('times_by_cores'):16.1f}",
-        flush=True,
-    )
+    cores = f"{middle('times_by_cores'):16.1f}{middle('times_by_laptop'):17.1f}"
+    print(f"{count:3} hosts, {what}: {waits}{middle('times'):7.1f}{span:>14}{used}{cores}", flush=True)
 
 
 def main() -> int:

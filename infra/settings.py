@@ -67,17 +67,23 @@ def _plain(text: str) -> str:
     return text
 
 
-NO_BUDGET: Final = "none"
+NONE: Final = "none"
 
 
 def dollars(text: str) -> float | None:
     """None for no budget. Zero is not taken for that: it says that nothing may be spent."""
-    if text.strip().lower() == NO_BUDGET:
+    if text.strip().lower() == NONE:
         return None
     value: float = between(0, 100_000, float)(text)
     if not value:
-        raise ValueError(f"for nothing there is no machine; for no budget leave it out, or say {NO_BUDGET}")
+        raise ValueError(f"for nothing there is no machine; for no budget leave it out, or say {NONE}")
     return value
+
+
+def machines(text: str) -> int | None:
+    """None for as many as are there, which is another wish than one of them."""
+    count: int | None = None if text.strip().lower() == NONE else between(1, MOST_NODES, int)(text)
+    return count
 
 
 def one_of(*choices: str) -> Callable[[str], str]:
@@ -152,10 +158,11 @@ class Settings:
     on_demand_fallback: bool = setting(
         False, yes_or_no, "with spot: pay the full price when there is no spare capacity"
     )
-    nodes: int = setting(
-        1,
-        between(1, MOST_NODES, int),
-        "machines that train as a group: all of them or none, in one zone, on one budget",
+    nodes: int | None = setting(
+        None,
+        machines,
+        "machines that train as a group: all of them or none, in one zone, on one budget; none: one, and of a group "
+        "that is there all",
     )
     placement: str = setting(
         "auto", one_of("auto", "cluster", "none"), "of a group: close together on one fast network (cluster), wherever "
@@ -195,6 +202,11 @@ class Settings:
     engine: str = setting(
         "auto", one_of("auto", "docker", "process"), "rehearsal only: run containers in Docker, or as plain processes"
     )
+
+    @property
+    def machines(self) -> int:
+        """How many a launch is for."""
+        return self.nodes or 1
 
 
 def option_name(field_name: str) -> str:
@@ -242,7 +254,7 @@ def load(
             "Some settings are wrong; nothing was asked of AWS:\n" + "\n".join(f"  - {p}" for p in problems),
             "`rig settings` lists every setting with its meaning",
         )
-    if values.get("nodes", 1) > 1:
+    if (values.get("nodes") or 1) > 1:
         values.setdefault("idle", GROUP_IDLE_MINUTES)
     return Settings(**values)
 
@@ -296,7 +308,7 @@ def _unknown(place: str, name: str, known: Iterable[str]) -> str:
 def show(value: object) -> str:
     """A setting's value as one may type it."""
     if value is None:
-        return NO_BUDGET
+        return NONE
     if isinstance(value, bool):
         return "1" if value else "0"
     return ",".join(value) if isinstance(value, tuple) else str(value)

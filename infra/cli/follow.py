@@ -26,7 +26,7 @@ def follow(rig: Rig, name: str) -> int:
             "ends it, `rig status` says when the machine goes off."
         )
         return INTERRUPTED
-    with notice_end(rig.settings.notify, rig.runs / name, rig.tell), afterwards(rig):
+    with notice_end(rig.settings.notify, rig.runs / name, rig.tell), afterwards(rig, name):
         print_outcome(bring_run_home(rig, name, instance))
     return 0
 

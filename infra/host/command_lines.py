@@ -104,6 +104,15 @@ def rsync_pull(target: Target, source: str, arriving: Path, known: Path) -> list
     ]  # fmt: skip
 
 
+def unpack_first(destination: str) -> tuple[list[str], ...]:
+    """Lay the packed stream on standard input into *destination*, where nothing is yet, as rsync would: with the rights
+    that files have here, and for the user who logs in."""
+    return (
+        ["mkdir", "-p", destination],
+        ["tar", "-xzpf", "-", "--no-same-owner", "--delay-directory-restore", "-C", destination],
+    )
+
+
 def unpack(destination: str) -> tuple[list[str], ...]:
     """Replace *destination* by the tar stream on standard input. Aside first: a cut stream leaves the old one whole."""
     aside = f"{destination}.new"

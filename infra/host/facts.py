@@ -7,6 +7,7 @@ import io
 import tarfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, TypeVar
 
 from infra.errors import WorldError
@@ -62,7 +63,8 @@ class Facts:
     guard on the host last gave a sign, None if it never did. *ended*: why it last fired. *nameless*: folders among the
     runs that cannot have their name here, and so cannot come home. *beginning*: runs that are being started at this
     moment. *notebooks*: there is a folder of notebooks. *visited*: a user was led to a shell there; *strays*: files
-    below the home folder that have been written since, outside of the kit's own folders."""
+    below the home folder that have been written since, outside of the kit's own folders. *code*: there is code from an
+    earlier copy."""
 
     home: str
     uid: int
@@ -80,6 +82,7 @@ class Facts:
     notebooks: bool = False
     visited: bool = False
     strays: tuple[str, ...] = ()
+    code: bool = True
 
     @property
     def unfetched(self) -> tuple[RunFacts, ...]:
@@ -140,6 +143,7 @@ def parse(said: Mapping[str, Any]) -> Facts:
         notebooks=foreign.truth(said.get("notebooks")),
         visited=foreign.truth(said.get("visited")),
         strays=foreign.words(said.get("strays")),
+        code=foreign.truth(said.get("code", True)),
         guard_silent_s=_maybe(foreign.amount, said.get("guard_silent_s")),
         ended=_maybe(lambda ended: foreign.plain_json(foreign.mapping(ended)), said.get("ended")),
     )
@@ -193,6 +197,7 @@ def _maybe(look: Callable[[Any], T], said: object) -> T | None:
     return None if said is None else look(said)
 
 
+@cache
 def _packed_programs() -> bytes:
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as tar:

@@ -11,14 +11,17 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from threading import Lock
 
 from infra.host.exclude import RIGIGNORE, Listing, ask_rigignore, git_is_here, list_all, list_ignored, list_project
+from infra.host.packing import pack
 from infra.host.secret_names import is_secret
 from infra.host.secret_scan import find_secrets
 
 # What is looked into for secrets is small. A notebook with its pictures is not so small.
 _MOST_CODE_BYTES, _MOST_DATA_BYTES = 8 << 20, 1 << 20
 _SHOWN = 20
+_PACKING = Lock()
 
 
 # Nobody misses these; all else that git ignores is named, for a program may want it.
@@ -47,6 +50,17 @@ class Selection:
         """All that stays, relative to *folder*; of folders that stay whole only the name, with a "/" at its end."""
         sent, entered = frozenset(self.sent), _folders_of(self.sent).union(self.empty)
         return tuple(_list_left(self.folder, "", sent, entered))
+
+    @property
+    def packed(self) -> bytes | None:
+        """All that goes, as one packed stream (see `pack`): made by the first who asks, for all who ask."""
+        with _PACKING:
+            return self._packed
+
+    @cached_property
+    def _packed(self) -> bytes | None:
+        folders = _folders_of(self.sent).union(_folders_of(self.empty), self.empty)
+        return pack(self.folder, [".", *sorted(folders), *self.sent])
 
     def without(self, folder: str) -> Selection:
         """All but what lies in *folder*."""

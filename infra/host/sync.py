@@ -54,6 +54,12 @@ def push_code(host: Host, chosen: Selection, destination: str, *, rsync_there: b
         _stream_up(host, chosen, destination)
 
 
+def push_packed(host: Host, packed: bytes, destination: str) -> None:
+    """Lay code that is *packed* (`Selection.packed`) into *destination* on the host, where nothing is yet. Nothing is
+    reckoned for this host alone, neither here nor there. What a broken line cut off `push_code` goes on with."""
+    _finish(host, command_lines.ssh(host.target, *command_lines.unpack_first(destination)), stdin=packed)
+
+
 def push_data(
     host: Host, chosen: Selection, destination: str, *, rsync_there: bool, tell: Tell, progress: bool = True
 ) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import itertools
 import json
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,7 @@ from infra.names import KIT_DIR, RUNS_DIR, SUMMARY
 from infra.remote.recorder import EXIT, JOB, LOG, MANIFEST, MARK
 
 _SHOWN = 20  # names in a message
+_LAST_BYTES = 1 << 14
 OTHER_NODES = "other-nodes"
 _RECORD = {LOG, EXIT, MANIFEST, JOB}  # what the recorder writes about any run
 
@@ -133,6 +136,14 @@ def show_log(folder: Path, show: Callable[[str], None]) -> bool:
     except OSError:
         return False
     return True
+
+
+def end_of_log(folder: Path) -> bytes:
+    """The last lines of a run's log; nothing where there is none."""
+    with contextlib.suppress(OSError), (folder / LOG).open("rb") as log:
+        log.seek(max(0, os.fstat(log.fileno()).st_size - _LAST_BYTES))
+        return log.read(_LAST_BYTES)
+    return b""
 
 
 def summary(folder: Path) -> Mapping[str, Any]:

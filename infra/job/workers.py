@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 
 from infra.errors import BadSettings, UserError
+from infra.remote.workers import EVERYWHERE
 from infra.settings import MOST_NODES
 from infra.text import whole_number
 
 PROGRAM = "workers.py"
 ONE_PER_GPU = "gpus"
 MOST = 256  # on one machine; the largest has 896 cores
+_BLAME = re.compile(rf"^gluon-rig: .*?\bnode ([1-9]\d?)\b.*; {EVERYWHERE}$".encode(), re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,13 @@ def nodes_of(command: Sequence[str]) -> int:
     own = command[: command.index("--")] if "--" in command else []
     said = own[own.index("--nodes") + 1 : own.index("--nodes") + 2] if "--nodes" in own else []
     return (whole_number(said[0], most=MOST_NODES) if said else None) or 1
+
+
+def blamed_rank(log: bytes) -> int | None:
+    """The rank of the machine that the launcher named as the reason for the end of all, by the end of any one's *log*;
+    None where it names none. No clock is asked: those of several machines may differ, and a second holds many ends."""
+    named = _BLAME.findall(log)
+    return int(named[-1]) - 1 if named else None
 
 
 def require_horovod(workers: str) -> None:

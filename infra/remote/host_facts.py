@@ -10,6 +10,7 @@ rsync       whether rsync is installed
 beginning   runs that somebody starts at this moment: the folder is there, the container not yet
 notebooks   whether there is a folder of notebooks
 visited     whether a user was led to a shell here
+code        whether there is code from an earlier copy
 strays      files below the home folder that have been written since, but for hidden ones and the kit's own
 runs        every other run on this disk: name, state (running, ended, lost, unknown), exit_code, oom, signal, started,
             ended, sealed, fetched
@@ -61,6 +62,7 @@ def main(images: list[str]) -> int:
             "beginning": [folder.name for folder in runs if just_beginning(folder, containers)],
             "notebooks": (home / "rig" / "notebooks").is_dir(),
             "visited": (home / "rig" / "visited").is_dir(),
+            "code": any((home / "rig" / "code").glob("*")),
             "strays": strays(home),
             "runs": [run_facts(folder, containers) for folder in runs if not just_beginning(folder, containers)],
             "guard_silent_s": age_s(GUARD),

@@ -41,6 +41,7 @@ else:
 
 # What a worker ends with that has lost the others (training/errors.py): it is not the one that failed.
 LOST_OTHERS = 75
+EVERYWHERE = "the run ends everywhere"  # the end of the last line, on each machine (infra/job/workers.py reads it)
 GRACE_S = 5.0  # from the verdict until SIGKILL
 LOOK_EVERY_S = 0.1
 SILENCE_S = 20.0  # less than Gloo waits, so that we are first and can name who is silent
@@ -193,7 +194,7 @@ class Workers:
         self._end_all()
         if cause is None:
             return 130 if self._asked == "SIGINT" else 0
-        self._output.say(f"{cause.what}; the run ends everywhere")
+        self._output.say(f"{cause.what}; {EVERYWHERE}")
         return cause.exit_code
 
     def _start(self, slot: Slot) -> None:

@@ -74,7 +74,8 @@ def _pull(rig: Rig, host: Host, docker: Sequence[str], kit: str, show: Show) -> 
 
 
 def _make(rig: Rig, host: Host, *lines: Sequence[str], context: bytes = b"", show: Show) -> None:
-    log = rig.project / ".rig" / "build.log"
+    # Of each machine its own: those of a group are at it at the same time, and one alone may fail.
+    log = rig.project / ".rig" / f"build-{host.target.identity}.log"
     persistently(lambda: docker_image.make(host, *lines, context=context, log=log, show=show), tell=rig.tell)
 
 

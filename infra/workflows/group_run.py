@@ -15,7 +15,7 @@ from infra.host.connection import Host
 from infra.job import artifacts, run
 from infra.job.container import Container, container_name, undo
 from infra.job.spec import Job
-from infra.job.workers import Place, nodes_of
+from infra.job.workers import Place, blamed_rank, nodes_of
 from infra.text import whole_number
 from infra.workflows.context import Rig, open_host
 from infra.workflows.ensure_image import Show
@@ -185,8 +185,9 @@ def _name_lost(name: str, there: set[int], was_on: int) -> JobFailed | None:
 
 
 def _judge_first(rig: Rig, name: str, ends: Sequence[tuple[Instance, Fetched]]) -> None:
-    bad = [(one.run.ended or "9", node, one) for node, one in ends if not _went_well(one)]
-    for _, node, first in sorted(bad, key=lambda each: each[0])[:1]:
+    bad = [(node, one) for node, one in ends if not _went_well(one)]
+    named = [blamed_rank(artifacts.end_of_log(one.outcome.folder)) for _, one in bad]
+    for node, first in sorted(bad, key=lambda each: (each[0].rank not in named, each[1].run.ended or "9"))[:1]:
         try:
             first.judge()
         except RigError as error:

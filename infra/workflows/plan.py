@@ -100,7 +100,7 @@ def make_plan(rig: Rig) -> Plan:
         require_same_key(rig.name, key, found.instance)
         _require_same_number(settings, found)
         offers, disk_gib = [_offer_of(rig, found.instance, offered.result())], _size_of_disk(rig, found.instance)
-    nodes, best = len(found.nodes) or settings.nodes, offers[0]
+    nodes, best = len(found.nodes) or settings.machines, offers[0]
     costs = {offer: _cost_of_all(offer, disk_gib, nodes) for offer in offers}
     group = nodes > 1
     return Plan(
@@ -148,7 +148,7 @@ def _cost_of_all(offer: Offer, disk_gib: int, nodes: int) -> HourlyCost:
 def _require_same_number(settings: Settings, found: Existing) -> None:
     """A rig that is there keeps its number of machines; whoever asks for another must say which rig."""
     there = found.nodes[0].nodes
-    if settings.nodes not in (1, there):
+    if settings.nodes not in (None, there):
         raise UserError(
             f"The rig {settings.name!r} is there already, with {there} machine{'s' if there > 1 else ''}, and "
             f"NODES={settings.nodes} was asked for.",
@@ -214,13 +214,13 @@ def changes(rig: Rig, found: Existing, best: Offer, cost: HourlyCost) -> list[st
         steps.append(f"create a security group: SSH from {found.source} only (free)")
     elif {rule[3] for rule in found.group.rules} != {found.source}:
         steps.append(f"let SSH in from {found.source} only, which is where you are now (free)")
-    if found.instance is None and rig.settings.nodes > 1:
+    if found.instance is None and rig.settings.machines > 1:
         steps += _group_changes(rig.settings, best)
-    return steps + _instance_changes(found.nodes, best, cost, _disk_gib(rig.settings, found), rig.settings.nodes)
+    return steps + _instance_changes(found.nodes, best, cost, _disk_gib(rig.settings, found), rig.settings.machines)
 
 
 def _group_changes(settings: Settings, best: Offer) -> list[str]:
-    wanted = any(placements(best.machine, settings.placement, nodes=settings.nodes))
+    wanted = any(placements(best.machine, settings.placement, nodes=settings.machines))
     close = ["create a placement group, where machines stand close together (free)"] if wanted else []
     return ["let the group's machines speak with each other, on all ports, and nobody else (free)", *close]
 

@@ -12,7 +12,7 @@ from infra.host.facts import Facts
 from infra.host.retry import persistently
 from infra.host.secret_scan import find_in_text
 from infra.host.selection import Selection, remarks, select_code, select_data
-from infra.host.sync import push_code, push_data, push_text
+from infra.host.sync import push_code, push_data, push_packed, push_text
 from infra.job import metadata_fence, s3_backup
 from infra.job.container import Container
 from infra.job.spec import Job, code_sent_for, existing_folder
@@ -56,7 +56,15 @@ def _refuse_to_miss(path: str, code: Selection) -> BadSettings:
 def send_code(rig: Rig, host: Host, facts: Facts, chosen: Selection) -> None:
     rig.tell(f"Copying {chosen.folder.name}/ to the instance")
     there = f"{facts.home}/{CODE_DIR}"
-    persistently(lambda: push_code(host, chosen, there, rsync_there=facts.rsync), tell=rig.tell)
+    first = [] if facts.code else [chosen.packed]
+
+    def copy() -> None:
+        if first and (packed := first.pop()):
+            push_packed(host, packed, there)
+        else:
+            push_code(host, chosen, there, rsync_there=facts.rsync)
+
+    persistently(copy, tell=rig.tell)
 
 
 def send_data(rig: Rig, host: Host, facts: Facts, chosen: Selection, place: Place) -> None:

@@ -17,7 +17,7 @@ from infra.names import STARTED_TAG
 from infra.workflows.context import Rig, open_host
 from infra.workflows.homecoming import bring_all_home, say_cause
 from infra.workflows.interrupt import CtrlC, outliving_the_terminal, tamed_ctrl_c
-from infra.workflows.nodes import on_each
+from infra.workflows.nodes import ask_each, on_each
 from infra.workflows.results import is_home
 from infra.workflows.ssh_config import remove_entry
 from infra.workflows.status import Standing, standings_of
@@ -189,38 +189,44 @@ def _bring_everything_home(rig: Rig, instance: Instance) -> None:
 
 
 @contextmanager
-def afterwards(rig: Rig) -> Iterator[None]:
-    """Safeguard 0: when what stands inside is through, well or badly, the setting `after` ends the bill; only then is
-    its error told."""
+def afterwards(rig: Rig, run: str) -> Iterator[None]:
+    """Safeguard 0: when what stands inside, about *run*, is through, well or badly, the setting `after` ends the bill;
+    only then is its error told."""
     try:
         yield
     except BaseException as error:
         try:
-            end_as_wished(rig)
+            end_as_wished(rig, run)
         except RigError as another:
             rig.tell(str(another))
         if isinstance(error, RigError | KeyboardInterrupt):
             raise
         raise WorldError(say_cause(error), "`rig pull` brings home what is not") from error
-    end_as_wished(rig)
+    end_as_wished(rig, run)
 
 
-def _still_going(rig: Rig) -> list[str]:
-    """Runs that others have started or queued there. A machine that does not answer keeps no bill running for them."""
+def _still_going(rig: Rig, run: str) -> list[str]:
+    """Runs besides *run* that others have started or queued there. A machine that does not answer keeps no bill running
+    for them."""
     try:
-        nodes = find_nodes(rig.session, rig.name)
-        if len(nodes) != 1 or nodes[0].state != "running" or pinned_key(rig.known_hosts, nodes[0].id) is None:
-            return []  # without its key it would have to be waited for, and this laptop has started nothing there
-        with open_host(rig, nodes[0]) as host:
-            return [one.name for one in ask_facts(host).running]
+        # Without its key a machine would have to be waited for, and this laptop has started nothing there.
+        up = [one for one in find_nodes(rig.session, rig.name) if one.state == "running"]
+        known = [one for one in up if pinned_key(rig.known_hosts, one.id) is not None]
+        there = ask_each(rig, known, _running_on).there if known else ()
     except BaseException:  # noqa: BLE001 - Ctrl-C, a full disk: whatever stops this question must not stop the stop
         return []
+    return sorted({name for _, names in there for name in names} - {run})
 
 
-def end_as_wished(rig: Rig) -> None:
+def _running_on(rig: Rig, node: Instance) -> list[str]:
+    with open_host(rig, node) as host:
+        return [one.name for one in ask_facts(host).running]
+
+
+def end_as_wished(rig: Rig, run: str) -> None:
     """Raises WorldError when AWS does not let us: then a machine costs on, and its reader must act."""
     wish = rig.settings.after
-    if wish in ("stop", "terminate") and (left := _still_going(rig)):
+    if wish in ("stop", "terminate") and (left := _still_going(rig, run)):
         rig.tell(f"AFTER={wish} is for the last run: {' and '.join(left)} still to end; `rig logs` follows the newest")
         return
     try:

@@ -38,7 +38,7 @@ def start_on(rig: Rig, nodes: tuple[Instance, ...], job: Job, chosen: Chosen, sh
 
 def take_nodes(rig: Rig, nodes: tuple[Instance, ...]) -> tuple[Instance, ...]:
     """Those that the run is to be on: all, unless NODES says fewer. Raises UserError where it says more."""
-    wanted = rig.settings.nodes if rig.settings.nodes > 1 else len(nodes)
+    wanted = rig.settings.nodes or len(nodes)
     if wanted > len(nodes):
         there = "one machine" if len(nodes) == 1 else f"{len(nodes)} machines"
         raise UserError(

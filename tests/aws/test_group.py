@@ -340,10 +340,10 @@ def test_one_machine_that_is_terminated_while_it_stops_is_not_waited_for(rig, aw
 def test_another_number_of_machines_than_there_are_is_another_rig(rig):
     launch(rig)
 
-    three = dataclasses.replace(rig, settings=dataclasses.replace(rig.settings, nodes=3))
-
-    with pytest.raises(UserError, match="is there already, with 4 machines, and NODES=3 was asked for"):
-        make_plan(three)
+    for other in (1, 3):
+        asked = dataclasses.replace(rig, settings=dataclasses.replace(rig.settings, nodes=other))
+        with pytest.raises(UserError, match=f"is there already, with 4 machines, and NODES={other} was asked for"):
+            make_plan(asked)
 
 
 @pytest.mark.exhaustive

@@ -48,6 +48,7 @@ class Machines:
     def __init__(self) -> None:
         self.silent: set[str] = set()
         self.state = "ended"
+        self.more: dict[str, dict[str, Any]] = {}  # machine -> another run on it
 
     def heard(self, host: Host) -> None:
         if host.target.identity in self.silent:
@@ -55,13 +56,14 @@ class Machines:
 
     def hear(self, host: Host, *lines: Sequence[str], given: bytes = b"") -> tuple[bytes, bytes]:
         self.heard(host)
-        return b"", json.dumps(self.facts()).encode()
+        return b"", json.dumps(self.facts(host.target.identity)).encode()
 
-    def facts(self) -> dict[str, Any]:
+    def facts(self, machine: str) -> dict[str, Any]:
         one = {"name": RUN, "state": self.state, "exit_code": 0, "oom": False, "signal": "", "started": None,
                "ended": "2026-11-20T16:00:00Z", "sealed": True, "fetched": False, "part": ""}  # fmt: skip
+        runs = [one, *({**one, **other} for other in [self.more.get(machine)] if other)]
         return {"home": "/home/rig", "uid": 1, "gid": 1, "memory_bytes": 1 << 30, "docker": ["docker"], "images": [],
-                "gpus": [], "rsync": True, "runs": [one], "notebooks": False, "guard_silent_s": 1.0, "nameless": [],
+                "gpus": [], "rsync": True, "runs": runs, "notebooks": False, "guard_silent_s": 1.0, "nameless": [],
                 "ended": None, "visited": False, "beginning": [], "strays": []}  # fmt: skip
 
     def ask(self, host: Host, *lines: Sequence[str], timeout_s: float = 60) -> Answer:
@@ -226,6 +228,46 @@ def test_no_command_dies_of_a_part_of_the_group(case: Any, group: Session, machi
         assert home == answering, told
     if words[0] == "start" and trouble is not silent:
         assert {one.state for one in now} == {"running"}, told
+
+
+@pytest.mark.parametrize("number", [1, 3])
+def test_after_stop_waits_for_another_run_on_any_machine_of_the_group(
+    number: int, group: Session, machines: Machines, capsys: Any
+) -> None:
+    other = "20261119-100000-other-41ff"
+    machines.more[node(group, number).id] = {"name": other, "state": "running"}
+
+    code = cli.main(["logs", "--run", "0b93", "--after", "stop"])
+
+    assert code == 0
+    assert f"AFTER=stop is for the last run: {other} still to end" in capsys.readouterr().err
+    assert {one.state for one in find_nodes(group, NAME)} == {"running"}
+
+
+@pytest.mark.parametrize("typed", ["train remote --cmd ls", "train remote --cmd ls --queue"])
+@pytest.mark.parametrize("nodes", [1, 2])
+def test_a_run_is_on_as_many_machines_as_are_asked_for(
+    typed: str, nodes: int, group: Session, machines: Machines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One is not all of them, and takes a queue."""
+    began: list[Instance] = []
+
+    def begin_on_one(rig: Any, host: Any, one: Instance, *_: Any) -> str:
+        began.append(one)
+        return RUN
+
+    def begin_on_many(rig: Any, some: Sequence[Instance], *_: Any) -> str:
+        began.extend(some)
+        return RUN
+
+    monkeypatch.setattr("infra.workflows.train.begin", begin_on_one)
+    monkeypatch.setattr("infra.workflows.train.begin_on_all", begin_on_many)
+
+    code = cli.main([*typed.split(), "--nodes", str(nodes), "--detach"])
+
+    refused = nodes == 2 and typed.endswith("--queue")
+    assert code == (2 if refused else 0)
+    assert [one.rank for one in began] == ([] if refused else [*range(nodes)])
 
 
 def expected(words: tuple[str, ...], trouble: Any) -> tuple[int, ...]:

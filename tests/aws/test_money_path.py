@@ -68,8 +68,8 @@ def meets(monkeypatch: pytest.MonkeyPatch, trouble: BaseException) -> None:
 COMMANDS = {
     "stop": stop.stop,
     "terminate": lambda rig: stop.terminate(rig, lose_results=False),
-    "AFTER=stop": lambda rig: stop.end_as_wished(wishing(rig, "stop")),
-    "AFTER=terminate": lambda rig: stop.end_as_wished(wishing(rig, "terminate")),
+    "AFTER=stop": lambda rig: stop.end_as_wished(wishing(rig, "stop"), "a run"),
+    "AFTER=terminate": lambda rig: stop.end_as_wished(wishing(rig, "terminate"), "a run"),
 }
 
 
@@ -100,7 +100,7 @@ def test_whatever_meets_the_question_what_still_runs_there_the_machine_stops(rig
     monkeypatch.setattr(stop, "pinned_key", lambda *_: "ssh-ed25519 AAAA")
     for name, trouble in {**TROUBLES, "Ctrl-C": KeyboardInterrupt()}.items():
         monkeypatch.setattr(stop, "open_host", lambda *_, trouble=trouble: raise_(trouble))
-        stop.end_as_wished(wishing(rig, "stop"))
+        stop.end_as_wished(wishing(rig, "stop"), "a run")
 
         assert census(rig.session) == whole("stopped"), name
         ec2.start_instances(InstanceIds=[instance.id])
@@ -114,7 +114,7 @@ def raise_(trouble: BaseException) -> None:
 def test_after_stop_is_carried_out_whatever_the_last_screen_meets(rig, monkeypatch, error):
     monkeypatch.setattr(stop, "bring_all_home", lambda *_: None)
 
-    with pytest.raises(WorldError), stop.afterwards(rig):
+    with pytest.raises(WorldError), stop.afterwards(rig, "a run"):
         raise error
 
     assert census(rig.session) == whole("stopped")
@@ -152,7 +152,7 @@ def test_whoever_closes_the_terminal_has_not_taken_back_the_end_of_the_bill(rig,
         heard.append(subprocess.run(line, capture_output=True, text=True).stdout)
 
     monkeypatch.setattr(stop, "bring_all_home", hang_up)
-    monkeypatch.setattr(stop, "_still_going", lambda _: [])
+    monkeypatch.setattr(stop, "_still_going", lambda *_: [])
     events, before = rig.session.client("ec2").meta.events, signal.getsignal(signal.SIGHUP)
     events.register("before-call.ec2.DescribeInstances", hang_up)
 

@@ -42,7 +42,7 @@ RUN: dict[str, Any] = {
 FACTS: dict[str, Any] = {
     "home": "/home/u", "uid": 1, "gid": 1, "memory_bytes": 1, "docker": ["docker"], "images": [], "gpus": [],
     "rsync": False, "runs": [RUN], "guard_silent_s": None, "ended": None, "beginning": [],
-    "notebooks": False, "visited": False, "strays": [],
+    "notebooks": False, "visited": False, "strays": [], "code": False,
 }  # fmt: skip
 
 

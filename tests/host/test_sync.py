@@ -3,7 +3,10 @@
 import os
 import shutil
 import subprocess
+import threading
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -12,8 +15,9 @@ import pytest
 from infra.console import tell
 from infra.errors import WorldError
 from infra.host.connection import Host
+from infra.host.packing import pack
 from infra.host.selection import select_code, select_data
-from infra.host.sync import pull, push_code, push_data, rsync_here
+from infra.host.sync import pull, push_code, push_data, push_packed, rsync_here
 
 NAMES = [
     "plain.py",
@@ -87,6 +91,60 @@ def test_what_git_keeps_arrives_and_secrets_caches_and_ignored_files_never_leave
     expected = {name: f"I am {name}" for name in [*NAMES, "junk/keep.txt", "literalX.tmp"]}
     expected |= {"link": "plain.py", "folder link": "deep", ".gitignore": (code / ".gitignore").read_text()}
     assert tree(there) == expected
+
+
+def whole_tree(folder: Path) -> dict[str, tuple[object, ...]]:
+    """All that rsync looks at: kind and rights, when it was written, target or content."""
+    found = {}
+    for path in (folder, *folder.rglob("*")):
+        state = path.lstat()
+        says = os.readlink(path) if path.is_symlink() else path.read_text() if path.is_file() else ""
+        found[str(path.relative_to(folder))] = (oct(state.st_mode), int(state.st_mtime), says)
+    return found
+
+
+def test_the_packed_first_copy_is_what_rsync_would_have_made(host: Host, code: Path, tmp_path: Path) -> None:
+    if not rsync_here():
+        pytest.skip("rsync is missing: sudo apt install rsync")
+    (code / "deep" / "hollow").mkdir()
+    for number, path in enumerate(path for path in code.rglob("*") if not path.is_symlink()):
+        path.chmod(0o700 | (0o777 * number % 0o100) if path.is_dir() else 0o400 | (0o1057 * number % 0o1000))
+        os.utime(path, (1e9, 1e9 - 1e8 * number))  # some before 1970
+    os.link(code / "plain.py", code / "second name.py")
+    chosen = select_code(code)
+    assert chosen.packed is not None
+
+    push_packed(host, chosen.packed, str(tmp_path / "packed"))
+    push_code(host, chosen, str(tmp_path / "by rsync"), rsync_there=True)
+
+    assert whole_tree(tmp_path / "packed") == whole_tree(tmp_path / "by rsync")
+
+
+def test_a_project_is_packed_once_however_many_ask_for_it(monkeypatch: pytest.MonkeyPatch, code: Path) -> None:
+    asked = threading.Barrier(8)
+    made = []
+
+    def slowly(*_: object) -> bytes:
+        made.append(1)
+        time.sleep(0.05)  # long enough for all the others to come
+        return b"packed"
+
+    def ask() -> bytes | None:
+        asked.wait()
+        return chosen.packed
+
+    monkeypatch.setattr("infra.host.selection.pack", slowly)
+    chosen = select_code(code)
+    with ThreadPoolExecutor(8) as pool:
+        answers = [one.result() for one in [pool.submit(ask) for _ in range(8)]]
+
+    assert (answers, made) == ([b"packed"] * 8, [1])
+
+
+def test_what_is_too_much_for_one_stream_or_cannot_be_read_is_left_to_rsync(code: Path) -> None:
+    assert pack(code, ["plain.py", "back\\slash.py"], most_bytes=30) is None
+    assert pack(code, ["plain.py", "back\\slash.py"], most_bytes=31) is not None
+    assert pack(code, ["plain.py", "deep/er/module.py/no folder"]) is None
 
 
 def test_what_is_gone_here_goes_there_and_nothing_outside_the_code_folder_is_touched(

@@ -1,4 +1,4 @@
-"""`rig pull --run` and `rig cancel` in a group where a run is on some of the machines alone."""
+"""In a group: `rig pull --run` and `rig cancel` where a run is on some of the machines; and whose verdict counts."""
 
 from __future__ import annotations
 
@@ -11,8 +11,13 @@ from typing import Any, cast
 
 import pytest
 
+from infra.errors import JobFailed
+from infra.host.facts import unknown_run
+from infra.job import artifacts
+from infra.remote.meeting import judge, plan
+from infra.remote.workers import EVERYWHERE
 from infra.settings import Settings
-from infra.workflows import runs
+from infra.workflows import group_run, runs
 from infra.workflows import ssh_config as entries
 from infra.workflows.context import Rig
 from infra.workflows.runs import cancel_run, pull_runs
@@ -57,6 +62,36 @@ def test_a_part_of_its_name_brings_a_run_home_from_the_nodes_that_have_it(asked:
 def test_cancel_asks_no_node_that_does_not_have_the_run(name: str, asked: list[tuple[int, str]]) -> None:
     assert cancel_run(RIG, name) == 0
     assert sorted(asked) == [(0, ON_TWO), (1, ON_TWO)]
+
+
+@pytest.mark.parametrize("culprit", [0, 1, 2])
+@pytest.mark.parametrize("clocks", [("10", "10", "10"), ("09", "10", "11"), ("11", "10", "09"), ("10", "11", "09")])
+def test_the_verdict_is_that_of_the_node_that_failed_first_whatever_the_clocks_say(
+    culprit: int, clocks: tuple[str, ...], tmp_path: Path
+) -> None:
+    """What each launcher writes last is the same, and each one's record has the exit code of the first to fail."""
+    slots = plan([1, 1, 1])
+    names = {slot.rank: f"worker {slot.rank} (node {slot.node + 1})" for slot in slots}
+    cause = judge({culprit: 3, (culprit + 1) % 3: 75}, names, silent=[], silence_s=20, lost_for_s=0)
+    assert cause is not None
+    last = f"Traceback of somebody\ngluon-rig: {cause.what}; {EVERYWHERE}\ngluon-rig: a next step\n"
+    ends: list[Any] = []
+    for rank in range(3):
+        folder = artifacts.home_of(tmp_path / "runs", ON_ALL, rank)
+        folder.mkdir(parents=True)
+        (folder / "train.log").write_text(last)
+        ended = f"2026-11-20T{clocks[rank]}:00:00Z"
+        run = unknown_run(ON_ALL)
+        run = replace(run, state="ended", exit_code=cause.exit_code, ended=ended)
+        outcome = runs.Outcome(run=ON_ALL, folder=folder, exit_code=3, cost=cast(Any, None))
+        node = SimpleNamespace(rank=rank, node=f"node {rank + 1} of 3")
+        ends.append((node, runs.Fetched(outcome, run, cast(Any, SimpleNamespace(ended=None)))))
+
+    with pytest.raises(JobFailed, match=f"node {culprit + 1} of 3: .* failed with exit code 3") as failed:
+        group_run._judge_first(replace(RIG, project=tmp_path), ON_ALL, ends)
+
+    own = "" if culprit == 0 else f"other-nodes/{culprit + 1}/"
+    assert f"runs/{ON_ALL}/{own}train.log" in failed.value.hint
 
 
 def test_no_rig_has_a_name_by_which_another_ones_second_machine_is_reached(monkeypatch: pytest.MonkeyPatch) -> None:

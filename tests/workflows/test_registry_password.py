@@ -18,6 +18,7 @@ REGISTRY = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/gluon-rig"
 class Host:
     def __init__(self) -> None:
         self.asked: list[list[str]] = []
+        self.target = SimpleNamespace(identity="i-0a")
 
     def ask(self, words: list[str]) -> None:
         self.asked.append(words)

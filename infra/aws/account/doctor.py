@@ -127,7 +127,7 @@ def _room(session: Session, settings: Settings, best: Offer) -> Check:
     if rig and rig.state in ("pending", "running"):
         return Check("quota", True, f"{rig.id} is {rig.state}, so its vCPUs are granted")
     quota = quota_of(session, best.machine, spot=best.spot, region=best.region)
-    return _quota(replace(quota, needed=quota.needed * settings.nodes) if quota else None)
+    return _quota(replace(quota, needed=quota.needed * settings.machines) if quota else None)
 
 
 def _quota(quota: Quota | None) -> Check:

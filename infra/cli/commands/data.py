@@ -36,7 +36,7 @@ def pack(options: Namespace, settings: Settings) -> int:
         raise BadSettings("Which log, and into which folder?", "for example `make pack TABLE=fleet.toml OUT=packed`")
     if options.processes and not whole_number(options.processes, most=_MOST):
         raise BadSettings(f"processes = {options.processes[:20]!r}: a number from 1 to {_MOST}.", "`rig pack --help`")
-    return _pack_there(options, settings) if settings.nodes > 1 else _pack_here(options)
+    return _pack_there(options, settings) if settings.machines > 1 else _pack_here(options)
 
 
 def _pack_there(options: Namespace, settings: Settings) -> int:

@@ -44,7 +44,7 @@ _MOST: Final = 100_000  # trials; minutes of two months
     ),
 )
 def tune(options: Namespace, settings: Settings) -> int:
-    if options.where == "remote" or settings.nodes > 1:
+    if options.where == "remote" or settings.machines > 1:
         return _tune_there(options, settings)
     return _tune_here(options, settings)
 
