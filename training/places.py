@@ -125,6 +125,27 @@ def node_of(name: object) -> int:
     return int(node) if lent else 0
 
 
+def why_nothing_came(future: Any) -> str:
+    """Of a part that did not end well, in words: its worker died of it three times, or what it raised."""
+    from distributed.scheduler import KilledWorker
+
+    error = future.exception() if future.status == "error" else None
+    if error is None or isinstance(error, KilledWorker):
+        return "its worker died again and again; is there enough memory?"
+    return str(error) or type(error).__name__
+
+
+@contextmanager
+def naming_node() -> Iterator[None]:
+    """Of what the system refuses a part (a full disk, say), on which machine: it is told on another one."""
+    from distributed import get_worker
+
+    try:
+        yield
+    except OSError as error:
+        raise OSError(f"node {node_of(get_worker().name) + 1}: {error}") from None
+
+
 def _say_over(dask_worker: Any) -> None:
     (Path(dask_worker.local_directory).parents[1] / _OVER).touch()
 

@@ -62,7 +62,7 @@ def _train(recipe: Recipe, config: JobConfig, workdir: Path, console: Console, s
     console.say(tuned())
     data = recipe.data(config).limit(config.limit)
     here().require_same_data(data.identity())
-    here().share(batch_size(config, len(data.train)))
+    here().require_shares(batch_size(config, len(data.train)), len(data.train))
     timer.switch("starting up")
     environment = RunEnvironment.read()
     chosen = _choose(recipe, config, data, gpu_required=environment.gpu_required)

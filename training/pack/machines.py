@@ -16,7 +16,7 @@ from training.errors import BadData, TrainingError
 from training.pack import layout
 from training.pack.pack import Part, Run
 from training.pack.plan import name_files
-from training.places import pack_files, unpack_files, workers_by_node
+from training.places import naming_node, pack_files, unpack_files, why_nothing_came, workers_by_node
 from training.prognostics.log_schema import Description, read_description
 from training.prognostics.unit_logs import Faults
 
@@ -76,14 +76,16 @@ def _do_all(client: Any, parts: Sequence[Part]) -> Iterator[tuple[Part, tuple[by
         for future in wait(list(under_way), return_when="FIRST_COMPLETED").done:
             part, _ = under_way.pop(future)
             if future.status != "finished":
-                raise TrainingError(f"three machines were lost with one part of the log: {future.exception()}")
+                raise TrainingError(
+                    f"A part of the log could not be packed: {why_nothing_came(future)}", "the same command begins anew"
+                )
             yield part, future.result()
 
 
 def _do_there(part: Part, given: bytes) -> tuple[bytes, str, str]:
     """What *part* makes, or what was wrong with the data, as words: an error of our own does not travel."""
     described = _described(os.environ[TABLE])
-    with tempfile.TemporaryDirectory(dir=os.environ.get("RIG_RUN_DIR")) as name:
+    with naming_node(), tempfile.TemporaryDirectory(dir=os.environ.get("RIG_RUN_DIR")) as name:
         folder = Path(name)
         unpack_files(given, folder)
         here = replace(part, packing=part.packing.elsewhere(folder, described))

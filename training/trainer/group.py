@@ -52,8 +52,11 @@ class Alone:
         return self.local_rank == 0
 
     def share(self, batch: int) -> int:
-        """This worker's examples of a batch of *batch*. Raises BadInput where they cannot be shared equally."""
+        """This worker's examples of a batch of *batch*."""
         return batch
+
+    def require_shares(self, batch: int, examples: int) -> None:
+        """Raises BadInput where batches of *batch*, of *examples* in all, cannot be shared equally."""
 
     def cut(self, order: np.ndarray[Any, Any], batch: int) -> np.ndarray[Any, Any]:
         """Of *order*, int64 (n,), the part that this worker learns from: its share of each batch, one after the other.
@@ -121,13 +124,17 @@ class Together(Alone):
         self._calls = 0
 
     def share(self, batch: int) -> int:
-        if batch % self.size:
-            near = batch - batch % self.size
-            raise BadInput(
-                f"A batch of {batch} cannot be shared equally among {self.size} workers.",
-                f"batch_size={near or self.size} or batch_size={near + self.size} can",
-            )
         return batch // self.size
+
+    def require_shares(self, batch: int, examples: int) -> None:
+        if examples < self.size:
+            raise BadInput(f"There are {examples} examples for {self.size} workers.", f"{examples} workers can")
+        if batch % self.size:
+            below = batch - batch % self.size
+            can = [f"batch_size={near}" for near in (below, below + self.size) if 0 < near <= examples]
+            raise BadInput(
+                f"A batch of {batch} cannot be shared equally among {self.size} workers.", f"{' or '.join(can)} can"
+            )
 
     def cut(self, order: np.ndarray[Any, Any], batch: int) -> np.ndarray[Any, Any]:
         batches = order[: len(order) // batch * batch].reshape(-1, self.size, self.share(batch))

@@ -37,7 +37,10 @@ def main(words: Sequence[str], stop: StopRequest) -> int:
     workers = min(options.workers or slots_here(), options.trials)
     if place.node:
         return _lend(workers, workdir, place, recipe.name, stop)
-    return _lead(options, workers, workdir, place, recipe, stop)
+    from training.tune.study import trouble_explained
+
+    with trouble_explained(workdir):
+        return _lead(options, workers, workdir, place, recipe, stop)
 
 
 def _lead(

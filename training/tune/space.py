@@ -8,7 +8,6 @@ num_epochs = 4
 
 from __future__ import annotations
 
-import math
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -24,6 +23,8 @@ else:
     import tomli as tomllib
 
 _KEYS = {"low", "high", "log", "step"}
+_MOST = sys.float_info.max / 4
+_MOST_STEPS = 2**53  # above it not every whole number has a float, which the points are reckoned in
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ def read_space(said: str, config: type[JobConfig], fixed: tuple[str, ...] = ()) 
     path = "the space" if "\n" in said else said
     try:
         rows = tomllib.loads(said if "\n" in said else Path(said).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise BadInput(f"{path} cannot be read: {error}", "docs/scaling.md shows what a space looks like") from error
     kinds, problems = get_type_hints(config), []
     open_: dict[str, Range | tuple[Any, ...]] = {}
@@ -88,7 +89,7 @@ def read_space(said: str, config: type[JobConfig], fixed: tuple[str, ...] = ()) 
 
 def _entry(row: Any, kind: Any) -> Any:
     if isinstance(row, list):
-        if not row or any(isinstance(one, list | dict) for one in row):
+        if not row or not all(isinstance(one, str | int | float) for one in row):
             raise ValueError("a list of choices holds plain values, at least one")
         return tuple(row)
     return _range(row, kind) if isinstance(row, dict) else row
@@ -103,12 +104,15 @@ def _range(row: Mapping[str, Any], kind: Any) -> Range:
     if any(isinstance(one, bool) or not isinstance(one, int | float) for one in numbers):
         raise ValueError("low and high must be numbers, and both be there")
     low, high, step = numbers
-    if not all(map(math.isfinite, numbers)):
+    if not all(abs(one) < _MOST for one in numbers):  # also false of what is no number
         raise ValueError("low, high and step must be finite")
     if kind is int and any(one != int(one) for one in numbers):
         raise ValueError("is a whole number, so low, high and step are")
-    if not low < high or step < 0:
-        raise ValueError("low must be below high, and step no less than 0")
+    if not low < high or not 0 <= step <= high - low:
+        raise ValueError("low must be below high, and step between 0 and what lies between them")
+    one_step = step or (1 if kind is int else 0)
+    if one_step and (high - low) / one_step > _MOST_STEPS:
+        raise ValueError("has too many values for such a step")
     if row.get("log") and (low <= 0 or step):
         raise ValueError("with log, low must be above 0, and there is no step")
     return Range(low, high, bool(row.get("log")), step, whole=kind is int)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import optuna
+import sqlalchemy.exc
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import Trial, TrialState
 from scipy.stats import qmc
 
-from training.errors import BadInput
+from training.errors import BadInput, TrainingError
 from training.tune.space import Range, Space
 
 FILE = "study.db"
@@ -54,6 +57,28 @@ def _at(found: Range | tuple[Any, ...], x: float) -> Any:
     value = low + x * (high - low)
     value = min(found.high, max(found.low, math.exp(value))) if found.log else value
     return round(value) if found.whole else float(f"{value:.6g}")
+
+
+@contextmanager
+def trouble_explained(folder: Path) -> Iterator[None]:
+    """What stands inside asks the study in *folder*; raises TrainingError where its file cannot be used."""
+    try:
+        yield
+    except (optuna.exceptions.StorageInternalError, sqlalchemy.exc.SQLAlchemyError) as error:
+        said = str(getattr(error.__cause__ or error, "orig", error)).splitlines()[
+            0
+        ]  # SQLite's own words, if it is they
+        raise TrainingError(
+            f"The study's file {folder / FILE} cannot be used: {said}.",
+            "on a full disk, free some space and go on with it; trials that have ended are in trials/\n"
+            "a damaged file is of no more use: take another --workdir",
+        ) from error
+    except RuntimeError as error:
+        if "optuna version" not in str(error):
+            raise
+        raise BadInput(
+            f"{folder / FILE} was written by another version of Optuna.", "take another --workdir, or that version"
+        ) from error
 
 
 class Study:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import psutil
 
-from training.places import count_gpus
+from training.places import count_gpus, naming_node
 from training.workdir.metrics import MetricsFile
 from training.workdir.names import METRICS, SUMMARY
 from training.workdir.summary import DONE, INTERRUPTED, is_done
@@ -52,10 +52,8 @@ def folder_of(study: Path, number: int) -> Path:
 
 def run_trial(job: str, number: int, words: Sequence[str], metric: str) -> Outcome:
     """Run it, or go on with it; one that another worker has begun is waited for, and never done twice."""
-    workdir = folder_of(study_here(), number)
-    workdir.mkdir(parents=True, exist_ok=True)
-    began = time.monotonic()
-    with _alone_in(workdir) as lock:
+    workdir, began = folder_of(study_here(), number), time.monotonic()
+    with naming_node(), _alone_in(workdir) as lock:
         # A worker that was killed leaves its process behind, which holds the lock and goes on to the end.
         if not is_done(workdir) and not (workdir / PRUNE).exists():
             _run(job, workdir, words, lock)
@@ -65,6 +63,7 @@ def run_trial(job: str, number: int, words: Sequence[str], metric: str) -> Outco
 
 @contextmanager
 def _alone_in(folder: Path) -> Iterator[int]:
+    folder.mkdir(parents=True, exist_ok=True)
     opened = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(opened, fcntl.LOCK_EX)

@@ -15,7 +15,7 @@ from distributed import Future
 from optuna.trial import Trial
 
 from training.console import Console, number
-from training.places import Place, places
+from training.places import Place, places, why_nothing_came
 from training.trainer.recipe import Recipe
 from training.trainer.signals import StopRequest
 from training.tune import trial as one_trial
@@ -133,9 +133,10 @@ class Tuning:
 
     def _tell(self, one: Running) -> None:
         number_ = one.trial.number
-        if one.future.status != "finished":  # three workers died of it
-            self.study.tell(number_, None, "its worker died again and again; is there enough memory?")
-            self._say(one, "failed: its worker died again and again")
+        if one.future.status != "finished":
+            why = why_nothing_came(one.future)
+            self.study.tell(number_, None, why)
+            self._say(one, f"failed: {why}")
             return
         outcome = one.future.result()
         self._report(one, outcome.scores)

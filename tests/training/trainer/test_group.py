@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -41,10 +42,21 @@ def test_the_batches_of_many_workers_are_those_of_one() -> None:
         assert np.array_equal(np.concatenate(parts, axis=1), whole)
 
 
-def test_a_batch_that_cannot_be_shared_equally_is_refused_with_one_that_can() -> None:
-    with pytest.raises(BadInput, match="A batch of 64 cannot be shared equally among 3 workers") as refused:
-        OneOf(0, 3).share(64)
-    assert "batch_size=63 or batch_size=66 can" in refused.value.hint
+@pytest.mark.parametrize("size", range(2, 9))
+def test_a_batch_that_cannot_be_shared_equally_is_refused_with_those_that_can(size: int) -> None:
+    """Whatever is offered is taken, of as many examples; a batch is never larger than all of them."""
+    for examples in range(1, 40):
+        for asked in range(1, 40):
+            batch = min(asked, examples)
+            if examples >= size and batch % size == 0:
+                OneOf(0, size).require_shares(batch, examples)
+                continue
+            with pytest.raises(BadInput) as refused:
+                OneOf(0, size).require_shares(batch, examples)
+            offered = [int(number) for number in re.findall(r"batch_size=(\d+)", refused.value.hint)]
+            assert offered or f"{examples} workers can" == refused.value.hint
+            for each in offered:
+                OneOf(0, size).require_shares(min(each, examples), examples)
 
 
 @pytest.fixture
@@ -82,6 +94,30 @@ def by_size(folder: Path, program: tuple[str, ...], *words: str, sizes: tuple[in
     for size in sizes:
         finish(start(size, program, str(folder / str(size)), *words))
     return {size: losses(folder / str(size)) for size in sizes}
+
+
+def epochs_of(folder: Path, workers: int) -> list[float]:
+    """The losses that the program of docs/scaling.md prints; it leaves its weights in *folder*."""
+    launched = [str(LAUNCHER), "--workers", str(workers), "--", sys.executable] if workers > 1 else []
+    line = [sys.executable, *launched, str(PROJECT / "docs/examples/several_workers.py")]
+    environ = os.environ | {"RIG_RUN_DIR": str(folder), "OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen(line, env=environ, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    said = finish(process).splitlines()
+    assert len(said) == 5, "one of them speaks"
+    assert (folder / "net.params").is_file()
+    return [float(one.rpartition(" ")[2]) for one in said]
+
+
+def test_the_program_of_the_docs_learns_alone_without_horovod(tmp_path: Path) -> None:
+    losses = epochs_of(tmp_path, 1)
+
+    assert losses == sorted(losses, reverse=True)
+    assert losses[-1] < losses[0] / 100
+
+
+@pytest.mark.usefixtures("_horovod")
+def test_the_program_of_the_docs_learns_the_same_on_two_workers(tmp_path: Path) -> None:
+    assert epochs_of(tmp_path, 2) == pytest.approx(epochs_of(tmp_path, 1), rel=1e-4, abs=2e-6)
 
 
 @pytest.mark.usefixtures("_horovod")

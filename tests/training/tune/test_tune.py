@@ -9,17 +9,21 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import psutil
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 pytest.importorskip("training.compat", reason="MXNet is not installed")
 
-from training.config import JobConfig
-from training.errors import BadInput
+from tests.sizes import size, tried
+from training.config import JobConfig, parse
+from training.errors import BadInput, TrainingError
 from training.jobs import load
-from training.tune.space import Range, read_space
+from training.tune.space import Range, as_words, read_space
 
 PROJECT = Path(__file__).resolve().parents[3]
 SPACE = "lr = { low = 0.001, high = 1.0, log = true }\nbatch_size = [32, 64]\nnum_epochs = 1\n"
@@ -95,6 +99,94 @@ def test_the_points_are_the_same_each_time_and_lie_in_every_part_of_the_space(tm
     assert [sum(point["batch_size"] == size for point in points) for size in (32, 64)] == [8, 8]
     for low, high in ((0.001, 0.01), (0.01, 0.1), (0.1, 1.0)):
         assert 4 <= sum(low <= point["lr"] <= high for point in points) <= 7
+
+
+ODD = [0, 1, -1, 2, 64, 0.1, 1e-320, 1e-30, 1.5, 1e308, -1e308, 2**31, 2**53, 2**63, 10**400]
+NUMBERS = st.sampled_from(ODD) | st.floats()
+PLAIN = NUMBERS | st.booleans() | st.sampled_from(["adam", "", "64", "nan", "a\tb", "\u00e4"])
+ROWS = st.one_of(
+    PLAIN,
+    st.dictionaries(st.sampled_from(["low", "high", "step", "log"]), PLAIN, min_size=2),
+    st.fixed_dictionaries({"low": NUMBERS, "high": NUMBERS}, optional={"step": NUMBERS, "log": st.booleans()}),
+    st.lists(PLAIN | st.lists(PLAIN, max_size=2), max_size=4),
+)
+KEYS = st.sampled_from(["lr", "batch_size", "num_epochs", "optimizer", "seed", "data", "clip", "horizon", "none"])
+
+
+def as_toml(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key} = {as_toml(one)}" for key, one in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(as_toml, value)) + "]"
+    return json.dumps(value).replace("NaN", "nan").replace("Infinity", "inf")
+
+
+@pytest.mark.usefixtures("_optuna")
+@settings(max_examples=size(150, 5_000), deadline=None)
+@given(rows=st.dictionaries(KEYS, ROWS, min_size=1, max_size=3),
+       more=st.sampled_from(["", "data = [2026-01-01]\n", "gpus = " + "[" * 9999]))  # fmt: skip
+def test_any_space_is_refused_in_words_or_every_point_in_it_is_taken_by_the_job(
+    rows: dict[str, Any], more: str
+) -> None:
+    from training.tune.study import distributions, spread_points
+
+    tried()
+    config = load("sensors").config
+    text = "".join(f"{key} = {as_toml(row)}\n" for key, row in rows.items()) + more
+    try:
+        found = read_space(text, config, ("table=any.toml",))
+    except BadInput:
+        return
+    known = distributions(found)
+    for point in spread_points(found, 4, seed=0):
+        assert set(point) == set(known)
+        parse(config, [*found.fixed, *as_words(point)])
+
+
+@pytest.mark.usefixtures("_optuna")
+@pytest.mark.parametrize("harm", ["no database", "cut in two", "a hole in it"])
+def test_a_study_whose_file_is_damaged_is_named_with_what_helps(tmp_path: Path, harm: str) -> None:
+    from training.tune.study import FILE, Study, trouble_explained
+
+    found = read_space(space(tmp_path), load("linear").config)
+
+    def go_on() -> None:
+        study = Study(tmp_path, found, higher_is_better=True, seed=0, learns=False)
+        study.plan(4)
+        study.tell(study.ask().number, 0.5, "")
+        study.optuna._storage.remove_session()
+
+    go_on()
+    whole = (tmp_path / FILE).read_bytes()
+    spoilt = {
+        "no database": b"text" * 1000,
+        "cut in two": whole[: len(whole) // 2],
+        "a hole in it": whole[:4096] + bytes(len(whole) - 4096),
+    }
+    (tmp_path / FILE).write_bytes(spoilt[harm])
+
+    with pytest.raises(TrainingError, match=FILE) as refused, trouble_explained(tmp_path):
+        go_on()
+
+    assert f"The study's file {tmp_path / FILE} cannot be used: " in refused.value.cause
+    assert "take another --workdir" in refused.value.hint
+
+
+@pytest.mark.usefixtures("_optuna")
+def test_a_trial_that_no_worker_could_begin_fails_with_its_own_reason() -> None:
+    from distributed.scheduler import KilledWorker
+
+    from training.places import why_nothing_came
+
+    def future(status: str, error: Exception | None) -> Any:
+        return SimpleNamespace(status=status, exception=lambda: error)
+
+    full = OSError("node 2: [Errno 28] No space left on device")
+    killed = KilledWorker("trial", None, 3)  # type: ignore[arg-type]
+
+    assert why_nothing_came(future("error", full)) == str(full)
+    assert "enough memory" in why_nothing_came(future("error", killed))
+    assert "enough memory" in why_nothing_came(future("lost", None))
 
 
 def start(workdir: Path, trials: int, workers: int, *words: str) -> subprocess.Popen[str]:
