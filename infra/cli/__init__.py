@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from collections.abc import MutableMapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from infra.cli.arguments import Request, parse
+from infra.cli.leaving import leave_at_once, pass_over_second_ctrl_c
 from infra.console import deliver, delivered, open_standard_streams, tell
 from infra.errors import INTERRUPTED, BadSettings, NothingToDo, RigError, WorldError, own_again
 from infra.secrets import conceal, conceal_environment, without_secrets
-from infra.settings import Settings, is_url, load
-from infra.text import read_text
+from infra.settings import Settings
+from infra.settings.sources import load, read_settings_file
+from infra.settings.values import is_url
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -23,25 +23,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     _leave_out_empty(os.environ)
     conceal_environment(os.environ)
     if argv is None:
-        sys.unraisablehook = _report_lost
+        pass_over_second_ctrl_c()
     code = _run(list(sys.argv[1:] if argv is None else argv))
     if argv is None and code == INTERRUPTED:
-        _leave_at_once(code)
+        leave_at_once(code)
     return code if delivered() else code or 1
-
-
-def _report_lost(lost: sys.UnraisableHookArgs) -> None:
-    """An exception that nobody can catch, since Python was just burying an object. A second Ctrl-C may be one: what it
-    asked for happens already."""
-    if not issubclass(lost.exc_type, KeyboardInterrupt):
-        sys.__unraisablehook__(lost)
-
-
-def _leave_at_once(code: int) -> None:
-    """All is said. Python would wait for threads that still ask somebody, and a second Ctrl-C meanwhile would end it
-    with a traceback."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os._exit(code)
 
 
 def _leave_out_empty(environ: MutableMapping[str, str]) -> None:
@@ -138,38 +124,26 @@ def _settings(request: Request) -> Settings:
             remembered=remembered,
             foreign=request.foreign,
             own=own,
-            needed=request.command.needed,
+            needed=request.needed,
             tell=tell,
         )
     except BadSettings as error:
         if request.foreign and "args" in own:
             error.hint += f"\nwhat a job or a script takes goes into one option: {_ARGS}"
         raise
-    if is_url(found.notify):
+    if "notify" not in found.wrong and is_url(found.notify):
         conceal([found.notify])  # whoever knows the address of a channel may write into it
-    for path in ("~", found.key, found.data):
-        try:
-            whole = Path(path).expanduser()
-        except RuntimeError:  # HOME=~, or ~somebody who has no account here
-            whole = Path()
-        if path.startswith("~") and not whole.is_absolute():
-            raise BadSettings(f"{path[:80]!r}: there is no such home folder.", "HOME is an absolute path")
+    _require_home()
     return found
 
 
-def read_settings_file(path: Path) -> dict[str, Any]:
-    """What rig.toml says. Raises BadSettings if it is no TOML."""
-    if not path.is_file():
-        return {}
-    if sys.version_info >= (3, 11):
-        import tomllib
-    else:
-        import tomli as tomllib
+def _require_home() -> None:
     try:
-        found: dict[str, Any] = tomllib.loads(read_text(path))
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise BadSettings(f"{path} is not readable as TOML: {error}", "rig.toml.example shows the form") from None
-    return found
+        if Path.home().is_absolute():
+            return
+    except RuntimeError:  # HOME=~, or no account
+        pass
+    raise BadSettings("HOME: there is no such home folder.", "HOME is an absolute path")
 
 
 def version() -> str:

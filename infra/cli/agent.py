@@ -12,7 +12,8 @@ from typing import Final
 
 from infra.cli.arguments import Request
 from infra.errors import UserError
-from infra.settings import AGENT, ANSWERS, Settings
+from infra.settings import AGENT, Settings
+from infra.settings.values import ANSWERS
 
 SPENDS: Final[Mapping[str, str]] = {
     "launch": "",
@@ -68,8 +69,10 @@ def _spends(request: Request) -> bool:
 
 def require_within(settings: Settings, usd: float | None, what: str) -> None:
     """For a program: raises UserError where *what* could come to more than the budget on the line."""
+    if not is_agent():
+        return
     agreed = settings.budget or 0.0
-    if is_agent() and (usd is None or usd > agreed):
+    if usd is None or usd > agreed:
         said = "an unknown sum" if usd is None else f"${usd:,.2f}"
         raise UserError(
             f"{what} could come to {said}, and the budget on the line is ${agreed:,.2f}; nothing was done.",

@@ -43,7 +43,8 @@ Run = Callable[[argparse.Namespace, Settings], int]
 class Command:
     """*settings*: those its --help names; it takes the others too.
 
-    *needed*: for a command that saves money, all settings it reads; a wrong line about another one does not keep it.
+    *needed*: those that must be right before it begins; without it, all that its --help names. *needed_here*: the same
+    where it works on this computer (`rig train here`).
     *arguments*: options whose values may also stand alone, in this order: `rig extend 2h` is `rig extend --by 2h`.
     *rest_after*: the argument behind which everything is for the command itself to read, options too.
     *examples*: lines as `rig` takes them, each with what it does.
@@ -56,11 +57,16 @@ class Command:
     options: tuple[Option, ...] = ()
     settings: tuple[str, ...] = ()
     needed: tuple[str, ...] | None = None
+    needed_here: tuple[str, ...] | None = None
     arguments: tuple[Option, ...] = ()
     rest_after: str = ""
     epilog: str = ""
     examples: tuple[tuple[str, str], ...] = ()
     live: bool = True
+
+
+COMMANDS: Final[dict[str, Command]] = {}
+"""Every command by name, once infra/cli/commands is imported: each enters itself where it stands."""
 
 
 class Group:
@@ -77,6 +83,7 @@ class Group:
         options: tuple[Option, ...] = (),
         settings: tuple[str, ...] = (),
         needed: tuple[str, ...] | None = None,
+        needed_here: tuple[str, ...] | None = None,
         arguments: tuple[Option, ...] = (),
         rest_after: str = "",
         epilog: str = "",
@@ -87,7 +94,7 @@ class Group:
 
         def add(run: Run) -> Run:
             name = run.__name__.replace("_", "-")
-            self.commands[name] = Command(
+            COMMANDS[name] = self.commands[name] = Command(
                 name=name,
                 help=help,
                 run=run,
@@ -95,6 +102,7 @@ class Group:
                 options=options,
                 settings=settings,
                 needed=needed,
+                needed_here=needed_here,
                 arguments=arguments,
                 rest_after=rest_after,
                 epilog=epilog,
@@ -114,6 +122,14 @@ class Request:
     options: argparse.Namespace
     settings: Mapping[str, str]
     foreign: tuple[str, ...] = ()
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """The settings that must be right before it begins."""
+        command = self.command
+        if command.needed_here is not None and self.options.where == "here":
+            return command.needed_here
+        return command.settings if command.needed is None else command.needed
 
 
 def parse(argv: Sequence[str], commands: Mapping[str, Command]) -> Request:
@@ -254,7 +270,7 @@ def _add_option(parser: argparse.ArgumentParser, option: Option) -> None:
 
 
 def _yes_or_no(text: str) -> bool:
-    from infra.settings import yes_or_no
+    from infra.settings.values import yes_or_no
 
     try:
         return yes_or_no(text)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 from infra.cli.hints import say
@@ -51,7 +50,11 @@ def open_demo(settings: Settings, engine: str) -> Iterator[tuple[Rig, bool]]:
 
     ours = client.find(Path.cwd()) is None
     try:
-        yield open_rig(replace(settings, cloud="rehearsal", name="demo", code=str(ROOT), engine=engine)), ours
+        base_image = settings.base_image
+        yield (
+            open_rig(Settings(cloud="rehearsal", name="demo", code=str(ROOT), engine=engine, base_image=base_image)),
+            ours,
+        )
     finally:
         if ours:
             client.down(Path.cwd())

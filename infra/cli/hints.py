@@ -13,11 +13,11 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import fields
 from typing import Final
 
-from infra.cli.arguments import Command, Option, own_words
-from infra.cli.commands import COMMANDS
+from infra.cli.arguments import COMMANDS, Command, Option, own_words
 from infra.cli.local_time import beside_utc
 from infra.console import present, tell
-from infra.settings import ENVIRONMENT_PREFIX, Settings, is_rehearsal_meant, option_name
+from infra.settings import ENVIRONMENT_PREFIX, Settings, option_name
+from infra.settings.sources import is_rehearsal_meant
 
 CALLED_BY: Final = "GLUON_RIG_CALLED_BY"  # the Makefile says "make"
 REPEATED: Final = ("cloud", "name")
@@ -52,6 +52,7 @@ def _find_repeated(settings: Settings) -> dict[str, str]:
         f.name: getattr(settings, f.name)
         for f in fields(Settings)
         if f.name in REPEATED
+        and f.name not in settings.wrong
         and getattr(settings, f.name) != f.default
         and not _stands_in_environment(f.name)  # there it is for the next line too
     }

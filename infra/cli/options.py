@@ -21,9 +21,8 @@ def here_or_remote(instead: str) -> Option:
     return Option(name="where", help="here, or remote", default="here", choices=("here", "remote"), instead=instead)
 
 
-WHERE_AM_I: Final = ("cloud", "name", "region", "profile", "key")
-TO_FIND_IT: Final = (*WHERE_AM_I, "engine", "after")
-"""What status, stop and terminate read."""
+FIND_IT: Final = ("cloud", "name", "region", "profile")
+WHERE_AM_I: Final = (*FIND_IT, "key")
 MACHINE: Final = (
     "type",
     "gpu_mem",

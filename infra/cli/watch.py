@@ -5,7 +5,6 @@ from __future__ import annotations
 import select
 import sys
 import time
-from argparse import Namespace
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
@@ -28,16 +27,19 @@ _ROOM_FOR_PLOTS: Final = 30  # lines of a terminal
 _KEYS: Final = "keys: l more of the log, c cancel the run, e extend by an hour, q leave (the run goes on)"
 Press = Callable[[float], str]
 """Waits so many seconds for a key; empty when none was pressed."""
+Change = Callable[[str], object]
+"""Another command, which a key stands for."""
 
 
-def watch_run(rig: Rig, name: str, *, once: bool) -> None:
+def watch_run(rig: Rig, name: str, *, once: bool, cancel: Change, extend: Change) -> None:
+    """*cancel* is given the run's name, *extend* how much longer."""
     watcher = Watcher(rig, name)
     console = console_for(sys.stdout)
     try:
         if console is None or once:
             _print_lines(rig, watcher, once=once)
         else:
-            _show_screen(rig, watcher, console)
+            _show_screen(rig, watcher, console, cancel, extend)
     finally:
         watcher.close()
 
@@ -57,7 +59,7 @@ def _print_lines(rig: Rig, watcher: Watcher, *, once: bool) -> None:
         time.sleep(EVERY_S)
 
 
-def _show_screen(rig: Rig, watcher: Watcher, console: Console) -> None:
+def _show_screen(rig: Rig, watcher: Watcher, console: Console, cancel: Change, extend: Change) -> None:
     log_lines = FEW_LINES
     with _keyboard() as press:
         while True:
@@ -70,11 +72,11 @@ def _show_screen(rig: Rig, watcher: Watcher, console: Console) -> None:
                 _say_end(rig, seen)
                 return
     if key == "c":
-        _cancel(rig, watcher.run.name)
+        _cancel(watcher.run.name, cancel)
         return
-    _extend(rig)
+    _extend(rig, extend)
     watcher.forget_standing()
-    _show_screen(rig, watcher, console)
+    _show_screen(rig, watcher, console, cancel, extend)
 
 
 def _draw_until_key(rig: Rig, watcher: Watcher, console: Console, press: Press, log_lines: int) -> tuple[str, Glance]:
@@ -117,20 +119,18 @@ def _say_end(rig: Rig, seen: Glance) -> None:
         say(f"Run {name} goes on; `rig logs` follows it.", rig.settings)
 
 
-def _cancel(rig: Rig, name: str) -> None:
-    from infra.cli.commands.runs import cancel
+def _cancel(name: str, cancel: Change) -> None:
     from infra.cli.prompt import confirm
 
     confirm(f"Ask run {name} to save and end?", otherwise="It goes on.", beforehand="`rig cancel` does not ask")
-    cancel(Namespace(run=name), rig.settings)
+    cancel(name)
 
 
-def _extend(rig: Rig) -> None:
-    from infra.cli.commands.money import extend
+def _extend(rig: Rig, extend: Change) -> None:
     from infra.errors import RigError
 
     try:
-        extend(Namespace(by="1h", yes=False), rig.settings)
+        extend("1h")
     except RigError as error:  # a "no", or a deadline that cannot be moved: the screen comes back
         say(str(error), rig.settings)
         time.sleep(EVERY_S)

@@ -115,7 +115,7 @@ def _clear_rest(rig: Rig, left: Sequence[Instance]) -> Rig:
     idle = rig.settings.idle
     if idle == Settings.idle and first.idle_minutes is not None:  # NODES, whose default is shorter, was not said again
         idle = int(first.idle_minutes)
-    asked = replace(rig.settings, nodes=first.nodes, type=(first.type,), gpu_mem=0.0, idle=idle)
+    asked = rig.settings.but(nodes=first.nodes, type=(first.type,), gpu_mem=0.0, idle=idle)
     return replace(rig, settings=asked)
 
 

@@ -22,7 +22,7 @@ from infra.aws.account.cost import run_cost
 from infra.console import Tell, ring
 from infra.errors import RigError
 from infra.job import artifacts
-from infra.settings import DESKTOP, is_url
+from infra.settings.values import DESKTOP, is_url
 
 _URL_TIMEOUT_S: Final = 10.0
 _COMMAND_TIMEOUT_S: Final = 60.0

@@ -19,7 +19,7 @@ def plan_pack(rig: Rig, table: Path, out: Path, processes: str) -> tuple[Rig, Jo
     if out.exists():
         raise BadSettings(f"{out} is there already.", "a new folder takes what the machines pack")
     folder = existing_folder(str(table.parent), "table")
-    return replace(rig, settings=replace(rig.settings, data=str(folder.resolve()))), pack_job(table, processes)
+    return replace(rig, settings=rig.settings.but(data=str(folder.resolve()))), pack_job(table, processes)
 
 
 def take_packed(run: Path, out: Path) -> Path:

@@ -195,7 +195,7 @@ def _offer_of(rig: Rig, instance: Instance, offered: Sequence[Offer]) -> Offer:
     """A rig that exists keeps its type, whatever TYPE says now; it costs what AWS says it is now, whatever it was."""
     same = [offer for offer in offered if offer.machine.name == instance.type]
     if not same:
-        asked = replace(rig.settings, type=(instance.type,), gpu_mem=0.0, spot=instance.spot)
+        asked = rig.settings.but(type=(instance.type,), gpu_mem=0.0, spot=instance.spot)
         same = find_offers(rig.session, asked, tell=rig.tell)
     return replace(same[0], spot=True) if instance.spot else same[0].on_demand
 
@@ -253,5 +253,5 @@ def choose_region(rig: Rig) -> Rig:
     best = find_offers(rig.session, rig.settings, tell=rig.tell)[0]
     session = rig.session.elsewhere(best.region)
     return replace(
-        rig, session=session, settings=replace(rig.settings, any_region=False, type=(best.machine.name,), gpu_mem=0.0)
+        rig, session=session, settings=rig.settings.but(any_region=False, type=(best.machine.name,), gpu_mem=0.0)
     )

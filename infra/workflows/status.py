@@ -65,6 +65,8 @@ def by_group(found: Sequence[Standing]) -> list[list[Standing]]:
 
 def _safeguards(rig: Rig, up: Sequence[Instance]) -> dict[str, tuple[Safeguard, ...]]:
     """By instance id; a group is asked after as one."""
+    if not up:
+        return {}
     groups: dict[str, list[Instance]] = {}
     for one in up:
         groups.setdefault(one.token if one.nodes > 1 else one.id, []).append(one)

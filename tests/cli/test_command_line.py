@@ -132,10 +132,10 @@ def test_bad_input_is_one_clear_message_and_exit_2(words: list[str], code: int, 
 def test_a_settings_file_that_is_no_toml_is_named(tmp_path: Path) -> None:
     (tmp_path / "rig.toml").write_text("type = g5.xlarge")
 
-    done = rig("status", cwd=tmp_path)
+    done = rig("launch", cwd=tmp_path)
 
     assert done.returncode == 2
-    assert "rig.toml is not readable as TOML" in done.stderr
+    assert "rig.toml: type: not readable as TOML: Invalid value (at line 1, column 8)" in done.stderr
 
 
 def test_an_option_wins_over_the_environment_and_that_over_the_file(tmp_path: Path) -> None:

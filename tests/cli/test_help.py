@@ -38,7 +38,7 @@ def test_a_page_begins_with_two_examples_and_the_commands_own_options_and_only_n
         "options\n"
         "  --by TIME  how much longer: 2h, 90m, 1h30m [1h]\n"
         "  --yes      do not ask before money is spent\n\n"
-        "settings: cloud, name, region, profile, key\n"
+        "settings: cloud, name, region, profile, after\n"
         "  `rig extend --help all` explains them, `rig settings` shows their values"
     )
 
@@ -55,7 +55,7 @@ def test_the_same_page_for_who_types_make(monkeypatch: pytest.MonkeyPatch) -> No
         "options\n"
         "  BY=TIME  how much longer: 2h, 90m, 1h30m [1h]\n"
         "  YES=1    do not ask before money is spent\n\n"
-        "settings: CLOUD, NAME, REGION, PROFILE, KEY\n"
+        "settings: CLOUD, NAME, REGION, PROFILE, AFTER\n"
         "  `make extend HELP=all` explains them, `make settings` shows their values"
     )
 

@@ -8,7 +8,7 @@ import pytest
 
 from infra import cli
 from infra.errors import BadSettings
-from infra.settings import load
+from infra.settings.sources import load
 from infra.text import whole_number
 
 LONG = "9" * 5000  # Python itself reads no more than 4300 digits

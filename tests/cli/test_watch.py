@@ -168,12 +168,14 @@ def test_keys_show_more_cancel_extend_and_leave(
 
     monkeypatch.setattr(watch, "_keyboard", keyboard)
     monkeypatch.setattr(watch, "_compose", compose)
-    monkeypatch.setattr(watch, "_cancel", lambda rig, name: did.append("cancel"))
-    monkeypatch.setattr(watch, "_extend", lambda rig: did.append("extend"))
+    monkeypatch.setattr("infra.cli.prompt.confirm", lambda *_, **__: None)
     watcher: Any = SimpleNamespace(look=lambda: SEEN, run=RUN, forget_standing=lambda: did.append("asked AWS anew"))
     from rich.console import Console
 
-    watch._show_screen(SimpleNamespace(settings=Settings()), watcher, Console(quiet=True))
+    rig: Any = SimpleNamespace(settings=Settings())
+    watch._show_screen(
+        rig, watcher, Console(quiet=True), lambda name: did.append("cancel"), lambda time: did.append("extend")
+    )
 
     assert did == done
     assert screens == ([5, 5, 30] if "l" in keys else [5] * len(keys))

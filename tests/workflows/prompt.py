@@ -17,9 +17,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from importlib import import_module
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
+
+from infra.cli.arguments import Request
+from infra.settings import Settings
 
 PROJECT = Path(__file__).parents[2]
 RIG = Path(sys.executable).with_name("rig")
@@ -115,9 +119,30 @@ def become_line(order: int, out: int, said: int) -> None:
     time.tzset()
     sys.path[0] = str(RIG.parent)
     sys.argv = [str(RIG), *words]
-    from infra.cli import main as rig
+    from infra import cli
 
-    sys.exit(rig())
+    refuse_what_is_not_named(cli)
+    sys.exit(cli.main())
+
+
+def refuse_what_is_not_named(cli: Any) -> None:
+    """A command that reads a setting which it does not name among those that it needs ends with that: a wrong one
+    would end it half-way."""
+    from infra.settings import Wrong
+
+    read = cli._settings
+
+    def read_the_named(request: Request) -> Settings:
+        given: Settings = read(request)
+        command = request.command
+        if command.name == "settings":
+            return given
+        may_wait = command.settings if command.needed is not None else ()
+        named = {*request.needed, *may_wait, "engine"}
+        other = [f.name for f in fields(Settings) if f.name not in named]
+        return given.but(**{name: Wrong(f"`rig {command.name}` reads {name}, and does not name it") for name in other})
+
+    cli._settings = read_the_named
 
 
 def _bury_the_dead() -> None:

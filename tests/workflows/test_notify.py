@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from infra.errors import JobFailed, UserError
-from infra.settings import way_to_notify
+from infra.settings.values import way_to_notify
 from infra.workflows import notify
 from infra.workflows.notify import news_of, notice_end
 

@@ -7,11 +7,14 @@ import os
 import random
 import re
 import signal
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from infra.cli.options import WHERE_AM_I
+from infra.settings import Settings
 from tests.workflows.user import Person, eventually, kill
 
 
@@ -271,6 +274,24 @@ def test_a_stop_that_cannot_bring_results_home_stops_all_the_same_and_a_terminat
     person.types("terminate")
     assert person.living() == []
     assert (newest(person) / "train.log").read_text() == "precious\n"
+
+
+def test_a_broken_rig_toml_keeps_nobody_from_his_results_or_from_the_end_of_the_bill(person: Person) -> None:
+    person.types("launch")
+    person.types("train", "remote", "--cmd", "echo precious", "--detach")
+    read = (*WHERE_AM_I, "engine", "after", "notify")
+    broken = [f"{f.name} = 5 [" for f in fields(Settings) if f.name not in read]
+    (person.folder / "rig.toml").write_text("\n".join([*broken, "no_such_setting = 1\n"]))
+
+    for line in (["logs"], ["pull"], ["runs"], ["status"], ["cost"], ["extend", "30m"], ["sweep"]):
+        person.types(*line)
+
+    assert (newest(person) / "train.log").read_text() == "precious\n"
+    (person.folder / "rig.toml").write_text('key = "~nobody-here/key"\n')
+    person.types("terminate", code=1)
+    assert "Not everything is home: A setting is wrong: rig.toml: key = '~nobody-here/key'" in person.said
+    (person.folder / "rig.toml").write_text("")
+    assert [one["state"] for one in person.status()] == ["stopped"]
 
 
 @pytest.mark.exhaustive

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from typing import Final
 
+from infra.cli.arguments import COMMANDS
 from infra.cli.commands import begin, data, instance, lessons, money, runs, sessions, studies
+
+__all__ = ["COMMANDS", "GROUPS"]
 
 GROUPS: Final = (
     begin.GROUP, instance.GROUP, runs.GROUP, studies.GROUP, sessions.GROUP, data.GROUP, money.GROUP, lessons.GROUP,
 )  # fmt: skip
-COMMANDS: Final = {name: command for group in GROUPS for name, command in group.commands.items()}

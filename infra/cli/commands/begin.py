@@ -6,7 +6,7 @@ from argparse import Namespace
 from typing import Final
 
 from infra.cli.arguments import Group, Option
-from infra.cli.options import JSON, MACHINE, WHERE_AM_I
+from infra.cli.options import JSON, LIMITS, MACHINE, WHERE_AM_I
 from infra.console import deliver
 from infra.settings import Settings
 
@@ -48,7 +48,7 @@ def demo(options: Namespace, settings: Settings) -> int:
 @GROUP.command(
     help="what stands in the way of a launch, and how to fix it",
     options=(JSON,),
-    settings=(*WHERE_AM_I, *MACHINE),
+    settings=(*WHERE_AM_I, *MACHINE, *LIMITS),
     examples=(
         ("rig doctor", "every check, and what to do about those that fail"),
         ("rig doctor --gpu-mem 16 --json", "for a machine with 16 GiB of GPU memory, for scripts"),
@@ -74,6 +74,7 @@ def doctor(options: Namespace, settings: Settings) -> int:
     help="the pretend cloud of this folder: up, down, status, env, fault",
     arguments=(Option(name="do", help="what to do with it", default="status", value="up|down|status|env|fault"),),
     settings=("engine",),
+    needed=(),  # `down` reads none
     rest_after="fault",
     examples=(
         ("rig rehearsal down", "end the pretend cloud, and its instances with it"),
@@ -90,7 +91,7 @@ def rehearsal(options: Namespace, settings: Settings) -> int:
 
 
 @GROUP.command(
-    help="every setting, its meaning, and its value here",
+    help="every setting, its meaning, and its value here, or what is wrong with it",
     options=(Option(name="example", help="print rig.toml.example", flag=True),),
     examples=(
         ("rig settings", "each with its value here"),
@@ -104,9 +105,9 @@ def settings(options: Namespace, given: Settings) -> int:
 
     if options.example:
         deliver(example().rstrip("\n"))
-    else:
-        show(render_settings(given), given)
-    return 0
+        return 0
+    show(render_settings(given), given)
+    return 2 if given.wrong else 0
 
 
 @GROUP.command(
@@ -118,7 +119,7 @@ def settings(options: Namespace, given: Settings) -> int:
     ),
 )
 def completion(options: Namespace, settings: Settings) -> int:
-    from infra.cli.commands import COMMANDS
+    from infra.cli.arguments import COMMANDS
     from infra.cli.completion import render_completion
 
     deliver(render_completion(options.kind, COMMANDS).rstrip("\n"))

@@ -6,7 +6,7 @@ from argparse import Namespace
 from typing import TYPE_CHECKING, Final
 
 from infra.cli.arguments import Group, Option
-from infra.cli.options import ASKS_NOTHING, DRY_RUN, JSON, LIMITS, MACHINE, TO_FIND_IT, WHERE_AM_I, YES
+from infra.cli.options import ASKS_NOTHING, DRY_RUN, FIND_IT, JSON, LIMITS, MACHINE, WHERE_AM_I, YES
 from infra.console import deliver
 from infra.settings import Settings
 
@@ -20,7 +20,7 @@ GROUP: Final = Group("the instance")
 @GROUP.command(
     help="rent an instance, or start the stopped one, and make it ready",
     options=(DRY_RUN, YES),
-    settings=(*WHERE_AM_I, *MACHINE, *LIMITS),
+    settings=(*WHERE_AM_I, *MACHINE, *LIMITS, "bucket"),
     examples=(
         ("rig launch --budget 5", "off before $5 are spent, whatever happens"),
         ("rig launch --gpu-mem 16 --spot", "the cheapest type with 16 GiB of GPU memory, of spare capacity"),
@@ -61,8 +61,7 @@ def _carry_out(options: Namespace, rig: Rig, plan: Plan) -> int:
 @GROUP.command(
     help="every rig in the region: state, cost so far, and what will stop it",
     options=(JSON,),
-    settings=WHERE_AM_I,
-    needed=TO_FIND_IT,
+    settings=(*FIND_IT, "after"),
     examples=(
         ("rig status", "every rig of the region"),
         ("rig status --json", "for scripts"),
@@ -90,6 +89,7 @@ def status(options: Namespace, settings: Settings) -> int:
     help="start the stopped instance, with a new deadline",
     options=(DRY_RUN, YES),
     settings=(*WHERE_AM_I, *LIMITS),
+    needed=(*WHERE_AM_I, *MACHINE, *LIMITS, "bucket"),  # it goes launch's way
     examples=(
         ("rig start", "with the disk as it was left"),
         ("rig start --hours 2", "off again after 2 h"),
@@ -108,7 +108,7 @@ def start(options: Namespace, settings: Settings) -> int:
     help="bring results home, then stop; the disk stays, and what it costs is said",
     options=(ASKS_NOTHING,),
     settings=WHERE_AM_I,
-    needed=TO_FIND_IT,
+    needed=FIND_IT,  # without the key nothing comes home, and the bill ends all the same
     examples=(
         ("rig stop", "results first; then only the disk costs"),
         ("rig stop --name second", "another rig than the usual one"),
@@ -128,7 +128,7 @@ def stop(options: Namespace, settings: Settings) -> int:
     help="bring results home, then delete the instance, its disk, and what was made for it",
     options=(Option(name="lose-results", help="delete even what cannot be brought home", flag=True), ASKS_NOTHING),
     settings=WHERE_AM_I,
-    needed=TO_FIND_IT,
+    needed=FIND_IT,  # without the key nothing comes home, and the bill ends all the same
     examples=(
         ("rig terminate", "results first; then nothing costs any more"),
         ("rig terminate --lose-results", "also when something cannot be brought home"),

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from infra.cli.arguments import Group, Option
-from infra.cli.options import JSON, LIMITS, MACHINE, WHERE_AM_I, YES
+from infra.cli.options import FIND_IT, JSON, LIMITS, MACHINE, WHERE_AM_I, YES
 from infra.console import deliver, tell
 from infra.settings import Settings
 
@@ -40,7 +40,7 @@ def plan(options: Namespace, settings: Settings) -> int:
 @GROUP.command(
     help="GPU types of the region: memory, prices, whether MXNet runs on them, what your quota allows",
     options=(JSON,),
-    settings=(*WHERE_AM_I, "gpu_mem", "gpus"),
+    settings=(*FIND_IT, "gpu_mem", "gpus"),
     examples=(
         ("rig types", "every one"),
         ("rig types --gpu-mem 16 --json", "those with 16 GiB or more a GPU, for scripts"),
@@ -66,7 +66,7 @@ def types(options: Namespace, settings: Settings) -> int:
     help="move the deadline of every safeguard, after saying what that can cost",
     arguments=(Option(name="by", help="how much longer: 2h, 90m, 1h30m", default="1h", value="TIME"),),
     options=(YES,),
-    settings=WHERE_AM_I,
+    settings=(*FIND_IT, "after"),
     examples=(
         ("rig extend 2h", "two hours more"),
         ("rig extend 30m --yes", "without a question"),
@@ -118,7 +118,7 @@ def _agree(rig: Rig, nodes: Sequence[Instance], later: Sequence[Instance]) -> No
 @GROUP.command(
     help="what each instance and each run has cost",
     options=(JSON,),
-    settings=WHERE_AM_I,
+    settings=FIND_IT,
     examples=(
         ("rig cost", "instances of this region, and runs at home"),
         ("rig cost --json", "for scripts"),
@@ -147,7 +147,7 @@ def cost(options: Namespace, settings: Settings) -> int:
         Option(name="delete", help="remove it all, after asking", flag=True),
         Option(name="yes", help="do not ask before deleting", flag=True),
     ),
-    settings=("cloud", "profile"),
+    settings=("cloud", "region", "profile"),
     examples=(
         ("rig sweep", "only looks"),
         ("rig sweep --delete", "removes it all, after asking"),
@@ -207,7 +207,7 @@ def iam_policy(options: Namespace, settings: Settings) -> int:
 @GROUP.command(
     help="once per account: make the role that lets AWS itself stop instances at their deadline",
     options=(Option(name="remove", help="remove that role again", flag=True),),
-    settings=("cloud", "profile"),
+    settings=("cloud", "region", "profile"),
     examples=(
         ("rig setup-guard", "once, by whoever may make roles"),
         ("rig setup-guard --remove", "take the role away again"),

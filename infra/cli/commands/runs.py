@@ -7,7 +7,17 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from infra.cli.arguments import Group, Option
-from infra.cli.options import JSON, LIMITS, MACHINE, RUN, RUN_TO_CANCEL, RUN_TO_PULL, WHERE_AM_I, here_or_remote
+from infra.cli.options import (
+    FIND_IT,
+    JSON,
+    LIMITS,
+    MACHINE,
+    RUN,
+    RUN_TO_CANCEL,
+    RUN_TO_PULL,
+    WHERE_AM_I,
+    here_or_remote,
+)  # fmt: skip
 from infra.console import deliver
 from infra.errors import INTERRUPTED, BadSettings, NothingToDo, UserError, WorldError
 from infra.settings import Settings
@@ -35,6 +45,7 @@ GROUP: Final = Group("runs")
         Option(name="detach", help="start it and return at once", flag=True),
     ),
     settings=(*WHERE_AM_I, *MACHINE, *LIMITS, "code", "data", "after", "notify", "bucket", "registry", "base_image"),
+    needed_here=("code", "data", "notify"),
     examples=(
         ("rig train --job lenet", "on this computer"),
         (
@@ -166,7 +177,7 @@ def logs(options: Namespace, settings: Settings) -> int:
 @GROUP.command(
     help="one live screen: progress, curves, GPU, money, what will end it; keys to cancel and extend",
     options=(RUN, Option(name="once", help="look once and return", flag=True)),
-    settings=WHERE_AM_I,
+    settings=(*WHERE_AM_I, "after"),
     examples=(
         ("rig watch", "until the run ends or Ctrl-C; the run does not notice"),
         ("rig watch --once", "one look, for scripts"),
@@ -175,10 +186,17 @@ def logs(options: Namespace, settings: Settings) -> int:
 )
 def watch(options: Namespace, settings: Settings) -> int:
     """Until the run ends or Ctrl-C; the run does not notice either."""
+    from infra.cli.commands.money import extend
     from infra.cli.context import open_rig
     from infra.cli.watch import watch_run
 
-    watch_run(open_rig(settings), options.run, once=options.once)
+    def cancel_it(name: str) -> None:
+        cancel(Namespace(run=name), settings)
+
+    def extend_it(time: str) -> None:
+        extend(Namespace(by=time, yes=False), settings)
+
+    watch_run(open_rig(settings), options.run, once=options.once, cancel=cancel_it, extend=extend_it)
     return 0
 
 
@@ -205,6 +223,7 @@ def pull(options: Namespace, settings: Settings) -> int:
     help="every run, here and on the instance: state, score, time, cost",
     options=(JSON,),
     settings=WHERE_AM_I,
+    needed=FIND_IT,  # without the key, those at home
     examples=(
         ("rig runs", "newest last"),
         ("rig runs --json", "for scripts"),

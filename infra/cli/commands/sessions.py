@@ -121,6 +121,7 @@ def _hold(hold: Callable[[], object]) -> int:
     help="Jupyter on the instance, in the training image; `rig notebook here`: on this computer, over lessons/",
     arguments=(Option(name="where", help="remote, or here", default="remote", choices=("remote", "here")),),
     settings=(*WHERE_AM_I, "base_image", "registry"),
+    needed_here=(),
     examples=(
         ("rig notebook", "on the instance; notebooks/ comes home at the end"),
         ("rig notebook here", "on this computer"),
@@ -158,6 +159,7 @@ def _open_there(settings: Settings) -> int:
         Option(name="token-file", help="the token that others must know, instead of SERVE_TOKEN's"),
     ),
     settings=(*WHERE_AM_I, "base_image", "registry"),
+    needed_here=(),
     examples=(
         ("rig serve", "the newest run, on this computer"),
         ("rig serve remote --run latest", "on the instance; its units come home at the end"),

@@ -11,7 +11,7 @@ from infra import budget
 from infra.cli.screens.instance import render_stop
 from infra.cli.screens.runs import render_outcome
 from infra.names import BEST_WEIGHTS
-from infra.settings import Settings, show
+from infra.settings import Settings, Wrong, show
 
 if TYPE_CHECKING:
     from infra.aws.account.doctor import Check
@@ -20,12 +20,14 @@ if TYPE_CHECKING:
 
 
 def render_settings(chosen: Settings) -> str:
+    """Those that are wrong without a value: what is wrong with them is said beside."""
     lines = []
     for f in fields(Settings):
-        value = getattr(chosen, f.name)
-        mark = " " if value == f.default else "*"
-        lines.append(f"{mark} {f.name} = {show(value)}\n      {f.metadata['doc']}")
-    return "\n".join([*lines, "", "* differs from the default"])
+        value = Wrong if f.name in chosen.wrong else getattr(chosen, f.name)
+        mark = "!" if value is Wrong else " " if value == f.default else "*"
+        lines.append(f"{mark} {f.name} = {'' if value is Wrong else show(value)}\n      {f.metadata['doc']}")
+    wrong = ["! is wrong, as was said above"] if chosen.wrong else []
+    return "\n".join([*lines, "", "* differs from the default", *wrong])
 
 
 def render_checks(made: Sequence[Check]) -> str:
