@@ -32,9 +32,9 @@ sys.path.insert(0, str(PROJECT))
 from bench.roundtrip import hang_up
 from infra.host.connection import Host
 from infra.host.known_hosts import pin
+from infra.host.push import push_code, push_packed
 from infra.host.ready import wait_for_ssh
 from infra.host.selection import Selection, select_code
-from infra.host.sync import push_code, push_packed
 from infra.host.target import Target
 from infra.settings import Settings
 from infra.workflows.context import Rig
@@ -97,7 +97,7 @@ Push = Callable[[Host, Selection, str], None]
 
 def push_first(host: Host, chosen: Selection, into: str) -> None:
     assert chosen.packed is not None
-    push_packed(host, chosen.packed, into)
+    push_packed(host, chosen, chosen.packed, into)
 
 
 def push_again(host: Host, chosen: Selection, into: str) -> None:

@@ -28,9 +28,9 @@ from infra.host import command_lines
 from infra.host.connection import Host
 from infra.host.facts import ask_facts
 from infra.host.known_hosts import pin
+from infra.host.push import push_code
 from infra.host.ready import wait_for_ssh
 from infra.host.selection import select_code
-from infra.host.sync import push_code
 from infra.host.target import Target
 from infra.job import artifacts, docker_image, run
 from infra.job.container import Container

@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 
 from infra.host import ledger
+from infra.host.carry import rsync_here
 from infra.host.connection import DROPPED
 from infra.host.connection import Host as SshHost
-from infra.host.sync import pull_ended, rsync_here, seal
+from infra.host.sync import pull_ended, seal
 from infra.host.target import Target
 from infra.job import run as runs
 from infra.remote import recorder

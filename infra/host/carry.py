@@ -5,11 +5,16 @@ Both are told which files, and hand each one that arrived to the landing; what i
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
+import shutil
+import stat
 import subprocess
 import tarfile
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import IO
 
@@ -25,6 +30,16 @@ _CHUNK = 1 << 20
 _TORN = "torn"  # infra/remote/sender.py: the file before this member shrank while it was sent
 
 
+@cache
+def rsync_here() -> bool:
+    """Whether this computer's rsync is the real one: macOS ships one that lacks what is needed."""
+    if not shutil.which("rsync"):
+        return False
+    version = subprocess.run(["rsync", "--version"], capture_output=True, text=True).stdout
+    found = re.match(r"rsync\s+version\s+v?(\d+)\.(\d+)", version)
+    return found is not None and (int(found[1]), int(found[2])) >= (3, 1)
+
+
 def by_rsync(host: Host, source: str, files: Sequence[File], landing: Landing, arriving: Path) -> None:
     files = _none_alike(files)
     tree = arriving / "rsync"
@@ -38,10 +53,20 @@ def by_rsync(host: Host, source: str, files: Sequence[File], landing: Landing, a
     if process.returncode in CONNECTION_LOST:
         raise explain_failure(host, process.returncode, said.decode(errors="replace").strip())
     # Whatever else it complains of, it left out: the other way tries that, and says why it cannot.
-    root = os.path.realpath(tree)
+    landing.put_all(_list_arrived(files, os.path.realpath(tree)))
+
+
+def _list_arrived(files: Iterable[File], tree: str) -> Iterator[tuple[File, str]]:
+    """Those that are regular files now, reached through no link, and where each lies."""
+    real = dict[str, bool]()
     for file in files:
-        if _is_below(root, file.path):
-            landing.put(file, tree / file.path)
+        place = f"{tree}/{file.path}"
+        folder = os.path.dirname(place)
+        if folder not in real:
+            real[folder] = os.path.realpath(folder) == folder
+        with contextlib.suppress(OSError):  # it did not come
+            if real[folder] and stat.S_ISREG(os.lstat(place).st_mode):
+                yield file, place
 
 
 def _none_alike(files: Sequence[File]) -> list[File]:
@@ -51,12 +76,6 @@ def _none_alike(files: Sequence[File]) -> list[File]:
     for file in files:
         first.setdefault(unicodedata.normalize("NFC", file.path).casefold(), file)
     return [*first.values()]
-
-
-def _is_below(root: str, path: str) -> bool:
-    """A regular file, reached through no link."""
-    place = os.path.join(root, path)
-    return os.path.isfile(place) and os.path.realpath(place) == place
 
 
 def by_stream(host: Host, source: str, files: Sequence[File], landing: Landing, arriving: Path) -> None:
@@ -82,12 +101,12 @@ def _unpack(tar: tarfile.TarFile, files: Sequence[File], landing: Landing, arriv
         if waiting and member.name.endswith(_TORN):
             landing.miss(waiting, "it shrank while it was copied")
         elif waiting:
-            landing.put(waiting, aside)
+            landing.put(waiting, str(aside))
         waiting = by_number.get(member.name) if member.isreg() else None
         if waiting and not _is_saved(tar.extractfile(member), aside, waiting, landing):
             waiting = None
     if waiting:
-        landing.put(waiting, aside)
+        landing.put(waiting, str(aside))
     aside.unlink(missing_ok=True)
 
 

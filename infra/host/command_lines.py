@@ -72,14 +72,16 @@ def rsync_shell(target: Target) -> list[str]:
     return ["--rsh", shlex.join(["ssh", *ssh_options(target)])]
 
 
-# rsync(1), "FILTER RULES": a merge file that is standard input, each rule ended by a zero byte.
-_RULES_COME = ("--from0", "--filter=merge -")
+# What goes is named on standard input, each name ended by a zero byte; a folder goes without what is in it. What has
+# been removed since is passed over.
+_BY_NAME = ("--files-from=-", "--from0", "--ignore-missing-args")
 
 
 def rsync_push(target: Target, source: Path, destination: str) -> list[str]:
-    """Make *destination* on the host equal to *source*. Rules about what to leave out are read from standard input."""
+    """Lay what standard input names of *source* into *destination* on the host; where a folder there has the name of a
+    file, in its place."""
     return [
-        "rsync", "--archive", "--no-owner", "--no-group", "--delete", "--compress", *_RULES_COME,
+        "rsync", "--archive", "--no-owner", "--no-group", "--force", "--compress", *_BY_NAME,
         *rsync_shell(target), f"{source}/", f"{target.address}:{destination}/",
     ]  # fmt: skip
 
@@ -87,7 +89,7 @@ def rsync_push(target: Target, source: Path, destination: str) -> list[str]:
 def rsync_data(target: Target, source: Path, destination: str) -> list[str]:
     """Copy a data folder: what was interrupted goes on where it stopped; data sets hardly shrink when compressed."""
     return [
-        "rsync", "--archive", "--no-owner", "--no-group", "--partial", "--info=progress2", *_RULES_COME,
+        "rsync", "--archive", "--no-owner", "--no-group", "--partial", "--info=progress2", *_BY_NAME,
         *rsync_shell(target), f"{source}/", f"{target.address}:{destination}/",
     ]  # fmt: skip
 

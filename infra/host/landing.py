@@ -15,26 +15,27 @@ import re
 import shutil
 import stat
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import zip_longest
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import IO
 
 from infra.errors import UserError
 from infra.host import manifest
+from infra.host.arrived import Arrived, take_in
 from infra.host.folder_lock import hold, share, try_lock
 from infra.host.foreign import make_printable
-from infra.host.ledger import Ledger, Table
+from infra.host.ledger import Ledger, Table, in_batches
 from infra.host.listing import File
 from infra.host.pulled import Pulled
+from infra.host.sums import Sums
 
 BESIDE = "from-host"  # below the run's folder
 _OWN = ".pulling"  # beside the run folders; nothing stays there of a run that is whole
 _PATIENCE_S = 30.0  # another pull may be asleep while it holds a lock, and a machine that waits costs money
-_CHUNK = 1 << 20
+_PUT_AT_ONCE = 200  # other pulls wait meanwhile
 
 
 class Landing:
@@ -55,7 +56,8 @@ class Landing:
             self.ledger = opened.enter_context(contextlib.closing(Ledger(self._own)))
             self._opened = opened.pop_all()
         self.notes, self.left, self.changed = (self.ledger.table() for _ in range(3))
-        self._sums, self._put_as = self.ledger.table(), self.ledger.packed_table()
+        self._sums = Sums(self.ledger)
+        self._real_folders: set[str] = set()  # while nobody else puts anything down
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -81,7 +83,7 @@ class Landing:
             shutil.rmtree(alone, ignore_errors=True)
 
     def is_whole(self) -> bool:
-        return (self.home / manifest.NAME).is_file()
+        return os.path.isfile(f"{self.home}/{manifest.NAME}")
 
     def start_over(self) -> Table[str]:
         """Forget what is left to try it once more; what had changed of it."""
@@ -93,11 +95,12 @@ class Landing:
         """Whether *file* is not here as the host has it; by its sum, or while nobody has summed it up, its version."""
         if not file.sha256:
             return not self._pulled.holds(file, self.home)
+        if self._sums.of(f"{self.home}/{file.path}") == file.sha256:
+            return False
         beside = self._beside(file.path)
-        if file.sha256 not in (self._sum(self.home / file.path), self._sum(beside)):
+        if self._sums.of(beside) != file.sha256:
             return True
-        if self._sum(self.home / file.path) != file.sha256:
-            self.notes.setdefault(file.path, f"is in {BESIDE}/{beside.name}, for its own name is taken here")
+        self.notes.setdefault(file.path, f"is in {BESIDE}/{os.path.basename(beside)}, for its own name is taken here")
         return False
 
     def note_places(self, files: Iterable[File]) -> None:
@@ -106,100 +109,124 @@ class Landing:
             for file in files:
                 self.lacks(file)
 
-    def put(self, file: File, arrived: Path) -> None:
+    def put(self, file: File, arrived: str) -> None:
         """Put *arrived* down as *file*, if it is what the host said."""
-        try:
-            with arrived.open("rb") as content:
-                what = sha256(content)
-            if file.sha256 not in ("", what):
-                self.miss(file, "it changed while it was copied")
-                return
-            _dress(file, arrived)
-            what = file.sha256 or what  # the same letters, kept once
+        self.put_all([(file, arrived)])
+
+    def put_all(self, arrived: Iterable[tuple[File, str]]) -> None:
+        """As `put`, and quicker. No two may have names that a disk takes for one."""
+        for some in in_batches(arrived, _PUT_AT_ONCE):
+            verified = [one for file, path in some if (one := self._verify(file, path))]
             with self._one_at_a_time():
-                self._put(file, arrived, what)
-            self.left.pop(file.path, None)
+                self._put_some(verified)
+
+    def _verify(self, file: File, path: str) -> Arrived | None:
+        """What has come, if it is what the host said."""
+        try:
+            arrived = take_in(file, path)
         except OSError as error:
             self.left[file.path] = _reason(error)
+            return None
+        if file.sha256 in ("", arrived.what):
+            return arrived
+        self.miss(file, "it changed while it was copied")
+        return None
 
     def miss(self, file: File, why: str) -> None:
         self.left[file.path] = self.changed[file.path] = why
 
-    def _put(self, file: File, arrived: Path, what: str) -> None:
-        if not file.sha256 and self.is_whole():
-            return  # another pull has brought the run home whole since we asked: what we have is older
+    def _put_some(self, arrived: Sequence[Arrived]) -> None:
+        self._real_folders.clear()
+        for one, error in self._land(arrived, self._own_place):
+            beside = self._beside(one.file.path)
+            if troubles := self._land([one], partial(self._place_for, beside)):
+                self.left[one.file.path] = _reason(troubles[0][1])
+            else:
+                self.notes[one.file.path] = f"is in {BESIDE}/{os.path.basename(beside)}: {_reason(error)}"
+
+    def _land(
+        self, arrived: Iterable[Arrived], place_of: Callable[[Arrived], str | None]
+    ) -> list[tuple[Arrived, OSError]]:
+        """Put each of *arrived* down where *place_of* says, if anywhere; those with which that failed, and why."""
+        placed, failed = list[tuple[Arrived, str]](), list[tuple[Arrived, OSError]]()
+        for one in arrived:
+            try:
+                if place := place_of(one):
+                    placed.append((one, place))
+            except OSError as error:
+                failed.append((one, error))
         try:
-            self._replace(file, arrived, self._free_place(self.home / file.path, file.path, what), what)
+            self._pulled.add_files((one, self._below_home(place)) for one, place in placed)
         except OSError as error:
-            beside = self._beside(file.path)
-            self._replace(file, arrived, beside, what)
-            self.notes[file.path] = f"is in {BESIDE}/{beside.name}: {_reason(error)}"
+            return [*failed, *((one, error) for one, _ in placed)]
+        return [*failed, *self._move(placed)]
 
-    def _replace(self, file: File, arrived: Path, place: Path, what: str) -> None:
-        self._make_folders(place.parent)
-        self._pulled.add_file(file, arrived, what, place=str(place.relative_to(self.home)))
-        arrived.replace(place)
-        found = place.stat()
-        self._put_as[_number(found)] = os.fsencode(file.path)
+    def _move(self, placed: Iterable[tuple[Arrived, str]]) -> Iterator[tuple[Arrived, OSError]]:
+        landed: list[tuple[Arrived, os.stat_result]] = []
+        for one, place in placed:
+            try:
+                os.replace(one.path, place)
+                landed.append((one, os.stat(place)))
+            except OSError as error:
+                yield one, error
+        self._sums.note(landed)
+        if self.left:
+            for one, _ in landed:
+                self.left.pop(one.file.path, None)
 
-    def _beside(self, path: str) -> Path:
+    def _below_home(self, place: str) -> str:
+        return place[len(str(self.home)) + 1 :]
+
+    def _beside(self, path: str) -> str:
         """A name that every disk can hold, and no two paths share."""
         mark = hashlib.sha256(os.fsencode(path)).hexdigest()[:16]
         tail = re.sub(r"[^A-Za-z0-9._-]", "_", path.rsplit("/", 1)[-1])[-60:]
-        return self.home / BESIDE / f"{mark}-{tail}"
+        return f"{self.home}/{BESIDE}/{mark}-{tail}"
 
-    def _free_place(self, place: Path, path: str, what: str) -> Path:
-        """*place*, if nothing is there but what we put there for this very path. Raises OSError."""
-        self._make_folders(place.parent)
-        if place.is_dir() and not place.is_symlink():
-            place.rmdir()  # an empty one: the host has made a file of it since
-        elif os.path.lexists(place) and not self._may_be_replaced(place, path, what):
+    def _own_place(self, one: Arrived) -> str | None:
+        """None for what is older than what is here: another pull has brought the run home whole since we asked."""
+        if not one.file.sha256 and self.is_whole():
+            return None
+        return self._free_place(one.file.path, one.what)
+
+    def _place_for(self, place: str, _: Arrived) -> str:
+        self._make_folders(os.path.dirname(place))
+        return place
+
+    def _free_place(self, path: str, what: str) -> str:
+        """Where *path* belongs, if nothing is there but what we put there for this very path. Raises OSError."""
+        place = f"{self.home}/{path}"
+        self._make_folders(os.path.dirname(place))
+        mode = _mode(place)
+        if stat.S_ISDIR(mode):
+            os.rmdir(place)  # an empty one: the host has made a file of it since
+        elif mode and not self._may_be_replaced(Path(place), path, what):
             raise FileExistsError(errno.EEXIST, "what has its name here is another file, or was changed here")
         return place
 
     def _may_be_replaced(self, place: Path, path: str, what: str) -> bool:
-        return not self._shows_another(place, path) and (self._what(place) == what or self._is_ours(place))
-
-    def _shows_another(self, place: Path, path: str) -> bool:
-        """Whether *place* is a file that we put down for another path: a disk that takes "A" for "a" shows it here too.
-
-        What has the number of one of ours may be new: another pull has replaced ours, and the number was free again.
-        """
-        number = _number(place.lstat())
-        known = os.fsdecode(self._put_as.get(number, os.fsencode(path)))
-        with contextlib.suppress(FileNotFoundError):
-            return known != path and _number((self.home / known).lstat()) == number
-        return False
+        return not self._sums.shows_another(str(self.home), path) and (
+            self._what(place) == what or self._is_ours(place)
+        )
 
     def _is_ours(self, place: Path) -> bool:
         return self._pulled.is_ours(place.relative_to(self.home).as_posix(), self._what(place))
 
     def _what(self, place: Path) -> str:
-        return os.readlink(place) if place.is_symlink() else self._sum(place)
-
-    def _sum(self, place: Path) -> str:
-        """The SHA-256 of a regular file here, "-" for anything else; worked out once."""
-        try:
-            with open(os.open(place, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW), "rb") as file:
-                found = os.fstat(file.fileno())
-                times = (found.st_mtime_ns, found.st_ctime_ns)
-                key = _key(found.st_dev, found.st_ino, found.st_size, *times)
-                if (known := self._sums.get(key)) is None:
-                    known = self._sums[key] = sha256(file)
-                return known
-        except OSError:  # absent, a folder, a link
-            return "-"
+        return os.readlink(place) if place.is_symlink() else self._sums.of(str(place))
 
     def make_folder(self, path: str) -> None:
         try:
-            self._make_folders(self.home / path)
+            self._make_folders(f"{self.home}/{path}")
         except OSError as error:
             self.notes[path] = f"could not be made here: {_reason(error)}"
 
-    def _make_folders(self, folder: Path) -> None:
+    def _make_folders(self, folder: str) -> None:
         """Real folders all the way down from home: through a link one would write elsewhere."""
-        at = home = str(self.home)  # plain text: this is done for each file
-        for part in filter(None, str(folder)[len(home) :].split("/")):
+        if folder in self._real_folders:
+            return
+        at = home = str(self.home)
+        for part in filter(None, folder[len(home) :].split("/")):
             at = f"{at}/{part}"
             if at == f"{home}/{manifest.NAME}":
                 raise NotADirectoryError(errno.ENOTDIR, "the manifest has this name here")
@@ -211,18 +238,20 @@ class Landing:
             if not stat.S_ISDIR(mode):
                 with contextlib.suppress(FileExistsError):  # another pull has
                     os.mkdir(at)
+        self._real_folders.add(folder)
 
     def make_link(self, path: str, target: str) -> None:
         """Only one that stays inside: elsewhere its target means something else here than there."""
         place = self.home / path
+        self._real_folders.clear()
         try:
-            self._make_folders(place.parent)
+            self._make_folders(str(place.parent))
             leads_to = Path(os.path.realpath(place.parent / target))
             if os.path.isabs(target) or not leads_to.is_relative_to(self.home.resolve()):
                 self.notes[path] = f"is a link to {make_printable(target)} there, and that is no part of the run"
                 return
             with self._one_at_a_time():
-                self._link(path, target, self._free_place(place, path, target))
+                self._link(path, target, Path(self._free_place(path, target)))
             self.notes.pop(path, None)
         except (OSError, ValueError) as error:  # ValueError: a zero byte
             self.notes[path] = f"is a link to {make_printable(target)} there: {_reason(error)}"
@@ -272,7 +301,7 @@ class Landing:
     def remember(self) -> None:
         """All files here, as if we had put them down."""
         paths = (Path(folder) / name for folder, _, names in os.walk(self.home) for name in names)
-        self._pulled.add_sums((path.relative_to(self.home).as_posix(), self._sum(path)) for path in paths)
+        self._pulled.add_sums((path.relative_to(self.home).as_posix(), self._sums.of(str(path))) for path in paths)
 
     def forget(self) -> None:
         """Nothing is kept but for another pull that is under way: the last one out clears up."""
@@ -300,32 +329,9 @@ def _mode(path: str) -> int:
         return 0
 
 
-def _number(found: os.stat_result) -> str:
-    """One for each file of this computer."""
-    return _key(found.st_dev, found.st_ino)
-
-
-def _key(*numbers: int) -> str:
-    return " ".join(map(str, numbers))
-
-
 def _manifest_of(files: Iterable[File]) -> Iterator[bytes]:
     return (manifest.line_of(file.path, file.sha256) for file in files)
 
 
-def _dress(file: File, arrived: Path) -> None:
-    mode = arrived.stat().st_mode
-    arrived.chmod(mode | (mode & 0o444) >> 2 if file.executable else mode & ~0o111)
-    with contextlib.suppress(OSError, OverflowError):  # an age this disk cannot tell
-        os.utime(arrived, ns=(file.mtime_ns, file.mtime_ns))
-
-
 def _reason(error: Exception) -> str:
     return make_printable((error.strerror if isinstance(error, OSError) else "") or str(error))
-
-
-def sha256(file: IO[bytes]) -> str:
-    digest = hashlib.sha256()
-    while chunk := file.read(_CHUNK):
-        digest.update(chunk)
-    return digest.hexdigest()

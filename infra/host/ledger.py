@@ -85,6 +85,11 @@ class Table(MutableMapping[str, Value]):
     def __setitem__(self, key: str, value: Value) -> None:
         self._rows.execute(f"INSERT OR REPLACE INTO {self._name} VALUES (?, ?)", (_pack(key), value))
 
+    def write(self, rows: Iterable[tuple[str, Value]]) -> None:
+        """As `update`, and quicker."""
+        packed = ((_pack(key), value) for key, value in rows)
+        self._rows.executemany(f"INSERT OR REPLACE INTO {self._name} VALUES (?, ?)", packed)
+
     def __delitem__(self, key: str) -> None:
         if not self._rows.execute(f"DELETE FROM {self._name} WHERE key = ?", (_pack(key),)).rowcount:
             raise KeyError(key)
@@ -126,8 +131,8 @@ def _pack(key: str) -> bytes:
     return os.fsencode(key)
 
 
-def in_batches(items: Iterable[Item]) -> Iterator[list[Item]]:
-    """*items*, as many at once as one question to the host names."""
+def in_batches(items: Iterable[Item], at_once: int | None = None) -> Iterator[list[Item]]:
+    """*items*, so many at once; without a number as many as one question to the host names."""
     left = iter(items)
-    while some := list(itertools.islice(left, AT_ONCE)):
+    while some := list(itertools.islice(left, at_once or AT_ONCE)):
         yield some

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from infra.host.arrived import Arrived
 from infra.host.ledger import Ledger, in_batches
 from infra.host.listing import VERSION, File
 
@@ -32,14 +33,14 @@ class Pulled:
                     with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError, struct.error):
                         self._learn(json.loads(line))
 
-    def _learn(self, said: Mapping[str, Any]) -> None:
-        path = said["path"]
-        self._ours[_both(path, said["what"])] = ""
-        if "version" in said:
-            self._last[path] = VERSION.pack(*said["version"]) + _HERE.pack(*said["here"])
-            self._places.pop(path, None)
-            if said["place"] != path:
-                self._places[path] = said["place"]
+    def _learn(self, *each: Mapping[str, Any]) -> None:
+        self._ours.write((_both(said["path"], said["what"]), "") for said in each)
+        files = [said for said in each if "version" in said]
+        self._last.write((said["path"], VERSION.pack(*said["version"]) + _HERE.pack(*said["here"])) for said in files)
+        if self._places:
+            for said in files:
+                self._places.pop(said["path"], None)
+        self._places.write((said["path"], said["place"]) for said in files if said["place"] != said["path"])
 
     def is_ours(self, path: str, what: str) -> bool:
         """*what*: the SHA-256 of the file that is there under *path*, or the target of the link."""
@@ -53,12 +54,13 @@ class Pulled:
             return False
         return self._last.get(file.path) == file.version + _HERE.pack(here.st_size, here.st_mtime_ns)
 
-    def add_file(self, file: File, arrived: Path, what: str, *, place: str) -> None:
-        found = arrived.stat()
-        here = [found.st_size, found.st_mtime_ns]
-        self._add(
-            {"path": file.path, "what": what, "version": VERSION.unpack(file.version), "place": place, "here": here}
-        )
+    def add_files(self, placed: Iterable[tuple[Arrived, str]]) -> None:
+        """Each with the place, below the run's folder, where it is put down."""
+        self._add(*(
+            {"path": one.file.path, "what": one.what, "version": VERSION.unpack(one.file.version), "place": place,
+             "here": [one.size, one.mtime_ns]}
+            for one, place in placed
+        ))  # fmt: skip
 
     def add_link(self, path: str, target: str) -> None:
         self._add({"path": path, "what": target})
@@ -68,6 +70,8 @@ class Pulled:
             self._add(*({"path": path, "what": what} for path, what in some))
 
     def _add(self, *said: Mapping[str, Any]) -> None:
+        if not said:
+            return
         # An empty line first: what was cut in two before takes none of these with it.
         lines = b"\n" + b"".join(json.dumps(one).encode() + b"\n" for one in said)
         # One write at the end of the file: what two pulls add at once does not mix.
@@ -77,8 +81,7 @@ class Pulled:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         finally:
             os.close(record)
-        for one in said:
-            self._learn(one)
+        self._learn(*said)
 
 
 def _both(path: str, what: str) -> str:

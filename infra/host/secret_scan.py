@@ -12,13 +12,14 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from infra.host.ssh_config import write
 
@@ -29,18 +30,42 @@ _UNICODE_MARKS: Final = (b"\xff\xfe", b"\xfe\xff")  # UTF-16 is full of zero byt
 _MAY_HOLD_ONE: Final = re.compile(
     r"[^\s=]{16,}|pass|pwd|secret|token|key|auth|://|\s-p|login|kennw|contrase|mot_?de|senha|wachtw", re.IGNORECASE
 )
-_Seen = dict[str, list[Any]]  # path -> its stamp (see _stamp) and what was found, "" for nothing
+Stamp: TypeAlias = list[int]  # see _stamp
+_Seen = dict[str, list[Any]]  # path -> its stamp, and what was found, "" for nothing
 
 
-def find_secrets(folder: Path, paths: Iterable[str], *, most_bytes: int) -> dict[str, str]:
-    """Of the regular files *paths* below *folder*: those that hold a secret, and which ("line 2: an AWS access key").
+@dataclass(frozen=True)
+class Looked:
+    """What was looked into below *folder*. *secrets*: path -> what was found ("line 2: an AWS access key"). *stamps*:
+    how each file was then."""
 
-    Files larger than *most_bytes* and binary files are not looked into.
-    """
+    folder: Path
+    most_bytes: int
+    secrets: Mapping[str, str]
+    stamps: Mapping[str, Stamp]
+
+    def look_again(self) -> dict[str, str]:
+        """The secrets in those files that have been written since."""
+        found = {path: self._find_new(path, stamp) for path, stamp in self.stamps.items()}
+        return {path: what for path, what in found.items() if what}
+
+    def _find_new(self, path: str, before: Stamp) -> str:
+        with suppress(OSError):  # it is gone
+            now = _stamp(f"{self.folder}/{path}")
+            if now != before and now[0] <= self.most_bytes:
+                return _look(self.folder / path)
+        return ""
+
+
+def look_into(folder: Path, paths: Iterable[str], *, most_bytes: int, may_become_files: Iterable[str] = ()) -> Looked:
+    """Look for secrets in the regular files *paths* below *folder*. Files larger than *most_bytes* and binary files are
+    not looked into; nor are *may_become_files*, which are none as yet."""
     known = _Memory(folder)
     found = {path: known.or_look(path, most_bytes) for path in paths}
     known.keep()
-    return {path: what for path, what in found.items() if what}
+    for path in may_become_files:
+        known.note(path)
+    return Looked(folder, most_bytes, {path: what for path, what in found.items() if what}, known.stamps)
 
 
 def find_in_text(text: str) -> str:
@@ -59,11 +84,12 @@ class _Memory:
         self._file = Path.home() / ".cache" / "gluon-rig" / "looked-into" / f"{name}.json"
         self._before = self._read()
         self._now: _Seen = {}
+        self.stamps: dict[str, Stamp] = {}
 
     def or_look(self, path: str, most_bytes: int) -> str:
         """Empty, too, for what cannot be read: whoever sends it will say why."""
         with suppress(OSError):
-            stamp = _stamp(f"{self._folder}/{path}")
+            stamp = self.note(path)
             if stamp[0] > most_bytes:
                 return ""
             known = self._before.get(path)
@@ -71,6 +97,11 @@ class _Memory:
             self._now[path] = [stamp, what]
             return what
         return ""
+
+    def note(self, path: str) -> Stamp:
+        """How *path* is now."""
+        stamp = self.stamps[path] = _stamp(f"{self._folder}/{path}")
+        return stamp
 
     def keep(self) -> None:
         """A cache: what cannot be kept is looked into again next time."""
@@ -86,7 +117,7 @@ class _Memory:
         return {}
 
 
-def _stamp(path: str) -> list[int]:
+def _stamp(path: str) -> Stamp:
     found = os.lstat(path)
     return [found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino]
 

@@ -16,7 +16,7 @@ from threading import Lock
 from infra.host.exclude import RIGIGNORE, Listing, ask_rigignore, git_is_here, list_all, list_ignored, list_project
 from infra.host.packing import pack
 from infra.host.secret_names import is_secret
-from infra.host.secret_scan import find_secrets
+from infra.host.secret_scan import Looked, look_into
 
 # What is looked into for secrets is small. A notebook with its pictures is not so small.
 _MOST_CODE_BYTES, _MOST_DATA_BYTES = 8 << 20, 1 << 20
@@ -36,6 +36,7 @@ class Selection:
     """*sent*: the files and links below *folder* that may leave this computer; *empty*: empty folders that go, too.
 
     *secrets*: what is kept back, by path, and why. *links*: those that lead out of the folder. *above*: see Listing.
+    *looked*: what was looked into for secrets.
     """
 
     folder: Path
@@ -44,11 +45,12 @@ class Selection:
     secrets: Mapping[str, str] = field(default_factory=dict)
     links: tuple[str, ...] = ()
     above: str = ""
+    looked: Looked | None = field(default=None, compare=False)
 
     @cached_property
     def left(self) -> tuple[str, ...]:
         """All that stays, relative to *folder*; of folders that stay whole only the name, with a "/" at its end."""
-        sent, entered = frozenset(self.sent), _folders_of(self.sent).union(self.empty)
+        sent, entered = frozenset(self.sent), folders_of(self.sent).union(self.empty)
         return tuple(_list_left(self.folder, "", sent, entered))
 
     @property
@@ -59,7 +61,7 @@ class Selection:
 
     @cached_property
     def _packed(self) -> bytes | None:
-        folders = _folders_of(self.sent).union(_folders_of(self.empty), self.empty)
+        folders = folders_of(self.sent).union(folders_of(self.empty), self.empty)
         return pack(self.folder, [".", *sorted(folders), *self.sent])
 
     def without(self, folder: str) -> Selection:
@@ -68,13 +70,19 @@ class Selection:
         sent, empty = kept
         return dataclasses.replace(self, sent=sent, empty=empty)
 
+    def find_new_secrets(self) -> dict[str, str]:
+        """Of what is *sent*: what has been written since it was looked into, and holds a secret now."""
+        found = self.looked.look_again() if self.looked else {}
+        sent = frozenset(self.sent) if found else frozenset()
+        return {path: why for path, why in found.items() if path in sent}
+
     def holds_secret(self, path: str) -> bool:
         """Whether *path*, as it stands in *left*, is a secret or a folder with one in it."""
         return path.rstrip("/") in self._around_secrets
 
     @cached_property
     def _around_secrets(self) -> frozenset[str]:
-        return _folders_of(self.secrets).union(self.secrets)
+        return folders_of(self.secrets).union(self.secrets)
 
 
 def select_code(code: Path) -> Selection:
@@ -111,7 +119,9 @@ def _select(folder: Path, listing: Listing, *, most_bytes: int) -> Selection:
     links = tuple(path for path, mode in kinds.items() if stat.S_ISLNK(mode) and _leads_out(folder, path))
     secrets = {path: "its name" for path in kinds if path not in wanted and is_secret(path)}
     files = [path for path, mode in kinds.items() if stat.S_ISREG(mode) and path not in secrets and path not in wanted]
-    secrets |= find_secrets(folder, files, most_bytes=most_bytes)
+    inside = [path for path, mode in kinds.items() if stat.S_ISLNK(mode) and path not in links]
+    looked = look_into(folder, files, most_bytes=most_bytes, may_become_files=inside)
+    secrets |= looked.secrets
     return Selection(
         folder,
         sent=tuple(path for path in kinds if path not in secrets and path not in links),
@@ -119,6 +129,7 @@ def _select(folder: Path, listing: Listing, *, most_bytes: int) -> Selection:
         secrets=secrets,
         links=links,
         above=listing.above,
+        looked=looked,
     )
 
 
@@ -158,7 +169,7 @@ def _leads_out(folder: Path, link: str) -> bool:
     return os.path.isabs(target) or by_words.split("/")[0] == ".." or not inside
 
 
-def _folders_of(paths: Iterable[str]) -> frozenset[str]:
+def folders_of(paths: Iterable[str]) -> frozenset[str]:
     """All folders that lead to *paths*."""
     found: set[str] = set()
     for path in paths:

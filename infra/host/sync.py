@@ -1,32 +1,22 @@
-"""Moves folders between this computer and the host: rsync where both ends have it, one tar stream where not."""
+"""Brings a run home, as it is now or whole: by rsync where both ends have it, else as one tar stream."""
 
 from __future__ import annotations
 
 import itertools
 import os
-import re
-import shutil
-import subprocess
-import tarfile
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import cache
 from pathlib import Path
 
-from infra.console import Tell
 from infra.errors import WorldError, own_again
-from infra.host import command_lines
-from infra.host.carry import by_rsync, by_stream
-from infra.host.connection import Host, local_process
-from infra.host.copy_failure import VANISHED, explain_failure
+from infra.host.carry import by_rsync, by_stream, rsync_here
+from infra.host.connection import Host
 from infra.host.foreign import make_printable
 from infra.host.landing import Landing
 from infra.host.ledger import DISK_ERRORS, in_batches
 from infra.host.listing import File, Listing, list_ended_run, list_run
-from infra.host.selection import Selection
 
-_STDERR = 2
 _ROUNDS = 3  # of a run that is over, and whose files somebody still changes
 _NAMED = 1000
 _LATER = "it is still being written, and comes when the run has ended"
@@ -43,63 +33,6 @@ class Arrival:
     more_left: int = 0
     more_notes: int = 0
     manifest: Path | None = None
-
-
-def push_code(host: Host, chosen: Selection, destination: str, *, rsync_there: bool) -> None:
-    """Make *destination* on the host equal to what was *chosen*, but for what has been removed since: editors and other
-    programs leave files for a moment, and these are no part of a project."""
-    if rsync_there and rsync_here():
-        _finish(host, command_lines.rsync_push(host.target, chosen.folder, destination), stdin=_as_rsync_rules(chosen))
-    else:
-        _stream_up(host, chosen, destination)
-
-
-def push_packed(host: Host, packed: bytes, destination: str) -> None:
-    """Lay code that is *packed* (`Selection.packed`) into *destination* on the host, where nothing is yet. Nothing is
-    reckoned for this host alone, neither here nor there. What a broken line cut off `push_code` goes on with."""
-    _finish(host, command_lines.ssh(host.target, *command_lines.unpack_first(destination)), stdin=packed)
-
-
-def push_data(
-    host: Host, chosen: Selection, destination: str, *, rsync_there: bool, tell: Tell, progress: bool = True
-) -> None:
-    """Copy a data folder. With rsync an interrupted copy goes on where it stopped; a tar stream starts anew.
-
-    *progress*: rsync's own line is shown; of several copies at once, of one alone.
-    """
-    if rsync_there and rsync_here():
-        line = command_lines.rsync_data(host.target, chosen.folder, destination)
-        _finish(host, line, stdin=_as_rsync_rules(chosen), progress=progress)
-    else:
-        tell("rsync is missing on one side: the data goes as one stream and cannot be resumed.")
-        _stream_up(host, chosen, destination)
-
-
-def push_text(host: Host, text: str, destination: str) -> None:
-    """Write the file *destination* on the host, whole or not at all. A command line would hold 128 KiB at most."""
-    aside = f"{destination}.part"
-    lines = (["mkdir", "-p", destination.rpartition("/")[0]], ["tee", aside], ["mv", aside, destination])
-    process = host.stream(*lines, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    said = process.communicate(text.encode(errors="surrogateescape"))[1].decode(errors="replace").strip()
-    if process.returncode:
-        raise explain_failure(host, process.returncode, said)
-
-
-def _as_rsync_rules(chosen: Selection) -> bytes:
-    """Anchored, literal rsync rules, each ended by a zero byte: a name may hold blanks, stars and line ends.
-
-    What stays here is left alone there ("-"), but for secrets ("H"): one that was sent before it was known goes.
-    """
-    return b"".join(
-        (b"H /" if chosen.holds_secret(path) else b"- /") + os.fsencode(_literal(path)) + b"\0" for path in chosen.left
-    )
-
-
-def _literal(path: str) -> str:
-    # Only a pattern with a wildcard in it has its backslashes read as escapes (rsync(1), "PATTERN MATCHING RULES").
-    if not any(mark in path for mark in "*?["):
-        return path
-    return "".join("\\" + letter if letter in "*?[\\" else letter for letter in path)
 
 
 def pull(host: Host, source: str, home: Path, *, rsync_there: bool) -> Arrival:
@@ -130,8 +63,10 @@ def pull_ended(host: Host, source: str, home: Path, *, rsync_there: bool) -> Arr
             now = list_run(host, source, landing.ledger)
             for file in _list_written_since(listing, now):
                 landing.miss(file, "it was written when all had been listed")
-            if not landing.changed and _names_all_but_files(listing, now):
+            if not landing.changed and next(_list_unlisted(listing, now), None) is None:
                 break
+        else:
+            landing.left.update((path, "it changes there again and again") for path in _list_unlisted(listing, now))
         landing.note_places(listing.files)
         _make(listing, landing)
         arrival = _arrival(listing, landing)
@@ -171,13 +106,11 @@ def _list_written_since(listing: Listing, now: Listing) -> Iterator[File]:
             yield file
 
 
-def _names_all_but_files(listing: Listing, now: Listing) -> bool:
-    """Whether *listing* has every link, folder, fifo and so on that is there *now*."""
-    return (
-        all(listing.links.get(path) == target for path, target in now.links.items())
-        and all(path in listing.folders for path in now.folders)
-        and all(path in listing.others for path in now.others)
-    )
+def _list_unlisted(listing: Listing, now: Listing) -> Iterator[str]:
+    """The links, folders, fifos and so on that are there *now* and are not in *listing*."""
+    yield from (path for path, target in now.links.items() if listing.links.get(path) != target)
+    yield from (path for path in now.folders if path not in listing.folders)
+    yield from (path for path in now.others if path not in listing.others)
 
 
 def _is_half_written(path: str) -> bool:
@@ -242,47 +175,3 @@ def _disk_errors_explained(home: Path) -> Iterator[None]:
             f"Results cannot be written to {home}: {make_printable(getattr(error, 'strerror', None) or str(error))}.",
             "\n".join(filter(None, [own_again(home), "fix that, then `rig pull`; nothing on the host was lost"])),
         ) from error
-
-
-@cache
-def rsync_here() -> bool:
-    """Whether this computer's rsync is the real one: macOS ships one that lacks what is needed."""
-    if not shutil.which("rsync"):
-        return False
-    version = subprocess.run(["rsync", "--version"], capture_output=True, text=True).stdout
-    found = re.match(r"rsync\s+version\s+v?(\d+)\.(\d+)", version)
-    return found is not None and (int(found[1]), int(found[2])) >= (3, 1)
-
-
-def _finish(host: Host, line: list[str], *, stdin: bytes | None = None, progress: bool = False) -> None:
-    process = local_process(
-        line,
-        stdin=subprocess.PIPE if stdin is not None else subprocess.DEVNULL,
-        stdout=_STDERR if progress else subprocess.DEVNULL,  # progress is no product
-        stderr=subprocess.PIPE,
-    )
-    _, said = process.communicate(stdin)
-    if process.returncode not in (0, VANISHED):
-        raise explain_failure(host, process.returncode, said.decode(errors="replace").strip())
-
-
-def _stream_up(host: Host, chosen: Selection, destination: str) -> None:
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
-    process = host.stream(*command_lines.unpack(destination), **pipes)
-    assert process.stdin is not None
-    try:
-        with tarfile.open(fileobj=process.stdin, mode="w|", dereference=False) as tar:
-            for path in (*chosen.empty, *chosen.sent):
-                with suppress(FileNotFoundError):  # raised before anything of it is in the stream
-                    tar.add(chosen.folder / path, arcname=path, recursive=False)
-    except BrokenPipeError:
-        pass  # the other end says why, below
-    except OSError as error:  # it has shrunk, or may not be read; half a stream must not be taken for a whole
-        process.kill()
-        process.communicate()
-        raise WorldError(
-            f"{chosen.folder} could not be sent: {error}", "fix that, and run the command again"
-        ) from error
-    said = process.communicate()[1].decode(errors="replace").strip()
-    if process.returncode:
-        raise explain_failure(host, process.returncode, said)

@@ -6,8 +6,8 @@ import shutil
 import subprocess
 
 from infra.aws.account.doctor import Check
+from infra.host.carry import rsync_here
 from infra.host.connection import missing
-from infra.host.sync import rsync_here
 
 
 def laptop_checks() -> list[Check]:

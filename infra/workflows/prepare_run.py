@@ -9,10 +9,10 @@ from infra.aws.instances.instance import Instance
 from infra.errors import BadSettings
 from infra.host.connection import Host
 from infra.host.facts import Facts
+from infra.host.push import push_code, push_data, push_packed, push_text
 from infra.host.retry import persistently
 from infra.host.secret_scan import find_in_text
 from infra.host.selection import Selection, remarks, select_code, select_data
-from infra.host.sync import push_code, push_data, push_packed, push_text
 from infra.job import metadata_fence, s3_backup
 from infra.job.container import Container
 from infra.job.spec import Job, code_sent_for, existing_folder
@@ -60,7 +60,7 @@ def send_code(rig: Rig, host: Host, facts: Facts, chosen: Selection) -> None:
 
     def copy() -> None:
         if first and (packed := first.pop()):
-            push_packed(host, packed, there)
+            push_packed(host, chosen, packed, there)
         else:
             push_code(host, chosen, there, rsync_there=facts.rsync)
 

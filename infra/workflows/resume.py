@@ -8,9 +8,10 @@ from infra.aws.instances.instance import Instance
 from infra.errors import HostUnreachable, NothingToDo, UserError
 from infra.host.connection import Host
 from infra.host.facts import Facts, RunFacts
+from infra.host.push import push_data
 from infra.host.retry import persistently
 from infra.host.selection import select_all
-from infra.host.sync import push_data, remember
+from infra.host.sync import remember
 from infra.job import artifacts, s3_backup
 from infra.job.container import docker_remove
 from infra.job.run_folders import runs_home

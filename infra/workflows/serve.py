@@ -11,9 +11,10 @@ from pathlib import Path
 from infra.errors import UserError, WorldError
 from infra.host.connection import Host
 from infra.host.facts import Facts
+from infra.host.push import push_code
 from infra.host.retry import persistently
 from infra.host.selection import Selection, select_code, select_data
-from infra.host.sync import push_code, remember
+from infra.host.sync import remember
 from infra.job import serve
 from infra.job.run_folders import run_home
 from infra.kit_files import ROOT

@@ -11,9 +11,10 @@ from infra.errors import UserError, WorldError
 from infra.host.command_lines import shell
 from infra.host.connection import Host
 from infra.host.facts import Facts
+from infra.host.push import push_data
 from infra.host.retry import persistently
 from infra.host.selection import remarks, select_data
-from infra.host.sync import push_data, remember
+from infra.host.sync import remember
 from infra.host.tunnel import Tunnel, open_tunnel
 from infra.job import notebook, serve
 from infra.workflows.context import Rig, open_host, running_instance, running_nodes

@@ -15,8 +15,9 @@ from pathlib import Path
 
 import pytest
 
+from infra.host.carry import rsync_here
 from infra.host.connection import Host
-from infra.host.sync import pull, pull_ended, rsync_here, seal
+from infra.host.sync import pull, pull_ended, seal
 from infra.host.target import Target
 from infra.remote import recorder
 from tests.host.nearby import nearby_host

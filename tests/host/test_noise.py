@@ -10,8 +10,9 @@ import pytest
 from infra.console import tell
 from infra.host.connection import Host
 from infra.host.facts import ask_facts
+from infra.host.push import push_code, push_data, push_text
 from infra.host.selection import select_code, select_data
-from infra.host.sync import pull, push_code, push_data, push_text
+from infra.host.sync import pull
 from tests.host.ssh_server import Server
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
 import shutil
 import socket
@@ -21,11 +22,12 @@ from hypothesis import strategies as st
 
 from infra.errors import RigError
 from infra.host import carry, ledger, listing, manifest, programs, sync
+from infra.host.carry import rsync_here
 from infra.host.connection import Host
 from infra.host.foreign import make_printable
 from infra.host.landing import BESIDE, Landing
 from infra.host.pulled import Pulled
-from infra.host.sync import Arrival, pull, pull_ended, rsync_here, seal
+from infra.host.sync import Arrival, pull, pull_ended, seal
 from infra.job.artifacts import list_some
 from infra.remote import recorder
 from tests.host.nearby import nearby_host
@@ -220,6 +222,29 @@ def test_what_is_written_after_the_ended_run_was_listed_comes_home_too(
     assert tree(home) == tree(there)
 
 
+def test_a_link_that_changes_in_every_round_is_not_home_and_the_run_not_whole(
+    near: Host, tmp_path: Path, rsync_there: bool
+) -> None:
+    there, home, rounds = tmp_path / "there", tmp_path / "runs" / "r1", itertools.count()
+    there.mkdir()
+    (there / "a").write_text("a")
+    real = sync._bring
+
+    def bring(*words: object) -> None:
+        real(*words)
+        (there / "newest").unlink(missing_ok=True)
+        (there / "newest").symlink_to(f"a{next(rounds)}")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sync, "_bring", bring)
+        arrival = ended(near, there, home, rsync=rsync_there)
+
+    assert arrival.left == {"newest": "it changes there again and again"}
+    assert not (home / manifest.NAME).exists()
+    assert bring_ended(near, there, home, rsync=rsync_there).left == {}, "and all is well when it rests"
+    assert tree(home) == tree(there)
+
+
 def test_what_was_written_with_an_older_time_after_a_pull_is_fetched_again(
     near: Host, tmp_path: Path, rsync_there: bool
 ) -> None:
@@ -311,10 +336,10 @@ def test_two_files_that_are_one_name_on_this_disk_both_come_home_and_it_is_said_
         (one,) = listing.list_run(near, str(there), landing.ledger).files
         aside = tmp_path / "aside"
         aside.write_text("large")
-        landing.put(one, aside)
+        landing.put(one, str(aside))
         os.link(home / "Model.params", home / "model.params")
         aside.write_text("small")
-        landing.put(replace(one, path="model.params"), aside)
+        landing.put(replace(one, path="model.params"), str(aside))
 
         assert landing.left == {}
         assert f"is in {BESIDE}/" in landing.notes["model.params"]
@@ -332,11 +357,11 @@ def test_a_number_of_ours_that_was_freed_and_used_again_is_no_other_file(
     with Landing(home) as landing:
         (one,) = listing.list_run(near, str(there), landing.ledger).files
         aside.write_text("same")
-        landing.put(one, aside)
+        landing.put(one, str(aside))
         (home / "a").rename(home / "b")
         (home / "a").write_text("same")
         aside.write_text("same")
-        landing.put(replace(one, path="b"), aside)
+        landing.put(replace(one, path="b"), str(aside))
 
     assert not (home / BESIDE).exists()
 

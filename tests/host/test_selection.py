@@ -15,9 +15,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from infra.errors import WorldError
-from infra.host import command_lines
+from infra.host import command_lines, push
+from infra.host.carry import rsync_here
 from infra.host.selection import Selection, remarks, select_all, select_code, select_data
-from infra.host.sync import _as_rsync_rules, rsync_here
 from infra.host.target import Target
 
 needs_git = pytest.mark.skipif(not shutil.which("git"), reason="git is missing: sudo apt install git")
@@ -84,7 +84,7 @@ def plant(folder: Path, files: list[str], rules: dict[str, list[str]]) -> None:
 def arrived_by_rsync(chosen: Selection, there: Path, target: Target) -> None:
     line = command_lines.rsync_push(target, chosen.folder, "x")
     words = [*line[: line.index("--rsh")], f"{chosen.folder}/", f"{there}/"]
-    subprocess.run(words, input=_as_rsync_rules(chosen), check=True)
+    subprocess.run(words, input=push.names_of(chosen), check=True)
 
 
 def arrived_by_tar(chosen: Selection, there: Path) -> None:

@@ -1,5 +1,8 @@
 """Folders cross a real SSH connection: what goes, what stays, what is deleted, what comes back."""
 
+from __future__ import annotations
+
+import itertools
 import os
 import shutil
 import subprocess
@@ -8,16 +11,19 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from infra.console import tell
-from infra.errors import WorldError
+from infra.errors import UserError, WorldError
+from infra.host.carry import rsync_here
 from infra.host.connection import Host
 from infra.host.packing import pack
+from infra.host.push import push_code, push_data, push_packed
 from infra.host.selection import select_code, select_data
-from infra.host.sync import pull, push_code, push_data, push_packed, rsync_here
+from infra.host.sync import pull
 
 NAMES = [
     "plain.py",
@@ -114,7 +120,7 @@ def test_the_packed_first_copy_is_what_rsync_would_have_made(host: Host, code: P
     chosen = select_code(code)
     assert chosen.packed is not None
 
-    push_packed(host, chosen.packed, str(tmp_path / "packed"))
+    push_packed(host, chosen, chosen.packed, str(tmp_path / "packed"))
     push_code(host, chosen, str(tmp_path / "by rsync"), rsync_there=True)
 
     assert whole_tree(tmp_path / "packed") == whole_tree(tmp_path / "by rsync")
@@ -207,6 +213,93 @@ def test_what_is_removed_between_the_choice_and_the_copy_is_no_part_of_the_code(
 
     assert set(tree(tmp_path / "there")) >= {*NAMES} - {"plain.py"}
     assert "plain.py" not in tree(tmp_path / "there")
+
+
+CHOOSE = {"code": select_code, "data": select_data}
+SEND = {"code": push_code, "data": partial(push_data, tell=tell, progress=False)}
+
+
+class Typist(threading.Thread):
+    """Makes files in every folder of *code*, until told to stop."""
+
+    def __init__(self, code: Path) -> None:
+        super().__init__()
+        self._folders = [code, *(path for path in code.rglob("*") if path.is_dir() and not path.is_symlink())]
+        self._is_over = threading.Event()
+        self.made = 0
+
+    def run(self) -> None:
+        for self.made in itertools.count(1):
+            (self._folders[self.made % len(self._folders)] / f"new {self.made}.py").write_text(f"KEY = {self.made}")
+            if self._is_over.wait(0.002):
+                return
+
+    def __enter__(self) -> Typist:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._is_over.set()
+        self.join()
+
+
+@pytest.mark.parametrize("kind", CHOOSE)
+def test_a_file_that_appears_at_any_moment_was_looked_into_or_is_not_sent(
+    host: Host, code: Path, tmp_path: Path, rsync_there: bool, kind: str
+) -> None:
+    there = tmp_path / "there"
+    there.mkdir()
+    with Typist(code) as typist:
+        chosen = CHOOSE[kind](code)
+        before = typist.made
+        for _ in range(2):
+            SEND[kind](host, chosen, str(there), rsync_there=rsync_there)
+        made = typist.made
+
+    assert made > before, "there were some to be sent"
+    assert set(tree(there)) == set(chosen.sent)
+
+
+@pytest.mark.parametrize("name", ["plain.py", "link"])
+@pytest.mark.parametrize("kind", CHOOSE)
+def test_a_secret_that_is_written_while_its_file_is_copied_is_taken_away_again_and_said(
+    monkeypatch: pytest.MonkeyPatch, host: Host, code: Path, tmp_path: Path, rsync_there: bool, kind: str, name: str
+) -> None:
+    there = tmp_path / "there"
+    there.mkdir()
+    chosen = CHOOSE[kind](code)
+    (code / name).unlink()
+    (code / name).write_text(f'aws_access_key_id = "{"AKIA" + "QYLPMN5HFIQR7XYA"}"\n')
+    (code / "a&b.py").write_text("written anew, and no secret")
+
+    with pytest.raises(UserError, match=rf"{name} \(line 1: .*removed there again"):
+        SEND[kind](host, chosen, str(there), rsync_there=rsync_there)
+
+    assert set(tree(there)) == {*chosen.sent} - {name}
+
+
+def test_what_stays_here_is_left_alone_there_but_for_a_secret_that_was_sent_once(
+    host: Host, code: Path, tmp_path: Path
+) -> None:
+    if not rsync_here():
+        pytest.skip("rsync is missing: sudo apt install rsync")
+    there = tmp_path / "there"
+    push_code(host, select_code(code), str(there), rsync_there=True)
+    (there / "old folder" / "deep").mkdir(parents=True)
+    made_there = ["old folder/deep/a\nb", "junk/made there.bin", "run.log", "deep/x.pyc", "plain.py2", "deep/er/.env"]
+    for name in made_there:
+        (there / name).parent.mkdir(exist_ok=True, parents=True)
+        (there / name).write_text("made there")
+    for name in ["junk/made there.bin", "run.log"]:  # which git ignores here, too
+        (code / name).parent.mkdir(exist_ok=True)
+        (code / name).write_text("ours")
+    (code / "deep" / "er" / ".env").write_text("PASSWORD=x")
+
+    push_code(host, select_code(code), str(there), rsync_there=True)
+
+    assert [name for name in made_there if (there / name).exists()] == ["junk/made there.bin", "run.log"]
+    assert not (there / "old folder").exists()
+    assert (there / "run.log").read_text() == "made there"
 
 
 @pytest.mark.parametrize(("said", "is_fine"), [(24, True), (23, False)])
