@@ -77,13 +77,15 @@ class Promise:
 
 
 def promise(price: HourlyCost, *, hours: float, usd_budget: float | None, now: datetime) -> Promise:
-    """The deadline of a launch that begins *now*. A budget (None, 0: none) wins over *hours*; nothing over MOST_HOURS.
+    """The deadline of a launch that begins *now*. A budget (None: none) wins over *hours*; nothing over MOST_HOURS.
 
     Raises UserError if the budget buys no useful time.
     """
-    affordable_s = _seconds_for(usd_budget, price) if usd_budget else math.floor(hours * 3600)
+    affordable_s = math.floor(hours * 3600) if usd_budget is None else _seconds_for(usd_budget, price)
     running_s = min(affordable_s, int(MOST_HOURS * 3600))
-    limit = "hours" if not usd_budget else "budget" if running_s == affordable_s else f"the most, {MOST_HOURS:g} hours"
+    limit = (
+        "hours" if usd_budget is None else "budget" if running_s == affordable_s else f"the most, {MOST_HOURS:g} hours"
+    )
     deadline = now.replace(microsecond=0) + timedelta(seconds=running_s)
     return Promise(deadline, running_s / 3600, usd_worst(price, started_at=now, deadline=deadline), limit)
 

@@ -71,7 +71,7 @@ def test_more_money_never_buys_less_time(price: HourlyCost, usd_budget: float, f
 
 
 def test_hours_set_the_deadline_when_there_is_no_budget() -> None:
-    kept = promise(G4DN, hours=8, usd_budget=0, now=NOW)
+    kept = promise(G4DN, hours=8, usd_budget=None, now=NOW)
 
     assert kept.deadline == datetime(2026, 11, 20, 18, 0, 0, tzinfo=timezone.utc)
     assert (kept.hours, kept.limit) == (8, "hours")
@@ -103,11 +103,11 @@ def test_spot_is_promised_at_the_price_it_cannot_pass() -> None:
     )
 
     assert spot.usd_per_hour == 0.2
-    assert promise(spot, hours=1, usd_budget=0, now=NOW).usd_worst == pytest.approx(0.5 * 1.2, abs=1e-3)
+    assert promise(spot, hours=1, usd_budget=None, now=NOW).usd_worst == pytest.approx(0.5 * 1.2, abs=1e-3)
 
 
 def test_an_extended_deadline_raises_the_worst_case_by_the_hours_added() -> None:
-    kept = promise(G4DN, hours=8, usd_budget=0, now=NOW)
+    kept = promise(G4DN, hours=8, usd_budget=None, now=NOW)
     moved = budget.usd_worst(G4DN, started_at=NOW, deadline=kept.deadline + timedelta(hours=2))
 
     assert moved - kept.usd_worst == pytest.approx(2 * G4DN.usd_most_per_hour)

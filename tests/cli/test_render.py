@@ -47,7 +47,7 @@ class Quota(SimpleNamespace):
 
 def test_the_plan_begins_with_price_most_and_deadline_and_fits_a_small_terminal() -> None:
     price = HourlyCost(usd_instance_per_hour=0.526, usd_disk_per_month=4.8, usd_address_per_hour=0.005)
-    promise = budget.promise(price, hours=8, usd_budget=0, now=datetime(2026, 1, 1, tzinfo=timezone.utc))
+    promise = budget.promise(price, hours=8, usd_budget=None, now=datetime(2026, 1, 1, tzinfo=timezone.utc))
     zones = tuple(f"us-east-1{letter}" for letter in "abcdf")
     offer = SimpleNamespace(
         price="$0.526/h (AWS price list, 2026-07-20)",

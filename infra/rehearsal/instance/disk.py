@@ -15,7 +15,7 @@ from infra.names import REHEARSAL_KEY_ID
 from infra.rehearsal.paths import CLOUD_MARK
 
 SHIMS: Final = (
-    "docker", "systemctl", "shutdown", "poweroff", "halt", "reboot", "sudo", "who", "loginctl",
+    "docker", "systemctl", "shutdown", "poweroff", "halt", "reboot", "sudo", "who",
 )  # fmt: skip
 RUN_SHIM: Final = Path(__file__).parents[1] / "shims" / "run.py"
 

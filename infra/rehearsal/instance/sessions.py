@@ -46,9 +46,8 @@ def _about_connection(process: asyncssh.SSHServerProcess[bytes]) -> dict[str, st
 
 @contextmanager
 def _listed(process: asyncssh.SSHServerProcess[bytes], host: Host) -> Iterator[None]:
-    """Keep the list that `who` and `loginctl list-sessions` show true."""
-    number = id(process) % 100000
-    line = f"{number} {'pts/0' if process.term_type else '-'} {host.login} 127.0.0.1\n"
+    """Keep the list that `who` shows true: of those at a terminal."""
+    line = f"{host.login} pts/0 127.0.0.1\n" if process.term_type else ""
     _edit_list(host, lambda text: text + line)
     try:
         yield

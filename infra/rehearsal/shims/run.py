@@ -7,7 +7,7 @@ from os.path import abspath, dirname
 HOME_OF = {
     "docker": "docker", "supervise": "supervise", "confined": "confinement",
     "systemctl": "systemctl", "unit": "unit_keeper",
-    "terminal": "terminal", "sudo": "sudo", "who": "who", "loginctl": "who",
+    "terminal": "terminal", "sudo": "sudo", "who": "who",
     "shutdown": "power", "shutdown-later": "power", "poweroff": "power", "halt": "power", "reboot": "power",
 }  # fmt: skip
 
