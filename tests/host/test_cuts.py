@@ -18,7 +18,6 @@ from infra.host import retry
 from infra.host.carry import rsync_here
 from infra.host.connection import Host
 from infra.host.facts import ask_facts
-from infra.host.push import push_code
 from infra.host.retry import persistently
 from infra.host.selection import select_code
 from infra.host.target import Target
