@@ -125,4 +125,5 @@ def make(
     if code == DROPPED:
         raise explain_loss(host.target, last)
     if code:
-        raise WorldError(f"The training image could not be made: {last}", f"the whole log: {log}")
+        full = "\nfree some space there, or launch with a larger disk_gib" if "no space left" in last.lower() else ""
+        raise WorldError(f"The training image could not be made: {last}", f"the whole log: {log}{full}")

@@ -20,7 +20,7 @@ from infra.text import whole_number
 from infra.workflows.context import Rig, open_host
 from infra.workflows.ensure_image import Show
 from infra.workflows.nodes import ask_each, on_each
-from infra.workflows.prepare_run import Chosen, prepare
+from infra.workflows.prepare_run import Chosen, order_of, prepare
 from infra.workflows.results import announce
 from infra.workflows.runs import Fetched, Outcome, facts_of, fetch_unjudged
 
@@ -38,10 +38,11 @@ def begin_on_all(rig: Rig, nodes: Sequence[Instance], job: Job, name: str, chose
             stack.enter_context(host.target.one_at_a_time(rig.tell))
         meeting = _meeting_place(hosts[nodes[0].id], nodes[0])
         places = {one.id: Place(len(nodes), number, meeting) for number, one in enumerate(nodes)}
+        order = order_of(rig, nodes, job, name, chosen)
 
         def prepare_one(rig: Rig, one: Instance) -> Container:
             heard = _nobody if places[one.id].node else show
-            return prepare(rig, hosts[one.id], one, job, name, chosen, heard, places[one.id])
+            return prepare(rig, hosts[one.id], one, order, heard, places[one.id])
 
         ready = dict(zip(hosts, on_each(rig, nodes, prepare_one), strict=True))
         rig.tell(f"Starting run {name} in container {container_name(name)} on each of {len(nodes)} machines")

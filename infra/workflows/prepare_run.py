@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from infra.aws.instances.hourly_cost import price_of
+from infra.aws.instances.hourly_cost import disks_of, prices_of
 from infra.aws.instances.instance import Instance
 from infra.errors import BadSettings
 from infra.host.connection import Host
@@ -26,6 +28,27 @@ _EVERY_S, _REHEARSED_S = 60.0, 1.0  # between two copies to the bucket
 
 Chosen = tuple[Selection, Selection | None]
 """What is sent of the code folder, and of the data folder if there is one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """A run as each of its machines is given it, found out once for all. *usd_per_hour*: of all of them together, 0
+    where nobody knows it."""
+
+    name: str
+    job: Job
+    code: Selection
+    data: Selection | None
+    commit: str
+    usd_per_hour: float
+
+
+def order_of(rig: Rig, nodes: Sequence[Instance], job: Job, name: str, chosen: Chosen) -> Order:
+    prices = prices_of(rig.session, nodes, disks_of(rig.session, nodes))
+    known = [prices[one.id].usd_per_hour for one in nodes if one.id in prices]
+    code, data = chosen
+    usd = sum(known) if len(known) == len(nodes) else 0.0
+    return Order(name=name, job=job, code=code, data=data, commit=rig.commit, usd_per_hour=usd)
 
 
 def choose(rig: Rig, job: Job) -> Chosen:
@@ -80,24 +103,22 @@ def job_file(facts: Facts, name: str) -> str:
     return f"{facts.home}/{JOBS_DIR}/{name}.json"
 
 
-def container_for(
-    rig: Rig, instance: Instance, facts: Facts, job: Job, name: str, wanted: str, place: Place
-) -> Container:
-    price = price_of(rig.session, instance)
+def container_for(rig: Rig, instance: Instance, facts: Facts, order: Order, wanted: str, place: Place) -> Container:
+    job = order.job
     container = Container(
-        run=name,
+        run=order.name,
         image=wanted,
         command=(),
         facts=facts,
         gpu=wants_gpu(rig, instance),
         environment={
-            "RIG_GIT_COMMIT": rig.commit,
+            "RIG_GIT_COMMIT": order.commit,
             "RIG_INSTANCE_TYPE": instance.type if place.nodes == 1 else f"{place.nodes} x {instance.type}",
-            "RIG_JOB_FILE": job_file(facts, name),
+            "RIG_JOB_FILE": job_file(facts, order.name),
             **({"RIG_PRETENDED": "1"} if rig.rehearsing else {}),
             **({"RIG_WAITS": "1"} if job.waits else {}),
             "RIG_RESULTS": "required" if job.results else "optional",
-            "RIG_USD_PER_HOUR": f"{price.usd_per_hour * place.nodes:.5f}" if price else "0",
+            "RIG_USD_PER_HOUR": f"{order.usd_per_hour:.5f}" if order.usd_per_hour else "0",
         },
     )
     command = job.command_in(container.run_dir, container.data_dir, place.words)
@@ -108,24 +129,22 @@ def container_for(
     return dataclasses.replace(container, command=in_workers(command, program, workers, place))
 
 
-def prepare(
-    rig: Rig, host: Host, instance: Instance, job: Job, name: str, chosen: Chosen, show: Show, place: Place
-) -> Container:
+def prepare(rig: Rig, host: Host, instance: Instance, order: Order, show: Show, place: Place) -> Container:
     """Code, image, durable copies: in this order, so that nothing starts that would lack one of them."""
-    code, data = chosen
+    job = order.job
     host.get_ready()
     images = images_for(rig, instance, job.requirements)
     facts = facts_of(rig, host, images=images)
-    send_code(rig, host, facts, code)
-    if data:
-        send_data(rig, host, facts, data, place)
+    send_code(rig, host, facts, order.code)
+    if order.data:
+        send_data(rig, host, facts, order.data, place)
     ensure_images(rig, host, facts, images, job.requirements, show)
     if rig.settings.bucket and not instance.rank:  # the nodes of a group would write over one another's copies
         bucket = s3_backup.require_bucket(rig.settings.bucket)
         rig.tell(f"The instance copies its runs to {bucket} every minute")
         s3_backup.arm(host, facts, bucket, every_s=_REHEARSED_S if rig.rehearsing else _EVERY_S)
-    persistently(lambda: push_text(host, job.to_json(), job_file(facts, name)), tell=rig.tell)
-    container = container_for(rig, instance, facts, job, name, images[-1], place)
+    persistently(lambda: push_text(host, job.to_json(), job_file(facts, order.name)), tell=rig.tell)
+    container = container_for(rig, instance, facts, order, images[-1], place)
     return container if place.nodes == 1 else _on_own_network(rig, host, instance, container)
 
 

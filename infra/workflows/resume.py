@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from infra.aws.instances.instance import Instance
+from infra.aws.instances.instance import Instance, find_nodes
 from infra.errors import HostUnreachable, NothingToDo, UserError
 from infra.host.connection import Host
 from infra.host.facts import Facts, RunFacts
@@ -21,10 +21,27 @@ from infra.names import RUNS_DIR
 from infra.workflows.context import Rig, open_host, running_nodes
 from infra.workflows.ensure_image import Show
 from infra.workflows.group_run import begin_on_all
+from infra.workflows.launch import Announce, launch_again
 from infra.workflows.nodes import on_each
 from infra.workflows.prepare_run import choose
 from infra.workflows.runs import facts_of
 from infra.workflows.train import begin, take_nodes
+
+
+def recover(rig: Rig, name: str, announce: Announce, show: Show) -> str:
+    """Launch again if need be, and go on with run *name*; where no machine is left, what there is to go on with is
+    looked for before one is paid for."""
+    if not rig.settings.bucket and not find_nodes(rig.session, rig.name):
+        _require_unfinished_here(rig, name)
+    launch_again(rig, announce)
+    return resume(rig, name, show)
+
+
+def _require_unfinished_here(rig: Rig, name: str) -> None:
+    if name:
+        choose_run(name, sorted(one.name for one in runs_home(rig.runs)), where="in runs/ here, and no machine is left")
+    elif not any(_is_unfinished(one) for one in _list_here(rig)):
+        raise _nothing_unfinished()
 
 
 def resume(rig: Rig, name: str, show: Show) -> str:
@@ -79,16 +96,23 @@ def _name_meant(rig: Rig, host: Host, facts: Facts, name: str) -> str:
 
 
 def _find_newest_unfinished(rig: Rig, host: Host, facts: Facts) -> str:
-    folders = [path for path in rig.runs.glob("[!.]*") if path.is_dir() and not path.is_symlink()]
-    here = [artifacts.read_recorded(path) for path in folders]
-    known = {one.name: one for one in [*here, *facts.runs]}  # the instance knows better than a copy
+    known = {one.name: one for one in [*_list_here(rig), *facts.runs]}  # the instance knows better than a copy
     left = sorted(one.name for one in known.values() if _is_unfinished(one))
     bucket = s3_backup.newest(host, facts, rig.settings.bucket.rstrip("/")) if rig.settings.bucket else ""
     if bucket and bucket not in known:
         left.append(bucket)
     if not left:
-        raise NothingToDo("There is no unfinished run to go on with.", "`rig train remote --resume NAME` names one")
+        raise _nothing_unfinished()
     return max(left)
+
+
+def _list_here(rig: Rig) -> list[RunFacts]:
+    folders = [path for path in rig.runs.glob("[!.]*") if path.is_dir() and not path.is_symlink()]
+    return [artifacts.read_recorded(path) for path in folders]
+
+
+def _nothing_unfinished() -> NothingToDo:
+    return NothingToDo("There is no unfinished run to go on with.", "`rig train remote --resume NAME` names one")
 
 
 def _is_unfinished(one: RunFacts) -> bool:

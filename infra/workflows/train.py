@@ -14,7 +14,7 @@ from infra.job.workers import Place
 from infra.workflows.context import Rig, open_host, running_node, running_nodes
 from infra.workflows.ensure_image import Show
 from infra.workflows.group_run import begin_on_all, bring_all_nodes_home, follow_all
-from infra.workflows.prepare_run import Chosen, choose, prepare
+from infra.workflows.prepare_run import Chosen, choose, order_of, prepare
 from infra.workflows.results import announce
 from infra.workflows.runs import Outcome, facts_of, fetch_run, find_run
 
@@ -50,7 +50,8 @@ def take_nodes(rig: Rig, nodes: tuple[Instance, ...]) -> tuple[Instance, ...]:
 
 def begin(rig: Rig, host: Host, instance: Instance, job: Job, name: str, chosen: Chosen, show: Show) -> str:
     """What the run needs, then its container; the run's name."""
-    container = prepare(rig, host, instance, job, name, chosen, show, Place())
+    order = order_of(rig, (instance,), job, name, chosen)
+    container = prepare(rig, host, instance, order, show, Place())
     rig.tell(f"Starting run {name} in container {container_name(name)}")
     run.start(host, container, announce=lambda: announce(rig, instance, f"run {name}"), tell=rig.tell)
     return name

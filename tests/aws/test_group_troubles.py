@@ -23,6 +23,7 @@ from infra.host import facts, retry
 from infra.host.connection import Answer, Host
 from infra.job import artifacts, run
 from infra.names import DEADLINE_TAG, HOST_KEY_TAG, IDLE_TAG, NODES_TAG, RESULTS_FETCHED_TAG, STARTED_TAG
+from infra.settings import Settings
 from infra.workflows import context as way_in
 from infra.workflows import launch as launching
 from tests.aws import samples
@@ -268,6 +269,44 @@ def test_a_run_is_on_as_many_machines_as_are_asked_for(
     refused = nodes == 2 and typed.endswith("--queue")
     assert code == (2 if refused else 0)
     assert [one.rank for one in began] == ([] if refused else [*range(nodes)])
+
+
+@pytest.mark.parametrize("resumed", ["", "0b93", "latest"])
+def test_recover_pays_for_no_machine_where_there_is_nothing_to_go_on_with(
+    resumed: str, group: Session, machines: Machines, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    launched: list[Any] = []
+    monkeypatch.setattr("infra.workflows.resume.launch_again", lambda *asked: launched.append(asked))
+    for number in range(NODES, 0, -1):
+        gone(group, machines, number)
+    typed = ["train", "remote", "--recover", *(["--resume", resumed] if resumed else [])]
+
+    assert cli.main(typed) == (2 if resumed else 0)
+    assert "no run" in capsys.readouterr().err.lower() or not resumed
+    assert launched == []
+
+    home = artifacts.home_of(Path("runs"), RUN, 0)
+    home.mkdir(parents=True)
+    (home / "exit.json").write_text(json.dumps({"by": "gluon-rig", "command": ["ls"], "exit_code": 1}))
+    cli.main(typed)
+    assert len(launched) == 1, capsys.readouterr().err
+
+
+def test_what_is_the_same_for_all_machines_of_a_run_is_asked_once(
+    group: Session, calls: list[str], tmp_path: Path
+) -> None:
+    from infra.workflows.prepare_run import order_of
+
+    rig = way_in.Rig(settings=Settings(), session=group, project=tmp_path, tell=print)
+    nothing: Any = None
+    calls.clear()
+
+    order = order_of(rig, [node(group, number) for number in range(1, NODES + 1)], nothing, RUN, (nothing, nothing))
+
+    assert calls[NODES:] == ["ec2:DescribeVolumes", "pricing:GetProducts"]
+    alone = order_of(rig, [node(group, 1)], nothing, RUN, (nothing, nothing))
+    assert order.usd_per_hour == pytest.approx(NODES * alone.usd_per_hour)
+    assert alone.usd_per_hour > 0
 
 
 def expected(words: tuple[str, ...], trouble: Any) -> tuple[int, ...]:

@@ -125,14 +125,12 @@ def _resume(options: Namespace, settings: Settings) -> int:
     from infra.cli.context import open_rig
     from infra.cli.progress import show_log
     from infra.cli.screens.money import render_plan
-    from infra.workflows.launch import launch_again
-    from infra.workflows.resume import resume
+    from infra.workflows.resume import recover, resume
 
     rig = open_rig(settings)
-    if options.recover:
-        launch_again(rig, lambda plan: rig.tell(render_plan(plan)))
-    name = resume(rig, options.resume, show_log)
-    return _stay(options, rig, name)
+    if not options.recover:
+        return _stay(options, rig, resume(rig, options.resume, show_log))
+    return _stay(options, rig, recover(rig, options.resume, lambda plan: rig.tell(render_plan(plan)), show_log))
 
 
 def _stay(options: Namespace, rig: Rig, name: str) -> int:
