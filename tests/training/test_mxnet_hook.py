@@ -113,17 +113,38 @@ def test_what_mxnet_hardly_ever_needs_is_imported_when_it_is_asked_for(tmp_path:
     program = """if True:
         import sys, mxnet as mx
         mx.nd.array([1]), mx.nd.sparse.csr_matrix([[0, 1]])  # MXNet asks whether the first is one of SciPy's
-        print(sorted({"pandas", "sklearn", "scipy.stats", "scipy.sparse", "setuptools"} & set(sys.modules)))
+        named = "pandas sklearn scipy scipy.stats scipy.sparse setuptools requests urllib3 onnx cv2"
+        print(sorted({*named.split()} & {*sys.modules}))
         print(mx.nd.sparse.csr_matrix([[0, 1]]).asscipy().nnz)
         import scipy.sparse
         print(mx.nd.array(scipy.sparse.csr_matrix([[0, 1]])).stype)
         print(mx.contrib.quantization.stats.entropy([1, 1]) > 0.69)  # as calibration in the mode "entropy" asks it
-        import sklearn.base
+        import sklearn.base, requests, onnx.helper
+        print(mx.gluon.utils.requests.get is requests.get, mx.test_utils.requests.codes is requests.codes)
     """
 
     # Since Python 3.12 it is setuptools that has the distutils which MXNet imports.
     at_once = "['setuptools']" if sys.version_info >= (3, 12) else "[]"
-    assert python("-c", program, at=tmp_path) == f"{at_once}\n1\ncsr\nTrue\n"
+    assert python("-c", program, at=tmp_path) == f"{at_once}\n1\ncsr\nTrue\nTrue True\n"
+
+
+def test_another_thread_may_import_meanwhile_what_mxnet_leaves_for_later(tmp_path: Path) -> None:
+    program = """if True:
+        import sys, gluon_rig_mxnet_hook.rarely_needed as hook
+        from concurrent.futures import ThreadPoolExecutor
+        import_by_name = __import__
+        with ThreadPoolExecutor(1) as other, hook.left_for_later():
+            import requests as stand_in
+            print(type(stand_in).__name__, other.submit(import_by_name, "scipy").result().__name__)
+            there = other.submit(lambda: import_by_name("requests.adapters").get).result()
+        import requests
+        print(stand_in.get is there is requests.get, requests.__version__ > "2")
+        with hook.left_for_later():
+            import requests as again
+        print(again is requests)
+    """
+
+    assert python("-c", program, at=tmp_path) == "StandIn scipy\nTrue True\nTrue\n"
 
 
 def test_an_operator_is_compiled_at_its_first_call_and_stays_the_same_object(tmp_path: Path) -> None:

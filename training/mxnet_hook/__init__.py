@@ -52,11 +52,12 @@ def _fix_mxnet(loader: "Any") -> None:
         from importlib import import_module
 
         from .operators import compile_at_first_call
-        from .rarely_needed import left_for_later, offer_later
+        from .rarely_needed import left_for_later, no_garbage, offer_later
 
-        compile_at_first_call(import_module("mxnet.base"))
-        with left_for_later():
-            execute(module)
+        with no_garbage():
+            compile_at_first_call(import_module("mxnet.base"))
+            with left_for_later():
+                execute(module)
         offer_later(module)
 
         from .downloads import use_local_data

@@ -1,24 +1,30 @@
 """What MXNet imports where it finds it, and hardly ever needs: imported when it is asked for.
 
 scikit-learn, and pandas with it, for the base class of an old estimator (mxnet/model.py); scipy.stats for the
-calibration of INT8 nets and for a test of random numbers; scipy.sparse to know SciPy's arrays; and setuptools, since
-it puts its own distutils, which imports all of it, in the place of Python's. Together they take longer than all the
-rest that MXNet imports.
+calibration of INT8 nets and for a test of random numbers; scipy.sparse to know SciPy's arrays; requests for downloads,
+onnx for its export, and OpenCV for nothing; and setuptools, since it puts its own distutils, which imports all of it,
+in the place of Python's. Together they take longer than all the rest that MXNet imports.
 """
 
 from __future__ import annotations
 
+import gc
 import importlib
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
+from importlib.abc import Loader
+from importlib.machinery import ModuleSpec, PathFinder
 from importlib.util import find_spec
 from threading import get_ident
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
-NAMES = frozenset({"sklearn", "scipy.stats", "scipy.sparse"})
+NAMES = frozenset({"sklearn", "scipy", "scipy.stats", "scipy.sparse"})
+"""MXNet does without, and afterwards gets them back where it looks for them."""
+STANDING_IN = frozenset({"requests", "onnx", "cv2"})
+"""It holds each by a name of its own, behind which another module can stand."""
 
 
 class Later:
@@ -44,26 +50,92 @@ class SparseLater(Later):
 
 
 class NotYet:
-    """A finder for which they are not installed, as far as the thread that made it asks."""
+    """A finder for which *names* are not installed, as far as the thread that made it asks."""
+
+    def __init__(self, names: Collection[str]) -> None:
+        self.names, self.thread = names, get_ident()
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> None:
+        if name in self.names and get_ident() == self.thread:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+
+class StandIn(ModuleType):
+    """In the place of a module of its name, which it imports when it is asked for anything."""
+
+    is_made = False
+
+    def __getattr__(self, name: str) -> Any:
+        if not self.is_made:  # Python itself looks for some names as it makes a module
+            raise AttributeError(name)
+        self.step_aside()
+        return getattr(importlib.import_module(self.__name__), name)
+
+    def step_aside(self) -> None:
+        if sys.modules.get(self.__name__) is self:
+            del sys.modules[self.__name__]
+
+
+class StandIns(Loader):
+    """A finder, and the loader of what it finds: for one thread, one for each module that is installed."""
 
     def __init__(self) -> None:
         self.thread = get_ident()
+        self.made: list[StandIn] = []
 
-    def find_spec(self, name: str, path: Any = None, target: Any = None) -> None:
-        if name in NAMES and get_ident() == self.thread:
-            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        wanted = name in STANDING_IN and get_ident() == self.thread
+        return ModuleSpec(name, self) if wanted and PathFinder.find_spec(name) else None
+
+    def create_module(self, spec: ModuleSpec) -> StandIn:
+        self.made.append(StandIn(spec.name))
+        return self.made[-1]
+
+    def exec_module(self, module: ModuleType) -> None:
+        self.made[-1].is_made = True
+
+    def step_aside(self) -> None:
+        for module in self.made:
+            module.step_aside()
 
 
 @contextmanager
 def left_for_later() -> Iterator[None]:
     """MXNet, imported meanwhile, does without. What is imported already stays in its sight."""
-    not_yet = NotYet()
-    sys.meta_path.insert(0, not_yet)
+    stand_ins = StandIns()
     try:
-        with _pythons_own_distutils():
+        with _asked_first(NotYet(NAMES)), _asked_first(stand_ins), _pythons_own_distutils():
             yield
     finally:
-        sys.meta_path.remove(not_yet)
+        stand_ins.step_aside()
+
+
+@contextmanager
+def without(names: Collection[str]) -> Iterator[None]:
+    """What is imported meanwhile finds none of *names*, unless it is imported already."""
+    with _asked_first(NotYet(names)):
+        yield
+
+
+@contextmanager
+def _asked_first(finder: Any) -> Iterator[None]:
+    sys.meta_path.insert(0, finder)
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(finder)
+
+
+@contextmanager
+def no_garbage() -> Iterator[None]:
+    """Nobody looks for garbage among half a million new objects that all stay: a tenth of the time."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
 
 
 @contextmanager

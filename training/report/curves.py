@@ -14,9 +14,7 @@ def draw(path: Path, rows: Sequence[Row], *, title: str, metric: str, best_epoch
     """Write the picture; say what is missing instead, or nothing."""
     if find_spec("matplotlib") is None:
         return "no curves.png: the package matplotlib is not installed"
-    from matplotlib.figure import Figure  # without pyplot: no window system, no global state
-
-    figure = Figure(figsize=(10, 4.3), layout="constrained")
+    figure = _figure_class()(figsize=(10, 4.3), layout="constrained")
     figure.suptitle(title.replace("$", r"\$"))  # a dollar would begin a formula
     left, right = figure.subplots(1, 2)
     for key, name, style in (("loss", "training", "-"), ("valid_loss", "validation", "o-")):
@@ -32,6 +30,20 @@ def draw(path: Path, rows: Sequence[Row], *, title: str, metric: str, best_epoch
         axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(path, dpi=120)
     return ""
+
+
+def _figure_class() -> Any:
+    """Without pyplot: no window system, no global state. And without the tables of properties that Matplotlib writes
+    into the documentation of each class as it is imported, which nobody reads here: a quarter of the import."""
+    from matplotlib import artist
+
+    write_table = artist.kwdoc
+    artist.kwdoc = lambda artist: ""
+    try:
+        from matplotlib.figure import Figure
+    finally:
+        artist.kwdoc = write_table
+    return Figure
 
 
 def _label_plainly(axes: Any) -> None:

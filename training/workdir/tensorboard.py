@@ -9,14 +9,19 @@ from pathlib import Path
 from typing import Any
 
 from training.errors import name_full_disk
+from training.mxnet_hook.rarely_needed import without
 from training.workdir.metrics import Row
 
 _NOT_CURVES = ("step",)
+# It opens s3:// and other addresses by these where it finds them. Ours is a folder, and they take more than half of its
+# import, which is a tenth of a short run.
+_FOR_ADDRESSES = frozenset({"boto3", "botocore", "fsspec"})
 
 
 def _writer_class() -> Any:
     try:
-        from tensorboard.summary.writer.event_file_writer import EventFileWriter
+        with without(_FOR_ADDRESSES):
+            from tensorboard.summary.writer.event_file_writer import EventFileWriter
     except ImportError:
         return None
     return EventFileWriter

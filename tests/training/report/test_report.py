@@ -4,7 +4,10 @@ import base64
 import io
 import json
 import math
+import os
 import re
+import subprocess
+import sys
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -157,6 +160,31 @@ def test_tensorboard_reads_the_same_numbers_as_the_metrics_file(finished_run: Pa
     assert [(e.step, e.value) for e in events.Scalars("valid/accuracy")] == [
         (row["step"], pytest.approx(row["valid_accuracy"], rel=1e-6)) for row in rows
     ]
+
+
+def test_events_and_curves_draw_in_nothing_for_addresses_and_for_readers_of_documentation(tmp_path: Path) -> None:
+    for name in ("tensorboard", "matplotlib"):
+        pytest.importorskip(name)
+    program = """if True:
+        import sys
+        from pathlib import Path
+        from training.report.curves import draw
+        from training.workdir.tensorboard import EventLog
+        rows = [{"step": 1, "loss": 1.0}]
+        EventLog(Path("tb")).begin(rows)
+        draw(Path("curves.png"), rows, title="t", metric="accuracy", best_epoch=1, steps_per_epoch=1)
+        from matplotlib import artist, figure
+        print({"boto3", "fsspec", "tensorflow"} & {*sys.modules}, "agg_filter" in figure.Figure.set.__doc__)
+        print("agg_filter" in artist.kwdoc(figure.Figure))
+    """
+
+    line = [sys.executable, "-c", program]
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])}
+    done = subprocess.run(line, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
+
+    assert done.stdout == "set() False\nTrue\n"
+    assert list((tmp_path / "tb").iterdir())
+    assert (tmp_path / "curves.png").stat().st_size > 0
 
 
 def test_a_confusion_matrix_counts_true_by_said() -> None:
