@@ -16,8 +16,9 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, ClassVar
 
+import botocore.client
 import botocore.session
 import moto.settings
 import pytest
@@ -35,7 +36,7 @@ import infra
 from infra.aws.client.polling import Clock
 from infra.aws.client.session import Session
 from infra.names import OWNER_TAG
-from infra.rehearsal.cloud import images
+from infra.rehearsal.cloud import answering, images
 from infra.rehearsal.cloud.response import Refusal
 from infra.rehearsal.cloud.run_instances import IdempotentLaunch
 from tests.aws.pretend_account import FAMILIES, MADE, REGION
@@ -61,11 +62,30 @@ def no_real_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
 
 
+class OneOfEach(botocore.client.ClientCreator):
+    """All clients of a service share its model, with the shapes it has worked out, and the class of its methods."""
+
+    models: ClassVar[dict[str, Any]] = {}
+    classes: ClassVar[dict[str, type]] = {}
+
+    def _load_service_model(self, name: str, version: str | None = None) -> Any:
+        if name not in self.models:
+            self.models[name] = super()._load_service_model(name, version)  # type: ignore[misc]
+        return self.models[name]
+
+    def _create_client_class(self, name: str, model: Any) -> type:
+        if name not in self.classes:
+            self.classes[name] = super()._create_client_class(name, model)  # type: ignore[misc]
+        return self.classes[name]
+
+
 @pytest.fixture(autouse=True, scope="session")
 def models_read_once() -> Iterator[None]:
-    """Each session would unpack and read EC2's model again, which takes longer than most tests."""
+    """Each session would unpack and read EC2's model again, and each client make 700 methods of it, which takes longer
+    than most tests."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(botocore.session, "create_loader", functools.cache(botocore.session.create_loader))
+        patch.setattr(botocore.client, "ClientCreator", OneOfEach)
         yield
 
 
@@ -101,6 +121,7 @@ def moto_as_strict_as_ec2(monkeypatch: pytest.MonkeyPatch) -> None:
     images.mend_parameters()
     images.mend_root_disks()
     images.spare_disk_keys()
+    answering.remember()
 
 
 @pytest.fixture

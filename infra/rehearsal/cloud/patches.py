@@ -13,6 +13,7 @@ from moto.scheduler.models import scheduler_backends
 
 from infra.rehearsal.cloud import (
     alarms,
+    answering,
     attributes,
     capacity,
     console,
@@ -72,6 +73,7 @@ def install(parts: Parts) -> None:
     images.mend_parameters()
     images.mend_root_disks()
     images.spare_disk_keys()
+    answering.remember()
 
 
 def _refuse_launch(ec2: Any, faults: Faults, wish: Any, count: int) -> None:
