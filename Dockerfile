@@ -40,7 +40,7 @@ RUN sh /opt/build/scripts/horovod/build cpu python3 /opt/build \
 FROM cpu-packages AS cpu
 COPY --from=cpu-horovod /opt/horovod/ /opt/venv/lib/python3.11/site-packages/
 # No process of a run keeps what it compiles (PYTHONDONTWRITEBYTECODE): without this each would compile these anew.
-RUN cd /opt/venv/lib/python3.11/site-packages && python -m compileall -q -x /tests/ mxnet numpy matplotlib
+RUN cd /opt/venv/lib/python3.11/site-packages && python -m compileall -q -j 0 -x /tests/ mxnet numpy matplotlib
 COPY training/mxnet_hook /opt/venv/lib/python3.11/site-packages/gluon_rig_mxnet_hook
 COPY training/mxnet_hook/gluon_rig_mxnet_hook.pth /opt/venv/lib/python3.11/site-packages/
 USER trainer
@@ -68,7 +68,7 @@ RUN sh /opt/build/scripts/horovod/build gpu python3 /opt/build \
 
 FROM gpu-packages AS gpu
 COPY --from=gpu-horovod /opt/horovod/ /opt/venv/lib/python3.11/site-packages/
-RUN cd /opt/venv/lib/python3.11/site-packages && python -m compileall -q -x /tests/ mxnet numpy matplotlib
+RUN cd /opt/venv/lib/python3.11/site-packages && python -m compileall -q -j 0 -x /tests/ mxnet numpy matplotlib
 COPY training/mxnet_hook /opt/venv/lib/python3.11/site-packages/gluon_rig_mxnet_hook
 COPY training/mxnet_hook/gluon_rig_mxnet_hook.pth /opt/venv/lib/python3.11/site-packages/
 # What NVIDIA's container toolkit brings in from the host: the driver (compute) and nvidia-smi (utility).

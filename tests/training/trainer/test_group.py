@@ -134,10 +134,10 @@ def test_one_two_and_four_workers_have_the_same_losses_on_turbofan(tmp_path: Pat
     folder = Path(os.environ.get("RIG_DATA") or PROJECT.parent / "shared/data")
     if not (folder / "cmapss").is_dir():
         pytest.skip("Get C-MAPSS from NASA, see training/prognostics/cmapss.py")
-    words = ("dropout=0", "jitter=0", "num_epochs=2", "log_interval=1", "device=cpu", f"data={folder}")
+    words = ("dropout=0", "jitter=0", "num_epochs=1", "log_interval=1", "device=cpu", f"data={folder}")
     found = by_size(tmp_path, ("-m", "training", "turbofan", "--workdir"), *words, sizes=(1, 2, 4))
 
-    assert len(found[1]) > 400
+    assert len(found[1]) > 200
     for size in (2, 4):
         np.testing.assert_allclose(found[size], found[1], rtol=1e-5)
 
