@@ -183,7 +183,10 @@ def _refuse_zeros(file: Path, piece: Sequence[tuple[Sequence[str], int]]) -> Non
         )
 
 
-TORN: Final = "The file ends within this row: is it still being written, or was it copied in part?"
+TORN: Final = (
+    "This is the file's last line. Is it still being written, was it copied in part, or does it end with a line that "
+    "is no row?"
+)
 
 
 def _refuse_uneven(file: Path, uneven: Sequence[tuple[Sequence[str], int]], width: int, *, last: int) -> None:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from training.errors import BadData
 from training.numerals import are_plain, is_decimal, is_number_to_python, read_decimal
 from training.prognostics.columns import SECONDS, Columns
-from training.prognostics.dates import date_in
+from training.prognostics.dates import date_in, tidy
 from training.prognostics.file_names import one_form
 from training.prognostics.log_keys import DIGITS, TIME_OF_DAY
 
@@ -37,9 +37,11 @@ TRUTH, TEXT, HEX = "truth", "text", "0x"
 NUMBER, ZONED, NAIVE = "a number", "a time with its zone", "a time without a zone"
 
 _ZONE_AT_END: Final = re.compile(
-    r"[Zz]$|[T ]\d\d:?\d\d.*[+-]\d\d(:?\d\d){0,2}$|\d\d *(?:UTC|GMT)$|\d\d *(?:UTC|GMT)(?:[+-]\d\d:?\d\d)? \d{4}$"
+    r"[Zz]$|[T :]\d\d:?\d\d.*[+-]\d\d(:?\d\d){0,2}$|\d\d *(?:UTC|GMT)$|\d\d *(?:UTC|GMT)(?:[+-]\d\d:?\d\d)? \d{4}$"
 )
 _LETTERED_ZONE: Final = re.compile(r"\d [A-Z]{3,4}$", re.ASCII)
+_FORTRAN: Final = re.compile(r"([-+]?(?:\d+[.,]?\d*|[.,]\d+))[dD]([-+]\d{1,3})$", re.ASCII)
+"""6.02D+01: its numbers of double precision."""
 _HEX: Final = re.compile(r"0[xX][0-9a-fA-F]{1,12}$")
 _HOURLESS: Final = re.compile(r"\d{1,2}:\d\d[.,]\d+$", re.ASCII)
 _WITH_UNIT: Final = re.compile(
@@ -67,7 +69,7 @@ def split_blanks(line: str) -> list[str]:
 
 def kind_of_time(word: str) -> str:
     """Local times beside times with a zone are hours apart, and nothing shows it but how they are written."""
-    if _ZONE_AT_END.search(word):
+    if _ZONE_AT_END.search(tidy(word)):
         return ZONED
     return NUMBER if is_decimal(word) else NAIVE
 
@@ -183,7 +185,7 @@ def grouped(decimal: str, thousands: str) -> re.Pattern[str]:
 
 
 def plain_number(word: str, decimal: str, thousands: str) -> float | None:
-    word = word.replace("\u2212", "-")  # the minus sign of printed texts
+    word = _FORTRAN.sub(r"\1e\2", word.replace("\u2212", "-"))  # the minus sign of printed texts
     if thousands and grouped(decimal, thousands).match(word):
         word = word.replace(thousands, "")
     if decimal != ".":

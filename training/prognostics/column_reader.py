@@ -34,6 +34,7 @@ from training.prognostics.log_keys import DIGITS, TIME_OF_DAY
 from training.prognostics.tag_rows import pick_tags
 from training.prognostics.wrong_cells import (
     FIX,
+    FIX_TIMES,
     FLOAT32_MOST,
     IN_PATH,
     SAME_KIND,
@@ -135,7 +136,7 @@ class TableReader:
             found = np.where(beyond, np.nan, found)
         return found
 
-    def by_word(self, column: Any, name: str, convert: Callable[[str], float]) -> Floats:
+    def by_word(self, column: Any, name: str, convert: Callable[[str], float], hint: str = FIX) -> Floats:
         """Each different word of *column* converted once."""
         codes, words = encode(column)
         table, why = np.full(len(words) + 1, np.nan), {}
@@ -145,7 +146,7 @@ class TableReader:
             except ValueError as error:
                 why[place] = str(error)
         if why:
-            self.wrong(np.flatnonzero(np.isin(codes, list(why))), name, lambda row: why[int(codes[row])])
+            self.wrong(np.flatnonzero(np.isin(codes, list(why))), name, lambda row: why[int(codes[row])], hint)
         return table[codes]
 
     def moments(self, column: Any, name: str) -> Floats:
@@ -170,7 +171,7 @@ class TableReader:
             stamps = as_stamps(column)
             if stamps is not None and not self.columns.zone:
                 return self._of_stamps(stamps, name, words=column)
-        found = self.by_word(column, name, self._cells.moment)
+        found = self.by_word(column, name, self._cells.moment, FIX_TIMES)
         self._kinds_by_word(column, name, found)
         return found
 
@@ -224,7 +225,7 @@ class TableReader:
         """The first are kept to be shown, the others counted; what stands in the path is wrong once for all rows."""
         if column in self._in_path:
             said = any(one.column == column for one in self._wrong)
-            rows, hint = rows[: 0 if said else 1], IN_PATH if hint == FIX else hint
+            rows, hint = rows[: 0 if said else 1], IN_PATH if hint in (FIX, FIX_TIMES) else hint
         self.wrong_count += len(rows)
         self._wrong += [Wrong(int(self.rows[row]), column, why(row), hint) for row in rows[:SHOWN].tolist()]
 

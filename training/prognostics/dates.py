@@ -26,14 +26,17 @@ HOUR_ALONE: Final = Change(re.compile(r"^(\d{1,2})$", re.ASCII), r"\1:00")
 ONE_DIGIT: Final = Change(re.compile(r"^(\d)($|\.)", re.ASCII), r"0\1\2")
 MIDNIGHT: Final = Change(re.compile(r"[ T]00:00(:00(\.0+)?)?$", re.ASCII), "")
 """Behind a day that a workbook holds by itself."""
-NARROW: Final = "\u202f"
-"""Browsers write it before AM and PM."""
+_SIGNS: Final = str.maketrans({"\u202f": " ", "\u00a0": " ", "\u5e74": "-", "\u6708": "-", "\u65e5": " "})
+"""Browsers write a narrow blank before AM and PM; China and Japan their signs of year, month and day."""
+_TOLD_TWICE: Final = re.compile(r"([Zz]|[+-]\d\d:?\d\d)(?: [A-Z]{3,4}|\[[A-Za-z0-9_/+:-]+\])$", re.ASCII)
+"""+0100 CET, Z[UTC], +01:00[Europe/Berlin]: the letters behind the number say nothing more."""
+_WEEKDAY: Final = re.compile(r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,? +(?=\d)")
 _MONTH_NAMES: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _MONTHS: Final = {name: n for n, name in enumerate(_MONTH_NAMES, start=1)}
-_YEAR_FIRST: Final = re.compile(r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})(?:[T ]+(.*))?$", re.ASCII)
+_YEAR_FIRST: Final = re.compile(r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})(?:(?:[T ]+|-(?=\d\d:))(.*))?$", re.ASCII)
 _YEAR_LAST: Final = re.compile(r"(\d{1,2})([./-])(\d{1,2})\2(\d{4}|(?<!-)\d\d)(?:,?[T ]+(.*))?$", re.ASCII)
 _NAMED: Final = re.compile(
-    r"(?:[A-Z][a-z]{2}, )?(\d{1,2})[- .]+([A-Za-z]{3})[a-z]*[-. ,]+(\d{4}|\d\d)(?:[T ]+(.*))?$", re.ASCII
+    r"(?:[A-Z][a-z]{2}, )?(\d{1,2})[-/ .]+([A-Za-z]{3})[a-z]*[-/. ,]+(\d{4}|\d\d)(?:[T :]+(.*))?$", re.ASCII
 )
 _MONTH_NAMED: Final = re.compile(r"([A-Za-z]{3})[a-z]*\.? (\d{1,2}), ?(\d{4})(?:,?[T ]+(.*))?$", re.ASCII)
 _AS_C_WRITES: Final = re.compile(
@@ -45,7 +48,7 @@ _MARKED: Final = re.compile(
     re.ASCII,
 )
 """As file names have it, which may hold no colon: 2003.10.22.12.06.24, 2024-03-01_12-06."""
-_IN_DIGITS: Final = re.compile(r"(\d{4})(\d\d)(\d\d)(?:[T _-]?(\d\d:?\d\d(?::?\d\d)?(?:[.,]\d+)?.*))?$", re.ASCII)
+_IN_DIGITS: Final = re.compile(r"(\d{4})(\d\d)(\d\d)(?:[T _-]?(\d\d|\d\d:?\d\d(?::?\d\d)?(?:[.,]\d+)?.*))?$", re.ASCII)
 _OF_WEEK: Final = re.compile(r"(\d{4})-?W(\d\d)(?:-?([1-7]))?(?:[T ]+(.*))?$", re.ASCII)
 """2024-W05-1, or 2024-W05: its Monday. https://en.wikipedia.org/wiki/ISO_week_date"""
 _MONTH: Final = re.compile(r"(\d{4})-(\d\d)$", re.ASCII)
@@ -53,7 +56,7 @@ _MONTH: Final = re.compile(r"(\d{4})-(\d\d)$", re.ASCII)
 _OF_YEAR: Final = re.compile(r"(\d{4})[-/:](\d{3})(?:[T :]+(.*))?$", re.ASCII)
 """2024-123, the 123rd day: as test stands and spacecraft write it."""
 _CLOCK: Final = re.compile(
-    r"(\d{1,2}):?(\d\d)(?::?(\d\d)(?:[.,](\d{1,9}))?)?\s*([AaPp][Mm])?\s*(Z|z|(?:UTC|GMT)?[+-]\d\d(?::?\d\d)?|UTC|GMT)?$",
+    r"(\d{1,2}):?(\d\d)(?::?(\d\d)(?:[.,:](\d{1,9}))?)?\s*([AaPp][Mm])?\s*(Z|z|(?:UTC|GMT)?[+-]\d\d(?::?\d\d)?|UTC|GMT)?$",
     re.ASCII,
 )
 _DURATION: Final = re.compile(
@@ -67,16 +70,22 @@ _ISO_DURATION: Final = re.compile(
 
 def date_in(word: str, dates: str) -> datetime | None:
     """The date and time that *word* is, without a zone where it names none; None where it is no date."""
-    word = word.replace(NARROW, " ")
+    word = tidy(word)
     try:
         if dates == TIME_OF_DAY:
             return _moment_after(word) or _at(1970, 1, 1, word)
         if dates == DIGITS:
             found = _IN_DIGITS.match(word)
-            return _at(int(found[1]), int(found[2]), int(found[3]), found[4]) if found else None
+            clock = HOUR_ALONE.to(found[4]) if found and found[4] else None
+            return _at(int(found[1]), int(found[2]), int(found[3]), clock) if found else None
         return _parse_written_out(word, dates)
     except ValueError:  # the 31st of February
         return None
+
+
+def tidy(word: str) -> str:
+    """*word* without signs that only some programs write and that say nothing more."""
+    return _TOLD_TWICE.sub(r"\1", (word if word.isascii() else word.translate(_SIGNS)).strip())
 
 
 def join_time(parts: Sequence[str]) -> str:
@@ -147,6 +156,8 @@ def _parse_written_out(word: str, dates: str) -> datetime | None:
             raise ValueError(word)
         month_first = dates == MONTH_FIRST
         return _at(_full_year(found[4]), first if month_first else second, second if month_first else first, found[5])
+    if found := _WEEKDAY.match(word):
+        return _parse_written_out(word[found.end() :], dates)
     found = _IN_DIGITS.match(word) if "T" in word else None
     return _at(int(found[1]), int(found[2]), int(found[3]), found[4]) if found else None
 

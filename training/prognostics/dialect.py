@@ -26,6 +26,8 @@ from training.prognostics.workbooks import sheet_rows
 
 SAMPLE_BYTES: Final = 1 << 18
 LATER_BYTES: Final = 1 << 15
+END_OF_TEXT: Final = "\x1a"
+"""With which DOS ends a text."""
 HEADER_WITHIN: Final = 60
 """The header is looked for in so many lines."""
 TAKE_ZEROS_OUT: Final = "tr -d '\\000' < FILE > CLEAN"
@@ -121,6 +123,8 @@ def _only_member(path: Path) -> Any:
     except (OSError, zipfile.BadZipFile) as error:
         raise BadData(f"{path} cannot be unpacked: {error}", "Is it damaged, or copied in part?") from error
     members = [one for one in archive.infolist() if not one.is_dir() and not one.filename.startswith("__MACOSX")]
+    if any(one.filename == "xl/workbook.xml" for one in members):
+        raise BadData(f"{path} is a workbook", "Call it .xlsx, or save its sheet as CSV.")
     if len(members) != 1:
         raise BadData(f"{path} holds {len(members)} files", "Pack each log by itself, or unpack them into a folder.")
     if members[0].flag_bits & ENCRYPTED:
@@ -160,7 +164,7 @@ def cells_by_hand(path: Path, dialect: Dialect) -> Iterator[tuple[list[str], int
     reader = csv.reader(text_lines(path, dialect), delimiter=dialect.separator)
     try:
         for row in reader:
-            if row and not (dialect.annotated and row[0].startswith("#")):
+            if row and row != [END_OF_TEXT] and not (dialect.annotated and row[0].startswith("#")):
                 yield row, reader.line_num
     except csv.Error as error:
         raise BadData(

@@ -24,12 +24,15 @@ SUFFIXES: Final = (".csv", ".tsv", ".txt", ".parquet", ".xlsx", ".xlsm", ".jsonl
 PACKED: Final = ("", ".gz", ".zst", ".bz2", ".zip")
 ENDINGS: Final = tuple(suffix + packed for suffix in SUFFIXES for packed in PACKED)
 
+_UNSEEN: Final = dict.fromkeys((0x200B, 0x2060, 0xFEFF))
 _PART: Final = re.compile(r"\{([^{}/]*)\}|\*")
 
 
 def one_form(name: str) -> str:
-    """*name* with each letter like ö in one sign: some computers write an o and two points, and both look alike."""
-    return name if name.isascii() else unicodedata.normalize("NFC", name)
+    """*name* with each letter like ö in one sign, and without signs of no width: some computers write an o and two
+    points, and both look alike.
+    """
+    return name if name.isascii() else unicodedata.normalize("NFC", name).translate(_UNSEEN)
 
 
 def files_below(folder: Path) -> list[Path]:
@@ -46,8 +49,15 @@ def files_below(folder: Path) -> list[Path]:
 
 
 def is_clutter(name: str) -> bool:
-    """What no user means by "all files": hidden ones, and what Windows, macOS and Excel leave in folders."""
-    return name.startswith((".", "~$")) or name.lower() in ("thumbs.db", "desktop.ini", "icon\r", "__macosx")
+    """What no user means by "all files": hidden ones, and what Windows, macOS, Excel and Spark leave in folders."""
+    return name.startswith((".", "~$")) or name.lower() in (
+        "thumbs.db",
+        "desktop.ini",
+        "icon\r",
+        "__macosx",
+        "_delta_log",
+        "_spark_metadata",
+    )
 
 
 def logs_among(files: Iterable[Path]) -> list[Path]:

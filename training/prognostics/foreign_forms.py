@@ -40,6 +40,9 @@ LINES: Final = {
     re.compile(r"[^\s,]+,[^\s=]+=\S+ [^\s=]+=.+ \d{9,}$"): (
         "This looks like InfluxDB's line protocol. Export it as CSV: influx query --raw."
     ),
+    re.compile(r"\ufeff?<"): (
+        "This looks like HTML or XML. A table of it: pandas.read_html(FILE)[0].to_csv(CLEAN, index=False), or read_xml"
+    ),
     re.compile(r"[\[{]"): (
         "This looks like JSON. A table of it: pandas.read_json(FILE, lines=True).to_csv(CLEAN, index=False)"
     ),

@@ -4,6 +4,7 @@ what is not sure is refused with the key that settles it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -43,6 +44,8 @@ MOST_WORDS: Final = 20
 
 SAMPLE_ROWS: Final = 120
 """Of a Parquet file; of text as many as dialect.py looks at."""
+
+_OF_DIGITS: Final = re.compile(r"[-+]?\d[\d.,' ]*$")
 
 Words = Mapping[str, list[str]]
 """Column -> what its first rows hold, missing cells left out."""
@@ -250,7 +253,9 @@ def _kind(words: Sequence[str], columns: Columns, name: str) -> str:
                 "Write the column in one unit of measurement.",
             )
         return units.pop()
-    return TEXT if 2 <= len(different) <= MOST_WORDS and units == {""} else ""
+    words_of_text = 2 <= len(different) <= MOST_WORDS and units == {""}
+    # 1,23,060.5 is a number of a kind that nobody here knows, not a word.
+    return TEXT if words_of_text and not all(map(_OF_DIGITS.match, different)) else ""
 
 
 def _kind_said(kind: str, words: Sequence[str]) -> str:

@@ -30,7 +30,8 @@ LOOKED_AT: Final = 1_000
 FARTHEST_S: Final = 3.3e10
 """A thousand years in seconds: no log of machines holds a time beyond."""
 
-DAYS: Final = {"Excel's days since 1900": (36_526, 54_789), "MATLAB's days since year 0": (730_486, 748_749)}
+DAYS: Final = {"Excel's days since 1900": (36_526, 54_789), "MATLAB's days since year 0": (730_486, 748_749),
+               "Julian days": (2_451_545, 2_469_807), "modified Julian days": (54_790, 69_807)}  # fmt: skip
 """From 2000 to 2050."""
 
 A_DAY_OF_YEAR: Final = (1_990_001, 2_050_366)

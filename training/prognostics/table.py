@@ -153,7 +153,7 @@ def _units(reader: TableReader, batch: Any, known: Words, rows: int) -> NDArray[
     nameless = np.flatnonzero(np.isin(codes, [n for n, word in enumerate(words) if not word]))
     if len(nameless):
         # As one unit named "" the rows of different machines would be taken for one machine's.
-        hint = "Name the unit in every row; leave out `unit` where each file is one unit."
+        hint = "Name the unit in every row; leave out `unit` where each file is one unit. NA and null name none."
         reader.wrong(nameless, column, lambda _: "names no unit", hint)
     return known.codes(codes, words)
 

@@ -66,7 +66,10 @@ def in_digits(words: Sequence[str], time_unit: str) -> bool:
     """Whether *words* are dates like 20240531 and can be nothing else: as a number they are no time in *time_unit*."""
     if time_unit not in SECONDS or not all(date_in(word, DIGITS) for word in words):
         return False
-    return all(not is_decimal(word) or read_decimal(word) * SECONDS[time_unit] > A_THOUSAND_YEARS_S for word in words)
+    hours = all(len(word) == 10 for word in words)  # 2024030110, which as seconds since 1970 would be in 2034
+    return hours or all(
+        not is_decimal(word) or read_decimal(word) * SECONDS[time_unit] > A_THOUSAND_YEARS_S for word in words
+    )
 
 
 def epoch_of(words: Sequence[str], columns: Columns) -> Epoch:

@@ -36,6 +36,10 @@ FIX: Final = (
     "Fix these rows or take them out; an empty cell means: not measured.\n"
     'Another word that means so can be named in the TOML: missing = ["Bad"].'
 )
+FIX_TIMES: Final = (
+    "Write times as numbers, or dates like 2024-05-31T12:00:00+02:00 or 31.05.2024 12:00; docs/sensors.md has more.\n"
+    "Or take these rows out."
+)
 IN_PATH: Final = "It stands in the file's path: give the file another name, or path another pattern."
 
 
@@ -75,6 +79,13 @@ def require_names(header: Sequence[str], wanted: Sequence[str], file: Path | str
             hint = foreign
         elif any(is_decimal(name) for name in header):
             hint += '\nWhere a file begins without the names of its columns, say them: header = ["unit", "time", ...]'
+        elif any(name[:1] == name[-1:] == '"' for name in header):
+            hint += "\nBlanks stand before the quotation marks. Take them out: sed 's/, *\"/,\"/g' FILE > CLEAN"
+        elif len([name for name in header if name]) == 1 and all(name in header[0] for name in wanted):
+            hint += (
+                "\nAll names stand in one cell. Is each line in quotation marks as a whole? Take these off. "
+                'Are its cells apart by another sign? Say it: separator = "~"'
+            )
         elif all(f"{name}.0" in header for name in wanted):
             hint = (
                 "This looks like a table of columns. A table of rows: pandas.read_json(FILE).to_csv(CLEAN, index=False)"

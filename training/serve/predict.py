@@ -54,7 +54,15 @@ from training.serve.state_file import StateFile, skip_answered
 from training.serve.states import read_state_preparation, tell_states
 from training.serve.stepping import forecast_steps
 from training.serve.tail import Piece, follow, read_whole
-from training.serve.whole_file import cells_by_line, is_plain, read_columns, read_made, read_tags, whole_dialect
+from training.serve.whole_file import (
+    cells_by_line,
+    in_its_style,
+    is_plain,
+    read_columns,
+    read_made,
+    read_tags,
+    whole_dialect,
+)
 from training.workdir.model_folder import find_model, open_model
 from training.workdir.names import DATA_CARD
 
@@ -171,6 +179,7 @@ def _rows_of(file: str, columns: Columns, *, follow_it: bool) -> Iterator[Arrive
     name = "standard input" if file == STDIN else file
     columns = columns.in_no_file if file == STDIN else columns
     dialect = None if follow_it or file == STDIN else whole_dialect(Path(file), columns)
+    columns = in_its_style(Path(file), dialect, columns) if dialect else columns
 
     def by_line() -> Iterator[Arrived]:
         if dialect is None or is_plain(dialect, columns):

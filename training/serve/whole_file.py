@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -18,14 +19,15 @@ from training.errors import BadData
 from training.prognostics import dialect as dialects
 from training.prognostics.arrow_batches import read_batches
 from training.prognostics.arrow_cells import as_text
-from training.prognostics.cells import Cells
+from training.prognostics.cells import HEX, TEXT, TRUTH, Cells, bare, plain_number, trim
 from training.prognostics.columns import Columns, names_in, names_in_files
-from training.prognostics.dialect import Dialect, rows_by_hand
+from training.prognostics.dialect import Dialect, rows_by_hand, sample_rows
 from training.prognostics.find_dialect import find_dialect
 from training.prognostics.layout import Rows
 from training.prognostics.log_keys import TIME_OF_DAY
 from training.prognostics.measurements import log_pieces
 from training.prognostics.moments import moment_like
+from training.prognostics.number_style import Style, style_of
 from training.prognostics.side_by_side import put_files_together
 from training.prognostics.table import Marks, Met, Table
 from training.prognostics.unit_logs import features_of
@@ -52,6 +54,35 @@ def whole_dialect(file: Path, columns: Columns) -> Dialect | None:
     dialect = find_dialect(file, columns, wanted, given=frozenset())
     text = dialect.form == dialects.TEXT_FILE and not dialect.packed
     return None if text and not set(wanted) & set(dialect.header) else dialect
+
+
+def in_its_style(file: Path, dialect: Dialect, columns: Columns) -> Columns:
+    """*columns* with numbers as *file* writes them, where the first of them show that these are no numbers as the
+    training files wrote them; training, too, reads each file in its own way.
+    """
+    if dialect.form == dialects.PARQUET:
+        return columns
+    words = _first_numbers(file, dialect, columns)
+    if _are_numbers(words, Style(columns.decimal, columns.thousands)):
+        return columns
+    try:
+        style = style_of(words, separator=dialect.separator, where=str(file))
+    except BadData:  # in two ways: each row is said
+        return columns
+    return replace(columns, **style._asdict()) if _are_numbers(words, style) else columns
+
+
+def _first_numbers(file: Path, dialect: Dialect, columns: Columns) -> set[str]:
+    cells, rows = Cells(columns), sample_rows(file, dialect)
+    texts = {name for name, kind in columns.kinds if kind in (TEXT, TRUTH, HEX)}
+    names = {*columns.channels, *columns.conditions} - texts - {columns.time}
+    places = [(dialect.header.index(name), cells.kinds.get(name, "")) for name in names if name in dialect.header]
+    words = (bare(trim(row[place]), unit) for row in rows for place, unit in places if place < len(row))
+    return {word for word in words if not cells.is_absent(word)}
+
+
+def _are_numbers(words: Iterable[str], style: Style) -> bool:
+    return all(plain_number(word, style.decimal, style.thousands) is not None for word in words)
 
 
 def read_columns(
@@ -115,7 +146,7 @@ def _pieces_of(file: Path, columns: Columns) -> Iterator[tuple[Table, str]]:
     """Tables, each with a time as the file has it. Raises BadData, which names the line, where a time is missing."""
     of_file = columns.of_files
     dialect = find_dialect(file, of_file, names_in_files(of_file, names_in(of_file)), given=frozenset())
-    met = Met()
+    met, of_file = Met(), in_its_style(file, dialect, of_file)
     for piece in log_pieces(file, dialect, of_file, Clock(), Marks(), met):
         if np.isnan(piece.times).any():
             line = piece.line(int(np.flatnonzero(np.isnan(piece.times))[0]))

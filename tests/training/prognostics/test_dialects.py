@@ -20,11 +20,12 @@ from training.prognostics import unit_logs
 from training.prognostics.log_schema import read_description
 from training.prognostics.read_log import Log, read_log
 from training.prognostics.suspects import suspect_days
+from training.prognostics.time_style import in_digits
 from training.prognostics.whole_table import read_table
 from training.prognostics.windows import UnitLog
 from training.serve.rows import cells_of, read_arriving
 from training.serve.tail import Piece
-from training.serve.whole_file import cells_by_line, read_columns, whole_dialect
+from training.serve.whole_file import cells_by_line, in_its_style, read_columns, whole_dialect
 
 START = datetime(2024, 3, 12, 20, tzinfo=timezone.utc)
 UNITS = ("M0", "M1", "M2")
@@ -517,19 +518,18 @@ def test_what_training_reads_is_what_service_reads_line_by_line(tmp_path, writte
 @settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(ways_to_write(), st.booleans())
 def test_predict_reads_a_file_in_another_dialect_than_the_training_files(tmp_path, written, one_by_one):
-    log = read(tmp_path, replace(Written(), decimal=written.decimal, separator=";", thousands=written.thousands))
+    log = read(tmp_path, replace(Written(), separator=";"))
     file = tmp_path / "later"
-    later = replace(
-        written, decimal=written.decimal, thousands=written.thousands, times=ISO, truths=("0", "1"), unit_behind=""
-    )
+    later = replace(written, times=ISO, truths=("0", "1"), unit_behind="")
     put(file, text_of(later, rows_of(later)), "" if written.pack == ".zip" else written.pack)
     file = next(tmp_path.glob("later*"))
     dialect = whole_dialect(file, log.columns)
     assert dialect is not None
 
     found: dict[str, list[list[float]]] = {}
-    by_line = read_arriving(cells_by_line(file, dialect, log.columns), log.columns, file=str(file), say=pytest.fail)
-    for arrived in by_line if one_by_one else read_columns(file, dialect, log.columns, lambda: by_line):
+    columns = in_its_style(file, dialect, log.columns)
+    by_line = read_arriving(cells_by_line(file, dialect, columns), columns, file=str(file), say=pytest.fail)
+    for arrived in by_line if one_by_one else read_columns(file, dialect, columns, lambda: by_line):
         for unit, values in zip(arrived.rows.units, arrived.rows.values.tolist(), strict=True):
             found.setdefault(unit, []).append(values)
 
@@ -658,6 +658,12 @@ def test_a_unit_behind_a_byte_order_mark_is_that_unit(tmp_path):
         ("2024-03-01 10:00:00 UTC", "2024-03-01 11:30:00 UTC"),
         ("01-Mar-24 10:00", "01-Mar-24 11:30"),
         ("Mar 1, 2024 10:00 AM", "March 1, 2024 11:30 AM"),
+        ("01/Mar/2024:10:00:00 +0000", "01/Mar/2024:12:30:00 +0100"),
+        ("Fri 2024-03-01 10:00", "Friday, 2024-03-01 11:30"),
+        ("2024-03-01 10:00:00 +0000 UTC", "2024-03-01 12:30:00 +0100 CET"),
+        ("2024-03-01T10:00:00Z[UTC]", "2024-03-01T12:30:00+01:00[Europe/Berlin]"),
+        ("2024/03/01-10:00:00", "2024/03/01-11:30:00:000"),
+        ("2024\u5e743\u67081\u65e5 10:00", "2024\u5e743\u67081\u65e5 11:30"),
         ("Mar 1, 2024, 10:00\u202fAM", "Mar 1, 2024, 11:30\u202fAM"),
         ("2024-W09-5 10:00", "2024W095T11:30"),
         ("2024-061T10:00:00", "2024:061:11:30:00"),
@@ -707,6 +713,8 @@ def test_a_time_of_a_named_zone_beside_one_without_is_refused(tmp_path):
         (("0x0A", "0xff", "0x10"), [10.0, 255.0, 16.0], "hexadecimal numbers"),
         (("\u22124.5", "3", "-1"), [-4.5, 3.0, -1.0], ""),
         (("1.5", "#DIV/0!", "--"), [1.5, np.nan, np.nan], ""),
+        (("6.02D+01", "1.5D-02", "7.D+00"), [60.2, 0.015, 7.0], ""),
+        (("1.5", "-nan(ind)", "-1.#IND"), [1.5, np.nan, np.nan], ""),
     ],
 )
 def test_numbers_as_other_programs_write_them(tmp_path, cells, values, said):
@@ -714,6 +722,21 @@ def test_numbers_as_other_programs_write_them(tmp_path, cells, values, said):
 
     assert np.array_equal(read.train[0].values[:, 0], np.float32(values), equal_nan=True)
     assert read.said == ([f"x: taken for {said}"] if said else [])
+
+
+@pytest.mark.parametrize("cells", [("1,23,060.5", "1,23,061.5"), ("1.2.3", "1.2.4"), ("1 2,3", "1 2,4")])
+def test_numbers_of_an_unknown_kind_are_no_words(tmp_path, cells):
+    error = refused(tmp_path, "u,t,x\n" + "".join(f'a,{t},"{cell}"\n' for t, cell in enumerate(cells)))
+
+    assert f"x: '{cells[0]}' is not a number" in error.cause
+
+
+def test_a_day_and_its_hour_in_digits_are_no_seconds_since_1970(tmp_path):
+    (log,) = alone(tmp_path, "u,t,x\na,2024030110,1\na,2024030111,2\na,2024030210,2\n").train
+
+    assert np.diff(log.times).tolist() == [1, 23]
+    assert in_digits(["2024030110"], "seconds")
+    assert not in_digits(["1709287200"], "seconds")
 
 
 def test_units_and_comments_may_stand_below_the_names(tmp_path):
@@ -732,6 +755,12 @@ def test_units_and_comments_may_stand_below_the_names(tmp_path):
         ("t,pid,value\n1,x,1\n", r'\[tags\]\n  -> name = "pid"\n  -> value = "value"'),
         ("t,a,b\n1,2,3\n", "pandas' melt"),
         ("a,1,1\na,2,1\n", "begins without the names of its columns"),
+        ("<html><table>\n", "looks like HTML or XML"),
+        ('"u,t,x"\n"a,1,1"\n', "in quotation marks as a whole"),
+        ("u~t~x\na~1~1\n", 'separator = "~"'),
+        ('"u", "t", "x"\n"a", "1", "1"\n', "Blanks stand before the quotation marks"),
+        ("u,t,x\na,1,1\na,2\n", "the file's last line"),
+        ("u,t,x\na,65000,1\na,65535,1\na,3,1\n", "begin anew at 65,536"),
         ("u,t,x\na,1,oops\na,2,3\n", r'missing = \["Bad"\]'),
     ],
 )
