@@ -89,8 +89,10 @@ def group_of(nodeid: str) -> str:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """Two for each core, since most tests wait; no more than four, since each one imports MXNet, moto and boto3."""
-    return min(4, 2 * (os.cpu_count() or 1))
+    """Three for each core, since most tests wait; no more than six, and than memory has gigabytes: each imports MXNet,
+    moto and boto3."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return max(1, min(6, 3 * (os.cpu_count() or 1), memory >> 30))
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -111,8 +113,8 @@ def pytest_configure() -> None:
     # A shell may say that compiled modules are not kept: then each process of ours would compile 600 of them again.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     sys.dont_write_bytecode = False
-    # Four tests at a time leave no core spare: then no process need try whether one is, for a quarter of a second each,
-    # and a second thread only waits for the first.
+    # Several tests at a time leave no core spare: then no process need try whether one is, for a quarter of a second
+    # each, and a second thread only waits for the first.
     os.environ.setdefault("GOMP_SPINCOUNT", "0")
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
