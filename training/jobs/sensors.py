@@ -28,7 +28,7 @@ from training.prognostics.forecast_net import forecast_learner, forecast_scores
 from training.prognostics.log_schema import Description, read_description
 from training.prognostics.memory import Rows, fits_roughly, has_room, usable_bytes
 from training.prognostics.read_log import Log, read_log
-from training.prognostics.suspects import refuse_other_unit, suspect_days, suspect_values
+from training.prognostics.suspects import refuse_other_unit, suspect_days, suspect_frozen, suspect_values
 from training.prognostics.windows import UnitLog
 from training.report.forecasts import balance_section, life_section, reliability_section
 from training.report.log_reading import reading_section
@@ -83,7 +83,9 @@ def _from_description(config: Config) -> Data:
 def _from_log(config: Config, log: Log, files: str, checksum: str) -> Data:
     logs = [*log.train, *log.test]
     refuse_other_unit(logs, log.columns)
-    for line in [*log.said, *suspect_days(logs, log.columns), *suspect_values(logs, log.columns.features)]:
+    features = log.columns.features
+    suspects = [*suspect_days(logs, log.columns), *suspect_values(logs, features), *suspect_frozen(logs, features)]
+    for line in [*log.said, *suspects]:
         Console().say(line)
     _apart(log.train, log.test)
     _some_failed(log.train, config.table)

@@ -123,7 +123,7 @@ class TableReader:
     def _measurable(self, found: Floats, column: Any, name: str) -> Floats:
         stand_ins = [read_decimal(word) for word in self.columns.missing if is_decimal(word)]
         if stand_ins:
-            found = np.where(np.isin(found, stand_ins), np.nan, found)
+            found = np.where(np.isin(found.astype(np.float32), np.array(stand_ins, dtype=np.float32)), np.nan, found)
         if not _are_small(found):
             beyond = np.abs(found) > FLOAT32_MOST
             for row in np.flatnonzero(beyond):

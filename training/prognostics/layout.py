@@ -63,7 +63,7 @@ class Layout:
         self._place |= {name: self.width + nth for nth, name in enumerate(self._in_path)}
         self._clock = Clock() if clock is None else clock
         self._cells, self._categories = Cells(columns), dict(columns.categories)
-        self._stand_ins = np.array([read_decimal(word) for word in columns.missing if is_decimal(word)])
+        self._stand_ins = np.array([read_decimal(w) for w in columns.missing if is_decimal(w)], dtype=np.float32)
         self._say, self._strange = say or (lambda _: None), set[tuple[str, str]]()
 
     def read(self, rows: Sequence[Sequence[Cell]], lines: Sequence[int]) -> tuple[Rows, list[str]]:
@@ -142,7 +142,7 @@ class Layout:
             found = self._one_by_one(self._words(cells, name), lines, name, lambda word: self._cells.number(word, name))
         self._refuse_infinite(found, lines, name, lambda row: _word_in(here[row]))
         if len(self._stand_ins):
-            found[np.isin(found, self._stand_ins)] = np.nan
+            found[np.isin(found.astype(np.float32), self._stand_ins)] = np.nan
         beyond = np.flatnonzero(np.abs(found) > FLOAT32_MOST)
         if len(beyond):
             self._refuse([(lines[i], name, f"{found[i]:g} is larger than a sensor's value can be") for i in beyond])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 from typing import Final
 
 import numpy as np
@@ -15,7 +16,21 @@ from training.prognostics.windows import UnitLog
 
 Array = NDArray[np.floating]
 
-STAND_INS: Final = (-99.0, -999.0, -9999.0, -99999.0, 999.0, 9999.0, 99999.0, -32768.0, 32767.0, 65535.0, 999999.0)
+STAND_INS: Final = (
+    -1.0,
+    0.0,
+    -99.0,
+    -999.0,
+    -9999.0,
+    -99999.0,
+    999.0,
+    9999.0,
+    99999.0,
+    -32768.0,
+    32767.0,
+    65535.0,
+    999999.0,
+)
 """Loggers write these where a sensor gives nothing; suspected where they are far from all else the channel shows."""
 
 OFTEN: Final = 3
@@ -23,6 +38,15 @@ OFTEN: Final = 3
 
 FAR: Final = 3.0
 """So many times the range of the rest."""
+
+FROZEN: Final = 20
+"""So many rows of one value, in a channel that else changes from row to row, are those of a sensor that stood still."""
+
+FROZEN_IN: Final = 200
+"""Units that are looked at for it."""
+
+SELDOM: Final = 0.1
+"""A channel that stays as it was in more of its other rows is a setting, or shows few digits."""
 
 LOOKED_AT: Final = 1_000
 """Values, before all of them are: most channels show nothing strange."""
@@ -48,12 +72,50 @@ def suspect_values(logs: Sequence[UnitLog], names: Sequence[str]) -> list[str]:
         for name, column in zip(names, columns, strict=True)
     )
     return [
-        f"{name}: {' and '.join(f'{value:g} ({count:,} rows)' for value, count in some)} "
+        f"{name}: {' and '.join(f'{_say(value)} ({count:,} rows)' for value, count in some)} "
         f"{'stand' if len(some) > 1 else 'stands'} far from all other values. If it means "
-        f'"not measured", add to the TOML: missing = [{", ".join(f"{value:g}" for value, _ in some)}]'
+        f'"not measured", add to the TOML: missing = [{", ".join(_say(value) for value, _ in some)}]'
         for name, some in found
         if some
     ]
+
+
+def _say(value: float) -> str:
+    """*value* in as few letters as mean it and no other in 32 bits."""
+    short = f"{value:g}"
+    return short if np.float32(short) == np.float32(value) else str(np.float32(value))
+
+
+def suspect_frozen(logs: Sequence[UnitLog], names: Sequence[str]) -> list[str]:
+    """A line for each channel that changes from row to row, but for stretches of FROZEN rows of one value."""
+    some = list(islice(logs, FROZEN_IN))
+    found = ((name, _frozen([log.values[:, place] for log in some])) for place, name in enumerate(names))
+    return [
+        f"{name}: shows {_say(value)} in {rows:,} rows on end of unit '{some[unit].unit}'"
+        + (f" (and such stretches in {units - 1:,} other units)" if units > 1 else "")
+        + ", and changes nearly always else. If the sensor stood still there, leave these cells empty"
+        for name, stretch in found
+        if stretch
+        for value, rows, unit, units in [stretch]
+    ]
+
+
+def _frozen(columns: Sequence[Array]) -> tuple[float, int, int, int] | None:
+    """(value, rows, unit, units) of the longest such stretch, and in how many units there is one."""
+    stretches, still, changes = list[tuple[int, float, int]](), 0, 0
+    for unit, column in enumerate(columns):
+        moves = np.flatnonzero(np.diff(column) != 0)  # also where a value is missing
+        lengths = np.diff(np.concatenate([[-1], moves, [len(column) - 1]]))
+        longest = int(lengths.argmax())
+        if lengths[longest] >= FROZEN:
+            value = float(column[int(lengths[:longest].sum())])
+            stretches.append((int(lengths[longest]), value, unit))
+        usual = lengths[lengths < FROZEN]
+        still, changes = still + int(usual.sum() - len(usual)), changes + len(usual)
+    if not stretches or changes < FROZEN or still > SELDOM * changes:
+        return None
+    rows, value, unit = max(stretches, key=lambda one: one[0])
+    return value, rows, unit, len(stretches)
 
 
 def _parts(columns: Sequence[Array]) -> Sequence[Array]:

@@ -15,6 +15,8 @@ from training.prognostics.arrow_cells import as_floats
 from training.prognostics.cells import Cells
 from training.prognostics.columns import Columns
 from training.prognostics.layout import Layout
+from training.prognostics.log_schema import read_description
+from training.prognostics.read_log import read_log
 
 COLUMNS = Columns(time="t", channels=("x",), time_unit="hours")
 PLAIN = re.compile(r"\s*[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?\s*")
@@ -61,6 +63,19 @@ def test_a_cell_says_the_same_by_rows_and_by_columns_and_only_plain_digits_are_a
         assert np.array_equal(by_row, by_column, equal_nan=True)
         numbers = [word.replace("\u2212", "-") for word, value in zip(words, by_row, strict=True) if value == value]
         assert all(PLAIN.fullmatch(word) for word in numbers)
+
+
+def test_a_stand_in_is_known_in_32_bits_as_the_net_would_see_it(tmp_path):
+    (tmp_path / "log.csv").write_text("t,x\n1,2147483647\n2,-99.99\n3,5\n")
+    (tmp_path / "log.toml").write_text(
+        'files = ["log.csv"]\ntime = "t"\nchannels = ["x"]\nruns_to_failure = true\nmissing = [2147483600.0, -99.99]\n'
+    )
+
+    log = read_log(read_description(tmp_path / "log.toml"))
+    rows, _ = Layout(log.columns, ["t", "x"], file="log.csv").read([["1", "2147483647"], ["2", "5"]], [1, 2])
+
+    assert str(log.train[0].values[:, 0].tolist()) == "[nan, nan, 5.0]"
+    assert str(rows.values[:, 0].tolist()) == "[nan, 5.0]"
 
 
 @pytest.mark.parametrize("word", FOREIGN)

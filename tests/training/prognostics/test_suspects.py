@@ -1,15 +1,29 @@
 """What a log says that is hardly meant so is refused or said; what is meant so is left in peace."""
 
+import sys
+
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from training.errors import BadData
 from training.prognostics import suspects
 from training.prognostics.columns import SECONDS, Columns
-from training.prognostics.suspects import STAND_INS, refuse_other_unit, refuse_short_reach, suspect_values
+from training.prognostics.suspects import (
+    FROZEN,
+    STAND_INS,
+    refuse_other_unit,
+    refuse_short_reach,
+    suspect_frozen,
+    suspect_values,
+)
 from training.prognostics.windows import UnitLog
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 
 def a_log(times, values=None) -> UnitLog:
@@ -115,3 +129,47 @@ def test_a_horizon_or_a_cap_that_ends_before_the_next_row_is_refused(step, horiz
         return
     with pytest.raises(BadData, match="ends before the next one"):
         refuse_short_reach(logs, **asked)
+
+
+@given(st.one_of(st.floats(-1e30, 1e30), st.just(2147483647.0)), st.integers(3, 20))
+@settings(deadline=None)
+def test_a_stand_in_copied_from_what_is_said_is_the_value_of_the_log(value, count):
+    """2147483647 is 2.14748e+09 in six digits, and another number."""
+    values = measured()
+    values[:count] = value
+
+    said = suspect_values([a_log(range(200), values)], ["heat"])
+
+    for line in said:
+        (copied,) = tomllib.loads(line.split("TOML: ")[1])["missing"]
+        assert np.float32(copied) == np.float32(value)
+
+
+@pytest.mark.parametrize("stopped", [FROZEN - 1, FROZEN, 90])
+@pytest.mark.parametrize("gaps", [False, True])
+def test_a_sensor_that_stood_still_is_named(stopped, gaps):
+    values = measured()
+    values[100 : 100 + stopped] = 20.25
+    values[::7] = np.where(gaps, np.nan, values[::7])
+    values[100 : 100 + stopped] = 20.25
+
+    said = suspect_frozen([a_log(range(200), measured()), a_log(range(200), values)], ["heat"])
+
+    assert len(said) == (stopped >= FROZEN)
+    if said:
+        assert said[0].startswith(f"heat: shows 20.25 in {stopped} rows on end of unit 'a', and changes nearly always")
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        measured(),
+        np.arange(200) // 40,  # a setting
+        np.round(measured(), 1),
+        np.repeat(measured(20), 10),
+        np.full(200, 20.0),
+        np.full(200, np.nan),
+    ],
+)
+def test_settings_and_values_of_few_digits_did_not_stand_still(values):
+    assert suspect_frozen([a_log(range(200), values)], ["heat"]) == []
