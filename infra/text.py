@@ -4,7 +4,10 @@ or in UTF-16, which Windows calls "Unicode"."""
 from __future__ import annotations
 
 import codecs
+import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from infra.errors import BadSettings
 
@@ -26,3 +29,16 @@ def read_text(path: Path) -> str:
         raise BadSettings(f"{path} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise BadSettings(f"{path} is not UTF-8: {error}", "save it as UTF-8, and try again") from error
+
+
+def parse_toml(text: str) -> Mapping[str, Any]:
+    """Raises ValueError if it is none."""
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+    try:
+        found: Mapping[str, Any] = tomllib.loads(text)
+    except RecursionError as error:  # a thousand brackets
+        raise ValueError(str(error)) from None
+    return found

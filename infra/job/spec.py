@@ -6,6 +6,7 @@ import ast
 import dataclasses
 import difflib
 import json
+import os.path
 import secrets
 import shlex
 import warnings
@@ -17,7 +18,7 @@ from pathlib import Path, PurePosixPath
 
 from infra.errors import BadSettings
 from infra.kit_files import ROOT
-from infra.text import read_text
+from infra.text import parse_toml, read_text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +91,7 @@ def existing_folder(text: str, setting: str) -> Path:
     """The folder that *setting* names. Raises BadSettings if it is none: before anything is asked or sent."""
     with suppress(RuntimeError):  # ~nobody/
         path = Path(text).expanduser()
-        if path.is_dir():
+        if os.path.isdir(path):
             return path
     raise BadSettings(f"{setting} = {text!r}: there is no such folder.", "give the path of a folder")
 
@@ -110,13 +111,24 @@ def training_job(name: str, code: Path, args: str = "") -> Job:
 def tune_job(name: str, code: Path, space: Path, args: str = "", options: Sequence[str] = ()) -> Job:
     """Many runs of the kit's job *name* over *space*; *options*: words of `python -m training tune`."""
     one = training_job(name, code, args)
-    if not space.is_file():
+    if not os.path.isfile(space):
         raise BadSettings(
             f"space = {str(space)!r}: there is no such file.", "docs/scaling.md shows what a space looks like"
         )
+    _require_toml(space)
     words = ("--workdir", RUN_DIR, "--space", str(space.resolve()), *options)
     command = ("python3", "-m", "training", "tune", name, *words, "--", DATA_OPTION, *one.command[7:])
     return Job(name=f"tune-{name}", command=command)
+
+
+def _require_toml(space: Path) -> None:
+    """Raises BadSettings for a file that is none. Whether the job has such keys only the job knows."""
+    try:
+        rows = parse_toml(read_text(space))
+    except ValueError as error:
+        raise BadSettings(f"{space} is no TOML: {error}", "docs/scaling.md shows what a space looks like") from None
+    if not rows:
+        raise BadSettings(f"{space} is empty: nothing varies.", "docs/scaling.md shows what a space looks like")
 
 
 def tune_job_there(name: str, code: Path, space: Path, args: str = "", options: Sequence[str] = ()) -> Job:
@@ -132,6 +144,11 @@ def within_minutes(job: Job, minutes: float) -> Job:
     """The study *job*, which ends by then; the last word on that counts."""
     at = job.command.index(PLACE)
     return dataclasses.replace(job, command=(*job.command[:at], "--minutes", f"{minutes:.1f}", *job.command[at:]))
+
+
+def with_workers(job: Job, workers: str) -> Job:
+    """*job* by another number of workers, where *workers* says one: their numbers are those of one worker."""
+    return dataclasses.replace(job, workers=workers) if workers else job
 
 
 def pack_job(table: Path, processes: str) -> Job:
@@ -154,7 +171,7 @@ def code_sent_for(job: Job, folder: Path) -> Path:
     """
     code = with_training(folder) if job.is_of_the_kit else folder
     named = [word.partition("=")[2] for word in job.command]
-    stays = [path for path in named if code != folder and path and (folder / path).is_file()]
+    stays = [path for path in named if code != folder and path and os.path.isfile(folder / path)]
     if stays:
         raise BadSettings(
             f"{stays[0]} would not be sent: {folder} has no training/, so the kit's own folder goes, and nothing else.",
@@ -185,7 +202,7 @@ def jobs_in(code: Path) -> tuple[str, ...]:
 def script_job(script: str, code: Path, args: str = "") -> Job:
     """A Python program or a notebook of the user's, anywhere below *code*. Raises BadSettings if it is not there."""
     path = Path(script) if Path(script).is_absolute() else code / script
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise BadSettings(
             f"script = {script!r}: there is no such file in {code.resolve()}", "give its path below the code folder"
         )

@@ -14,6 +14,7 @@ from infra.text import whole_number
 
 PROGRAM = "workers.py"
 ONE_PER_GPU = "gpus"
+_ALONE = ("", "1")
 MOST = 256  # on one machine; the largest has 896 cores
 _BLAME = re.compile(rf"^gluon-rig: .*?\bnode ([1-9]\d?)\b.*; {EVERYWHERE}$".encode(), re.MULTILINE)
 
@@ -49,7 +50,7 @@ def in_workers(command: Sequence[str], program: str, workers: str, place: Place 
     *workers*: how many on this machine, as `read_workers` has it.
     """
     place = place or Place()
-    if not workers and place.nodes == 1:
+    if workers in _ALONE and place.nodes == 1:
         return list(command)
     return ["python3", program, "--workers", workers or "1", *place.words, "--", *command]
 
@@ -76,7 +77,7 @@ def blamed_rank(log: bytes) -> int | None:
 
 def require_horovod(workers: str) -> None:
     """Raises UserError where several workers are wanted on this computer, and nothing that starts them is here."""
-    if workers and find_spec("horovod") is None:
+    if workers not in _ALONE and find_spec("horovod") is None:
         raise UserError(
             "Several workers need Horovod, and it is not built on this computer.",
             "`make extra-horovod` builds it, once (two minutes on two cores, and a C++ compiler)\n"

@@ -23,7 +23,6 @@ import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -45,6 +44,9 @@ EVERYWHERE = "the run ends everywhere"  # the end of the last line, on each mach
 GRACE_S = 5.0  # from the verdict until SIGKILL
 LOOK_EVERY_S = 0.1
 SILENCE_S = 20.0  # less than Gloo waits, so that we are first and can name who is silent
+# Gloo waits for the others while they meet, and at each sum; in vain, it ends the process that waited (SIGABRT).
+GLOO_GAVE_UP = b"gloo::"
+LAST_BYTES = 4096
 NO_HOROVOD = (
     "Several workers need Horovod, and it is not installed here.\n"
     "  -> on this computer: `make extra-horovod` builds it, once; the training image has it\n"
@@ -109,9 +111,18 @@ class Output:
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._unfinished = b""  # the last bytes of the line that worker 0 is writing
+        self._last: dict[int, bytes] = {}
 
-    def pass_on(self, output: IO[bytes]) -> None:
+    def last_of(self, rank: int) -> bytes:
+        """The last bytes that worker *rank* has written."""
+        return self._last.get(rank, b"")
+
+    def _keep(self, rank: int, piece: bytes) -> None:
+        self._last[rank] = (self._last.get(rank, b"") + piece)[-LAST_BYTES:]
+
+    def pass_on(self, output: IO[bytes], rank: int) -> None:
         while piece := os.read(output.fileno(), 65536):
+            self._keep(rank, piece)
             with self._changed:
                 write(piece)
                 self._unfinished = (self._unfinished[-1024:] + piece).rpartition(b"\n")[2]
@@ -119,6 +130,7 @@ class Output:
 
     def show_lines(self, output: IO[bytes], rank: int) -> None:
         for line in output:
+            self._keep(rank, line)
             self.put(f"[{rank}] ".encode() + line.rstrip(b"\n"))
 
     def say(self, text: str) -> None:
@@ -175,7 +187,7 @@ class Workers:
         self._meeting, self._slots, self._command = meeting, slots, list(command)
         self._processes: dict[int, subprocess.Popen[bytes]] = {}
         self._output = Output()
-        self._pumps: list[threading.Thread] = []
+        self._pumps: dict[int, threading.Thread] = {}
         self._told: set[int] = set()
         self._still_since: dict[int, float] = {}
         self._asked = ""
@@ -213,10 +225,10 @@ class Workers:
             process.send_signal(signal.SIGTERM)
 
     def _show(self, output: IO[bytes], slot: Slot) -> None:
-        show = self._output.pass_on if slot.local_rank == 0 else partial(self._output.show_lines, rank=slot.rank)
-        pump = threading.Thread(target=show, args=(output,), daemon=True)
+        show = self._output.pass_on if slot.local_rank == 0 else self._output.show_lines
+        pump = threading.Thread(target=show, args=(output, slot.rank), daemon=True)
         pump.start()
-        self._pumps.append(pump)
+        self._pumps[slot.rank] = pump
 
     def _look(self) -> None:
         """Tell the meeting who has ended, and who stands still."""
@@ -224,9 +236,16 @@ class Workers:
             code = process.poll()
             if code is not None and rank not in self._told:
                 self._told.add(rank)
-                self._meeting.tell_end(rank, code)
+                self._meeting.tell_end(rank, self._meaning_of(rank, code))
         for rank in self._alive():
             self._note_stillness(rank)
+
+    def _meaning_of(self, rank: int, code: int) -> int:
+        """*code*, but for a worker that has only waited in vain for another one, which hangs at an import, say."""
+        if code != -signal.SIGABRT or rank not in self._pumps:
+            return code
+        self._pumps[rank].join(timeout=1)  # its last words may still be on their way
+        return LOST_OTHERS if GLOO_GAVE_UP in self._output.last_of(rank) else code
 
     def _note_stillness(self, rank: int) -> None:
         """A process that somebody has stopped (SIGSTOP): its sockets stay open, so no other worker would name it."""
@@ -249,7 +268,7 @@ class Workers:
             self._processes[rank].kill()  # of a stopped process, too
         for process in self._processes.values():
             process.wait()
-        for pump in self._pumps:
+        for pump in self._pumps.values():
             pump.join(timeout=5)
 
     def _pass_on(self, number: int, _: object) -> None:

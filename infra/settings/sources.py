@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import re
 import shlex
-import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import Field, fields
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any, Final
 from infra.errors import BadSettings
 from infra.secrets import looks_secret
 from infra.settings import AGENT, ENVIRONMENT_PREFIX, GROUP_IDLE_MINUTES, SEE_THEM_ALL, Settings, Wrong, option_name
-from infra.text import read_text
+from infra.text import parse_toml, read_text
 
 _LIMITS: Final = frozenset(("hours", "budget"))
 
@@ -147,25 +146,12 @@ def read_settings_file(path: Path) -> Mapping[str, Any]:
         return {}
     text = read_text(path)
     try:
-        return _read_toml(text)
+        return parse_toml(text)
     except ValueError as error:
         one_by_one = _read_one_by_one(text)
         if one_by_one is None:
             raise BadSettings(f"{path} is not readable as TOML: {error}", "rig.toml.example shows the form") from None
         return one_by_one
-
-
-def _read_toml(text: str) -> Mapping[str, Any]:
-    """Raises ValueError if it is none."""
-    if sys.version_info >= (3, 11):
-        import tomllib
-    else:
-        import tomli as tomllib
-    try:
-        found: Mapping[str, Any] = tomllib.loads(text)
-    except RecursionError as error:  # a thousand brackets
-        raise ValueError(str(error)) from None
-    return found
 
 
 _NAME: Final = re.compile(r"[ \t]*([A-Za-z_][\w-]*)")
@@ -180,7 +166,7 @@ def _read_one_by_one(text: str) -> Mapping[str, Any] | None:
     found: dict[str, Any] = {}
     for name, lines in _list_settings(text):
         try:
-            read = _read_toml(lines)
+            read = parse_toml(lines)
         except ValueError as error:
             read = {name: Wrong(f"not readable as TOML: {error}")}
         if not name and read:

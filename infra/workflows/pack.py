@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os.path
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -14,9 +15,9 @@ from infra.workflows.context import Rig
 
 def plan_pack(rig: Rig, table: Path, out: Path, processes: str) -> tuple[Rig, Job]:
     """The run, and the rig with the log's folder as its data. Raises BadSettings before anything is asked."""
-    if not table.is_file():
+    if not os.path.isfile(table):
         raise BadSettings(f"{table}: there is no such file.", "the TOML file that describes the log")
-    if out.exists():
+    if os.path.lexists(out):
         raise BadSettings(f"{out} is there already.", "a new folder takes what the machines pack")
     folder = existing_folder(str(table.parent), "table")
     return replace(rig, settings=rig.settings.but(data=str(folder.resolve()))), pack_job(table, processes)

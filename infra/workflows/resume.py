@@ -16,7 +16,7 @@ from infra.job import artifacts, s3_backup
 from infra.job.container import docker_remove
 from infra.job.run_folders import runs_home
 from infra.job.run_names import MOMENT, choose_run
-from infra.job.spec import Job
+from infra.job.spec import Job, with_workers
 from infra.names import RUNS_DIR
 from infra.workflows.context import Rig, open_host, running_nodes
 from infra.workflows.ensure_image import Show
@@ -28,13 +28,13 @@ from infra.workflows.runs import facts_of
 from infra.workflows.train import begin, take_nodes
 
 
-def recover(rig: Rig, name: str, announce: Announce, show: Show) -> str:
+def recover(rig: Rig, name: str, announce: Announce, show: Show, *, workers: str = "") -> str:
     """Launch again if need be, and go on with run *name*; where no machine is left, what there is to go on with is
     looked for before one is paid for."""
     if not rig.settings.bucket and not find_nodes(rig.session, rig.name):
         _require_unfinished_here(rig, name)
     launch_again(rig, announce)
-    return resume(rig, name, show)
+    return resume(rig, name, show, workers=workers)
 
 
 def _require_unfinished_here(rig: Rig, name: str) -> None:
@@ -44,27 +44,28 @@ def _require_unfinished_here(rig: Rig, name: str) -> None:
         raise _nothing_unfinished()
 
 
-def resume(rig: Rig, name: str, show: Show) -> str:
-    """Start run *name* again where it stopped, or the newest unfinished one; its name.
+def resume(rig: Rig, name: str, show: Show, *, workers: str = "") -> str:
+    """Start run *name* again where it stopped, or the newest unfinished one; its name. *workers*: as many as this on
+    each machine from now on; empty for as many as before.
 
     Its folder is taken from the instance's disk, else from the bucket, else from runs/ here. Whether it really goes on
     is the program's own doing: `python -m training` does, from its last checkpoint.
     """
     nodes = take_nodes(rig, running_nodes(rig))
     if len(nodes) > 1:
-        return _resume_on_all(rig, nodes, name, show)
+        return _resume_on_all(rig, nodes, name, show, workers)
     instance = nodes[0]
     with open_host(rig, instance) as host, host.target.one_at_a_time(rig.tell):
         facts = facts_of(rig, host)
         name = _name_meant(rig, host, facts, name)
         _ensure_there(rig, host, facts, name)
-        job = _job_of(host, facts, name)
+        job = with_workers(_job_of(host, facts, name), workers)
         rig.tell(f"Going on with {name}")
         host.ask(docker_remove(facts.docker, name))  # what is left of its first part; it has ended
         return begin(rig, host, instance, job, name, choose(rig, job), show)
 
 
-def _resume_on_all(rig: Rig, nodes: tuple[Instance, ...], name: str, show: Show) -> str:
+def _resume_on_all(rig: Rig, nodes: tuple[Instance, ...], name: str, show: Show, workers: str) -> str:
     """Each node with what it had itself; `training` takes the newest checkpoint that any of them has."""
     with open_host(rig, nodes[0]) as host:
         name = _name_meant(rig, host, facts_of(rig, host), name)
@@ -72,7 +73,8 @@ def _resume_on_all(rig: Rig, nodes: tuple[Instance, ...], name: str, show: Show)
     jobs = [job for job in on_each(rig, nodes, lambda rig, one: _make_ready(rig, one, name)) if job]
     if not jobs:
         raise UserError(f"Run {name} is neither on the machines nor in runs/ here, nor in a bucket.", "`rig runs`")
-    return begin_on_all(rig, nodes, jobs[0], name, choose(rig, jobs[0]), show)
+    job = with_workers(jobs[0], workers)
+    return begin_on_all(rig, nodes, job, name, choose(rig, job), show)
 
 
 def _make_ready(rig: Rig, node: Instance, name: str) -> Job | None:

@@ -26,6 +26,8 @@ PROGRAM = Path(__file__).resolve().parents[2] / "infra/remote/workers.py"
 NAMES = {0: "worker 0", 1: "worker 1", 2: "worker 2"}
 SCRIPT = """
 import os, sys, time
+if os.environ.get("HANGS") == os.environ["HOROVOD_RANK"]:
+    time.sleep(600)
 import mxnet as mx, horovod.mxnet as hvd
 hvd.init()
 ones = mx.nd.ones((4,))
@@ -76,7 +78,7 @@ def test_the_line_of_one_worker_is_the_command_itself() -> None:
     command = ["python3", "-m", "training", "lenet"]
     several = in_workers(command, "/kit/workers.py", "gpus", Place(nodes=4, node=2, first="10.0.0.7:29500"))
 
-    assert in_workers(command, "/kit/workers.py", "") == command
+    assert in_workers(command, "/kit/workers.py", "") == in_workers(command, "/kit/workers.py", "1") == command
     assert several == [
         *("python3", "/kit/workers.py", "--workers", "gpus"),
         *("--nodes", "4", "--node", "2", "--first", "10.0.0.7:29500", "--", *command),
@@ -150,7 +152,7 @@ def test_a_line_of_another_worker_never_stands_within_one_of_worker_0(
     monkeypatch.setattr(Output, "PATIENCE_S", 60.0)
     output = Output()
     reads, writes = os.pipe()
-    first = threading.Thread(target=output.pass_on, args=(os.fdopen(reads, "rb"),))
+    first = threading.Thread(target=output.pass_on, args=(os.fdopen(reads, "rb"), 0))
     other = threading.Thread(target=output.show_lines, args=(io.BytesIO(b"loss 0.4\n"), 1))
     first.start()
     tell(output, writes, b"loss")
@@ -193,6 +195,20 @@ def test_a_worker_that_is_killed_or_frozen_is_named_and_nobody_is_left(
     assert launcher.returncode == exit_code
     assert said.splitlines()[-1] == f"gluon-rig: {words}; the run ends everywhere"
     assert not any(worker.is_running() for worker in workers)
+
+
+@pytest.mark.usefixtures("_horovod")
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("rank", [0, 1])
+def test_a_worker_that_hangs_before_it_meets_the_others_is_named_and_not_the_one_that_waited(
+    tmp_path: Path, rank: int
+) -> None:
+    launcher = start(tmp_path, "--workers", "2", HANGS=str(rank), HOROVOD_GLOO_TIMEOUT_SECONDS="3")
+    said, _ = launcher.communicate(timeout=120)
+
+    assert launcher.returncode == 1
+    words = f"gluon-rig: worker {rank} did not answer the others any more; the run ends everywhere"
+    assert said.splitlines()[-1] == words
 
 
 @pytest.mark.usefixtures("_horovod")

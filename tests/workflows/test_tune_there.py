@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,9 +11,18 @@ from typing import Any
 import pytest
 
 from infra.errors import BadSettings, UserError
-from infra.job.spec import TUNE_REQUIREMENTS, Job, tune_job_there
+from infra.job.spec import (
+    TUNE_REQUIREMENTS,
+    Job,
+    code_sent_for,
+    existing_folder,
+    script_job,
+    tune_job,
+    tune_job_there,
+)
 from infra.job.workers import Place, nodes_of
 from infra.workflows import tune
+from infra.workflows.pack import plan_pack
 
 NOW = datetime(2026, 11, 20, 10, tzinfo=timezone.utc)
 SPACE = "lr = { low = 0.1, high = 1.0 }\n"
@@ -65,6 +75,38 @@ def test_a_budget_that_leaves_no_time_is_said_before_anything_starts(job: Job, s
 
 
 def test_a_space_that_no_command_line_takes_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "space.toml").write_text("# " + "x" * 70_000)
+    (tmp_path / "space.toml").write_text(SPACE + "# " + "x" * 70_000)
     with pytest.raises(BadSettings, match="space is too long"):
         tune_job_there("linear", tmp_path, tmp_path / "space.toml")
+
+
+@pytest.mark.parametrize("phrase", [tune_job, tune_job_there])
+@pytest.mark.parametrize(
+    "space", [b"lr = {", b"[" * 9999, b"lr = " + b"[" * 9999, b"\xff\xfe\x00", b"\x00", b"", b"# nothing", b"\xe9 = 1"]
+)
+def test_a_space_that_is_no_toml_is_refused_before_anything_is_asked_or_paid(
+    tmp_path: Path, space: bytes, phrase: Callable[..., Job]
+) -> None:
+    (tmp_path / "space.toml").write_bytes(space)
+    with pytest.raises(BadSettings, match=r"space.toml"):
+        phrase("linear", tmp_path, tmp_path / "space.toml")
+
+
+@pytest.mark.parametrize("length", [1, 255, 256, 5_000, 60_000])
+def test_a_space_of_any_length_goes_from_a_folder_that_has_no_training_in_it(tmp_path: Path, length: int) -> None:
+    """Its text is a word of the command, and each word is looked at for a file of that name."""
+    (tmp_path / "space.toml").write_text(SPACE + "# " + "x" * length)
+
+    code_sent_for(tune_job_there("linear", tmp_path, tmp_path / "space.toml"), tmp_path)
+
+
+@pytest.mark.parametrize("name", ["n" * 300, "n/" * 3000, "a\0b"])
+def test_what_can_be_no_file_is_called_none(tmp_path: Path, name: str) -> None:
+    for refused in (
+        lambda: tune_job("linear", tmp_path, tmp_path / name),
+        lambda: script_job(name, tmp_path),
+        lambda: existing_folder(name, "code"),
+        lambda: plan_pack(rig(1), tmp_path / name, tmp_path / "out", ""),
+    ):
+        with pytest.raises(BadSettings, match="there is no such"):
+            refused()

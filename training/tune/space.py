@@ -51,7 +51,7 @@ def read_space(said: str, config: type[JobConfig], fixed: tuple[str, ...] = ()) 
     *fixed*: words of the command line; they win."""
     path = "the space" if "\n" in said else said
     try:
-        rows = tomllib.loads(said if "\n" in said else Path(said).read_text(encoding="utf-8"))
+        rows = tomllib.loads(said if "\n" in said else Path(said).read_text(encoding="utf-8-sig"))
     except (OSError, ValueError, RecursionError) as error:
         raise BadInput(f"{path} cannot be read: {error}", "docs/scaling.md shows what a space looks like") from error
     kinds, problems = get_type_hints(config), []

@@ -87,11 +87,13 @@ def _train_here(options: Namespace, settings: Settings) -> int:
     from infra.cli.follow import print_outcome
     from infra.cli.hints import say
     from infra.cli.progress import show_log
+    from infra.job.spec import with_workers
     from infra.workflows.notify import notice_end
     from infra.workflows.train_here import RUNS, begin_here, find_unfinished, train_here
 
     if options.resume:
         name, job = find_unfinished(options.resume)
+        job = with_workers(job, _workers_from_now_on(options, settings))
         say(f"Going on with {name} on this computer", settings)
     else:
         name, job = begin_here(_job(options, settings))
@@ -127,10 +129,23 @@ def _resume(options: Namespace, settings: Settings) -> int:
     from infra.cli.screens.money import render_plan
     from infra.workflows.resume import recover, resume
 
+    workers = _workers_from_now_on(options, settings)
     rig = open_rig(settings)
     if not options.recover:
-        return _stay(options, rig, resume(rig, options.resume, show_log))
-    return _stay(options, rig, recover(rig, options.resume, lambda plan: rig.tell(render_plan(plan)), show_log))
+        return _stay(options, rig, resume(rig, options.resume, show_log, workers=workers))
+    name = recover(rig, options.resume, lambda plan: rig.tell(render_plan(plan)), show_log, workers=workers)
+    return _stay(options, rig, name)
+
+
+def _workers_from_now_on(options: Namespace, settings: Settings) -> str:
+    """The one wish that a run which goes on can be told; of others that it is not, the user hears."""
+    from infra.cli.hints import say
+    from infra.job.workers import read_workers
+
+    unheard = [f"--{name}" for name in ("script", "cmd", "args") if getattr(options, name)]
+    if unheard:
+        say(f"Left aside: {' and '.join(unheard)}. A run goes on with what it was begun with", settings)
+    return read_workers(options.workers)
 
 
 def _stay(options: Namespace, rig: Rig, name: str) -> int:

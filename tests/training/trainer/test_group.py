@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ import pytest
 
 pytest.importorskip("training.compat", reason="MXNet is not installed")
 
+from tests.sizes import size, tried
 from training.errors import BadInput
 from training.trainer.group import Alone, Together
 
@@ -37,26 +39,26 @@ def test_the_batches_of_many_workers_are_those_of_one() -> None:
     order, batch = np.random.RandomState(1).permutation(103), 12
     whole = Alone().cut(order, batch)[: 103 // batch * batch].reshape(-1, batch)
 
-    for size in (1, 2, 3, 4):
-        parts = [OneOf(rank, size).cut(order, batch).reshape(len(whole), -1) for rank in range(size)]
+    for workers in (1, 2, 3, 4):
+        parts = [OneOf(rank, workers).cut(order, batch).reshape(len(whole), -1) for rank in range(workers)]
         assert np.array_equal(np.concatenate(parts, axis=1), whole)
 
 
-@pytest.mark.parametrize("size", range(2, 9))
-def test_a_batch_that_cannot_be_shared_equally_is_refused_with_those_that_can(size: int) -> None:
+@pytest.mark.parametrize("workers", range(2, 9))
+def test_a_batch_that_cannot_be_shared_equally_is_refused_with_those_that_can(workers: int) -> None:
     """Whatever is offered is taken, of as many examples; a batch is never larger than all of them."""
     for examples in range(1, 40):
         for asked in range(1, 40):
             batch = min(asked, examples)
-            if examples >= size and batch % size == 0:
-                OneOf(0, size).require_shares(batch, examples)
+            if examples >= workers and batch % workers == 0:
+                OneOf(0, workers).require_shares(batch, examples)
                 continue
             with pytest.raises(BadInput) as refused:
-                OneOf(0, size).require_shares(batch, examples)
+                OneOf(0, workers).require_shares(batch, examples)
             offered = [int(number) for number in re.findall(r"batch_size=(\d+)", refused.value.hint)]
             assert offered or f"{examples} workers can" == refused.value.hint
             for each in offered:
-                OneOf(0, size).require_shares(min(each, examples), examples)
+                OneOf(0, workers).require_shares(min(each, examples), examples)
 
 
 @pytest.fixture
@@ -91,9 +93,9 @@ def losses(workdir: Path) -> list[float]:
 
 
 def by_size(folder: Path, program: tuple[str, ...], *words: str, sizes: tuple[int, ...]) -> dict[int, list[float]]:
-    for size in sizes:
-        finish(start(size, program, str(folder / str(size)), *words))
-    return {size: losses(folder / str(size)) for size in sizes}
+    for workers in sizes:
+        finish(start(workers, program, str(folder / str(workers)), *words))
+    return {workers: losses(folder / str(workers)) for workers in sizes}
 
 
 def epochs_of(folder: Path, workers: int) -> list[float]:
@@ -138,8 +140,8 @@ def test_one_two_and_four_workers_have_the_same_losses_on_turbofan(tmp_path: Pat
     found = by_size(tmp_path, ("-m", "training", "turbofan", "--workdir"), *words, sizes=(1, 2, 4))
 
     assert len(found[1]) > 200
-    for size in (2, 4):
-        np.testing.assert_allclose(found[size], found[1], rtol=1e-5)
+    for workers in (2, 4):
+        np.testing.assert_allclose(found[workers], found[1], rtol=1e-5)
 
 
 @pytest.mark.usefixtures("_horovod")
@@ -152,13 +154,7 @@ def test_a_group_repeats_itself_and_goes_on_to_the_bit_after_one_of_it_was_asked
     words = ("num_epochs=4", "examples=1200", "batch_size=16", "checkpoint_every_s=0.2")
     finish(start(workers, SMALL_JOB, str(tmp_path / "unbroken"), *words))
 
-    broken = start(workers, SMALL_JOB, str(tmp_path / "broken"), *words)
-    while not (tmp_path / "broken/checkpoints").is_dir() or not list((tmp_path / "broken/checkpoints").glob("*.ckpt")):
-        assert broken.poll() is None, broken.communicate()
-        time.sleep(0.01)
-    last = max(psutil.Process(broken.pid).children(), key=lambda one: int(one.environ()["HOROVOD_RANK"]))
-    last.send_signal(signal.SIGTERM)
-    finish(broken)
+    stop_after_a_checkpoint(start(workers, SMALL_JOB, str(tmp_path / "broken"), *words), tmp_path / "broken")
     said = json.loads((tmp_path / "broken/summary.json").read_text())
     resumed = finish(start(workers, SMALL_JOB, str(tmp_path / "broken"), *words))
 
@@ -166,6 +162,56 @@ def test_a_group_repeats_itself_and_goes_on_to_the_bit_after_one_of_it_was_asked
     assert "going on from step-" in resumed
     assert rows(tmp_path / "broken") == rows(tmp_path / "unbroken")
     assert (tmp_path / "broken/best.params").read_bytes() == (tmp_path / "unbroken/best.params").read_bytes()
+
+
+def stop_after_a_checkpoint(run: subprocess.Popen[str], workdir: Path) -> None:
+    while not list(workdir.glob("checkpoints/*.ckpt")):
+        assert run.poll() is None, run.communicate()
+        time.sleep(0.01)
+    workers = psutil.Process(run.pid).children()
+    max(workers, key=lambda one: int(one.environ()["HOROVOD_RANK"])).send_signal(signal.SIGTERM)
+    finish(run)
+
+
+@pytest.mark.usefixtures("_horovod")
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("workers", [1, 4])
+def test_what_two_workers_began_any_number_of_them_goes_on_with(tmp_path: Path, workers: int) -> None:
+    words = ("dropout=0", "num_epochs=4", "log_interval=1", "checkpoint_every_s=0.2")
+    finish(start(1, SMALL_JOB, str(tmp_path / "unbroken"), *words))
+    stop_after_a_checkpoint(start(2, SMALL_JOB, str(tmp_path / "broken"), *words), tmp_path / "broken")
+    before = len(losses(tmp_path / "broken"))
+
+    resumed = finish(start(workers, SMALL_JOB, str(tmp_path / "broken"), *words))
+
+    assert "going on from step-" in resumed
+    assert 0 < before < 160 == len(losses(tmp_path / "broken"))
+    np.testing.assert_allclose(losses(tmp_path / "broken"), losses(tmp_path / "unbroken"), rtol=1e-4)
+
+
+@pytest.mark.usefixtures("_horovod")
+@pytest.mark.exhaustive
+def test_a_worker_that_is_killed_at_any_moment_ends_the_run_and_is_named(tmp_path: Path) -> None:
+    """While Python starts, before the first step, in a step, an evaluation, a checkpoint, and at the very end."""
+    words = ("num_epochs=3", "checkpoint_every_s=0.1")
+    began = time.monotonic()
+    finish(start(2, SMALL_JOB, str(tmp_path / "whole"), *words))
+    whole_s, named = time.monotonic() - began, 0
+    for moment in range(size(10, 50)):
+        rank = moment % 2
+        run = start(2, SMALL_JOB, str(tmp_path / f"killed-{moment}"), *words)
+        time.sleep(whole_s * (moment + 0.5) / size(10, 50))
+        for one in psutil.Process(run.pid).children() if run.poll() is None else []:
+            with suppress(psutil.Error):
+                if int(one.environ()["HOROVOD_RANK"]) == rank:
+                    one.kill()
+        said, _ = run.communicate(timeout=90)
+        tried()
+        last = said.splitlines()[-1]
+        dead = f"gluon-rig: worker {rank} was ended by SIGKILL; the run ends everywhere"
+        assert (run.returncode, last == dead) in ((0, False), (137, True)), said
+        named += last == dead
+    assert named, "most of them were under way"
 
 
 @pytest.mark.usefixtures("_horovod")
