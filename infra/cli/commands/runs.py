@@ -23,7 +23,6 @@ from infra.errors import INTERRUPTED, BadSettings, NothingToDo, UserError, World
 from infra.settings import Settings
 
 if TYPE_CHECKING:
-    from infra.job.spec import Job
     from infra.workflows.context import Rig
     from infra.workflows.run_list import ListedRun
 
@@ -62,41 +61,21 @@ def train(options: Namespace, settings: Settings) -> int:
     return _train_here(options, settings)
 
 
-def _job(options: Namespace, settings: Settings) -> Job:
-    from dataclasses import replace
-
-    from infra.job.workers import read_workers
-
-    return replace(_what(options, settings), workers=read_workers(options.workers), waits=bool(options.queue))
-
-
-def _what(options: Namespace, settings: Settings) -> Job:
-    from infra.job.spec import command_job, existing_folder, script_job, training_job
-
-    code = existing_folder(settings.code, "code")
-    if options.script and options.cmd:
-        raise BadSettings("script and cmd were both given; a run does one thing.", "leave one out")
-    if options.cmd:
-        return command_job(options.cmd)
-    if options.script:
-        return script_job(options.script, code, options.args)
-    return training_job(options.job, code, options.args)
-
-
 def _train_here(options: Namespace, settings: Settings) -> int:
     from infra.cli.follow import print_outcome
     from infra.cli.hints import say
     from infra.cli.progress import show_log
+    from infra.cli.train_options import asked_job, workers_from_now_on
     from infra.job.spec import with_workers
     from infra.workflows.notify import notice_end
     from infra.workflows.train_here import RUNS, begin_here, find_unfinished, train_here
 
     if options.resume:
         name, job = find_unfinished(options.resume)
-        job = with_workers(job, _workers_from_now_on(options, settings))
+        job = with_workers(job, workers_from_now_on(options, settings))
         say(f"Going on with {name} on this computer", settings)
     else:
-        name, job = begin_here(_job(options, settings))
+        name, job = begin_here(asked_job(options, settings))
         say(f"Training {job.name} on this computer; `make train remote` does it on the instance", settings)
     try:
         with notice_end(settings.notify, RUNS / name, lambda line: say(line, settings)):
@@ -111,9 +90,10 @@ def _train_here(options: Namespace, settings: Settings) -> int:
 def _train_there(options: Namespace, settings: Settings) -> int:
     from infra.cli.context import open_rig
     from infra.cli.progress import show_log
+    from infra.cli.train_options import asked_job
     from infra.workflows.train import start_training
 
-    job = _job(options, settings)
+    job = asked_job(options, settings)
     rig = open_rig(settings)
     try:
         name = start_training(rig, job, show_log)
@@ -127,25 +107,15 @@ def _resume(options: Namespace, settings: Settings) -> int:
     from infra.cli.context import open_rig
     from infra.cli.progress import show_log
     from infra.cli.screens.money import render_plan
+    from infra.cli.train_options import workers_from_now_on
     from infra.workflows.resume import recover, resume
 
-    workers = _workers_from_now_on(options, settings)
+    workers = workers_from_now_on(options, settings)
     rig = open_rig(settings)
     if not options.recover:
         return _stay(options, rig, resume(rig, options.resume, show_log, workers=workers))
     name = recover(rig, options.resume, lambda plan: rig.tell(render_plan(plan)), show_log, workers=workers)
     return _stay(options, rig, name)
-
-
-def _workers_from_now_on(options: Namespace, settings: Settings) -> str:
-    """The one wish that a run which goes on can be told; of others that it is not, the user hears."""
-    from infra.cli.hints import say
-    from infra.job.workers import read_workers
-
-    unheard = [f"--{name}" for name in ("script", "cmd", "args") if getattr(options, name)]
-    if unheard:
-        say(f"Left aside: {' and '.join(unheard)}. A run goes on with what it was begun with", settings)
-    return read_workers(options.workers)
 
 
 def _stay(options: Namespace, rig: Rig, name: str) -> int:
