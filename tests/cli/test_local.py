@@ -66,6 +66,16 @@ def test_after_ctrl_c_the_line_that_is_told_goes_on_in_the_same_run(tmp_path: Pa
     assert (through.wait(60), "nothing to go on with" in through.stderr.read()) == (0, True)
 
 
+def test_what_a_run_on_this_computer_is_told_in_vain_is_said(tmp_path: Path) -> None:
+    (tmp_path / "ends.py").write_text("raise SystemExit(3)")
+    first = start(tmp_path, "train", "--script", "ends.py", "--nodes", "4").communicate()[1]
+    again = start(tmp_path, "train", "--resume", "latest", "--args", "x", "--workers", "1").communicate()[1]
+
+    assert "nodes = 4 is for `rig train remote`: this is this computer alone" in first
+    assert "Left aside: --args. A run goes on with what it was begun with" in again
+    assert json.loads(next(tmp_path.glob("runs/2*/job.json")).read_text())["workers"] == "1"
+
+
 def test_a_job_that_was_killed_here_is_not_blamed_on_docker(tmp_path: Path) -> None:
     (tmp_path / "killed.py").write_text("import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
     _, said = (process := start(tmp_path, "train", "--script", "killed.py")).communicate(timeout=60)

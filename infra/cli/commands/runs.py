@@ -70,6 +70,8 @@ def _train_here(options: Namespace, settings: Settings) -> int:
     from infra.workflows.notify import notice_end
     from infra.workflows.train_here import RUNS, begin_here, find_unfinished, train_here
 
+    if settings.machines > 1:
+        say(f"nodes = {settings.machines} is for `rig train remote`: this is this computer alone", settings)
     if options.resume:
         name, job = find_unfinished(options.resume)
         job = with_workers(job, workers_from_now_on(options, settings))
