@@ -44,8 +44,10 @@ def by_rsync(host: Host, source: str, files: Sequence[File], landing: Landing, a
     files = _none_alike(files)
     tree = arriving / "rsync"
     tree.mkdir(exist_ok=True)
+    home = landing.home.resolve()
+    known = home if any(home.iterdir()) else None  # a look for each file at what is not there takes as long as the copy
     process = local_process(
-        command_lines.rsync_pull(host.target, source, tree, landing.home.resolve()),
+        command_lines.rsync_pull(host.target, source, tree, known),
         stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
     )  # fmt: skip
     # "./": without it a name that begins with # would be a comment.

@@ -94,14 +94,14 @@ def rsync_data(target: Target, source: Path, destination: str) -> list[str]:
     ]  # fmt: skip
 
 
-def rsync_pull(target: Target, source: str, arriving: Path, known: Path) -> list[str]:
+def rsync_pull(target: Target, source: str, arriving: Path, known: Path | None = None) -> list[str]:
     """Bring the files of *source* that standard input names to *arriving*. What is in *known* already need not travel.
 
     `--ignore-times`: two files of one size and one time may still be two. `--timeout`: a disk that hangs there.
     """
     return [
         "rsync", "--times", "--chmod=ugo=rwX", "--files-from=-", "--from0", "--no-implied-dirs", "--protect-args",
-        "--ignore-times", f"--copy-dest={known}", "--partial-dir=.rsync-partial", "--timeout=120",
+        "--ignore-times", *([f"--copy-dest={known}"] if known else []), "--partial-dir=.rsync-partial", "--timeout=120",
         *rsync_shell(target), f"{target.address}:{source}/", f"{arriving}/",
     ]  # fmt: skip
 

@@ -9,7 +9,6 @@ import json
 import math
 import os
 from collections.abc import Mapping
-from pathlib import PurePosixPath
 from typing import Any
 
 _LONGEST_TEXT = 10_000
@@ -109,7 +108,7 @@ def inside(said: object) -> str:
         raise ValueError(f"no path below the run: {make_printable(str(said))}")
     if {"", ".", ".."} & set(said.split("/")) or len(os.fsencode(said)) > 1 << 16:
         raise ValueError(f"no path below the run: {make_printable(said)}")
-    return str(PurePosixPath(said))
+    return said
 
 
 def is_digest(said: str) -> bool:

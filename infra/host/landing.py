@@ -97,6 +97,8 @@ class Landing:
             return not self._pulled.holds(file, self.home)
         if self._sums.of(f"{self.home}/{file.path}") == file.sha256:
             return False
+        if not os.path.isdir(f"{self.home}/{BESIDE}"):
+            return True
         beside = self._beside(file.path)
         if self._sums.of(beside) != file.sha256:
             return True

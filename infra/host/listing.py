@@ -90,7 +90,8 @@ class Listing:
         kind = said["kind"]
         path = "." if kind == "unread" and said["path"] == "" else foreign.inside(said["path"])
         if kind == "sealed":
-            self.sealed.update(manifest.read([os.fsencode(foreign.raw(said["line"]))]))
+            for name, sha256 in manifest.read([os.fsencode(foreign.raw(said["line"]))]):
+                self.sealed[name] = sha256
         elif path == manifest.NAME and kind == "file":  # written here anew, when all it names is here
             self.sealed_at_ns = foreign.moment_ns(said["ctime_ns"])
         elif kind == "file":
@@ -124,8 +125,9 @@ def list_ended_run(host: Host, folder: str, ledger: Ledger, *, doubted: Collecti
     not *doubted*, else summed up now."""
     listing = _ask(host, "list-all", folder, ledger)
     for file in listing.files:
-        if file.path not in doubted and _is_trusted(file, listing):
-            listing.files.add(dataclasses.replace(file, sha256=listing.sealed[file.path]))
+        sealed = listing.sealed.get(file.path, "") if file.ctime_ns < listing.sealed_at_ns else ""
+        if sealed and file.path not in doubted:  # the manifest's word for it is the newest
+            listing.files.add(dataclasses.replace(file, sha256=sealed))
     for files in in_batches(file for file in listing.files if not file.sha256):
         for file, sha256 in zip(files, _sum_up(host, folder, [file.path for file in files]), strict=True):
             if sha256:
@@ -137,11 +139,6 @@ def list_ended_run(host: Host, folder: str, ledger: Ledger, *, doubted: Collecti
         if not listing.names(path):
             listing.others[path] = "it was removed there after the run had ended"
     return listing
-
-
-def _is_trusted(file: File, listing: Listing) -> bool:
-    """Whether the manifest's word for it is the newest."""
-    return file.ctime_ns < listing.sealed_at_ns and file.path in listing.sealed
 
 
 def _sum_up(host: Host, folder: str, paths: list[str]) -> list[str]:

@@ -33,14 +33,15 @@ class Pulled:
                     with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError, struct.error):
                         self._learn(json.loads(line))
 
-    def _learn(self, *each: Mapping[str, Any]) -> None:
-        self._ours.write((_both(said["path"], said["what"]), "") for said in each)
-        files = [said for said in each if "version" in said]
-        self._last.write((said["path"], VERSION.pack(*said["version"]) + _HERE.pack(*said["here"])) for said in files)
-        if self._places:
-            for said in files:
-                self._places.pop(said["path"], None)
-        self._places.write((said["path"], said["place"]) for said in files if said["place"] != said["path"])
+    def _learn(self, said: Mapping[str, Any]) -> None:
+        path = said["path"]
+        self._ours[_both(path, said["what"])] = ""
+        if "version" in said:
+            self._last[path] = VERSION.pack(*said["version"]) + _HERE.pack(*said["here"])
+            if said["place"] != path:
+                self._places[path] = said["place"]
+            elif self._places:
+                self._places.pop(path, None)
 
     def is_ours(self, path: str, what: str) -> bool:
         """*what*: the SHA-256 of the file that is there under *path*, or the target of the link."""
@@ -52,7 +53,7 @@ class Pulled:
             here = (home / self._places.get(file.path, file.path)).lstat()
         except OSError:
             return False
-        return self._last.get(file.path) == file.version + _HERE.pack(here.st_size, here.st_mtime_ns)
+        return bool(self._last.get(file.path) == file.version + _HERE.pack(here.st_size, here.st_mtime_ns))
 
     def add_files(self, placed: Iterable[tuple[Arrived, str]]) -> None:
         """Each with the place, below the run's folder, where it is put down."""
@@ -81,7 +82,8 @@ class Pulled:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         finally:
             os.close(record)
-        self._learn(*said)
+        for one in said:
+            self._learn(one)
 
 
 def _both(path: str, what: str) -> str:

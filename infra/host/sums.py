@@ -18,7 +18,8 @@ class Sums:
         try:
             with open(os.open(place, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW), "rb") as file:
                 key = _version(os.fstat(file.fileno()))
-                if (known := self._sums.get(key)) is None:
+                known: str | None = self._sums.get(key)
+                if known is None:
                     known = self._sums[key] = sha256(file)
                 return known
         except OSError:  # absent, a folder, a link
@@ -26,9 +27,9 @@ class Sums:
 
     def note(self, landed: Iterable[tuple[Arrived, os.stat_result]]) -> None:
         """What was put down, and how it lies there now."""
-        landed = list(landed)
-        self._sums.write((_version(found), one.what) for one, found in landed)
-        self._put_as.write((_number(found), os.fsencode(one.file.path)) for one, found in landed)
+        for one, found in landed:
+            self._sums[_version(found)] = one.what
+            self._put_as[_number(found)] = os.fsencode(one.file.path)
 
     def shows_another(self, home: str, path: str) -> bool:
         """Whether what *path* leads to is a file that was put down for another one: a disk that takes "A" for "a" shows

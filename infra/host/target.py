@@ -13,6 +13,7 @@ from pathlib import Path
 
 from infra.console import Tell
 from infra.errors import UserError
+from infra.host.foreign import make_printable
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +27,9 @@ class Target:
     user: str
     key: Path
     known_hosts: Path
+
+    def __post_init__(self) -> None:
+        require_sayable(self.key, self.known_hosts)
 
     @property
     def control_path(self) -> Path:
@@ -48,6 +52,18 @@ class Target:
 
     def __str__(self) -> str:
         return f"{self.user}@{self.address}:{self.port}"
+
+
+def require_sayable(*paths: Path) -> None:
+    """Raises UserError for one that no option of OpenSSH can hold: in quotes, for it may have blanks, but with none
+    inside (ssh_config(5))."""
+    for path in paths:
+        if found := set(str(path)) & {'"', "\n", "\r", "\0"}:
+            what = "a quotation mark" if '"' in found else "a line end"
+            raise UserError(
+                f"{make_printable(str(path))}: OpenSSH takes no path with {what} in it.",
+                "give the folder another name, or work in another one",
+            )
 
 
 def control_folder() -> Path:

@@ -44,8 +44,13 @@ def ensure_running(project: Path, tell: Callable[[str], None], *, engine: str = 
     """Return the project's cloud, started if need be. Two callers at once get the same one.
 
     *engine*: auto, docker or process; empty leaves what was chosen before.
-    Raises RehearsalDown when it does not come up.
+    Raises RehearsalDown when it does not come up, and UserError for a folder whose name no machine of it could say.
     """
+    if not str(project).isprintable():
+        raise UserError(
+            f"The name of this folder cannot be printed ({str(project)!a}), and a rehearsal's machines lie in it.",
+            "give it another name, or work in another folder",
+        )
     place = Place(project)
     place.prepare()
     _choose_engine(place, engine)

@@ -24,6 +24,7 @@ from infra.guard.user_data import user_data
 from infra.host.connection import require
 from infra.host.facts import Facts
 from infra.host.ready import wait_until_ready
+from infra.host.target import require_sayable
 from infra.names import DEADLINE_TAG, IDLE_TAG, RESULTS_FETCHED_TAG, STARTED_TAG
 from infra.settings import Settings
 from infra.workflows.context import Rig, open_host
@@ -51,8 +52,9 @@ def launch(rig: Rig, plan: Plan) -> list[Ready]:
 
     Whatever fails on the way, Ctrl-C too: what this launch began is taken back whole, or named.
     """
-    plan = affordable(plan)
     require("ssh")
+    require_sayable(rig.key, rig.known_hosts)
+    plan = affordable(plan)
     there = plan.existing.nodes
     if there and plan.running:
         for one in there:

@@ -338,3 +338,15 @@ def test_the_hours_in_user_data_are_those_of_the_type_that_the_budget_buys_fewes
     assert [tags[DEADLINE_TAG] for tags in request.offer_tags.values()] == [
         budget.tag(promise.deadline) for promise in (promises[cheap], promises[dear])
     ]
+
+
+def test_a_folder_that_openssh_can_take_in_no_path_is_refused_before_a_machine_is_rented_or_started(rig):
+    stop.terminate(rig, lose_results=True)
+    elsewhere = dataclasses.replace(rig, project=rig.project / 'my "project"')
+    existing = Existing(source="203.0.113.7/32", group=None, instances=(), key_known=True, image=samples.IMAGE)
+    plan = Plan(region="us-east-1", existing=existing, promises={}, cost=None, quotas={}, disk_gib=1, changes=())
+
+    with pytest.raises(UserError, match="takes no path with a quotation mark in it"):
+        launch.launch(elsewhere, plan)
+
+    assert census(rig.session) == NOTHING

@@ -1,11 +1,13 @@
 """The lines the kit phrases for the host, compared whole."""
 
+import dataclasses
 import os
 import shlex
 from pathlib import Path
 
 import pytest
 
+from infra.errors import UserError
 from infra.host import command_lines
 from infra.host.target import Target, control_folder
 
@@ -85,3 +87,13 @@ def test_the_shared_connection_is_of_this_user_alone_and_its_socket_name_is_shor
     assert control_folder().stat().st_uid == os.getuid()
     # OpenSSH appends 17 characters while it makes the socket; macOS takes 104 bytes in all.
     assert len(str(target.control_path)) + 17 <= 104
+
+
+@pytest.mark.parametrize(("name", "what"), [('a "b"', "a quotation mark"), ("a\nb", "a line end")])
+@pytest.mark.parametrize("which", ["key", "known_hosts"])
+def test_a_path_that_openssh_cannot_take_is_refused_by_its_name(
+    target: Target, name: str, what: str, which: str
+) -> None:
+    """It said "invalid quotes", and `launch` waited for that to become better while the machine cost money."""
+    with pytest.raises(UserError, match=f"takes no path with {what} in it"):
+        dataclasses.replace(target, **{which: Path("/home/ada") / name / "file"})

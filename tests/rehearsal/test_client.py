@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from infra.errors import NothingToDo, RehearsalDown
+from infra.errors import NothingToDo, RehearsalDown, UserError
 from infra.rehearsal import client, processes
 from infra.rehearsal.paths import Place
 
@@ -156,3 +156,14 @@ def test_a_copied_folder_has_a_cloud_of_its_own(tmp_path: Path) -> None:
     assert "is a copy of" in said[0]
     assert client.find(first) == cloud
     client.down(first)
+
+
+@pytest.mark.parametrize("name", ["two\nlines", "a\ttab", "caf\udce9"])
+def test_a_folder_whose_name_cannot_be_printed_is_refused_before_anything_is_made(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / name
+    folder.mkdir()
+
+    with pytest.raises(UserError, match="cannot be printed"):
+        client.ensure_running(folder, print)
+
+    assert list(folder.iterdir()) == []
