@@ -184,7 +184,7 @@ def _with_categories(packing: Packing) -> Columns:
         for name, words in told["texts"].items():
             found.setdefault(name, set()).update(words)
     if tags := packing.seen.columns.tags:
-        require_tags(tags, found[tags.name])
+        require_tags(tags, found)
     columns = packing.seen.columns.told
     named = [name for name, kind in columns.kinds if kind == "text" and name in found]
     for name in named:

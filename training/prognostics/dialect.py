@@ -213,7 +213,7 @@ def first_rows(path: Path, dialect: Dialect, most: int = HEADER_WITHIN) -> list[
 
 def sample_rows(path: Path, dialect: Dialect, most: int = 120) -> list[list[str]]:
     """Some of its rows: the first, and of plain text some from the middle and the end, where numbers may be longer."""
-    rows = first_rows(path, dialect, most + HEADER_WITHIN)
+    rows = first_rows(path, dialect, most + HEADER_WITHIN + dialect.above)
     first = [row for row, line in rows if line > dialect.first_row and not is_header(row, dialect)]
     plain = dialect.form == TEXT_FILE and not dialect.packed and not dialect.encoding.startswith("utf-16")
     return [*first, *_later_rows(path, dialect, most)] if plain and len(first) >= most else first

@@ -31,6 +31,7 @@ from training.prognostics.dialect import (
     text_pieces,
 )
 from training.prognostics.file_names import one_form
+from training.prognostics.foreign_forms import refuse_foreign
 from training.prognostics.json_rows import begins_json, json_rows
 from training.prognostics.workbooks import list_sheets, refuse_unsaved_results
 
@@ -38,6 +39,8 @@ SEPARATORS: Final = (",", ";", "\t", "|", "")
 """The last one: any run of blanks."""
 COMMENTS: Final = ("comment", "comments", "note", "notes", "remark", "remarks")
 """A last column that rows leave out where they have none: LabVIEW's way."""
+FAR_BELOW: Final = 600
+"""Where it is not among the first lines, it is looked for in so many."""
 EMPTY: Final = "Take it out of the description, or wait until it has rows; its first line must name the columns."
 UNIT_LINES: Final = 3
 """At most so many lines below the names hold units of measurement and the like."""
@@ -89,6 +92,11 @@ def _in_workbook(path: Path, start: Dialect, columns: Columns, wanted: Sequence[
 def _encoding(path: Path, dialect: Dialect) -> str:
     with reading(path), open_bytes(path, dialect) as file:
         sample = file.read(SAMPLE_BYTES)
+    refuse_foreign(path, sample[:1024])
+    if sample[257:262] == b"ustar":
+        raise BadData(f"{path} is an archive of tar", "Unpack it into a folder, and name that: tar -xf FILE -C FOLDER")
+    if dialect.packed and sample.startswith(b"PAR1"):
+        raise BadData(f"{path} is a packed Parquet file", "Unpack it: Parquet is packed in itself.")
     marked = next((name for mark, name in _MARKS.items() if sample.startswith(mark)), "")
     if marked:
         return marked
@@ -111,7 +119,14 @@ def _is_json(path: Path, dialect: Dialect) -> bool:
 def _of_json(path: Path, start: Dialect) -> Dialect:
     """The names are those of its first objects."""
     objects = islice(json_rows(text_pieces(path, start), path), LOOKED_AT)
-    names = dict.fromkeys(name for values, _ in objects for name in values)
+    rows = [values for values, _ in objects]
+    names = dict.fromkeys(name for values in rows for name in values)
+    if len(rows) == 1 and all(cell.startswith("[") for cell in rows[0].values()):
+        split = ", orient='split'" if {"columns", "data"} <= {*names} else ""
+        raise BadData(
+            f"{path} is one object of lists: {', '.join(names)}",
+            f"A table of it: pandas.read_json(FILE{split}).to_csv(CLEAN, index=False)",
+        )
     return replace(start, form=JSON, header=tuple(names), headless=True)
 
 
@@ -127,21 +142,32 @@ def _with_header(
     path: Path, start: Dialect, separators: Sequence[str], columns: Columns, wanted: Sequence[str]
 ) -> Dialect:
     """*start* with the header that names most of *wanted*; of two such the first."""
+    found, most = _best_header(path, start, separators, wanted, HEADER_WITHIN)
+    if most < len(set(wanted)):  # some measuring programs write all their settings above the names
+        further, named = _best_header(path, start, separators, wanted, FAR_BELOW)
+        found, most = (further, named) if named > most else (found, most)
+    if found is None or not any(found.header):
+        raise BadData(f"{path} is empty", EMPTY)
+    if most < len(set(wanted)) and most <= 1:  # nothing like a header: the first line is what a message speaks of
+        found = replace(found, above=0, header=found.header if not found.above else _first_header(path, found))
+    return _fit_rows(path, found, columns)
+
+
+def _best_header(
+    path: Path, start: Dialect, separators: Sequence[str], wanted: Sequence[str], within: int
+) -> tuple[Dialect | None, int]:
+    """And how many of *wanted* it names."""
     found, most = None, -1
     for separator in separators:
         dialect, marked = replace(start, separator=separator), False
-        for row, line in first_rows(path, dialect):
+        for row, line in first_rows(path, dialect, within):
             names = [one_form(name.strip()) for name in row]
             here = len(set(wanted) & set(_without_mark(names)))
             if here > most:
                 found, most = replace(dialect, header=tuple(_without_mark(names)), above=line - 1), here
                 found = replace(found, annotated=marked and not names[0])
             marked = marked or row[0].startswith("#")
-    if found is None or not any(found.header):
-        raise BadData(f"{path} is empty", EMPTY)
-    if most < len(set(wanted)) and most <= 1:  # nothing like a header: the first line is what a message speaks of
-        found = replace(found, above=0, header=found.header if not found.above else _first_header(path, found))
-    return _fit_rows(path, found, columns)
+    return found, most
 
 
 def _without_header(path: Path, start: Dialect, separators: Sequence[str], columns: Columns) -> Dialect:

@@ -26,6 +26,9 @@ BINARY: Final[dict[bytes, tuple[str, str]]] = {
     b"ARROW1": ("an Arrow or Feather file", "pyarrow.feather.read_feather(FILE).to_parquet('log.parquet')"),
     b"\x93NUMPY": ("a NumPy array", "numpy.savetxt('log.csv', numpy.load(FILE), delimiter=','), and header names it."),
     b"Obj\x01": ("an Avro file", "With fastavro and pandas, save it as Parquet."),
+    b"7z\xbc\xaf\x27\x1c": ("an archive of 7-Zip", "Unpack it, or pack it as .zip or .gz."),
+    b"Rar!\x1a": ("an archive of RAR", "Unpack it, or pack it as .zip or .gz."),
+    b"\xfd7zXZ\x00": ("packed with xz", "Unpack it (xz -d FILE), or pack it with gzip or zstd."),
     b"ORC": ("an ORC file", "pandas.read_orc(FILE).to_parquet('log.parquet')"),
 }
 """By their first bytes."""

@@ -41,7 +41,7 @@ def read_log(description: Description) -> Log:
     described = replace(description, columns=seen.columns)
     tables = _read(described, seen)
     if seen.columns.tags:
-        require_tags(seen.columns.tags, {tag for table in tables[0] for tag in table.texts[seen.columns.tags.name]})
+        require_tags(seen.columns.tags, _words_met(tables[0]))
     columns = _with_categories(seen.columns.told, tables[0])
     train, test = _order_units(tables, described, columns, failed)
     if not train.logs:
@@ -94,9 +94,23 @@ def require_some_words(name: str, words: Sequence[str]) -> None:
         )
 
 
-def require_tags(tags: Tags, met: Collection[str]) -> None:
-    """Raises BadData where no training file has a value of one of *tags*; *met* are those they have."""
-    absent = [name for name in tags.wanted if name not in met]
+def _words_met(tables: Sequence[Table]) -> dict[str, set[str]]:
+    """Text column -> its words."""
+    return {name: {word for table in tables for word in table.texts[name]} for name in tables[0].texts}
+
+
+def require_tags(tags: Tags, met: Mapping[str, Collection[str]]) -> None:
+    """Raises BadData where no training file has a value of one of *tags*, or none of good quality; *met* are the words
+    they have in each text column.
+    """
+    qualities = met.get(tags.quality, ())
+    if qualities and not {*tags.good} & {*qualities}:
+        shown = ", ".join(f"'{word}'" for word in sorted(qualities)[:8])
+        raise BadData(
+            f"no value's {tags.quality} is {' or '.join(map(repr, tags.good))}: the files have {shown}",
+            f"good lists the words that count, letter for letter as the column '{tags.quality}' has them.",
+        )
+    absent = [name for name in tags.wanted if name not in met[tags.name]]
     if absent:
         raise BadData(
             f"no row of the training files is of the tag {' or '.join(map(repr, absent))}",

@@ -31,6 +31,10 @@ SORT: Final = (
 )
 TURNS: Final = (2.0**16, 2.0**31, 2.0**32, 86_400.0, 604_800.0)
 """Where counters begin anew: of 16, 31 and 32 bits, seconds of the day, of the GPS week."""
+ONE_NAME: Final = (
+    "All files have one name, so they are one unit. Where each folder is a machine, add to the TOML: "
+    'path = "{unit}/*" and unit = "unit"'
+)
 ONE_TIME: Final = (
     'All rows of a file have the time that stands in its path. Are they samples of one measurement? step = "file"\n'
     "Are they of different machines? Say which column names the machine: unit."
@@ -229,4 +233,6 @@ def _spread(tables: Sequence[Table]) -> list[str]:
     """How many units have rows in several files."""
     files = Counter(name for table in tables for name in table.names)
     several = sum(count > 1 for count in files.values())
-    return [f"units with rows in several files, put together: {several:,}"] if several else []
+    said = f"units with rows in several files, put together: {several:,}"
+    alone = not tables[0].columns.unit and len(files) == 1 and len({table.file.parent for table in tables}) > 1
+    return [said + (f". {ONE_NAME}" if alone else "")] if several else []

@@ -66,6 +66,19 @@ def test_a_folder_behind_a_link_belongs_to_the_log_and_what_programs_leave_besid
     assert [one.unit for one in read(tmp_path, "logs/*").train] == ["b", "a"]
 
 
+def test_files_of_one_name_in_folders_of_machines_are_asked_about(tmp_path):
+    for number in (1, 2):
+        (tmp_path / f"P{number}").mkdir()
+        (tmp_path / f"P{number}" / "log.csv").write_text(f"t,x\n{number}0,1\n{number}1,2\n")
+    keys = ENDED.replace('unit = "u"\n', "")
+
+    (said,) = read(tmp_path, "P*/log.csv", keys=keys).said
+    assert 'path = "{unit}/*" and unit = "unit"' in said
+
+    log = read(tmp_path, "P*/log.csv", keys=keys + 'path = "{unit}/*"\nunit = "unit"\n')
+    assert [one.unit for one in log.train] == ["P1", "P2"]
+
+
 def sheets(folder: Path, **rows: list[list]) -> None:
     openpyxl = pytest.importorskip("openpyxl", reason="not installed")
     book = openpyxl.Workbook()

@@ -147,6 +147,31 @@ def test_matlabs_days_under_hours_are_asked_about(tmp_path):
     assert "MATLAB's days since year 0" in asked
 
 
+def test_the_names_may_stand_far_below_the_settings_of_a_measuring_program(tmp_path):
+    above = "".join(f"Setting {n}: value {n}\n" for n in range(400))
+
+    log = read(tmp_path, above + "unit,time,temp,vib\n" + lines("{u},{h},{t},{v}\n"), KEYS)
+
+    assert [len(one.times) for one in log.train] == [14, 30]
+    assert log.said == ["log.txt: taken for 400 lines above the names left out"]
+
+
+@pytest.mark.parametrize(
+    ("content", "called", "way_out"),
+    [
+        (json.dumps({"unit": ["P1"], "time": [1]}), "one object of lists: unit, time", "pandas.read_json(FILE).to_csv"),
+        (json.dumps({"columns": ["unit"], "data": [["P1"]]}), "one object of lists", "orient='split'"),
+        ("x" * 257 + "ustar\n", "an archive of tar", "tar -xf"),
+    ],
+)
+def test_what_only_looks_like_a_log_is_called_so_with_the_way_out(tmp_path, content, called, way_out):
+    with pytest.raises(BadData) as refused:
+        read(tmp_path, content, KEYS)
+
+    assert called in refused.value.cause
+    assert way_out in refused.value.hint
+
+
 @pytest.mark.parametrize("mark", BINARY)
 def test_files_of_other_programs_are_called_so_with_the_way_out(tmp_path, mark):
     (tmp_path / "log.bin").write_bytes(mark + b" 5.0 \0\1\2" * 50)

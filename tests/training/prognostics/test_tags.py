@@ -128,6 +128,7 @@ def test_tags_at_times_of_their_own_are_brought_together_by_a_step(tmp_path):
         ("1,B.z,1,Good\n1,A.x,1,Good\n,A.y,2,Good\n1,A.gear,1,Good\n", "line 4: the time is missing"),
         ("1,A.z,1,Good\n2,A.z,1,Good\n", "no row is of a tag 'x', 'y', 'gear'"),
         ("1,A.x,1,Good\n2,A.x,1,Good\n", "no row of the training files is of the tag 'y' or 'gear'"),
+        ("1,A.x,1,0xC0\n1,A.y,1,0x18\n", "no value's q is 'Good' or '192': the files have '0x18', '0xC0'"),
         ("1,A.B.x,1,Good\n", '"{u}.{tag}" can be read in two ways: A, B.x; or A.B, x'),
     ],
 )  # fmt: skip
