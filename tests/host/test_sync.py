@@ -126,6 +126,27 @@ def test_the_packed_first_copy_is_what_rsync_would_have_made(host: Host, code: P
     assert whole_tree(tmp_path / "packed") == whole_tree(tmp_path / "by rsync")
 
 
+def test_a_disk_that_is_full_for_the_first_copy_is_named_once_and_not_for_each_file(host: Host, tmp_path: Path) -> None:
+    """As GNU tar says it: a line for each file, and goes on."""
+    for number in range(40):
+        (tmp_path / "code" / f"{number}").mkdir(parents=True)
+        (tmp_path / "code" / f"{number}" / "module.py").write_text("x" * 4096)
+    small = tmp_path / "small"
+    small.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=32k", "none", str(small)], capture_output=True).returncode:
+        pytest.skip("Nobody but root may make a disk that is full.")
+    try:
+        chosen = select_code(tmp_path / "code")
+        assert chosen.packed is not None
+        with pytest.raises(WorldError, match="No space left on device") as failed:
+            push_packed(host, chosen, chosen.packed, str(small))
+    finally:
+        subprocess.run(["umount", "--lazy", str(small)], check=True)
+
+    assert len(str(failed.value).splitlines()) < 12
+    assert "launch with a larger disk_gib" in failed.value.hint
+
+
 def test_a_project_is_packed_once_however_many_ask_for_it(monkeypatch: pytest.MonkeyPatch, code: Path) -> None:
     asked = threading.Barrier(8)
     made = []
