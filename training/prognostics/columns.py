@@ -70,6 +70,8 @@ class Columns:
     """(column, its words) of text columns: what training met."""
     missing: tuple[str, ...] = ()
     """Cells that mean "not measured" besides empty ones; where they are numbers, however they are written."""
+    sort: bool = False
+    """The rows of a unit may stand in any order, and be there twice: those of a whole file are sorted by time."""
     step: float = 0.0
     """The net sees steps of this length, in `time_unit`, instead of rows; 0: rows as they are."""
     aggregates: tuple[str, ...] = ()
@@ -169,7 +171,7 @@ class Columns:
 
     def as_json(self) -> dict[str, Any]:
         steps = ("step", "aggregates") if not (self.step or self.by_file) else ()
-        unused = {*steps, *(name for name in ("path", "by_file", "tags", "samples") if not getattr(self, name))}
+        unused = {*steps, *(name for name in ("path", "by_file", "tags", "samples", "sort") if not getattr(self, name))}
         samples = {"samples": self.samples.as_json()} if self.samples else {}
         return {name: part for name, part in asdict(self).items() if name not in unused} | samples
 

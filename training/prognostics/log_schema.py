@@ -170,6 +170,7 @@ def _columns(given: Mapping[str, Any]) -> Columns:
         header=tuple(_list(given, "header")),
         step=step_in(given),
         by_file=given.get("step") == FILE,
+        sort=given.get("sort", False),
         aggregates=tuple(given.get("aggregates", _all_aggregates(given))),
     )
 

@@ -12,14 +12,13 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Final, cast
 
-import numpy as np
 import orjson
 
 from training.console import plain
 from training.errors import BadData
 from training.prognostics.columns import Columns, names_in
-from training.prognostics.layout import Cell, Rows
-from training.serve.rows import Arrived, Cut, cells_of, no_time, read_arriving
+from training.prognostics.layout import Cell
+from training.serve.rows import Arrived, Cut, cells_of, join_rows, no_time, read_arriving
 from training.serve.tail import Piece
 
 CSV: Final = "text/csv"
@@ -77,7 +76,7 @@ def read_body(body: Body, columns: Columns, last: Callable[[str], float] = no_ti
         raise BadBody(problems, "Fix these rows or take them out; nothing of the request was used.")
     if not pieces:
         raise _no_rows()
-    return _of_unit(_together(pieces), body.unit, columns if named else known)
+    return _of_unit(join_rows(pieces), body.unit, columns if named else known)
 
 
 def _say_made(columns: Columns, cells: Sequence[Cut]) -> str:
@@ -188,22 +187,6 @@ def _problem(said: str, columns: Columns) -> Problem:
     names = (columns.unit, columns.time, *columns.channels, *columns.conditions)
     column = next((name for name in names if name and what.startswith(f"{name}: ")), "")
     return Problem(line, plain(column), plain(what.removeprefix(f"{column}: ")))
-
-
-def _together(pieces: Sequence[Arrived]) -> Arrived:
-    rows = [piece.rows for piece in pieces]
-    if len(rows) == 1:
-        return pieces[0]
-    return Arrived(
-        Rows(
-            units=[unit for piece in rows for unit in piece.units],
-            times=np.concatenate([piece.times for piece in rows]),
-            values=np.concatenate([piece.values for piece in rows]),
-            conditions=np.concatenate([piece.conditions for piece in rows]),
-            lines=np.concatenate([piece.lines for piece in rows]),
-        ),
-        [moment for piece in pieces for moment in piece.times],
-    )
 
 
 def _of_unit(arrived: Arrived, unit: str, columns: Columns) -> Arrived:

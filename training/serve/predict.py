@@ -49,16 +49,18 @@ from training.serve.backends import ENGINES, open_net
 from training.serve.forecaster import Forecaster
 from training.serve.lines import write_header, write_lines
 from training.serve.logs import STDIN, check_logs, list_logs
-from training.serve.rows import Arrived, cells_of, read_arriving
+from training.serve.rows import Arrived, cells_of, keep_rising, read_any_order, sort_rows
 from training.serve.state_file import StateFile, skip_answered
 from training.serve.states import read_state_preparation, tell_states
 from training.serve.stepping import forecast_steps
 from training.serve.tail import Piece, follow, read_whole
 from training.serve.whole_file import (
     cells_by_line,
+    clocks_are_followed,
     in_its_style,
     is_plain,
     read_columns,
+    read_in_any_order,
     read_made,
     read_tags,
     whole_dialect,
@@ -181,14 +183,22 @@ def _rows_of(file: str, columns: Columns, *, follow_it: bool) -> Iterator[Arrive
     dialect = None if follow_it or file == STDIN else whole_dialect(Path(file), columns)
     columns = in_its_style(Path(file), dialect, columns) if dialect else columns
 
-    def by_line() -> Iterator[Arrived]:
+    def in_any_order() -> Iterator[Arrived]:
         if dialect is None or is_plain(dialect, columns):
             cells = cells_of(_lines(file, follow_it=follow_it), columns, file=name, say=_say)
         else:
             cells = cells_by_line(Path(file), dialect, columns)
-        return read_arriving(cells, columns, file=name, say=_say)
+        return read_any_order(cells, columns, file=name, say=_say)
 
-    return by_line() if dialect is None else read_columns(Path(file), dialect, columns, by_line)
+    def by_line() -> Iterator[Arrived]:
+        return keep_rising(in_any_order(), columns, file=name, say=_say)
+
+    if dialect is None:
+        return by_line()
+    if columns.sort and not clocks_are_followed(columns):
+        rows = sort_rows(read_in_any_order(Path(file), dialect, columns, in_any_order), file=name, say=_say)
+        return keep_rising(rows, columns, file=name, say=_say)
+    return read_columns(Path(file), dialect, columns, by_line)
 
 
 def _say(line: str) -> None:

@@ -130,16 +130,51 @@ def read_arriving(
 
     Raises BadData where a column is missing: then no row of the log can be read.
     """
+    yield from keep_rising(read_any_order(cells, columns, file=file, say=say), columns, file=file, say=say, last=last)
+
+
+def read_any_order(cells: Iterable[Cut], columns: Columns, *, file: str, say: Say) -> Iterator[Arrived]:
+    """As read_arriving, before it is known which rows rise."""
     layout, known = None, None
+    for header, rows, lines in cells:
+        if layout is None or header != known:
+            layout, known = Layout(columns, header, file=file, say=say), header
+        yield from _read_rows(layout, rows, lines, say)
+
+
+def keep_rising(
+    pieces: Iterable[Arrived], columns: Columns, *, file: str, say: Say, last: Callable[[str], float] = no_time
+) -> Iterator[Arrived]:
+    """Those rows whose time comes after the one of their unit before; the others are said."""
     order = _Order(columns, file, say, last)
     try:
-        for header, rows, lines in cells:
-            if layout is None or header != known:
-                layout, known = Layout(columns, header, file=file, say=say), header
-            for arrived in _read_rows(layout, rows, lines, say):
-                yield from order.keep_rising(arrived)
+        for arrived in pieces:
+            yield from order.keep_rising(arrived)
     finally:
         order.sum_up()
+
+
+def sort_rows(pieces: Sequence[Arrived], *, file: str, say: Say) -> Iterator[Arrived]:
+    """All rows in the order of time, and of those of one unit and time the last one, as training takes them."""
+    if not pieces:
+        return
+    whole = join_rows(pieces)
+    rows, codes = whole.rows, np.empty(len(whole.times), dtype=np.intp)
+    for number, places in enumerate(by_unit(rows.units).places().values()):
+        codes[places] = number
+    order = np.lexsort((rows.times, codes))
+    again = np.append((np.diff(codes[order]) == 0) & (np.diff(rows.times[order]) == 0), False)
+    kept = np.sort(order[~again])
+    kept = kept[np.argsort(rows.times[kept], kind="stable")]
+    read = np.argsort(codes, kind="stable")
+    moved = int(((np.diff(rows.times[read]) <= 0) & (np.diff(codes[read]) == 0)).sum())
+    if moved:
+        say(
+            f"{file}: sort = true: rows put in the order of time ({moved:,} did not come after the one before); "
+            f"{int(again.sum()):,} left out whose unit has a later row of the same time"
+        )
+    for begin in range(0, len(kept), ROWS_AT_ONCE):
+        yield pick_rows(whole, kept[begin : begin + ROWS_AT_ONCE])
 
 
 def _read_rows(layout: Layout, rows: Sequence[Sequence[Cell]], lines: Sequence[int], say: Say) -> Iterator[Arrived]:
@@ -272,6 +307,22 @@ class _Order:
                 f"{self._file}: {rows:,} rows ({units:,} units) left out: their time does not rise. "
                 "Of a file with its newest rows first, sort the rows by time"
             )
+
+
+def join_rows(pieces: Sequence[Arrived]) -> Arrived:
+    rows = [piece.rows for piece in pieces]
+    if len(rows) == 1:
+        return pieces[0]
+    return Arrived(
+        Rows(
+            units=[unit for piece in rows for unit in piece.units],
+            times=np.concatenate([piece.times for piece in rows]),
+            values=np.concatenate([piece.values for piece in rows]),
+            conditions=np.concatenate([piece.conditions for piece in rows]),
+            lines=np.concatenate([piece.lines for piece in rows]),
+        ),
+        [moment for piece in pieces for moment in piece.times],
+    )
 
 
 def pick_rows(arrived: Arrived, places: NDArray[np.intp]) -> Arrived:

@@ -113,6 +113,27 @@ def read_columns(
             yield pick_rows(arrived, np.arange(skipped, len(arrived.times)))
 
 
+def read_in_any_order(
+    file: Path, dialect: Dialect, columns: Columns, by_line: Callable[[], Iterator[Arrived]]
+) -> list[Arrived]:
+    """All rows of *file*, as they stand there; *by_line* reads them one by one where some cannot be read."""
+    met, pieces, done = Met(), list[Arrived](), 0
+    try:
+        for piece in log_pieces(file, dialect, columns, Clock(), Marks(), met):
+            if piece.wrong or _are_strange(piece, columns):
+                return list(by_line())
+            pieces.append(_as_arrived(piece, columns, _strip(met.written), done))
+            done += len(piece)
+    except BadData:  # it is said below, with the line, and only that row is left out
+        return list(by_line())
+    return pieces
+
+
+def _are_strange(piece: Table, columns: Columns) -> bool:
+    """Whether *piece* holds words that training never met."""
+    return any(set(words) - set(dict(columns.categories)[name]) for name, words in piece.texts.items())
+
+
 def _strip(column: Any) -> list[str]:
     import pyarrow.compute as compute
 
@@ -162,6 +183,11 @@ def _all_arrived(pieces: Iterable[tuple[Table, str]], columns: Columns) -> Itera
         done += len(piece)
 
 
+def clocks_are_followed(columns: Columns) -> bool:
+    """Whether times go on over midnight, or twice through an hour: only row by row, as they come, is that known."""
+    return columns.dates == TIME_OF_DAY or bool(columns.zone)
+
+
 class _Order:
     """Whether rows are as they should be: each with a time, which comes after the unit's last."""
 
@@ -169,9 +195,9 @@ class _Order:
         self._last = np.empty(0)
 
     def goes_on(self, piece: Table, columns: Columns) -> bool:
-        if columns.dates == TIME_OF_DAY or columns.zone:
-            return False  # clocks that run over midnight or twice through an hour are followed row by row
-        if any(set(words) - set(dict(columns.categories)[name]) for name, words in piece.texts.items()):
+        if clocks_are_followed(columns):
+            return False
+        if _are_strange(piece, columns):
             return False
         new = np.full(len(piece.names) - len(self._last), -np.inf)
         self._last = np.concatenate([self._last, new])
