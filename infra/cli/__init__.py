@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import MutableMapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from infra.cli.arguments import Request, parse
@@ -24,7 +25,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     conceal_environment(os.environ)
     if argv is None:
         pass_over_second_ctrl_c()
-    code = _run(list(sys.argv[1:] if argv is None else argv))
+    try:
+        code = _run(list(sys.argv[1:] if argv is None else argv))
+    except KeyboardInterrupt:  # at any moment: also while Python still reads the command's own modules
+        tell("\nInterrupted.")
+        code = INTERRUPTED
     if argv is None and code == INTERRUPTED:
         leave_at_once(code)
     return code if delivered() else code or 1
@@ -62,15 +67,21 @@ def _run(words: list[str]) -> int:
     except RigError as error:
         say(_phrase(error), settings)
         return error.exit_code
-    except KeyboardInterrupt:
-        tell("\nInterrupted.")
-        return INTERRUPTED
     except OSError as error:  # a folder in a file's place, a full disk, a program that is not there: no fault of ours
         say(_phrase(_describe_refusal(error, words)), settings)
         return 1
     except Exception:  # noqa: BLE001 - a fault of ours: a user gets a sentence, and whoever fixes it gets the traceback
         say(_phrase(_describe_crash(words)), settings)
         return 1
+    finally:
+        _hide_from_git(Path(".rig"))
+
+
+def _hide_from_git(ours: Path) -> None:
+    """Keys and pretended machines: `git add .` in a project of the user's must not take them along."""
+    with suppress(OSError):
+        if ours.is_dir() and not (ours / ".gitignore").exists():
+            (ours / ".gitignore").write_text("*\n")
 
 
 def _phrase(failure: RigError) -> str:

@@ -73,7 +73,8 @@ class Place(NamedTuple):
             if is_ours:
                 self.folder.chmod(0o700)
         except OSError as error:
-            raise UserError(f"Cannot keep a rehearsal cloud in {self.folder}: {error.strerror}.") from error
+            hint = "work in a folder that you may write to, on a disk with room"
+            raise UserError(f"Cannot keep a rehearsal cloud in {self.folder}: {error.strerror}.", hint) from error
         if not is_ours:
             raise UserError(
                 f"{self.folder} belongs to another user, who could reach whatever is rehearsed in it.",

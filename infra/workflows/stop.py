@@ -94,7 +94,7 @@ _FETCH: Final = "it stays on the disk: `rig start`, then `rig pull`"
 def _say_what_stays(rig: Rig, trouble: BaseException, now: str, hint: str) -> BaseException:
     """What to raise when *trouble* kept results from coming home. *now*: how things stand."""
     if isinstance(trouble, KeyboardInterrupt):
-        rig.tell(now)
+        rig.tell(str(WorldError(now, hint)))
         return trouble
     own = trouble.hint if isinstance(trouble, RigError) else ""
     return WorldError(f"{now} {say_cause(trouble)}", "\n".join(filter(None, [own, hint])))

@@ -201,3 +201,29 @@ def test_an_empty_variable_of_aws_is_none(tmp_path: Path) -> None:
         2,
         "rig: Cannot look for rigs: there are no AWS credentials on this computer",
     )
+
+
+def test_ctrl_c_while_python_still_reads_our_modules_is_said_as_at_any_other_moment(tmp_path: Path) -> None:
+    program = (
+        "import os, signal, sys; from infra.cli import main\n"
+        "class Slow:\n"
+        "    def find_spec(self, name, *_):\n"
+        "        if name == 'infra.cli.progress': os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Slow()); sys.argv = ['rig', 'settings']; main()"
+    )
+
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True)
+
+    assert (done.returncode, done.stderr) == (130, "\nInterrupted.\n")
+
+
+def test_what_rig_keeps_for_itself_in_a_project_is_no_part_of_it_for_git(tmp_path: Path) -> None:
+    """Among it the key of a rehearsal, and the disks of its machines."""
+    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
+    (tmp_path / ".rig").mkdir()
+    (tmp_path / ".rig" / "rehearsal-key").write_text("secret")
+
+    rig("settings", cwd=tmp_path)
+
+    said = subprocess.run(["git", "status", "--short"], cwd=tmp_path, capture_output=True, text=True).stdout
+    assert said == ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
@@ -40,3 +41,13 @@ def test_a_fault_of_the_pretend_cloud_is_told_in_the_words_of_the_service_that_w
     with pytest.raises(ClientError, match=r"InternalError.*the rehearsal failed: KeyError.'a volume nobody made'"):
         ec2.describe_volumes()
     assert {json.loads(row)["status"] for row in journal.read_text().splitlines()} == {500}
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a disk that is always full is there on Linux only")
+def test_a_call_is_answered_where_its_row_finds_no_room() -> None:
+    """Else `stop` on a full disk would be told of "a web page, status 500"."""
+    journal = Journal(Path("/dev/full"), Clock())
+    call: Any = SimpleNamespace(service="ec2", operation="StopInstances", region="us-east-1", dry_run=False)
+
+    with journal.entry(call) as entry:
+        entry.status = 200

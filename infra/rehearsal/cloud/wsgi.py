@@ -7,7 +7,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -119,5 +119,6 @@ class Journal:
             "time": self._clock.now().isoformat(), "began": round(entry.began, 4),
             "ended": round(time.monotonic() - self._zero, 4), "dry_run": call.dry_run,
         }  # fmt: skip
-        with self._lock, self._path.open("a") as journal:
+        # A full disk, on which the call itself is answered all the same: AWS has disks of its own.
+        with suppress(OSError), self._lock, self._path.open("a") as journal:
             journal.write(json.dumps(row) + "\n")
