@@ -88,6 +88,7 @@ class Study:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._space, self._seed, self._learns = space, seed, learns
         self._distributions = distributions(space)
+        self._points: list[dict[str, Any]] = []
         self.optuna = optuna.create_study(
             storage=f"sqlite:///{folder / FILE}",
             study_name=_NAME,
@@ -104,11 +105,7 @@ class Study:
         if before not in (None, known):
             raise BadInput("This folder holds a study of another space.", "take another --workdir")
         self.optuna.set_user_attr("space", known)
-        if self._learns:
-            return
-        there = len(self.optuna.get_trials(deepcopy=False))
-        for point in spread_points(self._space, trials, self._seed)[there:]:
-            self.optuna.enqueue_trial(point)
+        self._points = [] if self._learns else spread_points(self._space, trials, self._seed)
 
     def left(self) -> list[Trial]:
         """Trials that an earlier part of the study began and did not end: they are done first."""
@@ -117,11 +114,21 @@ class Study:
 
     def begun(self) -> int:
         """How many trials have begun, or ended."""
-        waiting = self.optuna.get_trials(deepcopy=False, states=(TrialState.WAITING,))
-        return len(self.optuna.get_trials(deepcopy=False)) - len(waiting)
+        return self._known() - self._waiting()
 
     def ask(self) -> Trial:
+        """The next trial. Its point is written down only now: each costs the disk some milliseconds, and a study of a
+        thousand would stand still for minutes before its first."""
+        if not self._waiting() and self._known() < len(self._points):
+            self.optuna.enqueue_trial(self._points[self._known()])
         return self.optuna.ask(self._distributions)
+
+    def _known(self) -> int:
+        return len(self.optuna.get_trials(deepcopy=False))
+
+    def _waiting(self) -> int:
+        """One, of a study that was killed while it asked; all that had not begun, of one by an earlier version."""
+        return len(self.optuna.get_trials(deepcopy=False, states=(TrialState.WAITING,)))
 
     def tell(self, number: int, value: float | None, note: str) -> None:
         """*value* None: the trial failed, for the reason in *note*."""

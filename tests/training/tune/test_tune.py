@@ -189,6 +189,27 @@ def test_a_trial_that_no_worker_could_begin_fails_with_its_own_reason() -> None:
     assert "enough memory" in why_nothing_came(future("lost", None))
 
 
+@pytest.mark.usefixtures("_optuna")
+def test_a_study_of_any_number_of_trials_begins_at_once_and_tries_its_points_in_order(tmp_path: Path) -> None:
+    """Also one that is gone on with, and killed between writing a point down and beginning it."""
+    from training.tune.study import Study, spread_points
+
+    found = read_space(space(tmp_path), load("linear").config)
+    points = spread_points(found, 1000, seed=0)
+    tried_so_far: list[Any] = []
+    for part in range(3):
+        study = Study(tmp_path, found, higher_is_better=True, seed=0, learns=False)
+        study.plan(1000)
+        assert (
+            len(study.optuna.get_trials(deepcopy=False)) == study.begun() + bool(part) == len(tried_so_far) + bool(part)
+        )
+        for _ in range(2):
+            tried_so_far.append(study.ask().params)
+        study.optuna.enqueue_trial(points[len(tried_so_far)])  # and then the computer dies
+
+    assert tried_so_far == points[: len(tried_so_far)]
+
+
 def start(workdir: Path, trials: int, workers: int, *words: str) -> subprocess.Popen[str]:
     line = [sys.executable, "-m", "training", "tune", "linear", "--workdir", str(workdir)]
     line += ["--space", str(space(workdir.parent)), "--trials", str(trials), "--workers", str(workers), "limit=640"]
