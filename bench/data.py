@@ -13,7 +13,7 @@ csv, parquet:           the job `sensors` until its data stands ready to train o
 pack:                   the CSV into a packed folder
 stream:                 one epoch of windows out of the packed folder, without a net
 predict:                forecasts for the rows of the CSV, by a net that answers at once
-predict_net:            the same by a net of the default size, fifty rows through a recurrent layer of fifty units
+predict_net:            the same by a net of the default size, a recurrent layer of fifty units over fifty rows
 follow:                 by that net, `predict --follow`: how long after a row was written its forecast is printed
 """
 
@@ -196,7 +196,9 @@ def _predict(folder: Path, net: Any) -> int:
 def make_run(folder: Path) -> None:
     """What `predict` needs of a run: how it prepared its rows, and a net of the default size that learned nothing."""
     from training.compat import mx
-    from training.nets.sequence import LifeNet
+    from training.jobs.sensors import Config
+    from training.prognostics.forecast_net import life_net
+    from training.prognostics.questions import Questions
     from training.workdir.export import export_onnx, export_symbol
 
     run, small = folder / "run", folder / "small"
@@ -205,7 +207,9 @@ def make_run(folder: Path) -> None:
     make_log(small, 100 * UNITS)
     kept = dict(ready(small / "csv.toml").keep)
     (run / "data.json").write_text(json.dumps({"keep": kept}, default=str))
-    net, X = LifeNet(hidden=50, dropout=0.1, cap=125.0), mx.nd.zeros((8, kept["window"], len(kept["scaling"]["kept"])))
+    config, channels = Config(), len(kept["scaling"]["kept"])
+    net = life_net(config, channels, Questions(config.horizons, ()))
+    X = mx.nd.zeros((8, config.window, channels))
     net.initialize()
     export_symbol(net, X, run)
     export_onnx(net, X, run)

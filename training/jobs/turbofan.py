@@ -50,6 +50,8 @@ LAYOUT = Columns(
 @dataclass(frozen=True, kw_only=True)
 class Config(ForecastConfig):
     subset: str = option("FD001", "one or six flight conditions, one or two kinds of fault", choices=SUBSETS)
+    num_epochs: int = option(8, "times the training set is seen", least=1)
+    segment: int = option(1, "rows the recurrent layer takes at a step: the more, the faster", least=1)
     smooth: float = option(20.0, "rows over which each channel's running mean reaches back; 1: as measured", least=1)
 
 

@@ -38,7 +38,7 @@ GAPS_SAID = 0.01
 class ForecastConfig(JobConfig):
     """Keys of every job that forecasts failure. Lengths of time are in the log's own unit."""
 
-    num_epochs: int = option(8, "times the training set is seen", least=1)
+    num_epochs: int = option(12, "times the training set is seen", least=1)
     batch_size: int = option(64, "windows per step", least=1)
     lr: float = option(0.006, "learning rate at the start", least=0)
     optimizer: str = option("adam", "any optimizer MXNet knows by name: sgd, adam, ...")
@@ -55,6 +55,7 @@ class ForecastConfig(JobConfig):
     )
     cap: float = option(125.0, "remaining life is told up to this; beyond it a log shows no difference", least=1e-9)
     hidden: int = option(50, "size of the recurrent layer", least=1)
+    segment: int = option(5, "rows the recurrent layer takes at a step: the more, the faster", least=1)
     dropout: float = option(0.1, "share of features left out at random while training", least=0, below=1)
     stretch: float = option(
         1.25,

@@ -24,6 +24,7 @@ from training.prognostics.answers import (
 from training.prognostics.forecast import ForecastConfig
 from training.prognostics.metrics import brier, calibration_error, capped_rmse, nasa_score, reliability, rmse
 from training.prognostics.preparation import Preparation
+from training.prognostics.questions import Questions
 from training.trainer.learner import GluonLearner, Learner
 from training.trainer.recipe import Scores, first_batch
 
@@ -56,8 +57,6 @@ def forecast_loss(F: Any, output: Any, y: Any, questions: int = 1) -> Any:
 
 
 def forecast_learner(config: ForecastConfig, data: Data, devices: Sequence[Any]) -> Learner:
-    from training.nets.sequence import LifeNet  # a class of MXNet's kind: importing it imports MXNet
-
     def shift(X: Any) -> Any:
         """Units differ from the day they are made; a net that has seen few must not learn their offsets by heart."""
         return X + mx.nd.random.normal(scale=config.jitter, shape=(len(X), 1, X.shape[2]), ctx=X.context)
@@ -68,14 +67,30 @@ def forecast_learner(config: ForecastConfig, data: Data, devices: Sequence[Any])
     def loss(F: Any, output: Any, y: Any) -> Any:
         return forecast_loss(F, output, y, count)
 
-    sizes = {"horizons": len(asked.horizons), "parts": len(asked.parts)}
+    example = first_batch(data, config)
     return GluonLearner(
-        LifeNet(hidden=config.hidden, dropout=config.dropout, cap=config.cap, **sizes),
+        life_net(config, example.shape[2], asked),
         mx.gluon.nn.HybridLambda(loss),
         config,
         devices,
-        example=first_batch(data, config),
+        example=example,
         augment=shift if config.jitter else None,
+    )
+
+
+def life_net(config: ForecastConfig, channels: int, asked: Questions) -> Any:
+    """The net that `config` describes, its parameters not made yet."""
+    from training.nets.sequence import LifeNet  # a class of MXNet's kind: importing it imports MXNet
+
+    return LifeNet(
+        length=config.window,
+        channels=channels,
+        segment=config.segment,
+        hidden=config.hidden,
+        dropout=config.dropout,
+        cap=config.cap,
+        horizons=len(asked.horizons),
+        parts=len(asked.parts),
     )
 
 

@@ -110,7 +110,7 @@ def test_a_pack_knows_the_same_of_each_part(tmp_path):
 @given(st.integers(1, 4), st.integers(0, 3), st.integers(0, 99))
 def test_no_net_gives_a_longer_horizon_or_any_failure_the_smaller_probability(horizons, parts, seed):
     mx.random.seed(seed)
-    net = LifeNet(hidden=3, dropout=0.0, cap=9.0, horizons=horizons, parts=parts)
+    net = LifeNet(length=5, channels=2, segment=2, hidden=3, dropout=0.0, cap=9.0, horizons=horizons, parts=parts)
     net.initialize(mx.init.Normal(2.0))
     told = net(mx.nd.random.normal(scale=3, shape=(40, 5, 2))).asnumpy()
 
