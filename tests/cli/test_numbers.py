@@ -79,3 +79,11 @@ def test_no_budget_and_any_other_are_taken(said: str) -> None:
 def test_nothing_of_what_a_launch_must_have_is_refused(name: str) -> None:
     with pytest.raises(BadSettings, match=r"must be at least (0\.05|1), and"):
         load({name: "0"}, environ={}, remembered={})
+
+
+@pytest.mark.parametrize("number", ["1_0", "٣", "\uff13", "1e1_0"])
+@pytest.mark.parametrize("name", ["hours", "budget", "idle", "gpus"])
+def test_a_setting_is_no_number_that_python_alone_takes_for_one(name: str, number: str) -> None:
+    """hours=1_0 would be ten hours to pay for."""
+    with pytest.raises(BadSettings, match=r"not a (whole )?number"):
+        load({name: number}, environ={}, remembered={})

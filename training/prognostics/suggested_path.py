@@ -56,7 +56,8 @@ def refuse_day_in_path(found: Mapping[Path, Dialect], columns: Columns) -> None:
     pattern = _hive(files, [*names_in_path(columns.path), *days]) if days else ""
     if not pattern and not columns.path:
         pattern = _by_names(files, [DAY], replace(columns, time=DAY))
-    if len(files) < 2 or not _fits(files, pattern):
+    each_is_a_unit = not columns.unit and len(set(map(_stem, files))) == len(files)
+    if len(files) < 2 or each_is_a_unit or not _fits(files, pattern):
         return
     days = days or (DAY,)
     if all(_is_moment(join_time([(find_words(file, pattern) or {})[day] for day in days])) for file in files):

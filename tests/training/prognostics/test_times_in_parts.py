@@ -149,6 +149,14 @@ def test_clocks_in_files_of_a_day_each_are_not_strung_together_unasked(tmp_path,
     assert len(read(tmp_path, f'time = "t"\n{path}dates = "time of day"\n').train) == 2
 
 
+def test_files_of_one_machine_each_may_be_called_by_the_day_on_which_it_ran(tmp_path):
+    for day in (17, 18):
+        (tmp_path / f"2024-05-{day}.csv").write_text("t,x\n00:00:00,1\n00:30:00,2\n")
+    (tmp_path / "log.toml").write_text('files = ["*.csv"]\ntime = "t"\n' + KEYS)
+
+    assert [len(one.times) for one in read_log(read_description(tmp_path / "log.toml")).train] == [2, 2]
+
+
 def test_folders_that_are_a_day_are_named_where_no_file_has_the_time(tmp_path):
     write(tmp_path, "year={t:%Y}/month={t:%m}/day={t:%d}/hour={t:%H}/{u}.csv", "{u},{x}", "u,x")
 
