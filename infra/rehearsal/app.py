@@ -53,7 +53,7 @@ class World:
             said = self.faults.change(words)
             once = self._trouble.cause(words, self.faults.now)
         except UnknownFault as error:
-            cause = f"`{' '.join(words)}` is no fault of the rehearsal."
+            cause = f"`{' '.join(words)}` is no fault of the rehearsal." if words else "Which fault?"
             return Answer(400, json.dumps({"cause": cause, "hint": str(error)}).encode(), "application/json")
         return as_json({"said": once or said})
 

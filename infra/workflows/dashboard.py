@@ -33,7 +33,8 @@ def write_dashboard(runs: Path, render: Callable[[Sequence[Entry]], str]) -> Pat
     try:
         write_whole(page, render(entries).encode())
     except OSError as error:
-        raise WorldError(f"{page} cannot be written: {error.strerror}.") from error
+        hint = "make room, or give yourself the right to write there, and run the command again"
+        raise WorldError(f"{page} cannot be written: {error.strerror}.", hint) from error
     return page
 
 
