@@ -18,7 +18,7 @@ import pytest
 
 from infra.host import secret_scan
 from infra.host.secret_names import is_secret, patterns
-from infra.host.secret_scan import find_in_text, find_secrets
+from infra.host.secret_scan import find_in_text, look_into
 from infra.host.selection import remarks, select_code, select_data
 
 PROJECT = Path(__file__).parents[2]
@@ -239,10 +239,10 @@ def test_only_what_changed_is_looked_into_again(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(secret_scan, "_look", lambda path: looked.append(path.name) or look(path))
 
     for _ in range(2):
-        assert find_secrets(tmp_path, ["a.py", "b.py"], most_bytes=1000) == {}
+        assert look_into(tmp_path, ["a.py", "b.py"], most_bytes=1000).secrets == {}
     (tmp_path / "a.py").write_text("# c.py")
     os.utime(tmp_path / "a.py", (0, 0))  # an older time is a change, too
-    find_secrets(tmp_path, ["a.py", "b.py"], most_bytes=1000)
+    look_into(tmp_path, ["a.py", "b.py"], most_bytes=1000)
 
     assert looked == ["a.py", "b.py", "a.py"]
 
@@ -251,19 +251,19 @@ def test_pictures_weights_and_large_files_are_not_looked_into(written: dict[str,
     (tmp_path / "large.txt").write_bytes(written["notes.txt"] + b"x" * 5000)
     (tmp_path / "weights.params").write_bytes(b"\0" * 100 + written["notes.txt"])
 
-    assert find_secrets(tmp_path, ["large.txt", "weights.params", "gone.txt"], most_bytes=5000) == {}
+    assert look_into(tmp_path, ["large.txt", "weights.params", "gone.txt"], most_bytes=5000).secrets == {}
 
 
 def test_a_memory_that_is_damaged_or_of_other_rules_is_not_believed(
     written: dict[str, bytes], tmp_path: Path, home: Path
 ) -> None:
     (tmp_path / "a.sh").write_bytes(written["deploy.sh"])
-    find_secrets(tmp_path, ["a.sh"], most_bytes=5000)
+    look_into(tmp_path, ["a.sh"], most_bytes=5000)
     (memory,) = home.rglob("looked-into/*.json")
     for content in ('{"rules": "older", "seen": {}}', "no json", '{"rules": 1}', "[]"):
         memory.write_text(content)
 
-        assert list(find_secrets(tmp_path, ["a.sh"], most_bytes=5000)) == ["a.sh"]
+        assert list(look_into(tmp_path, ["a.sh"], most_bytes=5000).secrets) == ["a.sh"]
 
 
 def test_a_key_in_a_command_is_noticed_and_plain_words_are_not(written: dict[str, bytes]) -> None:

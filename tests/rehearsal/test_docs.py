@@ -58,7 +58,7 @@ def test_a_fault_that_would_mean_nothing_is_refused(line: str) -> None:
 def test_every_file_the_page_names_is_there_and_every_patch_is_named() -> None:
     patched = PAGE.split("## What is patched in moto")[1].split("\n## ")[0]
     named = set(re.findall(r"`(cloud/\w+\.py|evaluator\.py)`", patched))
-    plumbing = {"__init__", "dependencies", "patches", "request", "response", "server", "wsgi"}
+    plumbing = {"__init__", "answering", "dependencies", "patches", "request", "response", "server", "wsgi"}
 
     there = {path.stem for path in (PROJECT / "infra/rehearsal/cloud").glob("*.py")}
 
