@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from infra.cli.commands import COMMANDS
+from tests.workflows.prompt import type_line
 
 RIG = Path(sys.executable).with_name("rig")
 
@@ -22,11 +23,9 @@ def rig(*words: str, cwd: Path, **environment: str) -> subprocess.CompletedProce
         "AWS_SHARED_CREDENTIALS_FILE": "/nowhere",
         "AWS_EC2_METADATA_DISABLED": "true",
     }
-    done = subprocess.run(
-        [str(RIG), *words], cwd=cwd, env={**kept, **blind, **environment}, capture_output=True, text=True, timeout=60
-    )
-    assert "Traceback" not in done.stderr
-    return done
+    code, out, said = type_line(words, cwd, {**kept, **blind, **environment}, 60)
+    assert "Traceback" not in said
+    return subprocess.CompletedProcess(words, code, out, said)
 
 
 def test_help_lists_every_command_and_loads_nothing_heavy(tmp_path: Path) -> None:
