@@ -22,6 +22,7 @@ from training.pack.shards import make_shard
 from training.prognostics.columns import Columns
 from training.prognostics.failures import read_failures
 from training.prognostics.log_schema import Description
+from training.prognostics.names_of_units import say_alike, say_failures
 from training.prognostics.read_log import require_some_words, require_tags, say_headers_again
 from training.prognostics.resampling import refuse_no_step
 from training.prognostics.survey import Survey, survey
@@ -217,10 +218,17 @@ def _finish(packing: Packing, columns: Columns, console: Console) -> None:
     units = units.sort_by(order)
     layout.put(packing.folder / layout.UNITS, lambda half: parquet.write_table(units, half, compression="zstd"))
     again = {file: count for told in _list_shards(packing) for file, count in told.get("headers again", {}).items()}
-    every = [*packing.seen.said, *say_headers_again(again), *_count_lines(said)]
+    every = [*packing.seen.said, *say_headers_again(again), *_count_lines(said), *_names_said(packing)]
     layout.put_json(packing.folder / layout.INDEX, _index(packing, columns, every))
     shutil.rmtree(packing.unfinished)
     console.progress(1.0, f"packed into {packing.folder}: {_rows(units):,} rows", always=True)
+
+
+def _names_said(packing: Packing) -> list[str]:
+    units = list(dict.fromkeys(name for told in _list_shards(packing) for name in told["units"]))
+    apart = packing.description.failures
+    failed = read_failures(packing.description, apart, log=packing.seen) if apart else None
+    return [*say_alike(units), *say_failures(failed, units, packing.seen.columns)]
 
 
 def _rows(units: Any) -> int:

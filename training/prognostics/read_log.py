@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
 
 from training.errors import BadData
-from training.prognostics.columns import SECONDS, Columns, Tags
-from training.prognostics.failures import are_days, read_failures
+from training.prognostics.columns import Columns, Tags
+from training.prognostics.failures import read_failures
 from training.prognostics.log_schema import Description
+from training.prognostics.names_of_units import say_alike, say_failures
 from training.prognostics.resampling import refuse_no_step
 from training.prognostics.survey import Survey, survey
 from training.prognostics.table import Table
@@ -46,13 +46,14 @@ def read_log(description: Description) -> Log:
     train, test = _order_units(tables, described, columns, failed)
     if not train.logs:
         refuse_no_step(train.said)
+    units = list(dict.fromkeys(name for some in tables for table in some for name in table.names))
     said = [
         *seen.said,
         *say_headers_again({table.file.name: table.headers_again for some in tables for table in some}),
         *train.said,
         *test.said,
-        *alike(tables),
-        *_failures_said(failed, tables, seen.columns),
+        *say_alike(units),
+        *say_failures(failed, units, seen.columns),
         *_strange(tables, columns),
     ]
     return Log(train.logs, test.logs, replace(columns, order=_order(seen, description)), said, description.parts)
@@ -135,49 +136,6 @@ def _strange(tables: tuple[list[Table], list[Table]], columns: Columns) -> list[
         (name, word) for name, words in known.items() for word in words
     }
     return [f"{name}: '{word}' is in the test files alone: taken for none of the others" for name, word in sorted(new)]
-
-
-def alike(tables: tuple[list[Table], list[Table]]) -> list[str]:
-    """Units whose names differ by case, blanks or leading zeros alone."""
-    known: dict[str, list[str]] = {}
-    for name in dict.fromkeys(name for some in tables for table in some for name in table.names):
-        known.setdefault(_bare(name), []).append(name)
-    pairs = [names for names in known.values() if len(names) > 1]
-    more = f" and {len(pairs) - 1} more such" if len(pairs) > 1 else ""
-    return [f"units {' and '.join(map(repr, pairs[0]))}{more}: taken for different ones"] if pairs else []
-
-
-def _bare(unit: str) -> str:
-    """What is left of a name without what spreadsheets take away or put there: case, blanks, zeros in front, ".0"."""
-    return unit.strip().lower().removesuffix(".0").lstrip("0") or "0"
-
-
-def _failures_said(failed: Failed | None, tables: tuple[list[Table], list[Table]], columns: Columns) -> list[str]:
-    if failed is None:
-        return []
-    units = {name for some in tables for table in some for name in table.names}
-    known = sum(len(one.times) for name, one in failed.items() if name in units)
-    other = len(set(failed) - units)
-    bare = {_bare(name): name for name in units}
-    alike = [(name, bare[_bare(name)]) for name in failed if name not in units and _bare(name) in bare]
-    more = f" and {len(alike) - 1} more such" if len(alike) > 1 else ""
-    return [
-        f"failures: {known:,} of {len(set(failed) & units):,} units of the log"
-        + (f"; {other:,} units that are not in it left out" if other else ""),
-        *([f"failures: unit '{alike[0][0]}'{more} is not '{alike[0][1]}' of the log: left out"] if alike else []),
-        *([FAIL_ON_DAYS] if are_days(failed, columns) and _go_on_within_days(tables, columns) else []),
-    ]
-
-
-FAIL_ON_DAYS: Final = (
-    "failures: days without a time of day: each counts from the beginning of its day, and the rows of that day as of "
-    "the next life"
-)
-
-
-def _go_on_within_days(tables: tuple[list[Table], list[Table]], columns: Columns) -> bool:
-    day = 86400.0 / SECONDS[columns.time_unit]
-    return any(bool((table.times % day != table.times[:1] % day).any()) for some in tables for table in some)
 
 
 def say_headers_again(counts: Mapping[str, int]) -> list[str]:

@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from training.prognostics.cells import TRUTH
 from training.prognostics.columns import Columns
-from training.prognostics.log_keys import DIGITS
+from training.prognostics.log_keys import DIGITS, TIME_OF_DAY
 from training.prognostics.preparation import Preparation
 from training.serve.body import CSV, JSON
 from training.serve.pictures import MODES, PNG
@@ -18,6 +19,7 @@ from training.serve.service import Service
 from training.workdir.model_folder import FORECAST, IMAGES
 
 UNIT = "example"
+JANUARY_2024_S = 1_704_067_200.0
 
 
 def body_of(service: Service, *, with_unit: bool) -> dict[str, Any]:
@@ -62,18 +64,23 @@ def _example_rows(prepared: Preparation, *, with_unit: bool) -> list[dict[str, A
         if name in columns.channels
     }
     values |= {name: words[0] for name, words in columns.categories if words}
+    values |= {name: round(values[name]) for name, kind in columns.kinds if kind == TRUTH and name in values}
     values |= {name: round(float(scaling.centres[0][place]), 4) for place, name in enumerate(columns.conditions)}
     unit = {columns.unit: UNIT} if with_unit else {}
     return [{**unit, **values, **_example_time(columns, moment)} for moment in (1, 2)]
 
 
 def _example_time(columns: Columns, moment: int) -> dict[str, Any]:
-    if not columns.clock:
-        return {columns.time: moment}
-    day = f"{16 + moment}"
-    two = f"2024-05-{day}" if columns.dates != DIGITS else f"202405{day}", "10:00:00"
-    words = two if len(columns.clock) == 1 else ("2024", "05", day, "10", "00", "00")
-    return dict(zip(columns.timed_by, words, strict=False))
+    """One that the log's own times can be read beside."""
+    day = 16 + moment
+    if columns.clock:
+        two = f"202405{day}" if columns.dates == DIGITS else f"2024-05-{day}", "10:00:00"
+        words = two if len(columns.clock) == 1 else ("2024", "05", f"{day}", "10", "00", "00")
+        return dict(zip(columns.timed_by, words, strict=False))
+    if columns.dates in (DIGITS, TIME_OF_DAY):
+        return {columns.time: f"202405{day}" if columns.dates == DIGITS else f"10:0{moment}:00"}
+    seconds = round(JANUARY_2024_S + 3600 * moment - columns.epoch_begins)
+    return {columns.time: round(seconds * columns.epoch) if columns.epoch else moment}
 
 
 def _first_features(columns: Columns) -> list[int]:
@@ -86,9 +93,13 @@ def _as_text(rows: list[dict[str, Any]], columns: Columns) -> str:
     """As the training log has it: with its separator, and with a header unless that log has none."""
     names = list(columns.header) or list(rows[0])
     between = columns.separator or " "
-    lines = [between.join(str(row.get(name, UNIT)) for name in names) for row in rows]
+    lines = [between.join(_cell(row.get(name, UNIT), columns) for name in names) for row in rows]
     head = [] if columns.header else [between.join(names)]
     return "\n".join([*head, *lines]) + "\n"
+
+
+def _cell(value: Any, columns: Columns) -> str:
+    return str(value).replace(".", columns.decimal) if isinstance(value, float) else str(value)
 
 
 def example_picture(service: Service) -> bytes:

@@ -1,5 +1,6 @@
 """Names that look alike, folders behind links, sheets of a workbook: what is the same is taken so, or said."""
 
+import io
 import os
 import unicodedata
 from datetime import datetime, timedelta
@@ -9,9 +10,13 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
+from training.console import Console
 from training.errors import BadData
+from training.pack.pack import one_by_one, pack
+from training.pack.reading import open_pack
 from training.prognostics.log_schema import read_description
-from training.prognostics.read_log import FAIL_ON_DAYS, Log, read_log
+from training.prognostics.names_of_units import FAIL_ON_DAYS
+from training.prognostics.read_log import Log, read_log
 from training.serve.rows import read_arriving
 from training.serve.whole_file import cells_by_line, whole_dialect
 
@@ -124,8 +129,12 @@ def test_a_machine_that_a_spreadsheet_has_renamed_is_said(tmp_path, unit):
 
     log = read(tmp_path, "log.csv", keys=KEYS + failures)
 
+    table = tmp_path / "log.toml"
+    pack(read_description(table), tmp_path / "packed", table.read_text(), one_by_one, Console(io.StringIO()))
+
     lost = f"failures: unit '{unit}' is not '0900' of the log: left out"
     assert (lost in log.said) == (unit.strip() != "0900")
+    assert (lost in open_pack(tmp_path / "packed").said) == (lost in log.said)
 
 
 @pytest.mark.parametrize(("when", "said"), [("02.03.2024", True), ("02.03.2024 14:30", False)])
