@@ -54,10 +54,11 @@ def _description_of(failures: Failures, log: Description) -> Description:
     columns = Columns(
         unit=failures.unit,
         time=failures.time,
+        clock=failures.clock,
         channels=(),
         time_unit=beside.time_unit,
         zone=beside.zone,
-        dates=beside.dates,
+        dates=beside.dates if "dates" in log.given else "",  # what the log's own times were taken for is theirs
     )
     return Description(
         columns=columns,

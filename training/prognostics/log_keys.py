@@ -104,6 +104,13 @@ def _failures_problems(table: Any) -> list[str]:
         return []
     found = [f"failures: there is no key {key}{nearest(key, _IN_FAILURES)}" for key in table if key not in _IN_FAILURES]
     found += [f"failures: {key} is missing" for key in ("files", "time") if not table.get(key)]
+    found += [f"failures: {problem}" for problem in _time_problems(table.get("time", ""))]
+    wrong = [key for key in ("unit", "part") if not isinstance(table.get(key, ""), str)]
+    found += [f"failures: {key}: must be text" for key in wrong]
+    if not _is(table.get("files", []), list):
+        found.append(f"failures: files: must be {_SAID[list]}")
+    if not _are_cells(table.get("parts", [])):
+        found.append('failures: parts: must be a list of numbers and texts like ["bearing", 7]')
     if table.get("parts") and not table.get("part"):
         found.append("failures: parts says which words of the column under part count, and there is no part")
     return found

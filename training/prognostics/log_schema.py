@@ -73,6 +73,8 @@ class Failures:
     files: tuple[Path, ...]
     unit: str
     time: str
+    clock: tuple[str, ...] = ()
+    """The columns that hold the rest of the time."""
     part: str = ""
     """Column that says what failed."""
     parts: tuple[str, ...] = ()
@@ -200,10 +202,12 @@ def _failures(given: Mapping[str, Any], files: tuple[Path, ...]) -> Failures | N
     table = given.get("failures")
     if table is None:
         return None
+    time, *clock = table["time"] if isinstance(table["time"], list) else [table["time"]]
     return Failures(
         files=files,
         unit=table.get("unit", given.get("unit", "")),
-        time=table["time"],
+        time=time,
+        clock=tuple(clock),
         part=table.get("part", ""),
         parts=_cells(table, "parts"),
     )

@@ -15,7 +15,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from training.console import Console
 from training.errors import BadData
+from training.pack.pack import one_by_one, pack
+from training.pack.reading import open_pack
 from training.prognostics import unit_logs
 from training.prognostics.log_schema import read_description
 from training.prognostics.read_log import Log, read_log
@@ -559,6 +562,47 @@ def test_failures_with_a_zone_beside_a_log_without_and_the_reverse_are_refused_u
     assert "repairs.csv: when holds a" in error.cause
     assert 'zone = "Europe/Berlin"' in error.hint
     assert read.train[0].fails_at - read.train[0].times[0] == (2.0 if times[0] == "2024-03-01T00:00:00" else 1.0)
+
+
+@pytest.mark.parametrize(
+    ("times", "header", "failed", "time"),
+    [
+        (("2024030110", "2024030111", "2024030112"), "u,when", "a,2024-03-01 11:00", '"when"'),
+        (("03/15/2024 10:00", "03/15/2024 11:00", "03/15/2024 12:00"), "u,when", "a,15.03.2024 11:00", '"when"'),
+        (("2024-03-01 10:00", "2024-03-01 11:00", "2024-03-01 12:00"), "u,d,c", "a,2024-03-01,11:00", '["d", "c"]'),
+        (("638448840000000000", "638448876000000000", "638448912000000000"), "u,d", "a,2024-03-01T11:00Z", '"d"'),
+    ],
+)
+def test_failures_may_be_dated_in_a_way_of_their_own_also_where_the_log_is_packed(
+    tmp_path, times, header, failed, time
+):
+    (tmp_path / "m.csv").write_text(f"{header}\n{failed}\n")
+    table = f'[failures]\nfiles = ["m.csv"]\ntime = {time}\n'
+
+    log = alone(tmp_path, "u,t,x\n" + "".join(f"a,{word},1\n" for word in times), table, fails="")
+    described = tmp_path / "t.toml"
+    pack(read_description(described), tmp_path / "packed", described.read_text(), one_by_one, Console(io.StringIO()))
+
+    assert [len(one.times) for one in log.train] == [2, 1]
+    assert [len(one.times) for one in open_pack(tmp_path / "packed").whole().train] == [2, 1]
+
+
+@pytest.mark.parametrize(
+    ("table", "why"),
+    [
+        ("time = 3", "failures: time: must be text, or columns like"),
+        ('time = ["a", "a"]', "failures: time: must be text, or columns like"),
+        ('time = "t"\nunit = 3', "failures: unit: must be text"),
+        ('time = "t"\npart = ["x"]', "failures: part: must be text"),
+        ('time = "t"\npart = "p"\nparts = "seal"', "failures: parts: must be a list"),
+        ('time = "t"\nfiles = "m.csv"', "failures: files: must be a list"),
+    ],
+)
+def test_a_table_of_failures_says_what_is_wrong_with_it(tmp_path, table, why):
+    (tmp_path / "m.csv").write_text("u,t\na,1\n")
+    files = "" if "files" in table else 'files = ["m.csv"]\n'
+
+    assert why in refused(tmp_path, "u,t,x\na,1,1\n", f"[failures]\n{files}{table}\n", fails="").cause
 
 
 def test_failures_as_dates_in_digits_go_with_a_log_of_dates_without_a_zone(tmp_path):
