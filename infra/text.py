@@ -7,7 +7,7 @@ import codecs
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from infra.errors import BadSettings
 
@@ -23,12 +23,25 @@ def whole_number(text: str, *, most: int) -> int | None:
 def read_text(path: Path) -> str:
     """The text of *path*. Raises BadSettings, which names the file and what is wrong with it."""
     try:
-        raw = path.read_bytes()
-        return raw.decode(next((name for mark, name in _MARKS if raw.startswith(mark)), "utf-8"))
-    except OSError as error:
-        raise BadSettings(f"{path} cannot be read: {error.strerror}") from error
+        return _decode(path, "strict")
     except UnicodeDecodeError as error:
         raise BadSettings(f"{path} is not UTF-8: {error}", "save it as UTF-8, and try again") from error
+
+
+REPLACED: Final = "\ufffd"
+
+
+def read_what_is_text(path: Path) -> str:
+    """As `read_text`, with REPLACED for what is not UTF-8."""
+    return _decode(path, "replace")
+
+
+def _decode(path: Path, errors: str) -> str:
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise BadSettings(f"{path} cannot be read: {error.strerror}") from error
+    return raw.decode(next((name for mark, name in _MARKS if raw.startswith(mark)), "utf-8"), errors)
 
 
 def parse_toml(text: str) -> Mapping[str, Any]:

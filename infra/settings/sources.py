@@ -13,7 +13,7 @@ from typing import Any, Final
 from infra.errors import BadSettings
 from infra.secrets import looks_secret
 from infra.settings import AGENT, ENVIRONMENT_PREFIX, GROUP_IDLE_MINUTES, SEE_THEM_ALL, Settings, Wrong, option_name
-from infra.text import parse_toml, read_text
+from infra.text import REPLACED, parse_toml, read_what_is_text
 
 _LIMITS: Final = frozenset(("hours", "budget"))
 
@@ -140,12 +140,14 @@ def _toml_text(value: Any, join: Callable[[list[str]], str]) -> str:
 
 
 def read_settings_file(path: Path) -> Mapping[str, Any]:
-    """What rig.toml says. Where it is no TOML, each setting is read by itself, and a broken one is Wrong. Raises
-    BadSettings where that cannot be done."""
+    """What rig.toml says. Where it is no TOML, or not all of it UTF-8, each setting is read by itself, and a broken one
+    is Wrong. Raises BadSettings where that cannot be done."""
     if not path.is_file():
         return {}
-    text = read_text(path)
+    text = read_what_is_text(path)
     try:
+        if REPLACED in text:
+            raise ValueError("it is not UTF-8")
         return parse_toml(text)
     except ValueError as error:
         one_by_one = _read_one_by_one(text)
@@ -171,6 +173,8 @@ def _read_one_by_one(text: str) -> Mapping[str, Any] | None:
             read = {name: Wrong(f"not readable as TOML: {error}")}
         if not name and read:
             return None
+        if any(REPLACED in str(value) for value in read.values()):
+            read = {name: Wrong("it is not UTF-8")}
         found.update({one: Wrong("it is there twice") if one in found else value for one, value in read.items()})
     return found
 

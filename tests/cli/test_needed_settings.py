@@ -15,7 +15,7 @@ from infra import cli
 from infra.cli.arguments import parse
 from infra.cli.commands import COMMANDS
 from infra.errors import BadSettings
-from infra.settings import Settings
+from infra.settings import Settings, Wrong
 from infra.settings.sources import load, read_settings_file
 
 SETTINGS = [f.name for f in fields(Settings)]
@@ -106,6 +106,16 @@ def test_each_line_of_a_file_that_is_no_toml_is_read_by_itself(broken: str, tmp_
     wrong = found.pop("hours")
     assert found == {"name": "second", "type": ["g5.xlarge", "g6.xlarge"], "spot": True}
     assert "at line 7" in wrong.why
+
+
+def test_a_letter_of_another_encoding_spoils_its_own_setting_and_a_comment_none(tmp_path: Path) -> None:
+    (tmp_path / "rig.toml").write_bytes(
+        "# Müllers\nhours = 2  # für Anna\ncode = 'Müll'\nname = 'a'\n".encode("latin-1")
+    )
+
+    found = read_settings_file(tmp_path / "rig.toml")
+
+    assert found == {"hours": 2, "code": Wrong("it is not UTF-8"), "name": "a"}
 
 
 def test_a_setting_that_is_there_twice_is_no_setting(tmp_path: Path) -> None:
