@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final, Generic, TypeVar
 
 from infra.aws.instances.instance import Instance
@@ -76,14 +79,32 @@ def ask_first(rig: Rig, nodes: Sequence[Instance], do: Callable[[Rig, Instance],
 
 def _side_by_side(rig: Rig, nodes: Sequence[Instance], do: Callable[[Rig, Instance], T]) -> list[Future[T]]:
     quiet = replace(rig, tell=_nobody)
-    pool = ThreadPoolExecutor(max_workers=AT_ONCE)
+    begun: list[Future[T]] = [Future() for _ in nodes]
+    waiting = deque(enumerate(nodes))
+
+    def work() -> None:
+        with suppress(IndexError):  # nothing is left
+            while True:
+                number, one = waiting.popleft()
+                _fill(begun[number], partial(do, quiet if number else rig, one))
+
+    # Not a ThreadPoolExecutor: Python waits for its threads before it leaves, and Ctrl-C would last as long as a copy.
+    for _ in range(min(AT_ONCE, len(nodes))):
+        threading.Thread(target=work, daemon=True).start()
     try:
-        begun = [pool.submit(do, quiet if number else rig, one) for number, one in enumerate(nodes)]
-        for one in begun:
-            one.exception()
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+        for future in begun:
+            future.exception()
+    except BaseException:
+        waiting.clear()
+        raise
     return begun
+
+
+def _fill(future: Future[T], do: Callable[[], T]) -> None:
+    try:
+        future.set_result(do())
+    except BaseException as error:  # noqa: BLE001 - it is met by whoever waits for it
+        future.set_exception(error)
 
 
 def _name_failures(begun: Sequence[Future[T]], nodes: Sequence[Instance]) -> list[Future[T]]:

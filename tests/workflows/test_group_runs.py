@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
@@ -22,6 +25,7 @@ from infra.workflows import ssh_config as entries
 from infra.workflows.context import Rig
 from infra.workflows.runs import cancel_run, pull_runs
 
+PROJECT = Path(__file__).resolve().parents[2]
 ON_TWO, ON_ALL = "20261120-110000-lenet-aaaa", "20261120-100000-mine-bbbb"
 RIG = Rig(settings=Settings(), session=cast(Any, None), project=Path(), tell=lambda line: None)
 
@@ -105,3 +109,33 @@ def test_no_rig_has_a_name_by_which_another_ones_second_machine_is_reached(monke
 
     aliases = [line.split()[1] for text in written for line in text.splitlines() if line.startswith("Host ")]
     assert aliases == ["gluon-x", "gluon-x.2", "gluon-x-2", "gluon-x_2"]
+
+
+COPIES = """
+import sys, time
+from types import SimpleNamespace
+from infra.workflows.nodes import on_each
+from tests.workflows.test_group_runs import RIG
+nodes = [SimpleNamespace(nodes=40, rank=rank, node=f"node {rank + 1}") for rank in range(40)]
+
+def copy(rig, one):
+    print("begun", flush=True)
+    time.sleep(300)
+
+try:
+    on_each(RIG, nodes, copy)
+except KeyboardInterrupt:
+    sys.exit(130)
+"""
+
+
+def test_ctrl_c_that_reaches_rig_alone_waits_for_no_copy_to_another_machine() -> None:
+    """As from an editor's stop button: in a terminal rsync hears it, too."""
+    process = subprocess.Popen([sys.executable, "-c", COPIES], cwd=PROJECT, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    for _ in range(32):
+        assert process.stdout.readline() == "begun\n"
+    process.send_signal(signal.SIGINT)
+
+    assert process.wait(60) == 130
+    assert process.stdout.read() == "", "none of those that waited for their turn has begun"
