@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from training.errors import BadData
 from training.numerals import are_plain, is_decimal, is_number_to_python, read_decimal
 from training.prognostics.columns import SECONDS, Columns
-from training.prognostics.dates import date_in, tidy
+from training.prognostics.dates import date_in
 from training.prognostics.file_names import one_form
-from training.prognostics.log_keys import DIGITS, TIME_OF_DAY
+from training.prognostics.log_keys import DAY_FIRST, DIGITS, MONTH_FIRST, TIME_OF_DAY
 
 MISSING: Final = frozenset(
     {"", "na", "n/a", "nan", "null", "none", "-", "#n/a", "#na", "#nv", "#n/a n/a", "n.a.", "<na>", "nil", "\\n"}
@@ -36,9 +36,8 @@ TRUTH, TEXT, HEX = "truth", "text", "0x"
 
 NUMBER, ZONED, NAIVE = "a number", "a time with its zone", "a time without a zone"
 
-_ZONE_AT_END: Final = re.compile(
-    r"[Zz]$|[T :]\d\d:?\d\d.*[+-]\d\d(:?\d\d){0,2}$|\d\d *(?:UTC|GMT)$|\d\d *(?:UTC|GMT)(?:[+-]\d\d:?\d\d)? \d{4}$"
-)
+_USUAL: Final = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?([Zz]|[+-]\d\d:\d\d)?$", re.ASCII)
+"""As most logs have it: no need to look closer."""
 _LETTERED_ZONE: Final = re.compile(r"\d [A-Z]{3,4}$", re.ASCII)
 _FORTRAN: Final = re.compile(r"([-+]?(?:\d+[.,]?\d*|[.,]\d+))[dD]([-+]\d{1,3})$", re.ASCII)
 """6.02D+01: its numbers of double precision."""
@@ -69,9 +68,13 @@ def split_blanks(line: str) -> list[str]:
 
 def kind_of_time(word: str) -> str:
     """Local times beside times with a zone are hours apart, and nothing shows it but how they are written."""
-    if _ZONE_AT_END.search(tidy(word)):
-        return ZONED
-    return NUMBER if is_decimal(word) else NAIVE
+    if usual := _USUAL.match(word):
+        return ZONED if usual[1] else NAIVE
+    if is_decimal(word):
+        return NUMBER
+    read = (date_in(word, dates) for dates in ("", DAY_FIRST, MONTH_FIRST, TIME_OF_DAY, DIGITS))
+    found = next((moment for moment in read if moment is not None), None)
+    return ZONED if found is not None and found.tzinfo is not None else NAIVE
 
 
 @dataclass(frozen=True)
@@ -185,7 +188,10 @@ def grouped(decimal: str, thousands: str) -> re.Pattern[str]:
 
 
 def plain_number(word: str, decimal: str, thousands: str) -> float | None:
-    word = _FORTRAN.sub(r"\1e\2", word.replace("\u2212", "-"))  # the minus sign of printed texts
+    if not word.isascii():
+        word = word.replace("\u2212", "-")  # the minus sign of printed texts
+    if "d" in word or "D" in word:
+        word = _FORTRAN.sub(r"\1e\2", word)
     if thousands and grouped(decimal, thousands).match(word):
         word = word.replace(thousands, "")
     if decimal != ".":

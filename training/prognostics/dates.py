@@ -79,13 +79,14 @@ def date_in(word: str, dates: str) -> datetime | None:
             clock = HOUR_ALONE.to(found[4]) if found and found[4] else None
             return _at(int(found[1]), int(found[2]), int(found[3]), clock) if found else None
         return _parse_written_out(word, dates)
-    except ValueError:  # the 31st of February
+    except (ValueError, OverflowError):  # the 31st of February; the end of the year 9999
         return None
 
 
 def tidy(word: str) -> str:
     """*word* without signs that only some programs write and that say nothing more."""
-    return _TOLD_TWICE.sub(r"\1", (word if word.isascii() else word.translate(_SIGNS)).strip())
+    word = (word if word.isascii() else word.translate(_SIGNS)).strip()
+    return _TOLD_TWICE.sub(r"\1", word) if word[-1:].isupper() or word[-1:] == "]" else word
 
 
 def join_time(parts: Sequence[str]) -> str:
@@ -132,6 +133,8 @@ def _moment_after(word: str) -> datetime | None:
 def _parse_written_out(word: str, dates: str) -> datetime | None:
     if found := _MARKED.match(word):
         return _at_marks(found)
+    if found := _YEAR_FIRST.match(word):
+        return _at(int(found[1]), int(found[2]), int(found[3]), found[4])
     if found := _OF_WEEK.match(word):
         day = date.fromisocalendar(int(found[1]), int(found[2]), int(found[3] or 1))
         return _at(day.year, day.month, day.day, found[4])
@@ -139,8 +142,6 @@ def _parse_written_out(word: str, dates: str) -> datetime | None:
         return _on_day_of_year(int(found[1]), int(found[2]), found[3])
     if found := _MONTH.match(word):
         return _at(int(found[1]), int(found[2]), 1, None)
-    if found := _YEAR_FIRST.match(word):
-        return _at(int(found[1]), int(found[2]), int(found[3]), found[4])
     if found := _NAMED.match(word):
         month = _MONTHS.get(found[2].lower())
         return _at(_full_year(found[3]), month, int(found[1]), found[4]) if month else None
@@ -208,8 +209,9 @@ def _at(year: int, month: int, day: int, clock: str | None) -> datetime:
     micro = int((found[4] or "0")[:6].ljust(6, "0"))
     if second == 60:  # a leap second, in which computers' clocks have no place: the last thousandth before it
         second, micro = 59, 999_000 + micro // 1000
-    ends_the_day = (hour, minute, second, micro) == (24, 0, 0, 0)
-    naive = datetime(year, month, day, 0 if ends_the_day else hour, minute, second, micro) + timedelta(ends_the_day)
+    if (hour, minute, second, micro) == (24, 0, 0, 0):
+        return _at(year, month, day, f"00:00{found[6] or ''}") + timedelta(1)
+    naive = datetime(year, month, day, hour, minute, second, micro)
     if not found[6]:
         return naive
     offset = found[6].lstrip("UTCGMZz")
