@@ -23,7 +23,7 @@ _MOST: Final = 1024
         Option(name="out", help="a new folder, or one begun by the same command", value="DIR"),
     ),
     options=(Option(name="processes", help="so many side by side; of a group on each machine", value="N"),),
-    settings=(*WHERE_AM_I, "nodes", "after"),
+    settings=(*WHERE_AM_I, "nodes", "code", "after", "notify", "bucket", "registry", "base_image"),
     examples=(
         ("rig pack fleet.toml packed/ --processes 2", "on two cores; killed, the same command goes on"),
         ("rig pack fleet.toml packed/ --nodes 4", "on the four machines of a group; the same bytes"),
