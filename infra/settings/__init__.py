@@ -158,6 +158,11 @@ class Settings:
         """Those that the command may do without, and that are wrong: why."""
         return {name: value.why for name, value in vars(self).items() if isinstance(value, Wrong)}
 
+    def require(self, *names: str) -> None:
+        """Raises BadSettings if one of them is wrong: now, and not when it is read."""
+        for name in names:
+            getattr(self, name)
+
     def but(self, **other: Any) -> Settings:
         """As `dataclasses.replace`, which would ask for those that are wrong."""
         return Settings(**{**vars(self), **other})

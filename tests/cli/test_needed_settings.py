@@ -165,3 +165,18 @@ def test_settings_shows_the_others_when_one_is_wrong(tmp_path: Path) -> None:
     assert done.stderr == (
         "left aside: rig.toml: hours = 'soon': not a number, such as 1.5: no unit, and a point, no comma\n"
     )
+
+
+@pytest.mark.parametrize("name", ["bucket", "notify", "key"])
+def test_a_pack_on_several_machines_needs_more_than_one_here_and_says_so_before_it_begins(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    begun: list[object] = []
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("infra.cli.context.open_rig", begun.append)
+    Path("rig.toml").write_text(f"{name} = {{}}\n")
+
+    assert cli.main(["pack", "fleet.toml", "packed", "--nodes", "2"]) == 2
+
+    assert begun == []
+    assert f"A setting is wrong: rig.toml: {name} is a table" in capsys.readouterr().err

@@ -14,6 +14,7 @@ from infra.text import whole_number
 
 GROUP: Final = Group("the data")
 _MOST: Final = 1024
+_READ_THERE: Final = ("code", "after", "notify", "bucket", "registry", "base_image")
 
 
 @GROUP.command(
@@ -23,7 +24,8 @@ _MOST: Final = 1024
         Option(name="out", help="a new folder, or one begun by the same command", value="DIR"),
     ),
     options=(Option(name="processes", help="so many side by side; of a group on each machine", value="N"),),
-    settings=(*WHERE_AM_I, "nodes", "code", "after", "notify", "bucket", "registry", "base_image"),
+    settings=(*WHERE_AM_I, *_READ_THERE, "nodes"),
+    needed=("nodes",),  # which says whether the others are read
     examples=(
         ("rig pack fleet.toml packed/ --processes 2", "on two cores; killed, the same command goes on"),
         ("rig pack fleet.toml packed/ --nodes 4", "on the four machines of a group; the same bytes"),
@@ -48,6 +50,7 @@ def _pack_there(options: Namespace, settings: Settings) -> int:
     from infra.workflows.pack import plan_pack, take_packed
     from infra.workflows.train import start_training
 
+    settings.require(*WHERE_AM_I, *_READ_THERE)
     out = Path(options.out)
     rig, job = plan_pack(open_rig(settings), Path(options.table), out, options.processes)
     name = start_training(rig, job, show_log)
