@@ -24,7 +24,7 @@ from tempfile import mkdtemp
 
 from infra.errors import UserError
 from infra.host import manifest
-from infra.host.arrived import Arrived, take_in
+from infra.host.arrived import Arrived, take_in_all
 from infra.host.folder_lock import hold, share, try_lock
 from infra.host.foreign import make_printable
 from infra.host.ledger import Ledger, Table, in_batches
@@ -118,20 +118,19 @@ class Landing:
     def put_all(self, arrived: Iterable[tuple[File, str]]) -> None:
         """As `put`, and quicker. No two may have names that a disk takes for one."""
         for some in in_batches(arrived, _PUT_AT_ONCE):
-            verified = [one for file, path in some if (one := self._verify(file, path))]
+            taken_in = zip(some, take_in_all(some), strict=True)
+            verified = [one for (file, _), arrived in taken_in if (one := self._verify(file, arrived))]
             with self._one_at_a_time():
                 self._put_some(verified)
 
-    def _verify(self, file: File, path: str) -> Arrived | None:
+    def _verify(self, file: File, arrived: Arrived | OSError) -> Arrived | None:
         """What has come, if it is what the host said."""
-        try:
-            arrived = take_in(file, path)
-        except OSError as error:
-            self.left[file.path] = _reason(error)
-            return None
-        if file.sha256 in ("", arrived.what):
+        if isinstance(arrived, OSError):
+            self.left[file.path] = _reason(arrived)
+        elif file.sha256 in ("", arrived.what):
             return arrived
-        self.miss(file, "it changed while it was copied")
+        else:
+            self.miss(file, "it changed while it was copied")
         return None
 
     def miss(self, file: File, why: str) -> None:

@@ -30,6 +30,10 @@ class File:
     sha256: str = ""
 
     @property
+    def size(self) -> int:
+        return int(VERSION.unpack(self.version)[0])
+
+    @property
     def mtime_ns(self) -> int:
         return int(VERSION.unpack(self.version)[1])
 
