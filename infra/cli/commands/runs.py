@@ -44,7 +44,7 @@ GROUP: Final = Group("runs")
         Option(name="detach", help="start it and return at once", flag=True),
     ),
     settings=(*WHERE_AM_I, *MACHINE, *LIMITS, "code", "data", "after", "notify", "bucket", "registry", "base_image"),
-    needed_here=("code", "data", "notify"),
+    needed_here=("code", "data", "notify", "nodes"),
     examples=(
         ("rig train --job lenet", "on this computer"),
         (
