@@ -29,6 +29,7 @@ MEET_S: Final = 600.0  # as long as the slowest machine may take for its image
 LOOK_EVERY_S: Final = 0.5
 SILENCE_S: Final = 30.0  # a machine that is not heard of for so long is lost
 _OVER: Final = "over"
+_OWN_PORT: Final = "127.0.0.1:0"  # of Dask's own pages, which nobody needs: without it 8787 for everybody
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ def places(count: int, folder: Path, place: Place) -> Iterator[Any]:
 
     address, _, port = place.first.rpartition(":")
     with LocalCluster(
-        n_workers=count, threads_per_worker=1, processes=True, dashboard_address=None, local_directory=str(folder),
+        n_workers=count, threads_per_worker=1, processes=True, dashboard_address=_OWN_PORT, local_directory=str(folder),
         silence_logs=logging.CRITICAL, host=address or None, scheduler_port=int(port or 0), resources={"node0": 1},
     ) as cluster, Client(cluster) as client:  # fmt: skip
         _wait_for_all(client, place)

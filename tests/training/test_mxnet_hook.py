@@ -113,13 +113,13 @@ def test_what_mxnet_hardly_ever_needs_is_imported_when_it_is_asked_for(tmp_path:
     program = """if True:
         import sys, mxnet as mx
         mx.nd.array([1]), mx.nd.sparse.csr_matrix([[0, 1]])  # MXNet asks whether the first is one of SciPy's
-        named = "pandas sklearn scipy scipy.stats scipy.sparse setuptools requests urllib3 onnx cv2"
+        named = "pandas sklearn scipy scipy.stats scipy.sparse setuptools requests urllib3 cv2"
         print(sorted({*named.split()} & {*sys.modules}))
         print(mx.nd.sparse.csr_matrix([[0, 1]]).asscipy().nnz)
         import scipy.sparse
         print(mx.nd.array(scipy.sparse.csr_matrix([[0, 1]])).stype)
         print(mx.contrib.quantization.stats.entropy([1, 1]) > 0.69)  # as calibration in the mode "entropy" asks it
-        import sklearn.base, requests, onnx.helper
+        import sklearn.base, requests
         print(mx.gluon.utils.requests.get is requests.get, mx.test_utils.requests.codes is requests.codes)
     """
 

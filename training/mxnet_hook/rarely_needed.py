@@ -2,8 +2,8 @@
 
 scikit-learn, and pandas with it, for the base class of an old estimator (mxnet/model.py); scipy.stats for the
 calibration of INT8 nets and for a test of random numbers; scipy.sparse to know SciPy's arrays; requests for downloads,
-onnx for its export, and OpenCV for nothing; and setuptools, since it puts its own distutils, which imports all of it,
-in the place of Python's. Together they take longer than all the rest that MXNet imports.
+and OpenCV for nothing; and setuptools, since it puts its own distutils, which imports all of it, in the place of
+Python's. Together they take longer than all the rest that MXNet imports.
 """
 
 from __future__ import annotations
@@ -23,8 +23,11 @@ from typing import Any
 
 NAMES = frozenset({"sklearn", "scipy", "scipy.stats", "scipy.sparse"})
 """MXNet does without, and afterwards gets them back where it looks for them."""
-STANDING_IN = frozenset({"requests", "onnx", "cv2"})
-"""It holds each by a name of its own, behind which another module can stand."""
+STANDING_IN = frozenset({"requests", "cv2"})
+"""It holds each by a name of its own, behind which another module can stand. (Not onnx: where it is not imported, what
+a program still holds at its end is taken down after MXNet's modules, and each DataLoader with workers prints why it
+could not end them.)
+"""
 
 
 class Later:

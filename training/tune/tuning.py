@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from distributed import Future
+from distributed import Future, TimeoutError
 from optuna.trial import Trial
 
 from training.console import Console, number
@@ -23,10 +23,12 @@ from training.tune.machines import SMALL_BYTES, STAYS, Machines
 from training.tune.page import write_page
 from training.tune.space import Space, as_words
 from training.tune.study import Study
+from training.tune.trial import Outcome
 from training.workdir.summary import DONE
 
 LOOK_EVERY_S = 0.2
 LOST_S = 20.0
+ANSWER_S = 5.0  # a worker that has ended its trial has some numbers to send, or is gone
 _NOT_THE_RESULT = (*STAYS, one_trial.LOG, one_trial.PRUNE)
 
 
@@ -105,9 +107,9 @@ class Tuning:
             for number_, scores in self.machines.scores(on_it, node).items():
                 self._report(on_it[number_], scores)
         for number_, one in list(self.running.items()):
-            if one.future.done():
+            if one.future.done() and (outcome := self._outcome(one)):
                 del self.running[number_]
-                self._tell(one)
+                self._tell(one, outcome)
 
     def _begin_anew_elsewhere(self) -> None:
         """The trials of a machine that is lost; a moment without it may be a worker that comes back."""
@@ -131,14 +133,23 @@ class Tuning:
         if self.order.prunes and one.reported and not one.future.done() and one.trial.should_prune():
             self.machines.prune(one.trial.number, one.node)
 
-    def _tell(self, one: Running) -> None:
-        number_ = one.trial.number
+    def _outcome(self, one: Running) -> Outcome | str | None:
+        """What came of it, or why nothing did. None where its machine has gone with it: then it is no longer done, and
+        begins anew."""
         if one.future.status != "finished":
-            why = why_nothing_came(one.future)
-            self.study.tell(number_, None, why)
-            self._say(one, f"failed: {why}")
+            return why_nothing_came(one.future)
+        try:
+            outcome: Outcome = one.future.result(timeout=ANSWER_S)
+        except TimeoutError:
+            return None
+        return outcome
+
+    def _tell(self, one: Running, outcome: Outcome | str) -> None:
+        number_ = one.trial.number
+        if isinstance(outcome, str):
+            self.study.tell(number_, None, outcome)
+            self._say(one, f"failed: {outcome}")
             return
-        outcome = one.future.result()
         self._report(one, outcome.scores)
         self.took_s.append(outcome.seconds)
         if outcome.pruned and outcome.reason != DONE:
