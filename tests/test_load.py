@@ -13,14 +13,13 @@ from typing import Any
 import pytest
 
 from infra.host import ledger
-from infra.host.carry import rsync_here
 from infra.host.connection import DROPPED
 from infra.host.connection import Host as SshHost
 from infra.host.sync import pull_ended, seal
 from infra.host.target import Target
 from infra.job import run as runs
 from infra.remote import recorder
-from tests.host.nearby import nearby_host
+from tests.host.nearby import nearby_host, needs_rsync
 from tests.sizes import size, tried
 
 LINES = size(20_000, 10_000_000)
@@ -156,7 +155,7 @@ def peaks(folder: Path, count: int, *, rsync: bool) -> dict[str, int]:
 
 
 @linux
-@pytest.mark.skipif(not rsync_here(), reason="rsync is missing: sudo apt install rsync")
+@needs_rsync
 @pytest.mark.parametrize("rsync", [True, False], ids=["rsync", "tar"])
 def test_a_run_of_very_many_files_comes_home_whole(tmp_path: Path, rsync: bool) -> None:
     """In several questions, as those of a hundred thousand do."""
@@ -176,7 +175,7 @@ def test_a_run_of_very_many_files_comes_home_whole(tmp_path: Path, rsync: bool) 
 
 @linux
 @pytest.mark.exhaustive
-@pytest.mark.skipif(not rsync_here(), reason="rsync is missing: sudo apt install rsync")
+@needs_rsync
 @pytest.mark.parametrize(("rsync", "count"), [(True, FILES), (False, FILES // 2)], ids=["rsync", "tar"])
 def test_a_run_of_very_many_files_takes_the_same_memory_as_one_of_many(
     tmp_path: Path, rsync: bool, count: int, capsys: pytest.CaptureFixture[str]

@@ -16,9 +16,8 @@ _WHOLE: Final = re.compile(r"[+-]?[0-9]{1,18}$")
 
 def read_decimal(text: str) -> float:
     """The number that *text* is, blanks around it left out. Raises ValueError."""
-    text = text.strip()
-    if not (_DECIMAL.match(text) or _NO_DIGITS.match(text)):
-        raise ValueError(f"'{text}' is not a number")
+    if not is_decimal(text):
+        raise ValueError(f"'{text.strip()}' is not a number")
     return float(text)
 
 

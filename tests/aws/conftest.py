@@ -70,12 +70,12 @@ class OneOfEach(botocore.client.ClientCreator):
 
     def _load_service_model(self, name: str, version: str | None = None) -> Any:
         if name not in self.models:
-            self.models[name] = super()._load_service_model(name, version)  # type: ignore[misc]
+            self.models[name] = super()._load_service_model(name, version)  # type: ignore[misc]  # the stubs know no private ones
         return self.models[name]
 
     def _create_client_class(self, name: str, model: Any) -> type:
         if name not in self.classes:
-            self.classes[name] = super()._create_client_class(name, model)  # type: ignore[misc]
+            self.classes[name] = super()._create_client_class(name, model)  # type: ignore[misc]  # likewise
         return self.classes[name]
 
 

@@ -7,8 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
+from infra.host.carry import rsync_here
 from infra.host.connection import Host
 from infra.host.target import Target
+
+needs_rsync = pytest.mark.skipif(not rsync_here(), reason="rsync is missing: sudo apt install rsync")
 
 SSH = """#!/bin/sh
 while :; do case $1 in -o|-F|-S) shift 2 ;; -*) shift ;; *) break ;; esac; done

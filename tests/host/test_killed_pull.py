@@ -15,12 +15,11 @@ from pathlib import Path
 
 import pytest
 
-from infra.host.carry import rsync_here
 from infra.host.connection import Host
 from infra.host.sync import pull, pull_ended, seal
 from infra.host.target import Target
 from infra.remote import recorder
-from tests.host.nearby import nearby_host
+from tests.host.nearby import nearby_host, needs_rsync
 from tests.sizes import ALL, tried
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -29,7 +28,7 @@ CHANGES = {
     "subprocess.Popen", "fcntl.flock",
 }  # fmt: skip
 
-pytestmark = pytest.mark.skipif(not rsync_here(), reason="rsync is missing: sudo apt install rsync")
+pytestmark = needs_rsync
 
 
 def die_at(number: int) -> None:

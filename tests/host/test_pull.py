@@ -22,7 +22,6 @@ from hypothesis import strategies as st
 
 from infra.errors import RigError
 from infra.host import carry, ledger, listing, manifest, programs, sync
-from infra.host.carry import rsync_here
 from infra.host.connection import Host
 from infra.host.foreign import make_printable
 from infra.host.landing import BESIDE, Landing
@@ -30,7 +29,7 @@ from infra.host.pulled import Pulled
 from infra.host.sync import Arrival, pull, pull_ended, seal
 from infra.job.artifacts import list_some
 from infra.remote import recorder
-from tests.host.nearby import nearby_host
+from tests.host.nearby import nearby_host, needs_rsync
 from tests.sizes import size, tried
 
 SPECIAL = [
@@ -58,7 +57,7 @@ THINGS = st.dictionaries(PLACES, st.one_of(PLAIN, PLAIN, LINK, OTHER), max_size=
 # An example takes a second or two, and shrinking would ask for hundreds.
 PULLS = size(6, 100)
 WITHOUT_SHRINKING = (Phase.explicit, Phase.reuse, Phase.generate)
-pytestmark = pytest.mark.skipif(not rsync_here(), reason="rsync is missing: sudo apt install rsync")
+pytestmark = needs_rsync
 
 
 @pytest.fixture(scope="module")
@@ -303,7 +302,6 @@ def test_a_folder_that_has_the_manifests_name_holds_nothing_up(near: Host, tmp_p
     assert (home / manifest.NAME).is_file()
 
 
-@pytest.mark.skipif(not rsync_here(), reason="rsync is missing")
 def test_rsync_is_never_asked_for_two_files_that_a_disk_may_take_for_one(tmp_path: Path) -> None:
     there, home, asked = tmp_path / "there", tmp_path / "runs" / "r1", list[str]()
     there.mkdir()

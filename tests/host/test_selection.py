@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 
 from infra.errors import WorldError
 from infra.host import command_lines, push
-from infra.host.carry import rsync_here
 from infra.host.selection import Selection, remarks, select_all, select_code, select_data
 from infra.host.target import Target
+from tests.host.nearby import needs_rsync
 
 needs_git = pytest.mark.skipif(not shutil.which("git"), reason="git is missing: sudo apt install git")
 pytestmark = needs_git
@@ -103,7 +103,7 @@ def tree(folder: Path) -> dict[str, str]:
     return found
 
 
-@pytest.mark.skipif(not rsync_here(), reason="rsync is missing: sudo apt install rsync")
+@needs_rsync
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(planted=trees(), repository=st.booleans())
 def test_what_arrives_is_what_git_lists_by_rsync_as_by_tar(

@@ -24,6 +24,7 @@ from infra.host.packing import pack
 from infra.host.push import push_code, push_data, push_packed
 from infra.host.selection import select_code, select_data
 from infra.host.sync import pull
+from tests.host.nearby import needs_rsync
 
 NAMES = [
     "plain.py",
@@ -109,9 +110,8 @@ def whole_tree(folder: Path) -> dict[str, tuple[object, ...]]:
     return found
 
 
+@needs_rsync
 def test_the_packed_first_copy_is_what_rsync_would_have_made(host: Host, code: Path, tmp_path: Path) -> None:
-    if not rsync_here():
-        pytest.skip("rsync is missing: sudo apt install rsync")
     (code / "deep" / "hollow").mkdir()
     for number, path in enumerate(path for path in code.rglob("*") if not path.is_symlink()):
         path.chmod(0o700 | (0o777 * number % 0o100) if path.is_dir() else 0o400 | (0o1057 * number % 0o1000))
@@ -205,9 +205,8 @@ def test_rigignore_leaves_out_even_what_git_tracks(host: Host, code: Path, tmp_p
     assert not [name for name in tree(there) if name.startswith("deep/")]
 
 
+@needs_rsync
 def test_data_goes_once_and_is_never_deleted_there(host: Host, tmp_path: Path) -> None:
-    if not rsync_here():
-        pytest.skip("rsync is missing: sudo apt install rsync")
     data, there = tmp_path / "data", tmp_path / "there"
     data.mkdir()
     (data / "log.csv").write_text("1,2,3")
@@ -299,11 +298,10 @@ def test_a_secret_that_is_written_while_its_file_is_copied_is_taken_away_again_a
     assert set(tree(there)) == {*chosen.sent} - {name}
 
 
+@needs_rsync
 def test_what_stays_here_is_left_alone_there_but_for_a_secret_that_was_sent_once(
     host: Host, code: Path, tmp_path: Path
 ) -> None:
-    if not rsync_here():
-        pytest.skip("rsync is missing: sudo apt install rsync")
     there = tmp_path / "there"
     push_code(host, select_code(code), str(there), rsync_there=True)
     (there / "old folder" / "deep").mkdir(parents=True)

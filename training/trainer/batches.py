@@ -33,7 +33,7 @@ class DeviceWindows:
         return DeviceWindows(self.rows, self.which[order])
 
     def __getitem__(self, places: slice) -> NDArray:
-        return mx.nd.take(self.rows, mx.nd.array(self.which[places].places(), ctx=self.rows.context, dtype="int32"))
+        return mx.nd.take(self.rows, _index(self.which[places].places(), self.rows.context))
 
 
 def on_device(part: np.ndarray[Any, Any] | Windows | Streamed, context: Any) -> NDArray | DeviceWindows | Streamed:
@@ -50,10 +50,12 @@ def on_device(part: np.ndarray[Any, Any] | Windows | Streamed, context: Any) -> 
 def in_order(X: NDArray | DeviceWindows, y: NDArray, batch_size: int, order: np.ndarray[Any, Any]) -> Batches:
     """Batches (batch_size, ...) of X (n, ...) and y (n,) or (n, k); a rest comes in another epoch's order.
 
-    Windows are put in order as pairs of row numbers, and each batch of them is gathered.
+    Windows are put in order as pairs of row numbers, and each batch of them is gathered. The order goes to the device
+    once: a copy from NumPy waits until all is done that was asked of the device before.
     """
-    labels = mx.nd.take(y, _index(order, y.context))
-    cut = _cut_windows(X, batch_size, order) if isinstance(X, DeviceWindows) else _cut(X, batch_size, order)
+    index = _index(order, y.context)
+    labels = mx.nd.take(y, index)
+    cut = _cut_windows(X, batch_size, order) if isinstance(X, DeviceWindows) else _cut(X, batch_size, index)
     for start, batch in zip(range(0, len(order) - batch_size + 1, batch_size), cut, strict=True):
         yield batch, labels[start : start + batch_size]
 
@@ -64,13 +66,10 @@ def _cut_windows(X: DeviceWindows, batch_size: int, order: np.ndarray[Any, Any])
         yield ordered[start : start + batch_size]
 
 
-def _cut(X: NDArray, batch_size: int, order: np.ndarray[Any, Any]) -> Iterator[NDArray]:
-    """Views of pieces of some batches each, one piece after the other put in order.
-
-    The order goes to the device once: a copy from NumPy waits until all is done that was asked of the device before.
-    """
-    count = len(order) // batch_size * batch_size
-    index, together = _index(order, X.context), batch_size * max(1, PIECE_BYTES // (_bytes(X[:1]) * batch_size))
+def _cut(X: NDArray, batch_size: int, index: NDArray) -> Iterator[NDArray]:
+    """Views of pieces of some batches each, one piece after the other put in order."""
+    count = len(index) // batch_size * batch_size
+    together = batch_size * max(1, PIECE_BYTES // (_bytes(X[:1]) * batch_size))
     for begin in range(0, count, together):
         piece = mx.nd.take(X, index[begin : min(begin + together, count)])
         for start in range(0, len(piece), batch_size):
