@@ -267,6 +267,7 @@ def test_windows_that_nobody_sees_are_pictures_of_the_run(tmp_path: Path) -> Non
 
 
 def test_outside_of_a_run_a_window_is_the_programs_own_affair(tmp_path: Path) -> None:
+    pytest.importorskip("tkinter", reason="Tk is missing: sudo apt install python3-tk")
     program = "import matplotlib.pyplot as plt; plt.switch_backend('TkAgg')"
 
     done = subprocess.run(
