@@ -46,7 +46,7 @@ def test_a_list_of_json_in_one_line_is_never_held_whole(tmp_path):
     file = tmp_path / "log.json"
     with file.open("w") as log:
         log.write("[")
-        log.write(",".join(f'{{"u": "A", "t": {t}, "x": {t / 2}, "note": "{"." * 200}"}}' for t in range(8_000)))
+        log.write(",".join(f'{{"u": "A", "t": {t}, "x": {t / 2}, "note": "{"." * 2_000}"}}' for t in range(8_000)))
         log.write("]")
     tracemalloc.start()
     count = sum(1 for _ in json_rows(text_pieces(file, Dialect()), file))
@@ -54,7 +54,7 @@ def test_a_list_of_json_in_one_line_is_never_held_whole(tmp_path):
     tracemalloc.stop()
 
     assert count == 8_000
-    assert peak < file.stat().st_size * 0.8
+    assert peak < file.stat().st_size * 0.4  # 16 MB: what is imported on the way, 3 MB, is counted too
 
 
 @pytest.mark.parametrize(
