@@ -35,6 +35,7 @@ from typing import Any, Final
 
 from training.config import nearest
 from training.errors import BadData
+from training.prognostics.log_keys import expand
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -189,20 +190,6 @@ def _wide(given: Mapping[str, Any], folder: Path, problems: list[str]) -> Descri
 def _long(given: Mapping[str, Any], folder: Path, problems: list[str]) -> Description:
     layout = Layout(channels=tuple(given["channels"]), cycle=given["cycle"], separator=given.get("separator", ","))
     return Description(
-        layout=layout, parts=tuple(given["parts"]), places=_expand(folder, given["files"], problems),
-        test=_expand(folder, given.get("test", []), problems), group=given.get("group", ""),
+        layout=layout, parts=tuple(given["parts"]), places=expand(folder, given["files"], problems),
+        test=expand(folder, given.get("test", []), problems), group=given.get("group", ""),
     )  # fmt: skip
-
-
-def _expand(folder: Path, patterns: list[str], problems: list[str]) -> tuple[Path, ...]:
-    found: list[Path] = []
-    for pattern in patterns:
-        try:
-            files = [Path(pattern)] if Path(pattern).is_absolute() else sorted(folder.glob(pattern))
-        except (ValueError, IndexError, NotImplementedError):  # how pathlib refuses "", "**a.csv" and "."
-            files = []
-        files = [file for file in files if file.is_file()]
-        if not files:
-            problems.append(f"{pattern or '(empty)'}: there is no such file in {folder.resolve()}")
-        found += files
-    return tuple(dict.fromkeys(found))

@@ -15,13 +15,14 @@ from numpy.typing import NDArray
 
 from training.console import Console
 from training.data.splits import Data, Split
-from training.diagnostics.cycles import Cycles, Labels, read_labelled
+from training.diagnostics.cycles import Cycles, Labels, read_labelled, state_key
 from training.diagnostics.description import Description
 from training.diagnostics.features import binned, fit_scale
 from training.diagnostics.metrics import by_part, cross_entropy, right
 from training.diagnostics.preparation import StatePreparation
 from training.diagnostics.splitting import groups_of, held_out
 from training.errors import BadData
+from training.prognostics.names_of_units import say_alike
 from training.trainer.recipe import Scores
 
 Array = NDArray[np.floating]
@@ -91,8 +92,13 @@ def _sizes(y: Array) -> list[int]:
 
 
 def _states(part: str, said: Sequence[str]) -> tuple[str, ...]:
-    """In the order of numbers where they are some. Raises BadData where there is nothing to tell apart."""
-    known = sorted(set(said) - {""}, key=_order)
+    """In the order of numbers where they are some; of one that is written in several ways, the shortest. Raises BadData
+    where there is nothing to tell apart.
+    """
+    spelled: dict[float | str, list[str]] = {}
+    for state in sorted(set(said) - {""}, key=lambda state: (len(state), state)):
+        spelled.setdefault(state_key(state), []).append(state)
+    known = sorted((spellings[0] for spellings in spelled.values()), key=_order)
     if len(known) < 2:
         raise BadData(f"{part} is in one state only: {', '.join(known) or 'none is known'}", "Leave it out of parts.")
     if len(known) > MOST_STATES:
@@ -100,27 +106,33 @@ def _states(part: str, said: Sequence[str]) -> tuple[str, ...]:
             f"{part} has {len(known):,} states, of which {known[0]}, {known[1]}, ...: is it a quantity?",
             "List a measured column under channels. A part's states are a few names, like a grade of wear.",
         )
+    _say_spellings(part, [spellings for spellings in spelled.values() if len(spellings) > 1], known)
     return tuple(known)
 
 
+def _say_spellings(part: str, several: Sequence[Sequence[str]], known: Sequence[str]) -> None:
+    for spellings in several:
+        Console().say(f"{part}: {' and '.join(spellings)}: taken for one state, {spellings[0]}")
+    for line in say_alike(known, of=f"{part}: states"):
+        Console().say(line)
+
+
 def _order(state: str) -> tuple[int, float, str]:
-    try:
-        return 0, float(state), state
-    except ValueError:
-        return 1, 0.0, state
+    key = state_key(state)
+    return (0, key, state) if isinstance(key, float) else (1, 0.0, state)
 
 
 def _numbered(labels: Labels, names: dict[str, tuple[str, ...]]) -> NDArray[np.int64]:
     """(cycles, parts). Raises BadData where a test shows a state that training does not."""
     columns = []
     for part, said in zip(labels.parts, labels.states, strict=True):
-        strange = sorted(set(said) - {"", *names[part]})
-        if strange:
+        places: dict[float | str, int] = {state_key(state): number for number, state in enumerate(names[part])}
+        places[""] = -1
+        if strange := sorted(state for state in set(said) if state_key(state) not in places):
             raise BadData(
                 f"{part} is in the state '{strange[0]}' in the test only", "A net cannot tell a state it never saw."
             )
-        places = {"": -1, **{state: number for number, state in enumerate(names[part])}}
-        columns.append([places[state] for state in said])
+        columns.append([places[state_key(state)] for state in said])
     return np.array(columns, dtype=np.int64).T
 
 

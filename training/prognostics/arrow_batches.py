@@ -5,7 +5,9 @@ What Arrow cannot cut into cells is read once more by Python's reader, which nam
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import csv
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
@@ -92,34 +94,36 @@ class _Uneven(Exception):
 
 def _csv_batches(file: Path, dialect: Dialect, wanted: Sequence[str], cells: Cells) -> Iterator[Mapping[str, Any]]:
     import pyarrow as pa
-    from pyarrow import csv
+    from pyarrow import csv as arrow_csv
 
     places = [str(place) for place in range(len(dialect.header))]
     chosen = [str(dialect.header.index(name)) for name in wanted]
     encoding = "utf8" if dialect.encoding in ("utf-8", "utf-8-sig") else dialect.encoding
     content = dialects.open_bytes(file, dialect)
     try:
-        reader = csv.open_csv(
+        reader = arrow_csv.open_csv(
             content,
-            csv.ReadOptions(
+            arrow_csv.ReadOptions(
                 block_size=BLOCK_BYTES,
                 use_threads=False,
                 skip_rows=dialect.first_row,
                 column_names=places,
                 encoding=encoding,
             ),
-            csv.ParseOptions(delimiter=dialect.separator, newlines_in_values=True),
-            csv.ConvertOptions(
+            arrow_csv.ParseOptions(delimiter=dialect.separator, newlines_in_values=True),
+            arrow_csv.ConvertOptions(
                 column_types=dict.fromkeys(chosen, pa.string()),
                 include_columns=chosen,
                 null_values=_spellings(cells.absent),
                 strings_can_be_null=True,
             ),
         )
+        rows = 0
         for batch in reader:
+            rows += len(batch)
             if len(batch):
                 yield dict(zip(wanted, batch.columns, strict=True))
-        _refuse_open_quote(file, dialect)
+        _refuse_lost_rows(file, dialect, rows)
     except pa.ArrowInvalid as error:
         if "Empty CSV file" not in str(error):
             raise _Uneven from error
@@ -129,15 +133,27 @@ def _csv_batches(file: Path, dialect: Dialect, wanted: Sequence[str], cells: Cel
         content.close()
 
 
-def _refuse_open_quote(file: Path, dialect: Dialect) -> None:
-    """A quotation mark that nobody closes makes one cell of all that follows: rows would vanish unsaid.
+def _refuse_lost_rows(file: Path, dialect: Dialect, rows: int) -> None:
+    """A quotation mark that nobody closes, or one alone in a cell, makes one cell of all that follows: rows would
+    vanish unsaid. Bytes of 0 would be letters of a name. *rows* are those that were found.
 
     Raises BadData, which names the line.
     """
+    marks = ends = zeros = 0
     with dialects.open_bytes(file, dialect) as content:
-        marks = sum(block.count(b'"') for block in iter(lambda: content.read(BLOCK_BYTES), b""))
-    if marks % 2 == 0:
-        return  # an odd one may be the 5" of a pipe
+        for block in iter(lambda: content.read(BLOCK_BYTES), b""):
+            marks += block.count(b'"')
+            ends += block.count(b"\n")
+            zeros += block.count(b"\0")
+    if zeros and not dialect.encoding.startswith("utf-16"):
+        _refuse_zeros(file, (([line], n) for n, line in enumerate(dialects.text_lines(file, dialect), start=1)))
+    if marks % 2:  # one may be the 5" of a pipe
+        _refuse_open_quote(file, dialect)
+    if marks and ends > rows + dialect.first_row:
+        _refuse_swallowed(file, dialect)
+
+
+def _refuse_open_quote(file: Path, dialect: Dialect) -> None:
     before, last, cells = 0, 0, [""]
     for row, line in cells_by_hand(file, dialect):
         before, last, cells = last, line, row
@@ -146,6 +162,24 @@ def _refuse_open_quote(file: Path, dialect: Dialect) -> None:
             f"{file} line {before + 1}: a quotation mark is opened and not closed",
             "Fix it: all that follows is taken for one cell.",
         )
+
+
+def _refuse_swallowed(file: Path, dialect: Dialect) -> None:
+    lines = list[str]()
+    rows = csv.reader(map(partial(_note, lines), dialects.text_lines(file, dialect)), delimiter=dialect.separator)
+    for _ in rows:
+        if dialects.swallows_rows(lines, dialect.separator, len(dialect.header)):
+            raise BadData(
+                f"{file} line {rows.line_num - len(lines) + 1}: a quotation mark is opened, and closed "
+                f"{len(lines) - 1} lines further on",
+                "These lines look like rows of their own, and would be one cell. Take the marks out, or double them.",
+            )
+        lines.clear()
+
+
+def _note(lines: list[str], line: str) -> str:
+    lines.append(line)
+    return line
 
 
 def _batches_by_hand(file: Path, dialect: Dialect, wanted: Sequence[str], *, skip: int) -> Iterator[Mapping[str, Any]]:
@@ -174,11 +208,11 @@ def _ends_empty(row: Sequence[str], width: int) -> bool:
     return len(row) > width and not any(cell.strip() for cell in row[width:])
 
 
-def _refuse_zeros(file: Path, piece: Sequence[tuple[Sequence[str], int]]) -> None:
-    lines = [line for row, line in piece if "\0" in "".join(row)]
-    if lines:
+def _refuse_zeros(file: Path, rows: Iterable[tuple[Sequence[str], int]]) -> None:
+    line = next((line for row, line in rows if "\0" in "".join(row)), 0)
+    if line:
         raise BadData(
-            f"{file} line {lines[0]} holds bytes of 0: a logger leaves such where its power is cut while it writes",
+            f"{file} line {line} holds bytes of 0: a logger leaves such where its power is cut while it writes",
             f"Take them out, and the line they stand in where it is cut: {TAKE_ZEROS_OUT}",
         )
 

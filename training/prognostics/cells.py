@@ -34,6 +34,8 @@ TRUTHS: Final = {"true": 1.0, "false": 0.0, "yes": 1.0, "no": 0.0, "on": 1.0, "o
 TRUTH, TEXT, HEX = "truth", "text", "0x"
 """Kinds of columns; any other kind is a unit written behind each number, like "V"."""
 
+SHOWN_LETTERS: Final = 80
+
 NUMBER, ZONED, NAIVE = "a number", "a time with its zone", "a time without a zone"
 
 _USUAL: Final = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?([Zz]|[+-]\d\d:\d\d)?$", re.ASCII)
@@ -138,6 +140,7 @@ def _header_again(word: str) -> str:
 
 
 def _no_moment(word: str, columns: Columns) -> str:
+    word = shorten(word)
     if word in map(str.strip, columns.timed_by):
         return _header_again(word)
     if _HOURLESS.match(word):
@@ -152,9 +155,14 @@ def _no_moment(word: str, columns: Columns) -> str:
 def _no_number(word: str) -> str:
     first, newline, _ = word.partition("\n")
     if newline:
-        return f"'{first}...' goes on in the next line: is a quotation mark left open?"
+        return f"'{first[:SHOWN_LETTERS]}...' goes on in the next line: is a quotation mark left open?"
     odd = not are_plain(word) and is_number_to_python(word)
-    return f"'{word}' is not a number" + (": digits are 0 to 9, and no _ stands between them" if odd else "")
+    return f"'{shorten(word)}' is not a number" + (": digits are 0 to 9, and no _ stands between them" if odd else "")
+
+
+def shorten(word: str) -> str:
+    """As much of a cell as a message can show."""
+    return word if len(word) <= SHOWN_LETTERS else f"{word[:SHOWN_LETTERS]}..."
 
 
 def is_hexadecimal(word: str) -> bool:

@@ -26,7 +26,7 @@ from training.prognostics.arrow_cells import (
     rows_of_names,
     word_in,
 )
-from training.prognostics.cells import NAIVE, NUMBER, ZONED, Cells, kind_of_time, trim
+from training.prognostics.cells import NAIVE, NUMBER, ZONED, Cells, kind_of_time, shorten, trim
 from training.prognostics.columns import SECONDS, Columns, Tags, names_in_files
 from training.prognostics.dialect import PARQUET, Dialect
 from training.prognostics.file_names import words_in_path
@@ -127,7 +127,7 @@ class TableReader:
         if not _are_small(found):
             beyond = np.abs(found) > FLOAT32_MOST
             for row in np.flatnonzero(beyond):
-                word = word_in(column, int(row))
+                word = shorten(word_in(column, int(row)))
                 infinite = np.isinf(found[row])
                 why = (
                     f"'{word}' is not finite" if infinite else f"{found[row]:g} is larger than a sensor's value can be"

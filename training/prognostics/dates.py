@@ -24,6 +24,8 @@ class Change(NamedTuple):
 
 HOUR_ALONE: Final = Change(re.compile(r"^(\d{1,2})$", re.ASCII), r"\1:00")
 ONE_DIGIT: Final = Change(re.compile(r"^(\d)($|\.)", re.ASCII), r"0\1\2")
+_HOUR_ALONE: Final = Change(re.compile(r"^(\d\d)([Zz]|[+-]\d\d(?::?\d\d)?)?$", re.ASCII), r"\1:00\2")
+"""2024-03-01 10, 2024-03-01T10Z."""
 MIDNIGHT: Final = Change(re.compile(r"[ T]00:00(:00(\.0+)?)?$", re.ASCII), "")
 """Behind a day that a workbook holds by itself."""
 _SIGNS: Final = str.maketrans({"\u202f": " ", "\u00a0": " ", "\u5e74": "-", "\u6708": "-", "\u65e5": " "})
@@ -134,7 +136,7 @@ def _parse_written_out(word: str, dates: str) -> datetime | None:
     if found := _MARKED.match(word):
         return _at_marks(found)
     if found := _YEAR_FIRST.match(word):
-        return _at(int(found[1]), int(found[2]), int(found[3]), found[4])
+        return _at(int(found[1]), int(found[2]), int(found[3]), _HOUR_ALONE.to(found[4]) if found[4] else None)
     if found := _OF_WEEK.match(word):
         day = date.fromisocalendar(int(found[1]), int(found[2]), int(found[3] or 1))
         return _at(day.year, day.month, day.day, found[4])

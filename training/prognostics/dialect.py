@@ -32,6 +32,9 @@ HEADER_WITHIN: Final = 60
 """The header is looked for in so many lines."""
 TAKE_ZEROS_OUT: Final = "tr -d '\\000' < FILE > CLEAN"
 
+csv.field_size_limit(1 << 24)
+"""Of 131,072 letters, which Python allows, a comment may have more; of an open quotation mark there is no end."""
+
 _PACKED: Final = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bz2", b"\x04\x22\x4d\x18": "lz4"}
 ENCRYPTED: Final = 1
 """A flag of a file in a zip archive. https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT, 4.4.4"""
@@ -171,6 +174,13 @@ def cells_by_hand(path: Path, dialect: Dialect) -> Iterator[tuple[list[str], int
             f"{path} line {reader.line_num}: {error}",
             "Is a quotation mark left open there? Fix it, and save it as CSV UTF-8.",
         ) from error
+
+
+def swallows_rows(lines: Sequence[str], separator: str, width: int) -> bool:
+    """Whether *lines*, which quotation marks make one row of, look like rows of *width* cells, each: a mark alone in a
+    cell, for "as above", and the next such mark make one cell of all that stands between them.
+    """
+    return len(lines) > 1 and width > 1 and all(line.count(separator) == width - 1 for line in lines)
 
 
 def rows_by_hand(path: Path, dialect: Dialect) -> Iterator[tuple[list[str], int]]:

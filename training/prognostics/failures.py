@@ -33,8 +33,15 @@ def read_failures(description: Description, failures: Failures, *, log: Survey) 
         if not found:
             raise BadData(f"{failures.files[0]}: no {failures.part} is '{part}'", "Leave it out of parts.")
     return {
-        name: UnitFailures(times, tuple(part.get(name, np.empty(0)) for part in parts)) for name, times in whole.items()
-    }
+        name: UnitFailures(_known(times), tuple(_known(part.get(name, np.empty(0))) for part in parts),
+                           bool(np.isnan(times).any()))
+        for name, times in whole.items()
+    }  # fmt: skip
+
+
+def _known(times: NDArray[np.float64]) -> NDArray[np.float64]:
+    known: NDArray[np.float64] = times[~np.isnan(times)]
+    return known
 
 
 def are_days(failed: Mapping[str, UnitFailures], columns: Columns) -> bool:
@@ -70,6 +77,7 @@ def _description_of(failures: Failures, log: Description) -> Description:
 
 
 def _read_times(told: Description, seen: Survey) -> dict[str, NDArray[np.float64]]:
+    """Of each unit, rising; NaN behind them where an entry says no time."""
     found: dict[str, list[float]] = {}
     for table in read_tables(told, seen.dialects, seen.by_file, told.files, Clock()):
         for name, time in _events(table, of_parts=bool(told.failed)):
@@ -99,5 +107,5 @@ def _require_same_zone(found: str, wanted: str, failures: Failures) -> None:
 
 
 def _events(table: Table, *, of_parts: bool) -> list[tuple[str, float]]:
-    counted = ~np.isnan(table.times) & ((table.marks == 1.0) if of_parts else True)
-    return [(table.names[table.units[row]], float(table.times[row])) for row in np.flatnonzero(counted)]
+    counted = np.flatnonzero((table.marks == 1.0) | (not of_parts))
+    return [(table.names[table.units[row]], float(table.times[row])) for row in counted]

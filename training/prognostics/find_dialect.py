@@ -59,7 +59,7 @@ def find_dialect(path: Path, columns: Columns, wanted: Sequence[str], *, given: 
         return Dialect(form=PARQUET, header=tuple(map(one_form, parquet_file(path).schema_arrow.names)))
     start = Dialect(form=form, packed=packed)
     if form == TEXT_FILE:
-        start = replace(start, encoding=_encoding(path, start))
+        start = replace(start, encoding=encoding_of(path, start))
         if _is_json(path, start):
             return _of_json(path, start)
     separators = (columns.separator,) if "separator" in given else SEPARATORS
@@ -89,7 +89,7 @@ def _in_workbook(path: Path, start: Dialect, columns: Columns, wanted: Sequence[
     return best
 
 
-def _encoding(path: Path, dialect: Dialect) -> str:
+def encoding_of(path: Path, dialect: Dialect) -> str:
     with reading(path), open_bytes(path, dialect) as file:
         sample = file.read(SAMPLE_BYTES)
     refuse_foreign(path, sample[:1024])
@@ -246,7 +246,7 @@ def _count_unit_lines(rows: Sequence[Sequence[str]], header: Sequence[str], colu
     """How many of *rows* are no rows of the log, but units or words below the names: no number in a channel, and no
     time, while the row after them has one.
     """
-    if columns.time not in header:
+    if columns.time not in header or not columns.channels:  # of a table of failures each row counts
         return 0
     place, channels = header.index(columns.time), [header.index(name) for name in columns.channels if name in header]
     for count, row in enumerate(rows[: UNIT_LINES + 1]):

@@ -78,9 +78,34 @@ def _order_of_date(columns: Columns, seen: Sequence[str], found: Mapping[Path, D
     return replace(columns, dates=order), [said]
 
 
+def say_undecided(
+    columns: Columns, samples: Mapping[Path, Mapping[str, list[str]]], found: Mapping[Path, Dialect]
+) -> list[str]:
+    """Files none of whose dates tells the day from the month, where others do; *samples*: the first words of each."""
+    if columns.dates not in (DAY_FIRST, MONTH_FIRST):
+        return []
+    pairs = {
+        file: list(filter(None, map(day_and_month, words.get(columns.time, [])))) for file, words in samples.items()
+    }
+    open_ones = [file for file, some in pairs.items() if some and not _decide(some)]
+    left = [
+        file.name
+        for file in open_ones
+        if not _decide(filter(None, map(day_and_month, _all_words(file, found[file], columns))))
+    ]
+    if not left:
+        return []
+    more = f" and {len(left) - 1:,} more files" if len(left) > 1 else ""
+    return [
+        f"{columns.time}: in {left[0]}{more} no day is above 12: taken for {columns.dates}, too. Where that is not so, "
+        "every time of the file is wrong: write its dates like 2024-03-01"
+    ]
+
+
 def is_calendar(columns: Columns, seen: Sequence[str]) -> bool | None:
     if columns.dates or columns.epoch:
         return columns.dates not in (TIME_OF_DAY, NUMBERS)
+    seen = [word for word in seen if any(map(str.isdigit, word))]  # "unknown" is said where it is read, with its line
     numbers = [plain_number(word, columns.decimal, columns.thousands) for word in seen]
     known = [number * SECONDS.get(columns.time_unit, 0.0) for number in numbers if number is not None]
     if len(known) < len(seen):

@@ -24,6 +24,7 @@ BINARY: Final[dict[bytes, tuple[str, str]]] = {
     b"SQLite format 3": ("an SQLite database", "sqlite3 -header -csv FILE 'SELECT * FROM ...' > log.csv"),
     b"\xd0\xcf\x11\xe0": ("a workbook of Excel 97 to 2003", "Save it as .xlsx or CSV."),
     b"ARROW1": ("an Arrow or Feather file", "pyarrow.feather.read_feather(FILE).to_parquet('log.parquet')"),
+    b"\xff\xff\xff\xff": ("a stream of Arrow", "pyarrow.ipc.open_stream(FILE).read_pandas().to_parquet('log.parquet')"),
     b"\x93NUMPY": ("a NumPy array", "numpy.savetxt('log.csv', numpy.load(FILE), delimiter=','), and header names it."),
     b"Obj\x01": ("an Avro file", "With fastavro and pandas, save it as Parquet."),
     b"7z\xbc\xaf\x27\x1c": ("an archive of 7-Zip", "Unpack it, or pack it as .zip or .gz."),

@@ -15,10 +15,13 @@ from training.prognostics.unit_order import Rows
 
 @dataclass(frozen=True)
 class UnitFailures:
-    """When a unit failed: times (failures,), rising, of any part and of each of several."""
+    """When a unit failed: times (failures,), rising, of any part and of each of several; and whether it did without
+    that anybody wrote down when.
+    """
 
     times: NDArray[np.float64]
     by_part: tuple[NDArray[np.float64], ...] = ()
+    untimed: bool = False
 
 
 @dataclass(frozen=True)

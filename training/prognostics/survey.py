@@ -30,7 +30,7 @@ from training.prognostics.dates import join_time
 from training.prognostics.dialect import Dialect, sample_rows
 from training.prognostics.file_names import words_in_path
 from training.prognostics.find_dialect import find_dialect
-from training.prognostics.find_times import find_times, is_calendar, kind_of_times
+from training.prognostics.find_times import find_times, is_calendar, kind_of_times, say_undecided
 from training.prognostics.log_keys import TIME_OF_DAY
 from training.prognostics.log_schema import Description
 from training.prognostics.number_style import Style, refuse_thousands_as_decimals, style_of
@@ -84,6 +84,8 @@ def survey(description: Description) -> Survey:
     columns, said = _kinds(columns, words, description)
     _refuse_made_of_text(columns)
     columns, times_said = find_times(columns, words, description, found)
+    if not description.columns.dates:
+        times_said += say_undecided(columns, samples, found)
     _refuse_tags_without_day(columns)
     by_file = {
         file: replace(columns, decimal=style.decimal, thousands=style.thousands) for file, style in styles.items()
@@ -194,12 +196,16 @@ def _kinds(columns: Columns, words: Words, description: Description) -> tuple[Co
         if name in kinds:
             continue
         kind = _kind(words[name], columns, name)
-        if kind == TEXT and name in label:
+        if name in label and (kind == TEXT or (not kind and _are_letters(words[name]))):
             raise _which_mean_failure(name, words[name])
         if kind:
             kinds[name] = kind
             said.append(f"{name}: taken for {_kind_said(kind, words[name])}")
     return replace(columns, kinds=tuple(kinds.items())), said
+
+
+def _are_letters(words: Sequence[str]) -> bool:
+    return bool(words) and all(word[:1].isalpha() for word in words)
 
 
 def _refuse_made_of_text(columns: Columns) -> None:

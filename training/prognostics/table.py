@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from training.errors import BadData
 from training.numerals import is_decimal, read_decimal
 from training.prognostics.arrow_cells import Floats, as_text
-from training.prognostics.cells import TEXT, unit_of_file
+from training.prognostics.cells import TEXT, trim, unit_of_file
 from training.prognostics.column_reader import TableReader
 from training.prognostics.columns import Columns
 from training.prognostics.dates import HOUR_ALONE, MIDNIGHT, ONE_DIGIT, Change, days_and_clock
@@ -176,7 +176,7 @@ def _marks(reader: TableReader, batch: Any, marks: Marks, rows: int) -> Floats:
         return reader.moments(column, marks.column)
     if not marks.failed:
         return reader.numbers(column, marks.column)
-    meant = {word.strip().lower() for word in marks.failed}
+    meant = {trim(word).casefold() for word in marks.failed}
     return reader.by_word(
         column, marks.column, lambda word: np.nan if reader.is_absent(word) else float(_same(word, meant))
     )
@@ -184,7 +184,7 @@ def _marks(reader: TableReader, batch: Any, marks: Marks, rows: int) -> Floats:
 
 def _same(word: str, meant: set[str]) -> bool:
     """Whether *word* is one of *meant*; 7 and 7.0 are one number."""
-    word = word.strip().lower()
+    word = trim(word).casefold()
     numbers = (read_decimal(one) for one in meant if is_decimal(one))
     return word in meant or (is_decimal(word) and read_decimal(word) in numbers)
 

@@ -17,6 +17,7 @@ from training.prognostics.cells import Cells, second_readings, split_blanks
 from training.prognostics.columns import SECONDS, Columns, names_in
 from training.prognostics.layout import Cell, Layout, Rows
 from training.prognostics.log_keys import TIME_OF_DAY
+from training.serve.broken_lines import whole_rows
 from training.serve.tail import Piece, Say
 
 ROWS_AT_ONCE = 4096
@@ -39,8 +40,8 @@ def cells_of(pieces: Iterable[Piece], columns: Columns, *, file: str, say: Say) 
     Raises BadData where the header cannot be split: then no row of the log can be read.
     """
     header = list(columns.header)
-    for piece in pieces:
-        numbered = [(line, piece.number + place) for place, line in enumerate(piece.lines) if line.strip()]
+    for lines in whole_rows(pieces, columns.separator):
+        numbered = [(line, number) for line, number in lines if line.strip()]
         if not columns.header and numbered and numbered[0][1] == 1:
             header = _header(numbered[0][0], columns, file)
             if _is_row(header, columns):

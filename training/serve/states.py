@@ -55,10 +55,16 @@ def tell_states(prepared: StatePreparation, net: Net, place: Path, out: TextIO) 
 
 
 def header(prepared: StatePreparation) -> list[str]:
-    return ["cycle", *(name for part in prepared.states for name in (part, f"{part}_probability")), "outside"]
+    return [
+        "cycle",
+        *(name for part in prepared.states for name in (part, f"{part}_probability")),
+        "missing",
+        "outside",
+    ]
 
 
 def _answers(prepared: StatePreparation, net: Net, cycles: Cycles, X: Array) -> Iterator[list[object]]:
+    missing = _count_missing(cycles)
     for start in range(0, len(X), AT_ONCE):
         piece = X[start : start + AT_ONCE]
         parts = prepared.probabilities(net(piece))
@@ -69,7 +75,15 @@ def _answers(prepared: StatePreparation, net: Net, cycles: Cycles, X: Array) -> 
                 for states, said in zip(prepared.states.values(), parts, strict=True)
                 for cell in (states[int(said[place].argmax())], f"{said[place].max():.4f}")
             ]
-            yield [name, *told, int(outside[place].sum())]
+            gone = missing[start + place]
+            # What is not measured stands at its mean: of a cycle without any measurement nothing can be said.
+            yield [name, *(told if gone < len(cycles.signals) else [""] * len(told)), gone, int(outside[place].sum())]
+
+
+def _count_missing(cycles: Cycles) -> list[int]:
+    """For each cycle: how many channels measured nothing in it."""
+    gone = [[bool(np.isnan(signal).all()) for signal in channel] for channel in cycles.signals]
+    return [sum(channels) for channels in zip(*gone, strict=True)]
 
 
 def _outside(prepared: StatePreparation, X: Array) -> NDArray[np.bool_]:

@@ -93,9 +93,8 @@ def read_columns(
     Raises BadData where a column is missing: then no row can be read.
     """
     require_names(dialect.header, names_in_files(columns, names_in(columns)), file, dialect.above + 1)
-    done, order = 0, _Order()
+    done, order, met = 0, _Order(), Met()
     try:
-        met = Met()
         for piece in log_pieces(file, dialect, columns, Clock(), Marks(), met):
             if piece.wrong or not order.goes_on(piece, columns):
                 break
@@ -105,12 +104,11 @@ def read_columns(
             return
     except BadData:
         pass  # it is said below, with the line, and only that row is left out
-    left = done
+    answered = dict(zip(met.units.known, order.last.tolist(), strict=False))
     for arrived in by_line():
-        skipped = min(left, len(arrived.times))
-        left -= skipped
-        if skipped < len(arrived.times):
-            yield pick_rows(arrived, np.arange(skipped, len(arrived.times)))
+        last = np.array([answered.get(unit, -np.inf) for unit in arrived.rows.units])
+        if (later := np.flatnonzero(arrived.rows.times > last)).size:
+            yield pick_rows(arrived, later)
 
 
 def read_in_any_order(
@@ -192,23 +190,23 @@ class _Order:
     """Whether rows are as they should be: each with a time, which comes after the unit's last."""
 
     def __init__(self) -> None:
-        self._last = np.empty(0)
+        self.last = np.empty(0)
 
     def goes_on(self, piece: Table, columns: Columns) -> bool:
         if clocks_are_followed(columns):
             return False
         if _are_strange(piece, columns):
             return False
-        new = np.full(len(piece.names) - len(self._last), -np.inf)
-        self._last = np.concatenate([self._last, new])
+        new = np.full(len(piece.names) - len(self.last), -np.inf)
+        self.last = np.concatenate([self.last, new])
         order = np.argsort(piece.units, kind="stable")
         units, times = piece.units[order], piece.times[order]
         before = np.concatenate([[-np.inf], times[:-1]])
         first = np.diff(units, prepend=-1) != 0
-        before[first] = self._last[units[first]]
+        before[first] = self.last[units[first]]
         if not (times > before).all():
             return False
-        self._last[units] = times  # of several rows of a unit the last one stays
+        self.last[units] = times  # of several rows of a unit the last one stays
         return True
 
 

@@ -51,7 +51,12 @@ def test_the_states_of_another_day_are_told_right_and_as_surely_as_they_are_righ
     right = {part: np.mean([one[part] == other[part] for one, other in zip(told, true, strict=True)]) for part in parts}
     sure = {part: np.mean([float(one[f"{part}_probability"]) for one in told]) for part in parts}
 
-    assert list(told[0]) == ["cycle", *(n for part in parts for n in (part, f"{part}_probability")), "outside"]
+    assert list(told[0]) == [
+        "cycle",
+        *(n for part in parts for n in (part, f"{part}_probability")),
+        "missing",
+        "outside",
+    ]
     assert min(right.values()) > 0.5  # chance: a quarter to a third
     assert np.mean(list(right.values())) > 0.95
     assert abs(np.mean(list(sure.values())) - np.mean(list(right.values()))) < 0.15
@@ -179,13 +184,13 @@ def test_no_stretch_of_equal_states_is_on_two_sides(tmp_path):
     [
         (lambda rows: [*rows[:3], rows[3].replace("tight", "leaks"), *rows[4:]], "has two values of pump"),
         (lambda rows: [*rows, rows[1]], "cycle '0' begins a second time"),
-        (lambda rows: [rows[0], rows[1].replace("0,0.0", "0,hi"), *rows[2:]], r"line 2 x: 'hi' is not a number"),
+        (lambda rows: [rows[0], rows[1].replace("0,0.0", "0,hi"), *rows[2:]], r"line 2: x: 'hi' is not a number"),
         (lambda rows: [row.replace("leaks", "tight") for row in rows], "pump is in one state only: tight"),
         (lambda rows: [rows[0].replace("x", "z"), *rows[1:]], "column 'x' is not there"),
-        (lambda rows: [rows[0], *(row.replace(".", ",", 1) for row in rows[1:])], "more cells than names"),
+        (lambda rows: [rows[0], *(row.replace(".", ",", 1) for row in rows[1:])], "line 2: 5 cells, but the log has 4"),
         (lambda rows: rows[:1], "has no rows"),
         (lambda rows: rows[:20], "cannot be shared out"),
-        (lambda rows: [rows[0], *(f",{row.split(',', 1)[1]}" for row in rows[1:])], "line 2: no cycle is named"),
+        (lambda rows: [rows[0], *(f",{row.split(',', 1)[1]}" for row in rows[1:])], "line 2: c: names no cycle"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_with_a_table_is_named(tmp_path, change, why):

@@ -2,9 +2,11 @@
 
 import math
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from training.prognostics.arrow_cells import as_stamps, microseconds
 from training.prognostics.cells import NUMBER, ZONED, Cells, kind_of_time
 from training.prognostics.columns import Columns
 from training.prognostics.dates import date_in
@@ -42,6 +44,22 @@ ZONES = [
     "+99:99",
 ]
 WRITTEN = st.builds(lambda *parts: "".join(parts), *map(st.sampled_from, (DAYS, MARKS, CLOCKS, ZONES)))
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.builds("".join, st.tuples(*map(st.sampled_from, (DAYS, MARKS, CLOCKS, ZONES)))))
+@example("2024-03-01 10")
+@example("2024-03-01T10Z")
+@example("2024-03-01 10+01:00")
+def test_a_time_that_is_read_with_its_whole_column_is_read_alone_to_the_same_moment(word):
+    pa = pytest.importorskip("pyarrow")
+    stamps = as_stamps(pa.array([word]))
+    if stamps is None:
+        return
+
+    alone = Cells(Columns(time="t", channels=(), time_unit="seconds")).moment(word)
+
+    assert alone == microseconds(stamps)[0] / 1e6
 
 
 @settings(deadline=None, max_examples=400)

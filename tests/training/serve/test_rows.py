@@ -60,7 +60,7 @@ def test_a_cell_longer_than_csv_allows_is_named_and_left_out() -> None:
     taken, said = arriving([HEADER, "a,1," + "5" * (csv.field_size_limit() + 1), "a,2,5"])
 
     assert taken == [("a", "2")]
-    assert said == ["log.csv line 2: field larger than field limit (131072): left out"]
+    assert said == ["log.csv line 2: field larger than field limit (16777216): left out"]
 
 
 def test_an_open_quote_in_the_last_line_of_a_piece_is_seen_too() -> None:
