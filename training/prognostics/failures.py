@@ -33,13 +33,13 @@ def read_failures(description: Description, failures: Failures, *, log: Survey) 
         if not found:
             raise BadData(f"{failures.files[0]}: no {failures.part} is '{part}'", "Leave it out of parts.")
     return {
-        name: UnitFailures(_known(times), tuple(_known(part.get(name, np.empty(0))) for part in parts),
+        name: UnitFailures(_drop_unknown(times), tuple(_drop_unknown(part.get(name, np.empty(0))) for part in parts),
                            bool(np.isnan(times).any()))
         for name, times in whole.items()
     }  # fmt: skip
 
 
-def _known(times: NDArray[np.float64]) -> NDArray[np.float64]:
+def _drop_unknown(times: NDArray[np.float64]) -> NDArray[np.float64]:
     known: NDArray[np.float64] = times[~np.isnan(times)]
     return known
 

@@ -105,7 +105,7 @@ def say_undecided(
 def is_calendar(columns: Columns, seen: Sequence[str]) -> bool | None:
     if columns.dates or columns.epoch:
         return columns.dates not in (TIME_OF_DAY, NUMBERS)
-    seen = [word for word in seen if any(map(str.isdigit, word))]  # "unknown" is said where it is read, with its line
+    seen = _with_digits(seen)
     numbers = [plain_number(word, columns.decimal, columns.thousands) for word in seen]
     known = [number * SECONDS.get(columns.time_unit, 0.0) for number in numbers if number is not None]
     if len(known) < len(seen):
@@ -113,7 +113,13 @@ def is_calendar(columns: Columns, seen: Sequence[str]) -> bool | None:
     return None if all(OUR_DAYS_S[0] <= moment <= OUR_DAYS_S[1] for moment in known) else False
 
 
+def _with_digits(seen: Sequence[str]) -> list[str]:
+    """Other words are no times; "unknown" is said where it is read, with its line."""
+    return [word for word in seen if any(map(str.isdigit, word))]
+
+
 def kind_of_times(columns: Columns, seen: Sequence[str]) -> str:
+    seen = _with_digits(seen)
     kind = kind_of_time(seen[0]) if seen else ""
     kind = NAIVE if columns.dates == DIGITS else kind
     return ZONED if kind == NAIVE and columns.zone else kind
