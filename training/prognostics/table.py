@@ -150,6 +150,8 @@ def _units(reader: TableReader, batch: Any, known: Words, rows: int) -> NDArray[
     if not column:
         return known.codes(np.zeros(rows, dtype=np.int32), [unit_of_file(reader.file)])
     codes, words = reader.words(batch[column])
+    zeros = np.flatnonzero(np.isin(codes, [n for n, word in enumerate(words) if "\0" in word]))
+    reader.wrong(zeros, column, lambda _: "holds bytes of 0, as where a logger's power is cut")
     nameless = np.flatnonzero(np.isin(codes, [n for n, word in enumerate(words) if not word]))
     if len(nameless):
         # As one unit named "" the rows of different machines would be taken for one machine's.

@@ -116,15 +116,19 @@ def refuse_other_header(file: Path, dialect: Dialect, rows: Sequence[tuple[Seque
     """Raises BadData where one of *rows*, each with its line, is the header of another log: put behind the first, with
     its columns in another order, or other ones.
     """
-    names = {name for name in dialect.header if name}
     for row, line in rows:
-        cells = [trim(cell) for cell in row if trim(cell)]
-        if len(names.intersection(cells)) >= min(2, len(names)) and not any(map(is_decimal, cells)):
+        if names_columns(row, dialect.header):
             raise BadData(
                 f"{file} line {line} names other columns than line {dialect.above + 1}:\n"
-                f"  {', '.join(cells)}\n  {', '.join(name for name in dialect.header if name)}",
+                f"  {', '.join(filter(None, map(trim, row)))}\n  {', '.join(name for name in dialect.header if name)}",
                 "Two logs were put one behind the other: name each file by itself under files.",
             )
+
+
+def names_columns(row: Sequence[str], header: Sequence[str]) -> bool:
+    """Whether *row* is a header as *header* is, be it in another order or with other columns besides."""
+    names, cells = {name for name in header if name}, [trim(cell) for cell in row if trim(cell)]
+    return len(names.intersection(cells)) >= min(2, len(names)) and not any(map(is_decimal, cells))
 
 
 def require_same_headers(file: Path, dialect: Dialect, wanted: Sequence[str]) -> None:

@@ -18,7 +18,8 @@ from training.console import plain
 from training.errors import BadData
 from training.prognostics.columns import Columns, names_in
 from training.prognostics.layout import Cell
-from training.serve.rows import Arrived, Cut, cells_of, join_rows, no_time, read_arriving
+from training.serve.new_headers import Cut
+from training.serve.rows import Arrived, cells_of, join_rows, no_time, read_arriving
 from training.serve.tail import Piece
 
 CSV: Final = "text/csv"

@@ -184,7 +184,7 @@ def _rows_of(file: str, columns: Columns, *, follow_it: bool) -> Iterator[Arrive
     columns = in_its_style(Path(file), dialect, columns) if dialect else columns
 
     def in_any_order() -> Iterator[Arrived]:
-        if dialect is None or is_plain(dialect, columns):
+        if dialect is None or is_plain(Path(file), dialect, columns):
             cells = cells_of(_lines(file, follow_it=follow_it), columns, file=name, say=_say)
         else:
             cells = cells_by_line(Path(file), dialect, columns)

@@ -6,7 +6,6 @@ import csv
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import compress
 from typing import NamedTuple
 
 import numpy as np
@@ -18,11 +17,10 @@ from training.prognostics.columns import SECONDS, Columns, names_in
 from training.prognostics.layout import Cell, Layout, Rows
 from training.prognostics.log_keys import TIME_OF_DAY
 from training.serve.broken_lines import whole_rows
+from training.serve.new_headers import Cut, under_headers
 from training.serve.tail import Piece, Say
 
 ROWS_AT_ONCE = 4096
-Cut = tuple[list[str], Sequence[Sequence[Cell]], list[int]]
-"""(header, rows, line numbers)"""
 
 
 @dataclass(frozen=True)
@@ -51,10 +49,6 @@ def cells_of(pieces: Iterable[Piece], columns: Columns, *, file: str, say: Say) 
                 del numbered[0]
         for start in range(0, len(numbered), ROWS_AT_ONCE):
             rows, numbers = _readable(numbered[start : start + ROWS_AT_ONCE], columns, file, say)
-            if header in rows:
-                rest = [row != header for row in rows]
-                say(f"{file} line {numbers[rest.index(False)]}: the header again: left out")
-                rows, numbers = list(compress(rows, rest)), list(compress(numbers, rest))
             if rows:
                 yield header, rows, numbers
 
@@ -137,7 +131,7 @@ def read_arriving(
 def read_any_order(cells: Iterable[Cut], columns: Columns, *, file: str, say: Say) -> Iterator[Arrived]:
     """As read_arriving, before it is known which rows rise."""
     layout, known = None, None
-    for header, rows, lines in cells:
+    for header, rows, lines in under_headers(cells, columns, file=file, say=say):
         if layout is None or header != known:
             layout, known = Layout(columns, header, file=file, say=say), header
         yield from _read_rows(layout, rows, lines, say)

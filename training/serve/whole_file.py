@@ -32,17 +32,31 @@ from training.prognostics.side_by_side import put_files_together
 from training.prognostics.table import Marks, Met, Table
 from training.prognostics.unit_logs import features_of
 from training.prognostics.wrong_cells import Clock, require_names
-from training.serve.rows import Arrived, Cut, pick_rows
+from training.serve.new_headers import Cut
+from training.serve.rows import Arrived, pick_rows
 
 ROWS_AT_ONCE = 4096
 
 
-def is_plain(dialect: Dialect, columns: Columns) -> bool:
-    """Whether the reader of growing text (tail.py) understands the file, too."""
+def is_plain(file: Path, dialect: Dialect, columns: Columns) -> bool:
+    """Whether the reader of growing text (tail.py) understands the *file*, too."""
     text = dialect.form == dialects.TEXT_FILE and not (dialect.packed or dialect.above or dialect.below)
     text = text and bool(dialect.header[0])
     named = dialect.headless == bool(columns.header)
-    return text and named and dialect.encoding in ("utf-8", "utf-8-sig") and dialect.separator == columns.separator
+    return (
+        text
+        and named
+        and _has_newlines(file)
+        and dialect.encoding in ("utf-8", "utf-8-sig")
+        and dialect.separator == columns.separator
+    )
+
+
+def _has_newlines(file: Path) -> bool:
+    """Older programs of Macs end lines by a carriage return alone."""
+    with file.open("rb") as log:
+        first = log.read(dialects.SAMPLE_BYTES)
+    return b"\n" in first or b"\r" not in first
 
 
 def whole_dialect(file: Path, columns: Columns) -> Dialect | None:

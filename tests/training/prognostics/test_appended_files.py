@@ -18,7 +18,7 @@ from training.prognostics import arrow_batches
 from training.prognostics.columns import Columns
 from training.prognostics.log_schema import read_description
 from training.prognostics.read_log import Log, read_log
-from training.serve.rows import cells_of, read_arriving
+from training.serve.rows import cells_of, join_rows, read_arriving
 from training.serve.tail import Piece
 from training.serve.whole_file import cells_by_line, read_columns, whole_dialect
 
@@ -119,7 +119,7 @@ def test_in_service_a_header_that_stands_again_is_said_and_left_out(tmp_path):
     followed = list(read_arriving(cells, columns, file="log", say=said.append))
     by_hand = list(read_arriving(cells_by_line(file, dialect, columns), columns, file="log", say=pytest.fail))
 
-    for (arrived,) in (by_column, followed, by_hand):
+    for arrived in map(join_rows, (by_column, followed, by_hand)):
         assert (arrived.rows.units, arrived.times) == (["a", "a", "b", "b"], ["1", "2", "1", "2"])
     assert said == ["log line 4: the header again: left out"]
 

@@ -5,6 +5,7 @@ import io
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -127,3 +128,21 @@ def test_bytes_of_zero_among_the_rows_are_refused_and_no_letters_of_a_name(tmp_p
 
     with pytest.raises(BadData, match=r"log.csv line 202 holds bytes of 0"):
         read_log(read_description(tmp_path / "log.toml"))
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.lists(st.permutations(["u", "t", "note", "x", "y", "more"]), min_size=1, max_size=4),
+    st.lists(st.integers(0, 900)),
+)
+def test_rows_stand_under_the_names_above_them(orders, at):
+    """A logger that begins anew, its columns in another order: put behind one another, in a pipe as in a file."""
+    text, wanted = "", []
+    for part, order in enumerate(orders):
+        rows = [{"u": "A", "t": part * 5 + n, "note": "", "x": n / 7, "y": -n, "more": 3} for n in range(5)]
+        text += "\n".join([",".join(order), *(",".join(str(row[name]) for name in order) for row in rows)]) + "\n"
+        wanted += [("A", float(row["t"]), [float(np.float32(row["x"])), row["y"]]) for row in rows]
+
+    rows, _ = arrived(cut(text, at))
+
+    assert rows == wanted
