@@ -97,7 +97,7 @@ Push = Callable[[Host, Selection, str], None]
 
 def push_first(host: Host, chosen: Selection, into: str) -> None:
     assert chosen.packed is not None
-    push_packed(host, chosen, chosen.packed, into)
+    push_packed(host, chosen.packed, into)
 
 
 def push_again(host: Host, chosen: Selection, into: str) -> None:

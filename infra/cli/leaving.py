@@ -19,5 +19,16 @@ def _report_lost(lost: sys.UnraisableHookArgs) -> None:
 
 def leave_at_once(exit_code: int) -> None:
     """All is said. Python would wait for threads that still ask somebody, and end with a traceback if it came then."""
+    from infra.host.local_programs import end_programs
+
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _fall_silent()
+    end_programs()
     os._exit(exit_code)
+
+
+def _fall_silent() -> None:
+    """A thread whose program is ended under it would say that the connection broke."""
+    nobody = os.open(os.devnull, os.O_WRONLY)
+    for number in (1, 2):
+        os.dup2(nobody, number)

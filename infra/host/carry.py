@@ -19,11 +19,12 @@ from pathlib import Path
 from typing import IO
 
 from infra.host import command_lines
-from infra.host.connection import Host, explain_drop, local_process
+from infra.host.connection import Host, explain_drop
 from infra.host.copy_failure import CONNECTION_LOST, explain_failure
 from infra.host.foreign import make_printable
 from infra.host.landing import Landing
 from infra.host.listing import File, names
+from infra.host.local_programs import local_process
 from infra.host.programs import listening, program
 
 _CHUNK = 1 << 20

@@ -77,11 +77,12 @@ def rsync_shell(target: Target) -> list[str]:
 _BY_NAME = ("--files-from=-", "--from0", "--ignore-missing-args")
 
 
-def rsync_push(target: Target, source: Path, destination: str) -> list[str]:
+def rsync_push(target: Target, source: Path, destination: str, first: Sequence[str]) -> list[str]:
     """Lay what standard input names of *source* into *destination* on the host; where a folder there has the name of a
-    file, in its place."""
+    file, in its place. *first*: what the host is asked before, with the same command; it answers on standard error."""
     return [
         "rsync", "--archive", "--no-owner", "--no-group", "--force", "--compress", *_BY_NAME,
+        "--rsync-path", on_the_wire(first, ["rsync"]),
         *rsync_shell(target), f"{source}/", f"{target.address}:{destination}/",
     ]  # fmt: skip
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import contextlib
 import errno
-import shutil
 import socket
 import subprocess
 import threading
@@ -16,9 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from infra.errors import HostUnreachable, KeyRefused, MissingProgram, RigError, WorldError, own_again
+from infra.errors import HostUnreachable, KeyRefused, RigError, WorldError, own_again
 from infra.host import command_lines
 from infra.host.known_hosts import explain_changed_key, pinned_key
+from infra.host.local_programs import local_process
 from infra.host.target import Target
 
 # Said by the host before each answer: what comes earlier was printed by its ~/.bashrc, which bash reads even when a
@@ -251,6 +251,14 @@ def explain_timeout(target: Target) -> HostUnreachable:
     )
 
 
+def explain_silence(target: Target, waited_s: float) -> HostUnreachable:
+    return HostUnreachable(
+        f"{target} takes the connection, and has not answered within {waited_s:g} s: the machine hangs, or is out of "
+        "memory.",
+        "`rig stop`, then `rig start` boots it anew; what is on its disk stays",
+    )
+
+
 def explain_refusal(target: Target) -> HostUnreachable:
     return HostUnreachable(
         f"{target} refused the connection: no SSH server listens there.",
@@ -299,26 +307,4 @@ def hung(target: Target, line: str, timeout_s: float) -> WorldError:
     return WorldError(
         f"{target} did not finish within {timeout_s:g} s: {line}",
         "the machine may be out of memory or disk; look with `rig ssh`, or `rig stop`",
-    )
-
-
-def local_process(line: Sequence[str], **popen: Any) -> subprocess.Popen[bytes]:
-    """Start a program of this computer. Raises MissingProgram, which says how to get it."""
-    try:
-        return subprocess.Popen(list(line), **popen)
-    except FileNotFoundError:
-        raise missing(line[0]) from None
-
-
-def require(program: str) -> None:
-    """Raises MissingProgram now rather than when money is spent already."""
-    if not shutil.which(program):
-        raise missing(program)
-
-
-def missing(program: str) -> MissingProgram:
-    packages = {"ssh": "openssh-client", "ssh-keygen": "openssh-client"}
-    return MissingProgram(
-        f"The program {program} is not on this computer.",
-        f"Debian, Ubuntu: sudo apt install {packages.get(program, program)}\nmacOS: brew install {program}",
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import tarfile
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -64,7 +65,7 @@ class Facts:
     runs that cannot have their name here, and so cannot come home. *beginning*: runs that are being started at this
     moment. *notebooks*: there is a folder of notebooks. *visited*: a user was led to a shell there; *strays*: files
     below the home folder that have been written since, outside of the kit's own folders. *code*: there is code from an
-    earlier copy."""
+    earlier copy. *clock_ahead_s*: by how much its clock and this computer's differ, beyond what the question took."""
 
     home: str
     uid: int
@@ -83,6 +84,7 @@ class Facts:
     visited: bool = False
     strays: tuple[str, ...] = ()
     code: bool = True
+    clock_ahead_s: float = 0.0
 
     @property
     def unfetched(self) -> tuple[RunFacts, ...]:
@@ -95,15 +97,18 @@ class Facts:
 
 def ask_facts(host: Host, *, images: Sequence[str] = ()) -> Facts:
     """Send the kit's programs to the host and return what host_facts.py says there."""
+    asked = time.time()
     before, answer = hear(host, _lay_out(), program("host_facts.py", *images), given=_packed_programs())
     try:
-        facts = parse(json_object(answer))
+        said = json_object(answer)
+        facts, clock = parse(said), _maybe(foreign.amount, said.get("now"))
     except ValueError as error:
         raise WorldError(
             f"{host.target} gives an answer that makes no sense: {error}", "`rig ssh` opens a shell there"
         ) from error
+    ahead = 0.0 if clock is None else min(clock - asked, 0.0) + max(clock - time.time(), 0.0)
     # What ~/.bashrc there prints comes first. rsync would take it for words of its own; the tar streams do not mind.
-    return dataclasses.replace(facts, rsync=facts.rsync and not before)
+    return dataclasses.replace(facts, rsync=facts.rsync and not before, clock_ahead_s=ahead)
 
 
 def _lay_out() -> list[str]:

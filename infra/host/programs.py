@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from infra.errors import WorldError
-from infra.host.connection import DROPPED, GREETING, Host, explain_loss
+from infra.host.connection import DROPPED, GREETING, Host, explain_loss, explain_silence
 from infra.host.foreign import make_printable
 
 SCRIPTS = Path(__file__).resolve().parents[1] / "remote"
@@ -20,6 +20,7 @@ _LONGEST_PREAMBLE = 1 << 20
 _LONGEST_ANSWER = 1 << 30
 _LONGEST_LINE = 1 << 20
 _CHUNK = 1 << 16
+FIRST_WORD_S = 30.0  # a machine that hangs takes the connection and greets never
 SILENCE_S = 120.0  # our programs say something every few seconds
 
 
@@ -62,7 +63,7 @@ def listening(host: Host, *lines: Sequence[str], given: bytes = b"") -> Iterator
     """What a login shell there printed of itself, and what commands print, while they print it.
 
     Raises WorldError with their own words if they fail, or if nothing comes for SILENCE_S; HostUnreachable if the
-    connection breaks.
+    connection breaks, or if the host does not greet within FIRST_WORD_S.
     """
     with tempfile.TemporaryFile() as question, tempfile.TemporaryFile() as complaint:
         question.write(given)
@@ -74,7 +75,9 @@ def listening(host: Host, *lines: Sequence[str], given: bytes = b"") -> Iterator
         ear = _Ear(process)
         try:
             out: Any = io.BufferedReader(ear, 1 << 16)
-            yield _preamble(out), out
+            before = _preamble(out)
+            ear.be_patient()
+            yield before, out
         finally:
             process.kill()  # nothing, where it has ended; else nobody hears it any more
             process.wait()
@@ -92,6 +95,8 @@ def _preamble(out: IO[bytes]) -> bytes:
 
 
 def _judge(host: Host, ear: _Ear, complaint: str) -> None:
+    if ear.silent and ear.patience_s == FIRST_WORD_S:
+        raise explain_silence(host.target, FIRST_WORD_S)
     if ear.silent:
         raise WorldError(
             f"{host.target} has said nothing for {SILENCE_S:g} s.",
@@ -106,10 +111,11 @@ def _judge(host: Host, ear: _Ear, complaint: str) -> None:
 
 
 class _Ear(io.RawIOBase):
-    """The output of *process*. *silent*: it was given up. *exit_code*: its own, 0 for one that was not heard out."""
+    """The output of *process*. *silent*: it was given up, as nothing came for *patience_s*. *exit_code*: its own, 0 for
+    one that was not heard out."""
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
-        self.silent, self.exit_code = False, 0
+        self.silent, self.patience_s, self.exit_code = False, FIRST_WORD_S, 0
         self._process = process
         self._waiting = selectors.DefaultSelector()
         assert process.stdout is not None
@@ -119,8 +125,13 @@ class _Ear(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
+    def be_patient(self) -> None:
+        """From now on its programs may take their time."""
+        if not self.silent:
+            self.patience_s = SILENCE_S
+
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        self.silent = not self._waiting.select(SILENCE_S)
+        self.silent = self.silent or not self._waiting.select(self.patience_s)
         if self.silent:
             return 0
         count: int = self._out.readinto(buffer)  # type: ignore[attr-defined]

@@ -22,11 +22,12 @@ from infra.console import Tell
 from infra.errors import UserError, WorldError
 from infra.host import command_lines
 from infra.host.carry import rsync_here
-from infra.host.connection import Host, local_process
+from infra.host.connection import Host
 from infra.host.copy_failure import VANISHED, explain_failure
 from infra.host.foreign import make_printable
 from infra.host.listing import names
-from infra.host.selection import Selection, folders_of
+from infra.host.local_programs import local_process
+from infra.host.selection import Selection, folders_of, say_secrets
 
 _STDERR: Final = 2
 
@@ -36,26 +37,18 @@ def push_code(host: Host, chosen: Selection, destination: str, *, rsync_there: b
     programs leave files for a moment, and these are no part of a project. Raises UserError where a secret was written
     meanwhile."""
     if rsync_there and rsync_here():
-        process = _start_rsync(command_lines.rsync_push(host.target, chosen.folder, destination), chosen)
-        try:
-            there = _list_names(host, destination)
-        except BaseException:
-            process.kill()
-            process.communicate()
-            raise
-        _finish(host, process)
+        line = command_lines.rsync_push(host.target, chosen.folder, destination, list_names(destination))
+        there = _read_names(host, destination, _copy(host, line, chosen))
         _remove(host, destination, _list_surplus(there, chosen))
     else:
         _stream_up(host, chosen, destination)
     _take_back_secrets(host, chosen, destination)
 
 
-def push_packed(host: Host, chosen: Selection, packed: bytes, destination: str) -> None:
-    """Lay *packed*, which is `chosen.packed`, into *destination* on the host, where nothing is yet. Nothing is reckoned
-    for this host alone, neither here nor there. What a broken line cut off `push_code` goes on with. Raises UserError
-    as `push_code`."""
+def push_packed(host: Host, packed: bytes, destination: str) -> None:
+    """Lay *packed*, which is a `Selection.packed`, into *destination* on the host, where nothing is yet. Nothing is
+    reckoned for this host alone, neither here nor there. What a broken line cut off `push_code` goes on with."""
     _give(host, command_lines.unpack_first(destination), packed)
-    _take_back_secrets(host, chosen, destination)
 
 
 def push_data(
@@ -67,7 +60,7 @@ def push_data(
     """
     if rsync_there and rsync_here():
         line = command_lines.rsync_data(host.target, chosen.folder, destination)
-        _finish(host, _start_rsync(line, chosen, progress=progress))
+        _copy(host, line, chosen, progress=progress)
     else:
         tell("rsync is missing on one side: the data goes as one stream and cannot be resumed.")
         _stream_up(host, chosen, destination)
@@ -89,12 +82,19 @@ def _give(host: Host, lines: Sequence[Sequence[str]], given: bytes) -> None:
         raise explain_failure(host, process.returncode, said)
 
 
-def _start_rsync(line: list[str], chosen: Selection, *, progress: bool = False) -> subprocess.Popen[bytes]:
-    with tempfile.TemporaryFile() as named:
+def _copy(host: Host, line: list[str], chosen: Selection, *, progress: bool = False) -> bytes:
+    """Let rsync copy; what the host was asked beside, and answered (see `list_names`)."""
+    with tempfile.TemporaryFile() as named, tempfile.TemporaryFile() as complaint:
         named.write(names_of(chosen))
         named.seek(0)
         out = _STDERR if progress else subprocess.DEVNULL  # progress is no product
-        return local_process(line, stdin=named, stdout=out, stderr=subprocess.PIPE)
+        exit_code = local_process(line, stdin=named, stdout=out, stderr=complaint).wait()
+        complaint.seek(0)
+        before, _, rest = complaint.read(_MOST_SAID).partition(_BEGIN)
+    listed, end, after = rest.partition(_END)
+    if exit_code not in (0, VANISHED):
+        raise explain_failure(host, exit_code, (before + after).decode(errors="replace").strip())
+    return listed if end else b""
 
 
 def names_of(chosen: Selection) -> bytes:
@@ -102,32 +102,33 @@ def names_of(chosen: Selection) -> bytes:
     return names(f"./{path}" for path in (*chosen.empty, *chosen.sent))
 
 
-def _finish(host: Host, process: subprocess.Popen[bytes]) -> None:
-    said = process.communicate()[1].decode(errors="replace").strip()
-    if process.returncode not in (0, VANISHED):
-        raise explain_failure(host, process.returncode, said)
+_BEGIN, _END, _NO_FOLDER = b"gluon-rig: there is\n", b"gluon-rig: and no more\n", b"no such folder\n"
+_LIST: Final = (
+    "exec 3>&2 2>/dev/null; { echo gluon-rig: there is; "
+    'if cd "$1"; then find . -mindepth 1 -print0 | gzip -1 | base64; else echo no such folder; fi; '
+    "echo gluon-rig: and no more; } >&3"
+)
+_MOST_SAID, _LONGEST_LIST = 1 << 26, 1 << 28
 
 
-_LIST: Final = 'cd "$1" 2>/dev/null || exit 3; find . -mindepth 1 -print0 | gzip -1 | base64'
-_NO_SUCH_FOLDER: Final = 3
-_LONGEST_LIST: Final = 1 << 28
+def list_names(folder: str) -> list[str]:
+    """Ask for all that is below *folder* there, on standard error, and packed: there may be 100,000 names of fifty
+    bytes. It goes with rsync's own command: a question of its own would be one more way to each machine and back."""
+    return ["sh", "-c", _LIST, "sh", folder]
 
 
-def _list_names(host: Host, folder: str) -> list[str]:
-    """All that is below *folder* on the host, packed on its way: there may be 100,000 names of fifty bytes."""
-    answer = host.ask(["sh", "-c", _LIST, "sh", folder])
-    if answer.exit_code == _NO_SUCH_FOLDER:
+def _read_names(host: Host, folder: str, listed: bytes) -> list[str]:
+    if listed == _NO_FOLDER:
         return []
     unpacker = zlib.decompressobj(wbits=31)  # gzip's
     try:
-        listed = unpacker.decompress(base64.b64decode(answer.out), _LONGEST_LIST)
+        names_there = unpacker.decompress(base64.b64decode(listed), _LONGEST_LIST)
         if not unpacker.eof:
             raise ValueError("it has no end")
     except (binascii.Error, zlib.error, ValueError) as error:
-        said = make_printable((answer.err or str(error)).strip())
-        cause = f"{host.target} does not say what lies in {folder}: {said}"
+        cause = f"{host.target} does not say what lies in {folder}: {make_printable(str(error))}"
         raise WorldError(cause, "`rig ssh` opens a shell there") from None
-    return [os.fsdecode(name.removeprefix(b"./")) for name in listed.split(b"\0") if name]
+    return [os.fsdecode(name.removeprefix(b"./")) for name in names_there.split(b"\0") if name]
 
 
 def _list_surplus(there: Iterable[str], chosen: Selection) -> list[str]:
@@ -150,10 +151,9 @@ def _take_back_secrets(host: Host, chosen: Selection, destination: str) -> None:
     secrets = chosen.find_new_secrets()
     if secrets:
         _remove(host, destination, secrets)
-        listed = ", ".join(f"{path} ({why})" for path, why in secrets.items())
         raise UserError(
-            f"Written while they were copied, and now they hold keys or passwords: {listed}. They were on the instance "
-            "for a moment, and are removed there again.",
+            f"Written while they were copied, and now they hold keys or passwords: {say_secrets(secrets)}. "
+            "They were on the instance for a moment, and are removed there again.",
             "run the command again: what holds a secret stays here",
         )
 

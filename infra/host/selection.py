@@ -13,10 +13,12 @@ from functools import cached_property
 from pathlib import Path
 from threading import Lock
 
+from infra.errors import UserError
 from infra.host.exclude import RIGIGNORE, Listing, ask_rigignore, git_is_here, list_all, list_ignored, list_project
 from infra.host.packing import pack
 from infra.host.secret_names import is_secret
 from infra.host.secret_scan import Looked, look_into
+from infra.host.shared_answer import SharedAnswer
 
 # What is looked into for secrets is small. A notebook with its pictures is not so small.
 _MOST_CODE_BYTES, _MOST_DATA_BYTES = 8 << 20, 1 << 20
@@ -46,6 +48,7 @@ class Selection:
     links: tuple[str, ...] = ()
     above: str = ""
     looked: Looked | None = field(default=None, compare=False)
+    _look: SharedAnswer[dict[str, str]] = field(default_factory=SharedAnswer, init=False, compare=False, repr=False)
 
     @cached_property
     def left(self) -> tuple[str, ...]:
@@ -55,14 +58,22 @@ class Selection:
 
     @property
     def packed(self) -> bytes | None:
-        """All that goes, as one packed stream (see `pack`): made by the first who asks, for all who ask."""
+        """All that goes, as one packed stream (see `pack`): made by the first who asks, for all who ask. Raises
+        UserError where a secret was written since the choice."""
         with _PACKING:
             return self._packed
 
     @cached_property
     def _packed(self) -> bytes | None:
         folders = folders_of(self.sent).union(folders_of(self.empty), self.empty)
-        return pack(self.folder, [".", *sorted(folders), *self.sent])
+        packed = pack(self.folder, [".", *sorted(folders), *self.sent])
+        if secrets := self.find_new_secrets():
+            raise UserError(
+                f"Written since all was looked into, and now they hold keys or passwords: {say_secrets(secrets)}. "
+                "Nothing was sent.",
+                "run the command again: what holds a secret stays here",
+            )
+        return packed
 
     def without(self, folder: str) -> Selection:
         """All but what lies in *folder*."""
@@ -71,7 +82,11 @@ class Selection:
         return dataclasses.replace(self, sent=sent, empty=empty)
 
     def find_new_secrets(self) -> dict[str, str]:
-        """Of what is *sent*: what has been written since it was looked into, and holds a secret now."""
+        """Of what is *sent*: what has been written since it was looked into, and holds a secret now. One look is for
+        all who ask for it while another goes on."""
+        return self._look.get(self._look_again)
+
+    def _look_again(self) -> dict[str, str]:
         found = self.looked.look_again() if self.looked else {}
         sent = frozenset(self.sent) if found else frozenset()
         return {path: why for path, why in found.items() if path in sent}
@@ -167,6 +182,10 @@ def _leads_out(folder: Path, link: str) -> bool:
     followed = os.path.realpath(folder / link)
     inside = followed == str(folder) or followed.startswith(f"{folder}/")
     return os.path.isabs(target) or by_words.split("/")[0] == ".." or not inside
+
+
+def say_secrets(secrets: Mapping[str, str]) -> str:
+    return ", ".join(f"{path} ({why})" for path, why in secrets.items())
 
 
 def folders_of(paths: Iterable[str]) -> frozenset[str]:

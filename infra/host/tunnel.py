@@ -11,7 +11,8 @@ from ipaddress import ip_address
 
 from infra.errors import HostUnreachable
 from infra.host.command_lines import tunnel
-from infra.host.connection import explain_loss, local_process
+from infra.host.connection import explain_loss
+from infra.host.local_programs import local_process
 from infra.host.target import Target
 
 

@@ -52,7 +52,10 @@ class Trouble:
         slow = verb == "net-slow"
         count = self._network.slow(words[0]) if slow else int(self._network.cut(int(words[0])))
         if not count:
-            raise UnknownFault("no such machine of a group has a network of its own: that takes Linux, root and `ip`")
+            raise UnknownFault(
+                "no such machine of a group has a network of its own: that takes Linux, root, `ip` and `tc` "
+                "(Debian, Ubuntu: sudo apt install iproute2)"
+            )
         return (
             f"{count} machine(s) send {words[0]} at most" if slow else f"machine {words[0]} is cut off from the others"
         )

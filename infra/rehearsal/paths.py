@@ -12,6 +12,12 @@ from infra.errors import UserError, own_again
 CLOUD_MARK: Final = "RIG_REHEARSAL_CLOUD"  # on every process of every instance; its value is the state folder
 IN_CONTAINER: Final = "RIG_IN_CONTAINER"  # "1" in a container: its supervisor, not the power button, sends SIGTERM
 INSTANCE_MARK: Final = "RIG_INSTANCE_ID"  # on every process of one instance
+SYSTEM_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/homebrew/bin"
+
+
+def path_with_system() -> str:
+    """PATH, and then where a system keeps its programs: a user's may lack the sbin folders, in which `tc` is."""
+    return f"{os.environ.get('PATH', os.defpath)}:{SYSTEM_PATH}"
 
 
 class Place(NamedTuple):

@@ -16,6 +16,7 @@ runs        every other run on this disk: name, state (running, ended, lost, unk
             ended, sealed, fetched
 guard_silent_s   seconds since the guard last wrote what it sees; null when it never did
 ended       why the guard last switched this machine off, if it did
+now         seconds since 1970, by the clock of this machine
 """
 
 from __future__ import annotations
@@ -67,6 +68,7 @@ def main(images: list[str]) -> int:
             "runs": [run_facts(folder, containers) for folder in runs if not just_beginning(folder, containers)],
             "guard_silent_s": age_s(GUARD),
             "ended": read_json(ENDED),
+            "now": time.time(),
         }
     print(json.dumps(facts))
     return 0

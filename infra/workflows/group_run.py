@@ -17,6 +17,7 @@ from infra.job.container import Container, container_name, undo
 from infra.job.spec import Job
 from infra.job.workers import Place, blamed_rank, nodes_of
 from infra.text import whole_number
+from infra.workflows.clocks import tell_clocks
 from infra.workflows.context import Rig, open_host
 from infra.workflows.ensure_image import Show
 from infra.workflows.nodes import ask_each, on_each
@@ -45,6 +46,7 @@ def begin_on_all(rig: Rig, nodes: Sequence[Instance], job: Job, name: str, chose
             return prepare(rig, hosts[one.id], one, order, heard, places[one.id])
 
         ready = dict(zip(hosts, on_each(rig, nodes, prepare_one), strict=True))
+        tell_clocks(rig, [(one, ready[one.id].facts) for one in nodes])
         rig.tell(f"Starting run {name} in container {container_name(name)} on each of {len(nodes)} machines")
         _start_all(rig, nodes, hosts, ready, name)
     return name

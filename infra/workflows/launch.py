@@ -21,12 +21,13 @@ from infra.aws.offers.quota import require as require_quota
 from infra.errors import UserError
 from infra.guard.safeguard import together
 from infra.guard.user_data import user_data
-from infra.host.connection import require
 from infra.host.facts import Facts
+from infra.host.local_programs import require
 from infra.host.ready import wait_until_ready
 from infra.host.target import require_sayable
 from infra.names import DEADLINE_TAG, IDLE_TAG, RESULTS_FETCHED_TAG, STARTED_TAG
 from infra.settings import Settings
+from infra.workflows.clocks import tell_clocks
 from infra.workflows.context import Rig, open_host
 from infra.workflows.ensure_image import wants_gpu
 from infra.workflows.nodes import Together, on_each
@@ -71,6 +72,7 @@ def launch(rig: Rig, plan: Plan) -> list[Ready]:
         if not resting:
             _arm(rig, nodes, _require_deadline)
         ready = _wait_for_all(rig, nodes)
+        tell_clocks(rig, [(one.instance, one.facts) for one in ready])
         on_each(rig, [one.instance for one in ready if nothing_left(one.facts)], tag_if_aws_answers)
         refresh_entry(rig, nodes)
     return ready

@@ -7,7 +7,7 @@ import subprocess
 
 from infra.aws.account.doctor import Check
 from infra.host.carry import rsync_here
-from infra.host.connection import missing
+from infra.host.local_programs import missing
 
 
 def laptop_checks() -> list[Check]:

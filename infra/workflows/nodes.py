@@ -118,7 +118,7 @@ def _name_failures(begun: Sequence[Future[T]], nodes: Sequence[Instance]) -> lis
 def _name_node(error: BaseException | None, node: Instance) -> None:
     if isinstance(error, RigError) and node.nodes > 1:
         error.cause = f"{node.node}: {error.cause}"
-    if isinstance(error, HostUnreachable) and node.nodes > 1:
+    if isinstance(error, HostUnreachable) and node.nodes > 1 and "`rig start`" not in error.hint:
         error.hint += "\na machine that has hung boots anew: `rig stop`, then `rig start`"
 
 

@@ -83,7 +83,7 @@ def send_code(rig: Rig, host: Host, facts: Facts, chosen: Selection) -> None:
 
     def copy() -> None:
         if first and (packed := first.pop()):
-            push_packed(host, chosen, packed, there)
+            push_packed(host, packed, there)
         else:
             push_code(host, chosen, there, rsync_there=facts.rsync)
 

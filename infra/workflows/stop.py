@@ -13,6 +13,7 @@ from infra.aws.instances.instance import Instance, find_nodes, list_instances, o
 from infra.errors import AWS_IS_SHUT, NothingToDo, RigError, UserError, WorldError
 from infra.host.facts import ask_facts
 from infra.host.known_hosts import pinned_key
+from infra.host.programs import FIRST_WORD_S
 from infra.names import STARTED_TAG
 from infra.workflows.context import Rig, open_host
 from infra.workflows.homecoming import bring_all_home, say_cause
@@ -71,15 +72,18 @@ def _begin_stop(rig: Rig, nodes: Nodes) -> tuple[Nodes, BaseException | None]:
     """Those of *nodes* that stop from now on, and what kept their results from coming home, if anything did."""
     with tamed_ctrl_c() as ctrl_c:
         up = [one for one in nodes if one.state == "running"]
-        trouble = _try(rig, lambda: on_each(rig, up, bring_all_home), ctrl_c) if up else None
+        trouble = _try(rig, up, bring_all_home, ctrl_c) if up else None
         return lifecycle.order_stop(rig.account, *nodes), trouble
 
 
-def _try(rig: Rig, bring_home: Callable[[], object], ctrl_c: CtrlC) -> BaseException | None:
-    """Return what went wrong, whatever it was."""
+def _try(
+    rig: Rig, nodes: Sequence[Instance], bring_home: Callable[[Rig, Instance], object], ctrl_c: CtrlC
+) -> BaseException | None:
+    """Let each of *nodes* bring home what it holds; return what went wrong, whatever it was."""
     try:
         ctrl_c.interrupts = True
-        bring_home()
+        rig.tell(f"Asking {list_ids(nodes)} what is not home yet; one that hangs is given up after {FIRST_WORD_S:g} s")
+        on_each(rig, nodes, bring_home)
         ctrl_c.interrupts = False
     except BaseException as error:  # noqa: BLE001 - a full disk here, Ctrl-C, a fault of ours: none may keep the bill running
         ctrl_c.interrupts = False
@@ -164,7 +168,7 @@ def _require_home(rig: Rig, nodes: tuple[Instance, ...]) -> None:
 def _bring_home_or_stop(rig: Rig, nodes: Sequence[Instance]) -> None:
     """Whoever deletes a machine wants its bill to end; what cannot come home stays, on a disk without a machine."""
     with tamed_ctrl_c() as ctrl_c:
-        trouble = _try(rig, lambda: on_each(rig, nodes, _bring_everything_home), ctrl_c)
+        trouble = _try(rig, nodes, _bring_everything_home, ctrl_c)
         if trouble is None:
             return
         rig.tell("Nothing is deleted; the machine is stopped instead")

@@ -11,6 +11,7 @@ from infra.job import artifacts, run
 from infra.job.container import container_name
 from infra.job.spec import Job, new_run_name
 from infra.job.workers import Place
+from infra.workflows.clocks import tell_clocks
 from infra.workflows.context import Rig, open_host, running_node, running_nodes
 from infra.workflows.ensure_image import Show
 from infra.workflows.group_run import begin_on_all, bring_all_nodes_home, follow_all
@@ -52,6 +53,7 @@ def begin(rig: Rig, host: Host, instance: Instance, job: Job, name: str, chosen:
     """What the run needs, then its container; the run's name."""
     order = order_of(rig, (instance,), job, name, chosen)
     container = prepare(rig, host, instance, order, show, Place())
+    tell_clocks(rig, [(instance, container.facts)])
     rig.tell(f"Starting run {name} in container {container_name(name)}")
     run.start(host, container, announce=lambda: announce(rig, instance, f"run {name}"), tell=rig.tell)
     return name

@@ -34,7 +34,9 @@ from tests.aws.samples import HOME, NAME, Killed, Reaper, forget_ended
 from tests.sizes import ALL, size, tried
 
 NODES = 4
-FACTS = SimpleNamespace(unfetched=(), nameless=(), beginning=(), notebooks=False, visited=False, gpus=(), ended=None)
+FACTS = SimpleNamespace(
+    unfetched=(), nameless=(), beginning=(), notebooks=False, visited=False, gpus=(), ended=None, clock_ahead_s=0.0
+)
 
 
 @contextmanager

@@ -92,7 +92,14 @@ def machines(monkeypatch: pytest.MonkeyPatch) -> Machines:
     def ready(host: Host, **_: Any) -> Any:
         made.heard(host)
         return SimpleNamespace(
-            unfetched=(), nameless=(), beginning=(), notebooks=False, visited=False, gpus=(), ended=None
+            unfetched=(),
+            nameless=(),
+            beginning=(),
+            notebooks=False,
+            visited=False,
+            gpus=(),
+            ended=None,
+            clock_ahead_s=0.0,
         )
 
     monkeypatch.setattr(facts, "hear", made.hear)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -13,6 +16,7 @@ from infra.cli.commands import COMMANDS
 from tests.workflows.prompt import type_line
 
 RIG = Path(sys.executable).with_name("rig")
+PROJECT = Path(__file__).resolve().parents[2]
 
 
 def rig(*words: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -214,6 +218,51 @@ def test_ctrl_c_while_python_still_reads_our_modules_is_said_as_at_any_other_mom
     done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True)
 
     assert (done.returncode, done.stderr) == (130, "\nInterrupted.\n")
+
+
+COPIES = """
+import subprocess, sys, threading, time
+import infra.cli
+from infra.host.local_programs import local_process
+
+def copy():
+    while True:  # as after a line that broke
+        process = local_process(["sleep", "120"], stderr=subprocess.DEVNULL)
+        sys.stderr.write(f"{process.pid}\\n")
+        process.wait()
+        sys.stderr.write("the connection broke\\n")
+
+def serve(words):
+    for _ in range(3):
+        threading.Thread(target=copy, daemon=True).start()
+    time.sleep(120)
+
+infra.cli._run = serve
+sys.exit(infra.cli.main())
+"""
+
+
+def test_after_ctrl_c_that_reaches_rig_alone_no_program_of_it_lives_on_and_none_begins(tmp_path: Path) -> None:
+    """As from an editor's stop button, or `kill -INT`: ssh and rsync do not hear it."""
+    process = subprocess.Popen([sys.executable, "-c", COPIES], cwd=PROJECT, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    begun = [int(process.stderr.readline()) for _ in range(3)]
+    process.send_signal(signal.SIGINT)
+
+    said = process.stderr.read()
+
+    assert (process.wait(), said) == (130, "\nInterrupted.\n")
+    until = time.monotonic() + 60
+    while any(map(is_there, begun)):
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
+def is_there(pid: int) -> bool:
+    with suppress(ProcessLookupError):
+        os.kill(pid, 0)
+        return True
+    return False
 
 
 def test_what_rig_keeps_for_itself_in_a_project_is_no_part_of_it_for_git(tmp_path: Path) -> None:

@@ -56,11 +56,12 @@ def test_an_ssh_line_is_strict_and_quotes_each_word_once(target: Target) -> None
 
 
 def test_the_code_goes_by_rsync_and_by_name_from_standard_input(target: Target) -> None:
-    line = command_lines.rsync_push(target, Path("/home/ada/car"), "rig/code")
+    line = command_lines.rsync_push(target, Path("/home/ada/car"), "rig/code", ["ls", "rig/my code"])
 
     assert line == [
         "rsync", "--archive", "--no-owner", "--no-group", "--force", "--compress", "--files-from=-", "--from0",
-        "--ignore-missing-args", "--rsh", f"ssh {options(target)}", "/home/ada/car/", "203.0.113.7:rig/code/",
+        "--ignore-missing-args", "--rsync-path", "ls 'rig/my code' && rsync", "--rsh", f"ssh {options(target)}",
+        "/home/ada/car/", "203.0.113.7:rig/code/",
     ]  # fmt: skip
 
 

@@ -19,9 +19,10 @@ import pytest
 from infra.errors import HostKeyChanged, HostUnreachable, KeyRefused, MissingProgram, UserError, WorldError, own_again
 from infra.host import command_lines, connection
 from infra.host import target as targets
-from infra.host.connection import Host, explained, local_process
+from infra.host.connection import Host, explained
 from infra.host.facts import ask_facts
 from infra.host.known_hosts import pin, pinned_key
+from infra.host.local_programs import local_process
 from infra.host.ready import wait_for_ssh
 from infra.host.target import Target, control_folder
 

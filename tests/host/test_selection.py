@@ -82,8 +82,8 @@ def plant(folder: Path, files: list[str], rules: dict[str, list[str]]) -> None:
 
 
 def arrived_by_rsync(chosen: Selection, there: Path, target: Target) -> None:
-    line = command_lines.rsync_push(target, chosen.folder, "x")
-    words = [*line[: line.index("--rsh")], f"{chosen.folder}/", f"{there}/"]
+    line = command_lines.rsync_push(target, chosen.folder, "x", ["true"])
+    words = [*line[: line.index("--rsync-path")], f"{chosen.folder}/", f"{there}/"]
     subprocess.run(words, input=push.names_of(chosen), check=True)
 
 

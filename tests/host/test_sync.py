@@ -25,6 +25,7 @@ from infra.host.push import push_code, push_data, push_packed
 from infra.host.selection import select_code, select_data
 from infra.host.sync import pull
 from tests.host.nearby import needs_rsync
+from tests.host.ssh_server import Server
 
 NAMES = [
     "plain.py",
@@ -120,7 +121,7 @@ def test_the_packed_first_copy_is_what_rsync_would_have_made(host: Host, code: P
     chosen = select_code(code)
     assert chosen.packed is not None
 
-    push_packed(host, chosen, chosen.packed, str(tmp_path / "packed"))
+    push_packed(host, chosen.packed, str(tmp_path / "packed"))
     push_code(host, chosen, str(tmp_path / "by rsync"), rsync_there=True)
 
     assert whole_tree(tmp_path / "packed") == whole_tree(tmp_path / "by rsync")
@@ -139,7 +140,7 @@ def test_a_disk_that_is_full_for_the_first_copy_is_named_once_and_not_for_each_f
         chosen = select_code(tmp_path / "code")
         assert chosen.packed is not None
         with pytest.raises(WorldError, match="No space left on device") as failed:
-            push_packed(host, chosen, chosen.packed, str(small))
+            push_packed(host, chosen.packed, str(small))
     finally:
         subprocess.run(["umount", "--lazy", str(small)], check=True)
 
@@ -296,6 +297,32 @@ def test_a_secret_that_is_written_while_its_file_is_copied_is_taken_away_again_a
         SEND[kind](host, chosen, str(there), rsync_there=rsync_there)
 
     assert set(tree(there)) == {*chosen.sent} - {name}
+
+
+def test_a_secret_that_is_written_before_its_project_is_packed_is_never_sent(code: Path) -> None:
+    chosen = select_code(code)
+    (code / "plain.py").write_text(f'aws_access_key_id = "{"AKIA" + "QYLPMN5HFIQR7XYA"}"\n')
+
+    with pytest.raises(UserError, match=r"plain.py \(line 1: .*Nothing was sent"):
+        _ = chosen.packed
+
+
+@needs_rsync
+def test_a_host_that_does_not_say_what_is_there_is_no_empty_one(
+    host: Host, server: Server, code: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there" / "old.py").write_text("old")
+    broken = server.home / "broken"
+    broken.mkdir()
+    (broken / "base64").write_text("#!/bin/sh\nexit 1\n")
+    (broken / "base64").chmod(0o755)
+    (server.home / ".environment").write_text(f"export PATH={broken}:$PATH\n")
+    try:
+        with pytest.raises(WorldError, match="does not say what lies in"):
+            push_code(host, select_code(code), str(tmp_path / "there"), rsync_there=True)
+    finally:
+        (server.home / ".environment").write_text("")
 
 
 @needs_rsync

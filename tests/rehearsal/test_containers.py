@@ -64,7 +64,8 @@ def test_a_container_says_which_programs_it_starts_and_the_image_has_not(box: An
 
 
 def test_what_an_instance_would_not_let_it_change_a_container_cannot_change_or_it_is_said(box: Any) -> None:
-    with tempfile.TemporaryDirectory(dir=Path.home()) as elsewhere:
+    # Not HOME: that may lie below /tmp, which is a container's own.
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as elsewhere:
         shared = f"echo 2 > /dev/shm/rig-{os.getpid()}; " if Path("/dev/shm").is_dir() else ""
         script = f"echo 1 > own; {shared}echo 3 > /dev/null; echo 4 > {elsewhere}/there"
         box.say(f"{RUN} --name rig-w --volume $HOME:$HOME --workdir $HOME any:tag sh -c '{script}'")

@@ -9,6 +9,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,8 @@ from botocore.exceptions import ClientError
 
 from infra.errors import UserError
 from infra.rehearsal import client
+from infra.rehearsal.instance.network import LOOPBACK, Network
+from infra.rehearsal.paths import path_with_system
 from tests.rehearsal.conftest import Box
 
 THREE = {"InstanceType": "t3.micro", "MinCount": 3, "MaxCount": 3}
@@ -130,7 +133,32 @@ CALL = (
 )
 
 
-@pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0 or not shutil.which("ip"), reason="Linux, root and ip")
+needs_network = pytest.mark.skipif(
+    sys.platform != "linux"
+    or os.geteuid() != 0
+    or not all(shutil.which(one, path=path_with_system()) for one in ("ip", "tc")),
+    reason="Linux, root, ip and tc: sudo apt install iproute2",
+)
+
+
+@needs_network
+def test_a_network_is_made_and_slowed_also_where_PATH_has_no_sbin(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", "/usr/local/bin:/usr/bin:/bin")
+    network = Network(tmp_path, {})
+    try:
+        addresses = network.join(["i-1", "i-2"])
+        slowed = network.slow("5mbit")
+    finally:
+        network.clear()
+
+    if set(addresses.values()) == {LOOPBACK}:
+        pytest.skip("this root may make no network namespace")
+    assert (addresses, slowed) == ({"i-1": "10.77.0.1", "i-2": "10.77.0.2"}, 2)
+
+
+@needs_network
 def test_machines_of_a_group_reach_each_other_by_their_own_addresses_until_the_line_is_cut(
     rehearsal: Any, until: Any
 ) -> None:

@@ -29,7 +29,7 @@ GROUP: Final = Group("sessions")
 def ssh(options: Namespace, settings: Settings) -> int:
     """A shell there; its own exit code is ours."""
     from infra.cli.context import open_rig
-    from infra.host.connection import local_process
+    from infra.host.local_programs import local_process
     from infra.workflows.shell import shell_line
 
     number = _node_number(options.node)
@@ -216,7 +216,7 @@ def board(options: Namespace, settings: Settings) -> int:
     import sys
     from importlib.util import find_spec
 
-    from infra.host.connection import local_process
+    from infra.host.local_programs import local_process
     from infra.host.tunnel import free_port
 
     if find_spec("tensorboard") is None:

@@ -23,12 +23,11 @@ from infra.rehearsal.instance.imds import Imds
 from infra.rehearsal.instance.network import Network
 from infra.rehearsal.instance.record import Record
 from infra.rehearsal.instance.sshd import Sshd
-from infra.rehearsal.paths import CLOUD_MARK, IN_CONTAINER, INSTANCE_MARK, Place
+from infra.rehearsal.paths import CLOUD_MARK, IN_CONTAINER, INSTANCE_MARK, SYSTEM_PATH, Place
 from infra.rehearsal.shims import engine
 from infra.rehearsal.shims.store import Store
 
 GRACE_S: Final = 10.0  # how long programs may take to end at power off, in the world's seconds
-SYSTEM_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/homebrew/bin"
 # What the computer below must lend to its programs for them to work at all.
 PASSED_ON: Final = ("LD_LIBRARY_PATH", "DOCKER_HOST", "TZ", "RIG_REHEARSAL_ENGINE")
 

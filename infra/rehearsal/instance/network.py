@@ -18,6 +18,8 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
+from infra.rehearsal.paths import path_with_system
+
 LOOPBACK: Final = "127.0.0.1"
 NETNS: Final = "RIG_REHEARSAL_NETNS"  # "0" in the environment of the cloud: do without; on an instance: its namespace
 HOSTS: Final = Path("/etc/netns")
@@ -95,7 +97,7 @@ class Network:
         self._numbers.clear()
 
     def _can(self) -> bool:
-        return self._wanted and sys.platform == "linux" and os.geteuid() == 0 and shutil.which("ip") is not None
+        return self._wanted and sys.platform == "linux" and os.geteuid() == 0 and _ip() is not None
 
     def _name(self, number: int) -> str:
         return f"{self._prefix}-{number}"
@@ -133,9 +135,15 @@ class Network:
 
 
 def _run(*words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(words, capture_output=True, text=True, check=check)
+    """`ip` finds what it starts by the PATH that it is given."""
+    environ = {**os.environ, "PATH": path_with_system()}
+    return subprocess.run(words, capture_output=True, text=True, check=check, env=environ)
+
+
+def _ip() -> str | None:
+    return shutil.which("ip", path=path_with_system())
 
 
 def inside(netns: str, command: list[str]) -> list[str]:
     """*command*, as it runs in the namespace *netns*; the process is still its own."""
-    return [shutil.which("ip") or "ip", "netns", "exec", netns, *command] if netns else command
+    return [_ip() or "ip", "netns", "exec", netns, *command] if netns else command
