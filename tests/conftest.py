@@ -11,11 +11,13 @@ import gc
 import os
 import signal
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 import pytest
 
+from infra import secrets
+from tests import left_behind
 from tests.sizes import take_count
 
 APART = {
@@ -108,7 +110,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     return ByGroup(config, log)
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(left_behind)
     hand_down_signals()
     # A shell may say that compiled modules are not kept: then each process of ours would compile 600 of them again.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -143,6 +146,14 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
         return (yield)
     finally:
         item.user_properties.append(("cases", take_count() or 1))
+
+
+@pytest.fixture(autouse=True)
+def secrets_are_forgotten() -> Iterator[None]:
+    """What a test has its process conceal, a later one may want to read."""
+    before = {*secrets._known}
+    yield
+    secrets._known.intersection_update(before)
 
 
 @pytest.hookimpl(tryfirst=True)

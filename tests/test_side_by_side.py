@@ -7,6 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from infra import secrets
+from tests.left_behind import HELD, changes, of_our_modules, of_the_process
+from tests.memory import most_bytes
+
 PROJECT = Path(__file__).parents[1]
 CONFTEST = runpy.run_path(str(PROJECT / "tests/conftest.py"))
 
@@ -32,3 +38,39 @@ def test_what_a_test_starts_hears_ctrl_c_also_where_the_tests_themselves_were_to
     said = subprocess.run([sys.executable, "-c", under_nohup], cwd=PROJECT, capture_output=True, text=True, check=True)
 
     assert said.stdout == "True\n"
+
+
+def test_what_a_test_leaves_in_its_process_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    process, modules = of_the_process(), of_our_modules()
+    assert changes(process, of_the_process()) == changes(modules, of_our_modules()) == []
+
+    monkeypatch.setenv("LEFT", "behind")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path)])
+    secrets.conceal(["what only one test knows"])
+    monkeypatch.setattr(secrets, "looks_secret", bool)
+
+    assert changes(process, of_the_process()) == [
+        "the variable LEFT", "the working directory", "where modules are looked for",
+    ]  # fmt: skip
+    assert changes(modules, of_our_modules()) == ["infra.secrets._known", "infra.secrets.looks_secret"]
+    assert [place for place in HELD if not (PROJECT / place).exists()] == []
+
+
+def test_what_is_kept_from_the_first_time_is_no_memory_that_a_test_counts() -> None:
+    kept: list[bytes] = []
+
+    def work() -> int:
+        kept.extend([] if kept else [bytes(1 << 22)])
+        return len(bytes(1 << 20))
+
+    answer, most = most_bytes(work)
+
+    assert answer == 1 << 20 <= most < 2 << 20
+
+
+def test_memory_within_a_process_that_others_used_is_counted_in_one_place() -> None:
+    counting = ("get_traced" + "_memory", "get" + "rusage")
+    others = [path for path in (PROJECT / "tests").rglob("*.py") if any(word in path.read_text() for word in counting)]
+
+    assert others == [PROJECT / "tests/memory.py"]

@@ -2,7 +2,6 @@
 
 import dataclasses
 import os
-import resource
 import socket
 import struct
 import subprocess
@@ -25,6 +24,7 @@ from infra.host.known_hosts import pin, pinned_key
 from infra.host.local_programs import local_process
 from infra.host.ready import wait_for_ssh
 from infra.host.target import Target, control_folder
+from tests.memory import most_bytes
 
 
 def test_an_answer_carries_words_blanks_and_exit_codes_unharmed(host: Host) -> None:
@@ -199,16 +199,20 @@ def endless(beginning: bytes) -> Iterator[int]:
 def test_whoever_sends_without_an_end_before_he_has_proved_who_he_is_is_hung_up_on(
     target: Target, beginning: bytes
 ) -> None:
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with endless(beginning) as port:
-        with Host(dataclasses.replace(target, port=port)) as host, pytest.raises(HostUnreachable, match="broke: "):
-            host.ask(["true"])
-        listeners = [thread for thread in threading.enumerate() if isinstance(thread, paramiko.Transport)]
-        for thread in listeners:
-            thread.join(60)
 
-        assert not any(thread.is_alive() for thread in listeners), "nobody listens on"
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < before + (32 << 10)
+        def ask() -> None:
+            before = {*threading.enumerate()}
+            with Host(dataclasses.replace(target, port=port)) as host, pytest.raises(HostUnreachable, match="broke: "):
+                host.ask(["true"])
+            begun = {*threading.enumerate()} - before
+            listeners = [thread for thread in begun if isinstance(thread, paramiko.Transport)]
+            for thread in listeners:
+                thread.join(60)
+            assert not any(thread.is_alive() for thread in listeners), "nobody listens on"
+
+        _, taken = most_bytes(ask)
+    assert taken < 32 << 20
 
 
 def test_an_answer_without_an_end_is_not_heard_to_it(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:

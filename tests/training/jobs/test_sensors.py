@@ -5,7 +5,6 @@ import json
 import os
 import subprocess
 import sys
-import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from hypothesis import strategies as st
 
 pytest.importorskip("training.compat", reason="MXNet is not installed")
 
+from tests.memory import most_bytes
 from tests.training.typed_page import follow
 from training.config import parse
 from training.data.splits import Data
@@ -200,17 +200,18 @@ def test_what_is_reckoned_is_about_what_is_taken(channels, smooth, gaps):
     random, each = np.random.RandomState(0), 2_000
     config = ForecastConfig(held_out=0.2, smooth=smooth)
     columns = Columns(unit="u", time="t", channels=tuple(f"c{n}" for n in range(channels)))
-    tracemalloc.start()
-    logs = [
-        UnitLog(str(unit), np.arange(each, dtype=np.float64),
-                random.standard_normal((each, channels)).astype(np.float32), np.empty((each, 0), np.float32), each)
-        for unit in range(20)
-    ]  # fmt: skip
-    if gaps:
-        logs[0].values[5, 1] = np.nan
-    forecast_data(config, logs, [], columns=columns, source="", checksum="")
-    taken = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
+
+    def prepare() -> None:
+        logs = [
+            UnitLog(str(unit), np.arange(each, dtype=np.float64),
+                    random.standard_normal((each, channels)).astype(np.float32), np.empty((each, 0), np.float32), each)
+            for unit in range(20)
+        ]  # fmt: skip
+        if gaps:
+            logs[0].values[5, 1] = np.nan
+        forecast_data(config, logs, [], columns=columns, source="", checksum="")
+
+    _, taken = most_bytes(prepare)
 
     reckoned = bytes_needed(config, Rows(16 * each, 4 * each, channels, shared=smooth == 1 and not gaps))
 
