@@ -47,7 +47,7 @@ TOGETHER = {
 LONGEST_FIRST = [
     "tests/training/tune/test_machines.py",
     "tests/test_load.py::test_a_run_of_very_many_files",
-    "tests/training/tune/test_tune.py::test_sixteen_trials",
+    "tests/training/tune/test_tune.py::test_eight_trials",
     "tests/workflows/test_programs_of_the_day.py::test_all_of_them_in_the_image",
     "tests/workflows/test_deaths.py",
     "aws",

@@ -23,7 +23,10 @@ from tests.host.nearby import nearby_host, needs_rsync
 from tests.sizes import size, tried
 
 LINES = size(20_000, 10_000_000)
-FEW_FILES, FILES = 200, size(60_000, 1_000_000)
+FEW_FILES = 200
+SMALLER = size(10, 1)
+"""In the sample all that is done some thousands at a time is done some hundreds at a time, so fewer files are many."""
+MANY_FILES, VERY_MANY_FILES = 2 * ledger.AT_ONCE // SMALLER, size(20_000, 1_000_000)
 CUTS_OF_A_DAY = size(10, 24 * 60)
 SLACK_KIB = 8 * 1024
 
@@ -103,7 +106,7 @@ def test_a_log_is_followed_in_the_same_memory_however_long_and_however_often_cut
 
     assert heard == lines // (cuts + 1) * (cuts + 1)
     assert memory_kib(os.getpid()) < memory + SLACK_KIB
-    assert open_files(os.getpid()) == files
+    assert open_files(os.getpid()) <= files  # what an earlier test left open may be closed meanwhile
 
 
 def make_files(there: Path, count: int) -> None:
@@ -122,7 +125,7 @@ def bring_home(there: str, home: str, rsync: bool) -> None:
         arrival = pull_ended(host, there, Path(home), rsync_there=rsync)
         seal(Path(home), arrival)
     assert arrival.left == {}
-    assert open_files(os.getpid()) == before
+    assert open_files(os.getpid()) <= before  # what an earlier test left open may be closed meanwhile
 
 
 def most_memory_kib(*line: str | Path) -> int:
@@ -142,11 +145,13 @@ def peaks(folder: Path, count: int, *, rsync: bool) -> dict[str, int]:
     there, home = folder / "there", folder / "runs" / "r1"
     make_files(there, count)
     found = {
-        "recorder": most_memory_kib("import sys; from pathlib import Path; from infra.remote.recorder import seal\n"
-                                    "seal(Path(sys.argv[1]))", there),
+        "recorder": most_memory_kib("import sys; from pathlib import Path; from infra.remote import recorder\n"
+                                    f"recorder.SORTED_AT_ONCE //= {SMALLER}\n"
+                                    "recorder.seal(Path(sys.argv[1]))", there),
         "sender": most_memory_kib("import os, sys; from infra.remote.sender import main\n"
                                   "main(['list-all', sys.argv[1]], sys.stdin.buffer, open(os.devnull, 'wb'))", there),
-        "laptop": most_memory_kib(f"from {__name__} import bring_home; import sys\n"
+        "laptop": most_memory_kib(f"from {__name__} import bring_home, ledger; import sys\n"
+                                  f"ledger.AT_ONCE //= {SMALLER}\n"
                                   f"bring_home(sys.argv[1], sys.argv[2], {rsync})", there, home),
     }  # fmt: skip
     assert sum(1 for path in home.rglob("*.txt") if path.read_text() == path.stem) == count
@@ -176,15 +181,16 @@ def test_a_run_of_very_many_files_comes_home_whole(tmp_path: Path, rsync: bool) 
 @linux
 @pytest.mark.exhaustive
 @needs_rsync
-@pytest.mark.parametrize(("rsync", "count"), [(True, FILES), (False, FILES // 2)], ids=["rsync", "tar"])
+@pytest.mark.parametrize("rsync", [True, False], ids=["rsync", "tar"])
 def test_a_run_of_very_many_files_takes_the_same_memory_as_one_of_many(
-    tmp_path: Path, rsync: bool, count: int, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, rsync: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with nearby_host(tmp_path):
-        many = peaks(tmp_path / "many", 2 * ledger.AT_ONCE, rsync=rsync)
-        very_many = peaks(tmp_path / "very many", count, rsync=rsync)
-    tried(count)
+        many = peaks(tmp_path / "many", MANY_FILES, rsync=rsync)
+        very_many = peaks(tmp_path / "very many", VERY_MANY_FILES, rsync=rsync)
+    tried(VERY_MANY_FILES)
     with capsys.disabled():
-        print(f"\n{2 * ledger.AT_ONCE:,} files: {many} KiB; {count:,}: {very_many}")
+        print(f"\n{MANY_FILES:,} files: {many} KiB; {VERY_MANY_FILES:,}: {very_many}")
 
-    assert all(very_many[who] < many[who] + SLACK_KIB for who in many)
+    slack_kib = size(4, 8) * 1024  # SQLite's cache, 2 MiB, is full only then
+    assert all(very_many[who] < many[who] + slack_kib for who in many)

@@ -19,7 +19,7 @@ from tests.training.tune.test_tune import PROJECT, SPACE, _optuna, finish, start
 
 pytestmark = [pytest.mark.exhaustive, pytest.mark.usefixtures("_optuna")]  # each is a study
 assert _optuna, "a fixture"
-TRIALS = 6
+TRIALS = 4
 
 
 def machines(folder: Path, *words: str) -> list[subprocess.Popen[str]]:
