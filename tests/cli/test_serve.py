@@ -58,12 +58,12 @@ def test_the_newest_run_is_served_and_a_signal_ends_the_server_itself(tmp_path: 
     assert process.stdout is not None
     address = process.stdout.readline().strip()
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    assert opener.open(f"{address}/health", timeout=20).status == 200
+    assert opener.open(f"{address}/health", timeout=300).status == 200
 
     process.send_signal(signal.SIGTERM)
 
-    process.communicate(timeout=60)
+    process.communicate(timeout=300)
     assert process.returncode == 0
     with pytest.raises(urllib.error.URLError):
-        opener.open(f"{address}/health", timeout=20)
+        opener.open(f"{address}/health", timeout=300)
     assert (tmp_path / ".rig" / "serve" / RUN / "model").is_file()

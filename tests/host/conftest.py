@@ -38,7 +38,7 @@ def target(server: Server, tmp_path: Path) -> Target:
         key=server.client_key,
         known_hosts=known_hosts,
     )
-    wait_for_ssh(found, timeout_s=10)
+    wait_for_ssh(found)
     return found
 
 

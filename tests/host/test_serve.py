@@ -67,7 +67,7 @@ def ask(address: str, path: str, rows: str = "", token: str = "") -> Any:
     place, _, known = address.partition("/?token=")
     headers = {"authorization": f"Bearer {token or known}", "content-type": "text/csv"}
     request = urllib.request.Request(place + path, rows.encode() or None, headers)
-    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=20) as answer:
+    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=300) as answer:
         return json.loads(answer.read())
 
 

@@ -63,7 +63,7 @@ def server(docker: Docker, image: str, model: Path) -> Iterator[str]:
 def ask(address: str, path: str, body: bytes | None = None) -> bytes:
     headers = {"authorization": f"Bearer {TOKEN}", "content-type": "application/json"}
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(urllib.request.Request(address + path, body, headers), timeout=10) as answer:
+    with opener.open(urllib.request.Request(address + path, body, headers), timeout=300) as answer:
         return bytes(answer.read())
 
 

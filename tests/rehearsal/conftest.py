@@ -74,7 +74,7 @@ class Box:
     def ssh(self, command: str, *options: str, **kwargs: Any) -> subprocess.CompletedProcess[bytes]:
         words = [*self.ssh_words(*options), "ubuntu@127.0.0.1", command]
         return subprocess.run(
-            words, capture_output=True, check=False, timeout=60, **{"stdin": subprocess.DEVNULL, **kwargs}
+            words, capture_output=True, check=False, timeout=300, **{"stdin": subprocess.DEVNULL, **kwargs}
         )
 
     def metadata(self, path: str, token: str | None = None) -> tuple[int, str]:
@@ -83,10 +83,10 @@ class Box:
         put = urllib.request.Request(
             f"{base}/api/token", method="PUT", headers={"X-aws-ec2-metadata-token-ttl-seconds": "60"}
         )
-        token = urllib.request.urlopen(put, timeout=10).read().decode() if token is None else token
+        token = urllib.request.urlopen(put, timeout=300).read().decode() if token is None else token
         ask = urllib.request.Request(f"{base}/meta-data/{path}", headers={"X-aws-ec2-metadata-token": token})
         try:
-            with urllib.request.urlopen(ask, timeout=10) as answer:
+            with urllib.request.urlopen(ask, timeout=300) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, ""

@@ -203,7 +203,7 @@ def journal(rehearsal: Any) -> list[str]:
 
 
 def send(port: int, request: Sent, **more: str) -> http.client.HTTPResponse:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=300)
     parts = urlsplit(request.url)
     where = parts.path + (f"?{parts.query}" if parts.query else "")
     connection.request(request.method, where, request.data, {**dict(request.headers.items()), **more})

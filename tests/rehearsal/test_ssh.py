@@ -100,7 +100,7 @@ def test_scp_copies_below_the_home_folder(box: Any, tmp_path: Path) -> None:
 def test_a_local_port_reaches_a_port_on_the_instance_and_nothing_beyond(box: Any) -> None:
     with socketserver.TCPServer(("127.0.0.1", 0), _Hello) as server, _forward(box, server.server_address[1]) as port:
         threading.Thread(target=server.handle_request, daemon=True).start()
-        with socket.create_connection(("127.0.0.1", port), timeout=10) as wire:
+        with socket.create_connection(("127.0.0.1", port), timeout=300) as wire:
             assert wire.recv(100) == b"hello"
 
     outside = box.ssh("true", "-o", "ExitOnForwardFailure=yes", "-W", "192.0.2.1:80")

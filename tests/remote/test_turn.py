@@ -59,11 +59,11 @@ def test_runs_begin_one_after_the_other_and_one_that_is_cancelled_never_begins(t
     assert others[0].stdout is not None
     assert others[0].stdout.readline() == "gluon-rig: waiting for first\n"
     others[1].send_signal(signal.SIGTERM)
-    assert others[1].wait(timeout=20) == 143
+    assert others[1].wait(timeout=300) == 143
     assert not order.exists()
     go.touch()
     for process in (first, *others):
-        process.communicate(timeout=30)
+        process.communicate(timeout=300)
 
     assert order.read_text().split() == ["first", "second", "last"]
     cancelled = json.loads((tmp_path / "third/exit.json").read_text())
@@ -78,7 +78,7 @@ def test_a_run_begins_when_the_one_before_it_is_killed(tmp_path: Path, queue: Pa
     second = record(tmp_path, "second", "echo begun", RIG_WAITS="1")
     os.kill(first.pid, signal.SIGKILL)
     first.wait()
-    said, _ = second.communicate(timeout=20)
+    said, _ = second.communicate(timeout=300)
 
     assert said.splitlines()[-1] == "begun"
 

@@ -44,7 +44,7 @@ def person(tmp_path: Path) -> Iterator[Person]:
 def docker(person: Person) -> Person:
     """Jobs run in containers of a real engine."""
     try:
-        answered = subprocess.run(["docker", "info"], capture_output=True, timeout=30).returncode == 0
+        answered = subprocess.run(["docker", "info"], capture_output=True, timeout=300).returncode == 0
     except OSError:
         answered = False
     if not answered:

@@ -113,7 +113,7 @@ class Machine:
         """Run user-data as cloud-init does at every boot."""
         wanted = {"hours": 8.0, "idle_minutes": 20, "launched_at": datetime.now(timezone.utc), **settings}
         script = gzip.decompress(user_data(**wanted)).removeprefix(b"#cloud-boothook\n")
-        subprocess.run(["sh", "-c", script.decode()], env=self.environ, check=True, timeout=30)
+        subprocess.run(["sh", "-c", script.decode()], env=self.environ, check=True, timeout=300)
 
     def start_guard(self, speed: float = 1.0) -> None:
         unit = (self.root / "etc/systemd/system/gluon-rig-guard.service").read_text().splitlines()

@@ -95,7 +95,7 @@ def test_the_instance_gets_the_program_as_it_stands_here(machine: Machine) -> No
 def before_off(machine: Machine) -> int:
     """Run what the guard runs before it switches off, as its unit's environment has it."""
     hook = machine.root / "etc/gluon-rig/before-off"
-    return subprocess.run([hook], env={**machine.environ, "RIG_HOME": str(machine.home)}, timeout=30).returncode
+    return subprocess.run([hook], env={**machine.environ, "RIG_HOME": str(machine.home)}, timeout=300).returncode
 
 
 def test_the_bucket_can_be_taken_away_again(machine: Machine) -> None:
@@ -119,7 +119,7 @@ def test_the_last_copy_goes_where_train_said_also_after_stop_and_start(machine: 
     shutil.copy(COPIES, kit)
     machine.boot(**LAUNCH, bucket=launched_for)
     install = [sys.executable, str(kit / "s3_backup.py"), "--install", "s3://of-train", "60"]
-    subprocess.run(install, env=machine.environ, check=True, timeout=30)
+    subprocess.run(install, env=machine.environ, check=True, timeout=300)
 
     for _ in range(2):
         machine.boot(**LAUNCH, bucket=launched_for)
@@ -138,7 +138,7 @@ def test_a_bucket_that_train_could_not_write_to_replaces_none(machine: Machine) 
     shutil.copy(COPIES, kit)
     install = [sys.executable, str(kit / "s3_backup.py"), "--install", "s3://shut", "60"]
 
-    assert subprocess.run(install, env=machine.environ, timeout=30, capture_output=True).returncode == 1
+    assert subprocess.run(install, env=machine.environ, timeout=300, capture_output=True).returncode == 1
     assert not (kit / "copies.json").exists()
 
 
@@ -194,7 +194,7 @@ class TestBackstop:
             (machine.root / "run/gluon-rig/off-at").write_text(off_at)
         machine.program("sleep")
         subprocess.run(
-            ["sh", machine.root / "opt/gluon-rig/backstop.sh"], env=machine.environ, check=True, timeout=30,
+            ["sh", machine.root / "opt/gluon-rig/backstop.sh"], env=machine.environ, check=True, timeout=300,
             stderr=subprocess.DEVNULL,
         )  # fmt: skip
 
