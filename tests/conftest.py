@@ -22,6 +22,7 @@ from tests.sizes import take_count
 
 APART = {
     "tests/remote/guard/test_agent.py",
+    "tests/test_load.py",
     "tests/training/trainer/test_group.py",
     "tests/training/tune/test_tune.py",
     "tests/workflows/test_bake_story.py",
@@ -45,11 +46,11 @@ TOGETHER = {
     "tests/workflows/test_docker.py": "docker",
 }
 LONGEST_FIRST = [
-    "tests/training/tune/test_machines.py",
-    "tests/test_load.py::test_a_run_of_very_many_files",
-    "tests/training/tune/test_tune.py::test_eight_trials",
     "tests/workflows/test_programs_of_the_day.py::test_all_of_them_in_the_image",
+    "tests/training/tune/test_machines.py",
     "tests/workflows/test_deaths.py",
+    "tests/test_load.py::test_a_run_of_very_many_files_takes",
+    "tests/training/tune/test_tune.py::test_eight_trials",
     "aws",
     "docker",
     "serve",
