@@ -61,7 +61,7 @@ def _from_rows(layout: Layout, folder: Path) -> Cycles:
     faults, tables = Faults(), list[Array]()
     for file in layout.channel_files:
         with faults.gathered():
-            tables.append(read_numbers(folder / file, layout.separator))
+            tables.append(read_numbers(folder / file, layout))
     faults.refuse()
     tables = cut_blank_ends(tables)
     counts = {file: len(table) for file, table in zip(layout.channel_files, tables, strict=True)}
@@ -75,9 +75,11 @@ def _from_rows(layout: Layout, folder: Path) -> Cycles:
 
 
 def _labels_of_rows(description: Description, folder: Path, count: int) -> Labels:
-    path, separator = folder / description.states, description.layout.separator
+    path, layout = folder / description.states, description.layout
     numbered = all(isinstance(part, int) for part in description.parts)
-    columns = read_words(path, separator, [*description.parts, *([description.group] if description.group else [])])
+    columns = read_words(
+        path, layout.separator, [*description.parts, *([description.group] if description.group else [])]
+    )
     rows = len(columns[0])
     if rows > count and not any(word for column in columns for word in column[count:]):
         columns, rows = [column[:count] for column in columns], count

@@ -21,7 +21,8 @@ or all of it stands in one table, in which a cycle is many rows:
     parts = ["cooler", "valve"]     # columns that name a state
     separator = ";"
 
-In both, `group = "machine"` names a column (of `states`, or of the table): cycles of one group stay on one side of a
+In both, `missing = [-999]` lists cells that mean "not measured" besides empty ones, and `group = "machine"` names a
+column (of `states`, or of the table): cycles of one group stay on one side of a
 split. A state that nobody knows is an empty cell.
 """
 
@@ -57,6 +58,8 @@ class Layout:
     """One for each channel where a row is a cycle; none where a cycle is many rows of one table."""
     cycle: str = ""
     separator: str = ","
+    missing: tuple[str, ...] = ()
+    """Cells that mean "not measured" besides empty ones; where they are numbers, however they are written."""
 
     @property
     def row_is_cycle(self) -> bool:
@@ -67,7 +70,8 @@ class Layout:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Layout:
-        lists = {name: tuple(data[name]) for name in ("channels", "channel_files")}
+        # older runs have no "missing"
+        lists = {name: tuple(data.get(name, ())) for name in ("channels", "channel_files", "missing")}
         return cls(**{**data, **lists})
 
 
@@ -121,6 +125,11 @@ def _is_separator(value: Any) -> bool:
     return isinstance(value, str) and len(value) <= 1
 
 
+def _is_cells(value: Any) -> bool:
+    kinds = (str, int, float)
+    return isinstance(value, list) and all(isinstance(one, kinds) and not isinstance(one, bool) for one in value)
+
+
 def _is_files(value: Any) -> bool:
     return isinstance(value, dict) and bool(value) and all(_is_text(file) for file in value.values())
 
@@ -131,17 +140,18 @@ _SAID: Final = {
     _is_columns: 'a list of column names like ["a", "b"], or of their numbers from 1',
     _is_text: "text",
     _is_separator: 'one character, or "" for blanks',
+    _is_cells: 'a list of numbers and texts like [-999, "off"]',
     _is_files: 'a table of names and files like pressure = "PS1.txt"',
 }
 _WIDE: Final = {
     "channels": _is_files, "states": _is_text, "parts": _is_columns, "separator": _is_separator, "test": _is_text,
-    "group": _is_column,
+    "group": _is_column, "missing": _is_cells,
 }  # fmt: skip
 _LONG: Final = {
     "files": _is_texts, "cycle": _is_text, "channels": _is_texts, "parts": _is_texts, "separator": _is_separator,
-    "test": _is_texts, "group": _is_text,
+    "test": _is_texts, "group": _is_text, "missing": _is_cells,
 }  # fmt: skip
-_OPTIONAL: Final = ("separator", "test", "group")
+_OPTIONAL: Final = ("separator", "test", "group", "missing")
 
 
 def _problems(given: Mapping[str, Any], keys: Mapping[str, Any]) -> list[str]:
@@ -176,7 +186,10 @@ def _told_to_the_net(given: Mapping[str, Any]) -> list[str]:
 
 def _wide(given: Mapping[str, Any], folder: Path, problems: list[str]) -> Description:
     files = given["channels"]
-    layout = Layout(channels=tuple(files), channel_files=tuple(files.values()), separator=given.get("separator", ","))
+    layout = Layout(
+        channels=tuple(files), channel_files=tuple(files.values()), separator=given.get("separator", ","),
+        missing=_missing(given),
+    )  # fmt: skip
     test = (folder / given["test"],) if "test" in given else ()
     for place in (folder, *test):
         missing = [name for name in (*layout.channel_files, given["states"]) if not (place / name).is_file()]
@@ -187,8 +200,15 @@ def _wide(given: Mapping[str, Any], folder: Path, problems: list[str]) -> Descri
     )  # fmt: skip
 
 
+def _missing(given: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(map(str, given.get("missing", ())))
+
+
 def _long(given: Mapping[str, Any], folder: Path, problems: list[str]) -> Description:
-    layout = Layout(channels=tuple(given["channels"]), cycle=given["cycle"], separator=given.get("separator", ","))
+    layout = Layout(
+        channels=tuple(given["channels"]), cycle=given["cycle"], separator=given.get("separator", ","),
+        missing=_missing(given),
+    )  # fmt: skip
     return Description(
         layout=layout, parts=tuple(given["parts"]), places=expand(folder, given["files"], problems),
         test=expand(folder, given.get("test", []), problems), group=given.get("group", ""),

@@ -52,7 +52,7 @@ def states_data(config: Splitting, description: Description, *, source: str) -> 
     names = {part: _states(part, said) for part, said in zip(labels.parts, labels.states, strict=True)}
     truth = _numbered(labels, names)
     groups = groups_of(truth, labels.groups, split=config.split)
-    hint = _hint(config, labels)
+    hint = f"{_say_rarest(names, truth, groups)}\n{_hint(config, labels)}"
     X, sizes = binned(cycles, bins=config.bins), [len(states) for states in names.values()]
     if description.test:
         valid, train = held_out(truth, groups, shares=[config.held_out], seed=config.seed, hint=hint)
@@ -134,6 +134,16 @@ def _numbered(labels: Labels, names: dict[str, tuple[str, ...]]) -> NDArray[np.i
             )
         columns.append([places[state_key(state)] for state in said])
     return np.array(columns, dtype=np.int64).T
+
+
+def _say_rarest(names: dict[str, tuple[str, ...]], truth: NDArray[np.int64], groups: NDArray[np.int64]) -> str:
+    shown = [
+        (len(np.unique(groups[column == number])), part, state)
+        for (part, states), column in zip(names.items(), truth.T, strict=True)
+        for number, state in enumerate(states)
+    ]
+    count, part, state = min(shown)
+    return f"The rarest: {part} is '{state}' in {count} of {len(np.unique(groups)):,} groups."
 
 
 def _hint(config: Splitting, labels: Labels) -> str:

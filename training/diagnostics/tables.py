@@ -36,7 +36,7 @@ class CycleTable:
 
 def read_table(path: Path, layout: Layout, told: Sequence[str]) -> CycleTable:
     """The channels of *path*, its cycles, and the columns *told*. Raises BadData, naming line and column."""
-    columns = Columns(time=layout.cycle, channels=layout.channels, separator=layout.separator)
+    columns = Columns(time=layout.cycle, channels=layout.channels, separator=layout.separator, missing=layout.missing)
     named, wanted = [layout.cycle, *told], list(dict.fromkeys([layout.cycle, *told, *layout.channels]))
     given = frozenset(["separator"] if layout.separator != "," else [])
     dialect = find_dialect(path, columns, wanted, given=given)

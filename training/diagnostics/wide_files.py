@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from training.diagnostics.description import Column
+from training.diagnostics.description import Column, Layout
 from training.errors import BadData
 from training.prognostics.arrow_cells import as_floats
 from training.prognostics.cells import Cells, split_blanks, trim
@@ -28,34 +28,37 @@ CELLS: Final = Cells(Columns(time="", channels=()))
 FIX: Final = "Fix these cells or empty them; an empty cell means: not measured."
 
 
-def read_numbers(path: Path, separator: str) -> Array:
+def read_numbers(path: Path, layout: Layout) -> Array:
     """(cycles, samples) float32, NaN where a cell is empty. Raises BadData, which names the first cell that is none."""
     parts, some = list[Array](), list[Row]()
-    for row in _read(path, separator):
+    known = Cells(Columns(time="", channels=(), missing=layout.missing))
+    for row in _read(path, layout.separator):
         some.append(row)
         if len(some) * len(row[0]) >= CELLS_AT_ONCE:
-            parts.append(_numbers(some, path))
+            parts.append(_numbers(some, known, path))
             some.clear()
-    return np.concatenate([*parts, _numbers(some, path)] if some else parts)
+    return np.concatenate([*parts, _numbers(some, known, path)] if some else parts)
 
 
-def _numbers(rows: Sequence[Row], path: Path) -> Array:
+def _numbers(rows: Sequence[Row], known: Cells, path: Path) -> Array:
     import pyarrow as pa
 
     cells = [trim(cell) for row, _ in rows for cell in row]
-    found = as_floats(pa.array([None if CELLS.is_absent(cell) else cell for cell in cells], pa.string()), CELLS, "")
+    found = as_floats(pa.array([None if known.is_absent(cell) else cell for cell in cells], pa.string()), known, "")
     if found is None or not (np.abs(found[~np.isnan(found)]) <= FLOAT32_MOST).all():
         width = len(rows[0][0])
-        place = next(place for place, cell in enumerate(cells) if not _is_small(cell))
+        place = next(place for place, cell in enumerate(cells) if not _is_small(cell, known))
         where = f"{path} line {rows[place // width][1]} column {place % width + 1}"
         raise BadData(f"{where}: '{cells[place]}' is not a number", FIX)
-    return found.astype(np.float32).reshape(len(rows), -1)
+    numbers = found.astype(np.float32).reshape(len(rows), -1)
+    numbers[np.isin(numbers, known.stand_ins)] = np.nan
+    return numbers
 
 
-def _is_small(cell: str) -> bool:
+def _is_small(cell: str, known: Cells) -> bool:
     """Whether *cell* holds nothing, or a number that is not beyond float32."""
     try:
-        return not abs(CELLS.number(cell, "")) > FLOAT32_MOST
+        return not abs(known.number(cell, "")) > FLOAT32_MOST
     except ValueError:
         return False
 

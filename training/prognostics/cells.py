@@ -92,6 +92,11 @@ class Cells:
         object.__setattr__(self, "absent", MISSING | named)
         object.__setattr__(self, "kinds", dict(self.columns.kinds))
 
+    @property
+    def stand_ins(self) -> NDArray[np.float32]:
+        """The numbers that mean "not measured"."""
+        return np.array([read_decimal(word) for word in self.columns.missing if is_decimal(word)], dtype=np.float32)
+
     def is_absent(self, word: str) -> bool:
         return trim(word).lower() in self.absent
 

@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.errors import BadData
-from training.numerals import is_decimal, read_decimal
 from training.prognostics.arrow_batches import read_batches
 from training.prognostics.arrow_cells import (
     Floats,
@@ -121,9 +120,9 @@ class TableReader:
         return self._measurable(found, column, name)
 
     def _measurable(self, found: Floats, column: Any, name: str) -> Floats:
-        stand_ins = [read_decimal(word) for word in self.columns.missing if is_decimal(word)]
-        if stand_ins:
-            found = np.where(np.isin(found.astype(np.float32), np.array(stand_ins, dtype=np.float32)), np.nan, found)
+        stand_ins = self._cells.stand_ins
+        if len(stand_ins):
+            found = np.where(np.isin(found.astype(np.float32), stand_ins), np.nan, found)
         if not _are_small(found):
             beyond = np.abs(found) > FLOAT32_MOST
             for row in np.flatnonzero(beyond):

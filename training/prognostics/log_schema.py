@@ -117,7 +117,7 @@ def read_description(path: Path) -> Description:
         raise BadData(f"{path} is not TOML: {error}", "docs/sensors.md shows a whole description") from error
     given = {key: value if key in ("files", "test") else _in_one_form(value) for key, value in given.items()}
     problems = find_problems(given)
-    files = {key: expand(path.parent, _list(given, key), problems) for key in ("files", "test")}
+    files = {key: _but(path, expand(path.parent, _list(given, key), problems)) for key in ("files", "test")}
     table = given.get("failures")
     apart = expand(path.parent, _list(table, "files"), problems) if isinstance(table, dict) else ()
     if problems:
@@ -128,6 +128,12 @@ def read_description(path: Path) -> Description:
     sought = [*_list(given, "files"), *_list(given, "test"), *(_list(table, "files") if table else ())]
     described = _describe(given, files["files"], files["test"], apart)
     return replace(described, patterns=tuple(whole_pattern(path.parent, one) for one in sought if not is_s3(one)))
+
+
+def _but(described: Path, files: tuple[Path, ...]) -> tuple[Path, ...]:
+    """*files* without the description itself, which "*" means, too."""
+    others = tuple(file for file in files if is_s3(str(file)) or file.resolve() != described.resolve())
+    return others or files
 
 
 def _in_one_form(value: Any) -> Any:

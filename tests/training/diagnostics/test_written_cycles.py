@@ -132,6 +132,20 @@ def test_a_sample_that_was_not_measured_is_missing_in_its_own_cycle_and_in_no_ot
         assert np.array_equal(np.array(channel), np.float32(rows)[: len(found)], equal_nan=True)
 
 
+@given(st.lists(st.sampled_from(["1.5", "-999", "-999.0", "-9.99e2", "off", "OFF", ""]), min_size=1, max_size=6))
+@settings(deadline=None, max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_what_is_listed_as_missing_is_not_measured_in_rows_and_in_tables(tmp_path, cells):
+    wanted = np.float32([1.5 if cell == "1.5" else np.nan for cell in cells])
+    (tmp_path / "x.csv").write_text(",".join(["0", *cells]) + "\n")
+    (tmp_path / "log.csv").write_text("c,x\n" + "".join(f"1,{cell}\n" for cell in ["0", *cells]))
+
+    row = Layout(channels=("x",), channel_files=("x.csv",), missing=("-999", "off"))
+    table = Layout(channels=("x",), cycle="c", missing=("-999", "off"))
+
+    for layout, place in ((row, tmp_path), (table, tmp_path / "log.csv")):
+        assert np.array_equal(read_cycles(layout, [place]).signals[0][0][1:], wanted, equal_nan=True)
+
+
 def wide(folder: Path, x: str, states: str, more: str = "") -> Path:
     (folder / "x.csv").write_text(x)
     (folder / "s.csv").write_text(states)

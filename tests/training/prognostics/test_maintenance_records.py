@@ -65,3 +65,9 @@ def test_files_whose_dates_tell_no_day_from_the_month_are_named(tmp_path):
     said = read_log(read_description(tmp_path / "log.toml")).said
 
     assert any(line.startswith("t: in b.csv no day is above 12: taken for day first, too.") for line in said)
+
+
+def test_a_pattern_that_means_every_file_does_not_mean_the_description(tmp_path):
+    log = read(tmp_path, "", KEYS.replace("log.csv", "log*") + "runs_to_failure = true\n")
+
+    assert [one.unit for one in log.train] == ["A", "B", "C"]
