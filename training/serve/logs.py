@@ -13,6 +13,7 @@ from training.prognostics.cells import Cells
 from training.prognostics.columns import Columns
 from training.prognostics.dates import join_time
 from training.prognostics.file_names import files_below, find_words, logs_among
+from training.serve.first_times import first_time
 
 STDIN = "-"
 
@@ -53,9 +54,13 @@ def _in_folder(folder: str, columns: Columns) -> list[str]:
 
 
 def _place(file: str, columns: Columns) -> tuple[float, list[tuple[int, str]]]:
-    """By the time in its path, where there is one; then by name, unit_9 before unit_10."""
+    """By the time in its path, or that of its first rows where units may be spread over files; then by name, unit_9
+    before unit_10.
+    """
     parts = [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", file)]
     of_file = columns.of_files
+    if columns.unit and not columns.samples and not of_file.path:
+        return first_time(Path(file), columns), parts
     places = (find_words(file, of_file.path) or {}) if of_file.path else {}
     word = join_time([places[name] for name in of_file.timed_by if name in places]) if of_file.time in places else ""
     try:

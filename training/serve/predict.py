@@ -18,7 +18,8 @@ A run of the job `condition` takes a folder or a table of cycles instead, and pr
 A run whose description has a step of time answers each step when it is over: its line has the time at which it ended.
 One whose description says step = "file" takes whole files, each of which is a row.
 
-Of several files, or a folder, one after the other is read in the order of their names, or of the times in their paths.
+Of several files, or a folder, one after the other is read: by the times in their paths, by those of their first rows
+where a column names the unit, or else by name.
 
 --state FILE keeps what the next row of each unit needs, and goes on from there after a restart.
 
