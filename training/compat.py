@@ -30,6 +30,7 @@ PARALLEL_SIZE = "2000000000"
 # keeps a core from whom it waits for. docs/decisions/0006-waiting.md has the figures.
 # https://gcc.gnu.org/onlinedocs/libgomp/GOMP_005fSPINCOUNT.html
 SPIN_COUNT, NO_SPIN = "3000", "0"
+CORES_TAKEN = " (other programs take the cores)"
 
 
 def physical_cores() -> int:
@@ -67,7 +68,7 @@ def tune(environ: MutableMapping[str, str], are_spare: Callable[[int], bool] = c
     said = []
     for name, value in wanted.items():
         kept = environ.setdefault(name, value)
-        said.append(f"{name}={kept}" + ("" if kept == value else " (yours)"))
+        said.append(f"{name}={kept}" + (CORES_TAKEN if value == NO_SPIN else "" if kept == value else " (yours)"))
     environ.setdefault("MXNET_SUBGRAPH_VERBOSE", "0")  # silences a line per hybridized net
     return "process tuned: " + " ".join(said)
 

@@ -36,12 +36,13 @@ def test_waiting_threads_spin_for_a_moment_where_cores_are_spare_unless_the_pers
     spare: dict[str, str] = {}
     wanted_by_others: dict[str, str] = {}
     tune(spare, lambda cores: True)
-    tune(wanted_by_others, lambda cores: False)
+    said = tune(wanted_by_others, lambda cores: False)
 
     assert (spare["GOMP_SPINCOUNT"], wanted_by_others["GOMP_SPINCOUNT"]) == (SPIN_COUNT, NO_SPIN)
     assert spare["OMP_NUM_THREADS"] == wanted_by_others["OMP_NUM_THREADS"], (
         "or a run would not repeat itself to the bit"
     )
+    assert "GOMP_SPINCOUNT=0 (other programs take the cores)" in said
     for chosen in ({"OMP_WAIT_POLICY": "PASSIVE"}, {"GOMP_SPINCOUNT": "7"}):
         environ = dict(chosen)
         tune(environ, unasked)

@@ -20,6 +20,7 @@ PIECE_BYTES: Final = 2 << 20
 121,000 examples a second of it, 112,000 of pieces of 8 MB, and 114,000 to 115,000 of the whole set of 250 MB, whose
 pages the system zeroes anew each time (M_MMAP_THRESHOLD in https://man7.org/linux/man-pages/man3/mallopt.3.html).
 """
+ROW_NUMBER_BYTES: Final = 4
 
 
 @dataclass(frozen=True)
@@ -29,11 +30,14 @@ class DeviceWindows:
     rows: NDArray
     which: Windows
 
-    def put_in(self, order: np.ndarray[Any, Any]) -> DeviceWindows:
-        return DeviceWindows(self.rows, self.which[order])
-
-    def __getitem__(self, places: slice) -> NDArray:
-        return mx.nd.take(self.rows, _index(self.which[places].places(), self.rows.context))
+    def batches(self, order: np.ndarray[Any, Any], batch_size: int) -> Iterator[NDArray]:
+        """The numbers of their rows go to the device for some batches at once."""
+        ordered = self.which[order]
+        together = batch_size * max(1, PIECE_BYTES // (ROW_NUMBER_BYTES * self.which.length * batch_size))
+        for piece in _slices(len(order), together, batch_size):
+            index = _index(ordered[piece].places(), self.rows.context)
+            for batch in _slices(len(index), batch_size, batch_size):
+                yield mx.nd.take(self.rows, index[batch])
 
 
 def on_device(part: np.ndarray[Any, Any] | Windows | Streamed, context: Any) -> NDArray | DeviceWindows | Streamed:
@@ -55,25 +59,25 @@ def in_order(X: NDArray | DeviceWindows, y: NDArray, batch_size: int, order: np.
     """
     index = _index(order, y.context)
     labels = mx.nd.take(y, index)
-    cut = _cut_windows(X, batch_size, order) if isinstance(X, DeviceWindows) else _cut(X, batch_size, index)
-    for start, batch in zip(range(0, len(order) - batch_size + 1, batch_size), cut, strict=True):
-        yield batch, labels[start : start + batch_size]
-
-
-def _cut_windows(X: DeviceWindows, batch_size: int, order: np.ndarray[Any, Any]) -> Iterator[NDArray]:
-    ordered = X.put_in(order)
-    for start in range(0, len(order) - batch_size + 1, batch_size):
-        yield ordered[start : start + batch_size]
+    cut = X.batches(order, batch_size) if isinstance(X, DeviceWindows) else _cut(X, batch_size, index)
+    for batch, places in zip(cut, _slices(len(order), batch_size, batch_size), strict=True):
+        yield batch, labels[places]
 
 
 def _cut(X: NDArray, batch_size: int, index: NDArray) -> Iterator[NDArray]:
     """Views of pieces of some batches each, one piece after the other put in order."""
-    count = len(index) // batch_size * batch_size
     together = batch_size * max(1, PIECE_BYTES // (_bytes(X[:1]) * batch_size))
-    for begin in range(0, count, together):
-        piece = mx.nd.take(X, index[begin : min(begin + together, count)])
-        for start in range(0, len(piece), batch_size):
-            yield piece[start : start + batch_size]
+    for piece in _slices(len(index), together, batch_size):
+        ordered = mx.nd.take(X, index[piece])
+        for batch in _slices(len(ordered), batch_size, batch_size):
+            yield ordered[batch]
+
+
+def _slices(count: int, each: int, batch_size: int) -> Iterator[slice]:
+    """Of *count* examples what makes whole batches, *each* at once."""
+    whole = count // batch_size * batch_size
+    for start in range(0, whole, each):
+        yield slice(start, min(start + each, whole))
 
 
 def _bytes(part: NDArray) -> int:
