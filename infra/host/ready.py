@@ -14,11 +14,25 @@ from infra.host.connection import Host, explain_refusal, explain_timeout
 from infra.host.facts import Facts, ask_facts
 from infra.host.target import Target
 
+Look = Callable[[], None]
+"""Called every LOOK_EVERY_S while a machine is waited for: raises for one that nobody need wait for any more."""
+LOOK_EVERY_S: Final = 10.0
 
-def wait_for_ssh(target: Target, *, timeout_s: float = 300, now: Callable[[], float] = time.monotonic) -> None:
-    """Return when an SSH server greets at *target*. Raises HostUnreachable: timed out or refused, told apart."""
-    deadline = now() + timeout_s
+
+def _nowhere() -> None:
+    """Nobody to ask."""
+
+
+def wait_for_ssh(
+    target: Target, *, timeout_s: float = 300, look: Look = _nowhere, now: Callable[[], float] = time.monotonic
+) -> None:
+    """Return when an SSH server greets at *target*. Raises HostUnreachable: timed out or refused, told apart; and what
+    *look* raises."""
+    deadline, next_look = now() + timeout_s, now() + LOOK_EVERY_S
     while True:
+        if now() >= next_look:
+            look()
+            next_look = now() + LOOK_EVERY_S
         failure = _greeting_failure(target)
         if failure is None:
             return
@@ -43,14 +57,20 @@ KEY_GRACE_S: Final = 60.0
 
 
 def wait_until_ready(
-    host: Host, *, gpu: bool, tell: Tell, timeout_s: float = 600, now: Callable[[], float] = time.monotonic
+    host: Host,
+    *,
+    gpu: bool,
+    tell: Tell,
+    timeout_s: float = 600,
+    look: Look = _nowhere,
+    now: Callable[[], float] = time.monotonic,
 ) -> Facts:
     """Return the host's facts once SSH, Docker and (with *gpu*) the NVIDIA driver answer.
 
     A key that is refused after KEY_GRACE_S is refused for good: no minute of waiting fixes it.
     """
-    wait_for_ssh(host.target, timeout_s=timeout_s)
-    deadline = now() + timeout_s
+    wait_for_ssh(host.target, timeout_s=timeout_s, look=look)
+    deadline, next_look = now() + timeout_s, now() + LOOK_EVERY_S
     key_deadline = now() + KEY_GRACE_S
     told = ""
     while True:
@@ -69,6 +89,9 @@ def wait_until_ready(
                 "`rig ssh` opens a shell there; `sudo cloud-init status --long` tells what the boot is doing\n"
                 "`rig terminate` ends the instance and its cost",
             )
+        if now() >= next_look:
+            look()
+            next_look = now() + LOOK_EVERY_S
         if lacking != told:
             tell(f"Waiting for the instance: {lacking}")
             told = lacking

@@ -15,7 +15,7 @@ from infra.aws.instances.ami import Image
 from infra.aws.instances.instance import Instance, find_nodes
 from infra.aws.instances.launch import ensure_running, preflight
 from infra.aws.instances.launch_request import LaunchRequest, attempts
-from infra.aws.instances.lifecycle import start_all, stop_all
+from infra.aws.instances.lifecycle import require_up, start_all, stop_all
 from infra.aws.instances.placement_group import ensure_placement_group
 from infra.aws.offers.quota import require as require_quota
 from infra.errors import UserError
@@ -87,8 +87,12 @@ def _wait_for_all(rig: Rig, nodes: Sequence[Instance]) -> list[Ready]:
 
 
 def _wait_until_ready(rig: Rig, instance: Instance, there_now: Together) -> Ready:
+    def look() -> None:
+        require_up(rig.session, instance)
+        there_now.wait_for(instance.node)
+
     with open_host(rig, instance) as host:
-        facts = wait_until_ready(host, gpu=wants_gpu(rig, instance), tell=rig.tell)
+        facts = wait_until_ready(host, gpu=wants_gpu(rig, instance), tell=rig.tell, look=look)
     there_now.one_more()
     return Ready(instance, facts)
 

@@ -116,7 +116,7 @@ def _name_failures(begun: Sequence[Future[T]], nodes: Sequence[Instance]) -> lis
 
 
 def _name_node(error: BaseException | None, node: Instance) -> None:
-    if isinstance(error, RigError) and node.nodes > 1:
+    if isinstance(error, RigError) and node.nodes > 1 and not error.cause.startswith(node.node):
         error.cause = f"{node.node}: {error.cause}"
     if isinstance(error, HostUnreachable) and node.nodes > 1 and "`rig start`" not in error.hint:
         error.hint += "\na machine that has hung boots anew: `rig stop`, then `rig start`"
@@ -132,7 +132,15 @@ class Together:
     def __init__(self, tell: Tell, count: int, what: str) -> None:
         self._tell, self._count, self._what = tell, count, what
         self._there = 0
+        self._named = set[str]()
         self._lock = threading.Lock()
+
+    def wait_for(self, who: str) -> None:
+        """Say once who is late."""
+        with self._lock:
+            if self._count > 1 and who not in self._named:
+                self._named.add(who)
+                self._tell(f"Still waiting for {who}")
 
     def one_more(self) -> None:
         with self._lock:

@@ -20,7 +20,8 @@ from infra.aws.autostop import schedule
 from infra.aws.client.account import Account
 from infra.aws.client.tags import own_filters
 from infra.aws.instances.instance import find_nodes
-from infra.errors import NoCapacity, NothingToDo, RigError, UserError
+from infra.cli.screens.instance import render_stop
+from infra.errors import AwsFailed, NoCapacity, NothingToDo, RigError, UserError
 from infra.settings import Settings
 from infra.workflows import launch as launching
 from infra.workflows import stop as stopping
@@ -95,6 +96,41 @@ def whole(state: str = "running") -> dict[str, Any]:
 NOTHING = {
     "machines": {}, "rules": [], "groups": 0, "placement groups": 0, "keys": 0, "alarms": 0, "schedules": 0,
 }  # fmt: skip
+
+
+def test_a_machine_that_is_lost_while_it_is_waited_for_ends_the_wait_and_nothing_is_left(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def wait(host: Any, *, look: Callable[[], None], **_: Any) -> Any:
+        look()  # all are there
+        if not lost:
+            lost.append(find_nodes(rig.session, NAME)[1].id)
+            rig.session.client("ec2").terminate_instances(InstanceIds=lost)
+        look()
+        return FACTS
+
+    lost: list[str] = []
+    monkeypatch.setattr(launching, "wait_until_ready", wait)
+
+    with pytest.raises(AwsFailed, match=rf"^node 2 of {NODES} \(i-\w+\) is terminated instead of running"):
+        launch(rig)
+
+    assert left(rig) == NOTHING
+
+
+def test_of_a_machine_that_goes_while_it_is_stopped_nobody_says_that_its_disk_is_there() -> None:
+    def standing(rank: int, state: str) -> Any:
+        node = f"node {rank + 1} of 3 (i-{rank})"
+        instance = SimpleNamespace(id=f"i-{rank}", state=state, ended=state == "terminated", node=node)
+        return SimpleNamespace(
+            instance=instance, pretended=False, usd_disk_per_month=4.8 if state == "stopped" else 0.0
+        )
+
+    assert render_stop([standing(0, "stopped"), standing(1, "terminated"), standing(2, "stopped")]).splitlines() == [
+        "i-0 i-2 are stopped. Their disks still cost $9.60 per month; "
+        "`make start` brings them back, `make terminate` deletes them.",
+        "Terminated meanwhile, by somebody or by AWS, and its disk with it: node 2 of 3 (i-1).",
+    ]
 
 
 def terminate(rig: Rig) -> None:

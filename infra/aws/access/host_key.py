@@ -15,6 +15,7 @@ from typing import Final
 from infra.aws.client.account import Account
 from infra.aws.instances.console_output import console_text
 from infra.aws.instances.instance import Instance, write_tags
+from infra.aws.instances.lifecycle import require_up
 from infra.errors import HostUnreachable
 from infra.names import HOST_KEY_TAG
 
@@ -22,6 +23,7 @@ _BLOCK: Final = re.compile(r"-----BEGIN SSH HOST KEY KEYS-----(.*?)-----END SSH 
 # The console prefixes lines as it likes ("[   14.2] cloud-init[812]: "), hence no anchor at the line's begin.
 _KEY: Final = re.compile(r"(ssh-ed25519|ecdsa-sha2-nistp256|ssh-rsa) (AAAA[A-Za-z0-9+/]+={0,2})")
 _PREFERENCE: Final = ("ssh-ed25519", "ecdsa-sha2-nistp256", "ssh-rsa")
+_LOOK_AFTER_S: Final = 10.0
 _TAG_LENGTH: Final = 256  # what EC2 takes in a tag's value; an RSA key is longer
 
 
@@ -29,18 +31,20 @@ def host_key(account: Account, instance: Instance, *, limit_s: float = 300.0) ->
     """The host's public key as known_hosts wants it: "ssh-ed25519 AAAA...".
 
     From the tag, else from the console, and then into the tag. Raises HostUnreachable when the console stays silent
-    for *limit_s* seconds.
+    for *limit_s* seconds, and AwsFailed when the machine is gone.
     """
     found = _KEY.fullmatch(instance.host_key)
     if found and _sound(*found.groups()):  # else somebody wrote something into the tag: the console knows
         return instance.host_key
     account.tell(f"Waiting for {instance.id} to print its host key on the console")
-    for _ in account.clock.ticks(for_s=limit_s, every_s=5.0, first_s=0.5):
+    for gone_s in account.clock.ticks(for_s=limit_s, every_s=5.0, first_s=0.5):
         key = parse_host_key(console_text(account.session, instance))
         if key:
             if len(key) <= _TAG_LENGTH:
                 write_tags(account.session, instance, {HOST_KEY_TAG: key})
             return key
+        if gone_s >= _LOOK_AFTER_S:
+            require_up(account.session, instance)
     raise HostUnreachable(
         f"{instance.id} did not print its host key on the console within {limit_s:.0f} s",
         f"`aws ec2 get-console-output --latest --output text --instance-id {instance.id}` shows what it printed\n"

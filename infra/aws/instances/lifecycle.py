@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Final
 
 from infra.aws.client.account import Account
+from infra.aws.client.session import Session
 from infra.aws.instances.instance import ENDED, Instance, list_instances, write_tags_on_all
 from infra.aws.instances.retry import retry
 from infra.errors import AwsFailed, NoCapacity, NothingToDo, RigError, UserError
@@ -189,6 +190,13 @@ def _those_left(account: Account, nodes: Sequence[Instance]) -> tuple[Instance, 
     """Those of *nodes* that have not ended, as they are now."""
     shown = {one.id: one for one in list_instances(account.session, nodes[0].name) if not one.ended}
     return tuple(shown[one.id] for one in nodes if one.id in shown)
+
+
+def require_up(session: Session, instance: Instance) -> None:
+    """Raises AwsFailed where *instance* was terminated or stopped meanwhile; nobody need wait for it any more."""
+    now = next((one for one in list_instances(session, instance.name) if one.id == instance.id), None)
+    if now and now.state not in _WAYS["running"]:
+        raise _went_elsewhere(now, "running")
 
 
 def terminate(account: Account, instance: Instance) -> Instance:

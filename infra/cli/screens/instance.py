@@ -88,6 +88,13 @@ def would(one: Standing) -> str:
 
 
 def render_stop(found: Sequence[Standing]) -> str:
+    left = [one for one in found if not one.instance.ended]
+    gone = " and ".join(one.instance.node for one in found if one.instance.ended)
+    lost = f"Terminated meanwhile, by somebody or by AWS, and its disk with it: {gone}." if gone else ""
+    return "\n".join(filter(None, [_render_resting(left) if left else "", lost]))
+
+
+def _render_resting(found: Sequence[Standing]) -> str:
     one = found[0]
     if len(found) > 1:
         ids, usd = " ".join(each.instance.id for each in found), sum(each.usd_disk_per_month for each in found)
