@@ -139,18 +139,22 @@ def _refuse_lost_rows(file: Path, dialect: Dialect, rows: int) -> None:
 
     Raises BadData, which names the line.
     """
-    marks = ends = zeros = 0
+    marks, zeros = 0, False
     with dialects.open_bytes(file, dialect) as content:
         for block in iter(lambda: content.read(BLOCK_BYTES), b""):
             marks += block.count(b'"')
-            ends += block.count(b"\n")
-            zeros += block.count(b"\0")
+            zeros = zeros or b"\0" in block
     if zeros and not dialect.encoding.startswith("utf-16"):
         _refuse_zeros(file, (([line], n) for n, line in enumerate(dialects.text_lines(file, dialect), start=1)))
     if marks % 2:  # one may be the 5" of a pipe
         _refuse_open_quote(file, dialect)
-    if marks and ends > rows + dialect.first_row:
+    if marks and _count_lines(file, dialect) > rows + dialect.first_row:
         _refuse_swallowed(file, dialect)
+
+
+def _count_lines(file: Path, dialect: Dialect) -> int:
+    with dialects.open_bytes(file, dialect) as content:
+        return sum(block.count(b"\n") for block in iter(lambda: content.read(BLOCK_BYTES), b""))
 
 
 def _refuse_open_quote(file: Path, dialect: Dialect) -> None:

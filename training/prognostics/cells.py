@@ -112,7 +112,7 @@ class Cells:
             return float(int(word, 16))
         found = plain_number(bare(word, kind) if kind else word, self.columns.decimal, self.columns.thousands)
         if found is None:
-            raise ValueError(_header_again(word) if word == column.strip() else _no_number(word))
+            raise ValueError(_header_again(word) if word == column.strip() else _no_number(word, self.columns.decimal))
         return found
 
     def moment(self, word: str) -> float:
@@ -157,11 +157,14 @@ def _no_moment(word: str, columns: Columns) -> str:
     return f"'{word}' is neither a number nor a date like 2024-05-31T12:00:00"
 
 
-def _no_number(word: str) -> str:
+def _no_number(word: str, decimal: str) -> str:
     first, newline, _ = word.partition("\n")
     if newline:
         return f"'{first[:SHOWN_LETTERS]}...' goes on in the next line: is a quotation mark left open?"
     odd = not are_plain(word) and is_number_to_python(word)
+    otherwise = (decimal == "." and is_decimal(word.replace(",", "."))) or (decimal != "." and is_decimal(word))
+    if otherwise and are_plain(word):
+        return f"'{word}' is not a number: '{decimal}' stands before the decimals here"
     return f"'{shorten(word)}' is not a number" + (": digits are 0 to 9, and no _ stands between them" if odd else "")
 
 

@@ -30,6 +30,16 @@ MIDNIGHT: Final = Change(re.compile(r"[ T]00:00(:00(\.0+)?)?$", re.ASCII), "")
 """Behind a day that a workbook holds by itself."""
 _SIGNS: Final = str.maketrans({"\u202f": " ", "\u00a0": " ", "\u5e74": "-", "\u6708": "-", "\u65e5": " "})
 """Browsers write a narrow blank before AM and PM; China and Japan their signs of year, month and day."""
+_HALF_DAY: Final = re.compile(
+    r"(?:(\uc624\uc804|\u4e0a\u5348|\u5348\u524d)|\uc624\ud6c4|\u4e0b\u5348|\u5348\u5f8c) *(.*)$"
+)
+"""What Korea, China and Japan write before the time of day, for AM and PM."""
+_DOTTED_HALF: Final = Change(re.compile(r" ?([AaPp])\. ?[Mm]\.$"), r" \1m")
+"""10:00 a. m., as Spanish computers write it."""
+_DOTTED_DAY: Final = Change(re.compile(r"^(\d{4})\. ?(\d{1,2})\. ?(\d{1,2})\.(?= |$)", re.ASCII), r"\1-\2-\3")
+"""2024. 03. 01., as Hungarian ones do."""
+_DOTTED_CLOCK: Final = Change(re.compile(r"^(\d{1,2})\.(\d\d)(?:\.(\d\d))?$", re.ASCII), r"\1:\2:\3")
+"""1.3.2024 10.00, as Finnish, Danish and Italian ones do."""
 _TOLD_TWICE: Final = re.compile(r"([Zz]|[+-]\d\d:?\d\d)(?: [A-Z]{3,4}|\[[A-Za-z0-9_/+:-]+\])$", re.ASCII)
 """+0100 CET, Z[UTC], +01:00[Europe/Berlin]: the letters behind the number say nothing more."""
 _WEEKDAY: Final = re.compile(r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,? +(?=\d)")
@@ -87,8 +97,16 @@ def date_in(word: str, dates: str) -> datetime | None:
 
 def tidy(word: str) -> str:
     """*word* without signs that only some programs write and that say nothing more."""
-    word = (word if word.isascii() else word.translate(_SIGNS)).strip()
+    word = (word if word.isascii() else _latin(word)).strip()
+    if "." in word:
+        word = _DOTTED_DAY.to(_DOTTED_HALF.to(word))
     return _TOLD_TWICE.sub(r"\1", word) if word[-1:].isupper() or word[-1:] == "]" else word
+
+
+def _latin(word: str) -> str:
+    word = word.translate(_SIGNS)
+    half = _HALF_DAY.search(word)
+    return f"{word[: half.start()]}{half[2]} {'AM' if half[1] else 'PM'}" if half else word
 
 
 def join_time(parts: Sequence[str]) -> str:
@@ -158,7 +176,8 @@ def _parse_written_out(word: str, dates: str) -> datetime | None:
         if found[2] != "." and dates not in (DAY_FIRST, MONTH_FIRST):
             raise ValueError(word)
         month_first = dates == MONTH_FIRST
-        return _at(_full_year(found[4]), first if month_first else second, second if month_first else first, found[5])
+        return _at(_full_year(found[4]), first if month_first else second, second if month_first else first,
+                   _DOTTED_CLOCK.to(found[5]).rstrip(":") if found[5] else None)  # fmt: skip
     if found := _WEEKDAY.match(word):
         return _parse_written_out(word[found.end() :], dates)
     found = _IN_DIGITS.match(word) if "T" in word else None

@@ -1,6 +1,8 @@
 """Any text in a column of times is a moment or is refused, and whether it names its zone is known alike everywhere."""
 
 import math
+from collections import namedtuple
+from datetime import datetime
 
 import pytest
 from hypothesis import example, given, settings
@@ -12,6 +14,7 @@ from training.prognostics.columns import Columns
 from training.prognostics.dates import date_in
 from training.prognostics.log_keys import DATES
 
+Half = namedtuple("Half", "lower korean chinese japanese")
 DAYS = ["2024-03-01", "01.03.2024", "9999-12-31", "0001-01-01", "2024-W09-5", "2024-061", "20240301", "1 Mar 2024",
         "01/Mar/2024", "Fri 2024-03-01", "2024/03/01", "03/13/2024", "2024-03", "2024-02-30", "2024", ""]  # fmt: skip
 MARKS = ["T", " ", ":", "-", "_", ""]
@@ -44,6 +47,29 @@ ZONES = [
     "+99:99",
 ]
 WRITTEN = st.builds(lambda *parts: "".join(parts), *map(st.sampled_from, (DAYS, MARKS, CLOCKS, ZONES)))
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "{t.year}. {t:%m}. {t:%d}. {t:%H:%M:%S}",
+        "{t.day}.{t.month}.{t.year} {t.hour}.{t:%M}",
+        "{t:%d-%m-%Y %H.%M.%S}",
+        "{t:%d/%m/%Y %I:%M:%S} {half.lower}. m.",
+        "{t:%d/%m/%Y %I:%M:%S}\u00a0{half.lower}.\u00a0m.",
+        "{t:%d/%m/%Y %I:%M:%S} {half.lower}.m.",
+        "{t:%Y-%m-%d} {half.korean} {hour}:{t:%M:%S}",
+        "{t.year}/{t.month}/{t.day} {half.chinese} {hour}:{t:%M:%S}",
+        "{t:%Y/%m/%d} {half.japanese}{hour}:{t:%M:%S}",
+    ],
+)
+@given(st.datetimes(datetime(1971, 1, 1), datetime(2100, 1, 1)))
+def test_computers_of_many_countries_write_the_same_moment(written, moment):
+    t = moment.replace(second=0, microsecond=0)
+    half = Half("a", "오전", "上午", "午前") if t.hour < 12 else Half("p", "오후", "下午", "午後")
+    word = written.format(t=t, half=half, hour=t.hour % 12 or 12)
+
+    assert date_in(word, "day first") == t
 
 
 @settings(deadline=None, max_examples=200)
