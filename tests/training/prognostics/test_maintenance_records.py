@@ -1,5 +1,8 @@
 """Tables of failures as workshops write them, and labels: each entry counts, or what becomes of it is said."""
 
+import re
+import shlex
+import subprocess
 import unicodedata
 from pathlib import Path
 
@@ -71,3 +74,22 @@ def test_a_pattern_that_means_every_file_does_not_mean_the_description(tmp_path)
     log = read(tmp_path, "", KEYS.replace("log.csv", "log*") + "runs_to_failure = true\n")
 
     assert [one.unit for one in log.train] == ["A", "B", "C"]
+
+
+def test_labels_of_a_second_file_are_joined_as_the_page_says(tmp_path):
+    (join,) = re.findall(r"`(paste [^`]+)`", (Path(__file__).parents[3] / "docs" / "sensors.md").read_text())
+    (tmp_path / "measured.txt").write_text("".join(f"{n / 7:.3f} {n}.5 NaN\n" for n in range(30)))
+    (tmp_path / "labels.txt").write_text(
+        "".join(f'{1 if n == 29 else -1} "{n + 1:02}/07/2008 11:55:00"\n' for n in range(30))
+    )
+    subprocess.run(
+        shlex.split(join.partition(" > ")[0]), cwd=tmp_path, check=True, stdout=(tmp_path / "both.txt").open("w")
+    )
+    names = 'header = ["a", "b", "c", "label", "day", "clock"]\ntime = ["day", "clock"]\ntime_unit = "days"\n'
+    keys = 'files = ["both.txt"]\nchannels = ["a", "b"]\nlabel = "label"\nfailed = [1]\n'
+    (tmp_path / "log.toml").write_text(keys + names)
+
+    (one,) = read_log(read_description(tmp_path / "log.toml")).train
+
+    assert one.values[:, 1].tolist() == [n + 0.5 for n in range(30)]
+    assert one.fails_at - one.times[0] == 29
