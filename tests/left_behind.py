@@ -1,7 +1,7 @@
-"""What a test leaves in its process, another one finds. Then it passes in company and fails alone, or the other way
-round, and what is company changes with the number of cores. So each test leaves its process as it was.
+"""What tests leave in their process, others find. Then those pass in company and fail alone, or the other way round,
+and what is company changes with the number of cores. So the tests of a file leave their process as it was.
 
-A plugin of pytest: what is the whole process's is looked at after each test, what our modules hold after each file.
+A plugin of pytest, which looks behind the last test of each file.
 """
 
 from __future__ import annotations
@@ -15,42 +15,40 @@ import sys
 import threading
 import time
 import tracemalloc
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
 from typing import Any
 
 import pytest
 
 OURS = ("infra.", "training.")
-HELD = ("tests/cli/", "tests/job/", "tests/host/test_connection.py")
+HELD = (
+    "tests/aws/account/", "tests/aws/autostop/", "tests/aws/offers/", "tests/cli/", "tests/job/",
+    "tests/host/test_connection.py",
+)  # fmt: skip
 """The files that are held to it so far."""
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGCHLD, signal.SIGPIPE, signal.SIGALRM)
 OF_PYTEST = {"PYTEST_CURRENT_TEST"}
 
 Found = dict[str, Any]
-process_before = pytest.StashKey[Found]()
-modules_before = pytest.StashKey[Found]()
+before_the_file = pytest.StashKey[Found]()
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> Generator[None, Any, Any]:
-    if item.nodeid.startswith(HELD):
-        item.stash[process_before] = of_the_process()
-        if modules_before not in item.session.stash:
-            item.session.stash[modules_before] = of_our_modules()
+    if item.nodeid.startswith(HELD) and before_the_file not in item.session.stash:
+        item.session.stash[before_the_file] = {**of_the_process(), **of_our_modules()}
     return (yield)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None, Any, None]:
     yield
-    if process_before not in item.stash:
+    if before_the_file not in item.session.stash or (nextitem and nextitem.path == item.path):
         return
-    left = changes(item.stash[process_before], of_the_process())
-    if nextitem is None or nextitem.path != item.path:
-        before, after = item.session.stash[modules_before], of_our_modules()
-        del item.session.stash[modules_before]
-        left += changes(before, {name: after[name] for name in after if name in before})
-    assert not left, f"the next test would find another process than this one did: {'; '.join(left)}"
+    before, after = item.session.stash[before_the_file], {**of_the_process(), **of_our_modules()}
+    del item.session.stash[before_the_file]
+    left = changes(before, after)
+    assert not left, f"the tests of {item.path.name} leave another process than they found: {'; '.join(left)}"
 
 
 def of_the_process() -> Found:
@@ -67,7 +65,6 @@ def of_the_process() -> Found:
         "the patience of sockets": socket.getdefaulttimeout(),
         "who hears the log": (logging.root.level, tuple(logging.root.handlers), logging.root.manager.disable),
         "whether memory is counted": tracemalloc.is_tracing(),
-        "threads that hold up the end": {one.name for one in threading.enumerate() if not one.daemon},
     }
 
 
@@ -78,9 +75,9 @@ def _umask() -> int:
 
 
 def of_our_modules() -> Found:
-    """Each value by which one it is, and a container by which ones it holds."""
+    """Which value each name has. What a table holds is not looked at: some grow with what is imported meanwhile."""
     return {
-        f"{name}.{attribute}": _held(value)
+        f"{name}.{attribute}": id(value)
         for name, module in list(sys.modules.items())
         if name.startswith(OURS)
         for attribute, value in list(vars(module).items())
@@ -88,14 +85,7 @@ def of_our_modules() -> Found:
     }
 
 
-def _held(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: id(one) for key, one in value.items()}
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return {*map(id, value)}
-    return id(value)
-
-
-def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
-    """The names of what is other than *before*, new or gone."""
-    return sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
+def changes(before: Found, after: Found) -> list[str]:
+    """The names of what is other than *before*, new or gone. What a module gained is what was imported meanwhile."""
+    gained = {name for name in after if name not in before and name.startswith(OURS)}
+    return sorted(name for name in (before.keys() | after.keys()) - gained if before.get(name) != after.get(name))
