@@ -132,15 +132,16 @@ def test_two_workers_have_the_losses_of_one_at_each_step(tmp_path: Path) -> None
 
 @pytest.mark.usefixtures("_horovod")
 @pytest.mark.exhaustive
-def test_one_and_four_workers_have_the_same_losses_on_turbofan(tmp_path: Path) -> None:
+def test_one_two_and_four_workers_have_the_same_losses_on_turbofan(tmp_path: Path) -> None:
     folder = Path(os.environ.get("RIG_DATA") or PROJECT.parent / "shared/data")
     if not (folder / "cmapss").is_dir():
         pytest.skip("Get C-MAPSS from NASA, see training/prognostics/cmapss.py")
     words = ("dropout=0", "jitter=0", "num_epochs=1", "log_interval=1", "device=cpu", f"data={folder}")
-    found = by_size(tmp_path, ("-m", "training", "turbofan", "--workdir"), *words, sizes=(1, 4))
+    found = by_size(tmp_path, ("-m", "training", "turbofan", "--workdir"), *words, sizes=(1, 2, 4))
 
     assert len(found[1]) > 200
-    np.testing.assert_allclose(found[4], found[1], rtol=1e-5)
+    for workers in (2, 4):
+        np.testing.assert_allclose(found[workers], found[1], rtol=1e-5)
 
 
 @pytest.mark.usefixtures("_horovod")
