@@ -50,7 +50,7 @@ LONGEST_FIRST = [
     "tests/training/tune/test_machines.py",
     "tests/workflows/test_deaths.py",
     "tests/test_load.py::test_a_run_of_very_many_files_takes",
-    "tests/training/tune/test_tune.py::test_eight_trials",
+    "tests/training/tune/test_tune.py::test_sixteen_trials",
     "aws",
     "docker",
     "serve",

@@ -56,10 +56,13 @@ _AS_C_WRITES: Final = re.compile(
 )
 """Fri Mar 01 12:00:00 2024, with GMT+01:00 before the year where Java writes it, as car loggers do."""
 _MARKED: Final = re.compile(
-    r"(\d{4})([-._])(\d\d)\2(\d\d)(?:[-._ T]{1,2}(\d\d)[-._hH]?(\d\d)(?:[-._mM]?(\d\d))?(?:[.,_](\d{1,9}))?([Zz])?)?$",
+    r"(?!\d{4}-\d\d-\d\d[T ]\d\d-\d\d$)(\d{4})([-._])(\d\d)\2(\d\d)"
+    r"(?:[-._ T]{1,2}(\d\d)[-._hH]?(\d\d)(?:[-._mM]?(\d\d))?(?:[.,_](\d{1,9}))?([Zz])?)?$",
     re.ASCII,
 )
-"""As file names have it, which may hold no colon: 2003.10.22.12.06.24, 2024-03-01_12-06."""
+"""As file names have it, which may hold no colon: 2003.10.22.12.06.24, 2024-03-01_12-06. But 2024-03-01T12-06 is noon
+six hours west of Greenwich, by ISO 8601 and to Arrow.
+"""
 _IN_DIGITS: Final = re.compile(r"(\d{4})(\d\d)(\d\d)(?:[T _-]?(\d\d|\d\d:?\d\d(?::?\d\d)?(?:[.,]\d+)?.*))?$", re.ASCII)
 _OF_WEEK: Final = re.compile(r"(\d{4})-?W(\d\d)(?:-?([1-7]))?(?:[T ]+(.*))?$", re.ASCII)
 """2024-W05-1, or 2024-W05: its Monday. https://en.wikipedia.org/wiki/ISO_week_date"""

@@ -77,6 +77,8 @@ def test_computers_of_many_countries_write_the_same_moment(written, moment):
 @example("2024-03-01 10")
 @example("2024-03-01T10Z")
 @example("2024-03-01 10+01:00")
+@example("2024-03-01T10-05")
+@example("2024-03-01 10-05")
 def test_a_time_that_is_read_with_its_whole_column_is_read_alone_to_the_same_moment(word):
     pa = pytest.importorskip("pyarrow")
     stamps = as_stamps(pa.array([word]))
