@@ -23,16 +23,27 @@ def _nowhere() -> None:
     """Nobody to ask."""
 
 
+def _now_and_then(look: Look, now: Callable[[], float]) -> Look:
+    """*look*, and nothing where LOOK_EVERY_S have not gone since the last one, or since this was made."""
+    due = now() + LOOK_EVERY_S
+
+    def look_if_due() -> None:
+        nonlocal due
+        if now() >= due:
+            look()
+            due = now() + LOOK_EVERY_S
+
+    return look_if_due
+
+
 def wait_for_ssh(
     target: Target, *, timeout_s: float = 300, look: Look = _nowhere, now: Callable[[], float] = time.monotonic
 ) -> None:
     """Return when an SSH server greets at *target*. Raises HostUnreachable: timed out or refused, told apart; and what
     *look* raises."""
-    deadline, next_look = now() + timeout_s, now() + LOOK_EVERY_S
+    deadline, look_if_due = now() + timeout_s, _now_and_then(look, now)
     while True:
-        if now() >= next_look:
-            look()
-            next_look = now() + LOOK_EVERY_S
+        look_if_due()
         failure = _greeting_failure(target)
         if failure is None:
             return
@@ -70,7 +81,7 @@ def wait_until_ready(
     A key that is refused after KEY_GRACE_S is refused for good: no minute of waiting fixes it.
     """
     wait_for_ssh(host.target, timeout_s=timeout_s, look=look)
-    deadline, next_look = now() + timeout_s, now() + LOOK_EVERY_S
+    deadline, look_if_due = now() + timeout_s, _now_and_then(look, now)
     key_deadline = now() + KEY_GRACE_S
     told = ""
     while True:
@@ -89,9 +100,7 @@ def wait_until_ready(
                 "`rig ssh` opens a shell there; `sudo cloud-init status --long` tells what the boot is doing\n"
                 "`rig terminate` ends the instance and its cost",
             )
-        if now() >= next_look:
-            look()
-            next_look = now() + LOOK_EVERY_S
+        look_if_due()
         if lacking != told:
             tell(f"Waiting for the instance: {lacking}")
             told = lacking

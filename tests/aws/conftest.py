@@ -63,19 +63,22 @@ def no_real_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class OneOfEach(botocore.client.ClientCreator):
-    """All clients of a service share its model, with the shapes it has worked out, and the class of its methods."""
+    """All clients of a service share its model, with the shapes it has worked out, and the class of its methods.
+
+    Both are private to botocore, whose stubs know nothing of them: hence two lines that mypy is not asked about.
+    """
 
     models: ClassVar[dict[str, Any]] = {}
     classes: ClassVar[dict[str, type]] = {}
 
     def _load_service_model(self, name: str, version: str | None = None) -> Any:
         if name not in self.models:
-            self.models[name] = super()._load_service_model(name, version)  # type: ignore[misc]  # the stubs know no private ones
+            self.models[name] = super()._load_service_model(name, version)  # type: ignore[misc]  # private
         return self.models[name]
 
     def _create_client_class(self, name: str, model: Any) -> type:
         if name not in self.classes:
-            self.classes[name] = super()._create_client_class(name, model)  # type: ignore[misc]  # likewise
+            self.classes[name] = super()._create_client_class(name, model)  # type: ignore[misc]  # private
         return self.classes[name]
 
 

@@ -13,6 +13,7 @@ from infra.host.carry import rsync_here
 from infra.host.connection import Host
 from infra.host.target import Target
 
+# A laptop may lack it, and the kit then copies by tar; .ci/run installs it, and fails where a test was skipped.
 needs_rsync = pytest.mark.skipif(not rsync_here(), reason="rsync is missing: sudo apt install rsync")
 
 SSH = """#!/bin/sh

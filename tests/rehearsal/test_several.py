@@ -133,6 +133,7 @@ CALL = (
 )
 
 
+# Only root of Linux may give a machine a network of its own; elsewhere a rehearsal does without (Network._can).
 needs_network = pytest.mark.skipif(
     sys.platform != "linux"
     or os.geteuid() != 0
@@ -154,6 +155,7 @@ def test_a_network_is_made_and_slowed_also_where_PATH_has_no_sbin(
         network.clear()
 
     if set(addresses.values()) == {LOOPBACK}:
+        # A container's root, by its capabilities; the product falls back to one address then, which is what was found.
         pytest.skip("this root may make no network namespace")
     assert (addresses, slowed) == ({"i-1": "10.77.0.1", "i-2": "10.77.0.2"}, 2)
 

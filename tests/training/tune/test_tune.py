@@ -182,7 +182,8 @@ def test_a_trial_that_no_worker_could_begin_fails_with_its_own_reason() -> None:
         return SimpleNamespace(status=status, exception=lambda: error)
 
     full = OSError("node 2: [Errno 28] No space left on device")
-    killed = KilledWorker("trial", None, 3)  # type: ignore[arg-type]  # which worker it was, nobody asks
+    no_worker: Any = None  # a WorkerState takes a scheduler to make, and which worker it was, nobody asks
+    killed = KilledWorker("trial", no_worker, 3)
 
     assert why_nothing_came(future("error", full)) == str(full)
     assert "enough memory" in why_nothing_came(future("error", killed))
