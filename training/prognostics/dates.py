@@ -24,7 +24,7 @@ class Change(NamedTuple):
 
 HOUR_ALONE: Final = Change(re.compile(r"^(\d{1,2})$", re.ASCII), r"\1:00")
 ONE_DIGIT: Final = Change(re.compile(r"^(\d)($|\.)", re.ASCII), r"0\1\2")
-_HOUR_ALONE: Final = Change(re.compile(r"^(\d\d)([Zz]|[+-]\d\d(?::?\d\d)?)?$", re.ASCII), r"\1:00\2")
+_HOUR_OF_ISO: Final = Change(re.compile(r"^(\d\d)([Zz]|[+-]\d\d(?::?\d\d)?)?$", re.ASCII), r"\1:00\2")
 """2024-03-01 10, 2024-03-01T10Z."""
 MIDNIGHT: Final = Change(re.compile(r"[ T]00:00(:00(\.0+)?)?$", re.ASCII), "")
 """Behind a day that a workbook holds by itself."""
@@ -157,7 +157,7 @@ def _parse_written_out(word: str, dates: str) -> datetime | None:
     if found := _MARKED.match(word):
         return _at_marks(found)
     if found := _YEAR_FIRST.match(word):
-        return _at(int(found[1]), int(found[2]), int(found[3]), _HOUR_ALONE.to(found[4]) if found[4] else None)
+        return _at(int(found[1]), int(found[2]), int(found[3]), _HOUR_OF_ISO.to(found[4]) if found[4] else None)
     if found := _OF_WEEK.match(word):
         day = date.fromisocalendar(int(found[1]), int(found[2]), int(found[3] or 1))
         return _at(day.year, day.month, day.day, found[4])
