@@ -15,6 +15,8 @@ from infra.remote.guard.state import load_memory
 FIXTURES = Path(__file__).with_name("nvidia_smi")
 BUSY = {
     "busy_t4": ("GPU 0 is 97 % busy", "1 GPU process(es)"),
+    "h200_busy": ("GPU 0 is 100 % busy", "1 GPU process(es)"),
+    "h200_held": ("1 GPU process(es)",),
     "loading_data": ("1 GPU process(es)",),
     "four_a10g_one_busy": ("GPU 2 is 64 % busy", "1 GPU process(es)"),
     "one_job_on_eight_cards": (

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.gpu_load import HELD_MIB, gpu_load
+from training.places import count_gpus
 from training.trainer import usage
-from training.trainer.usage import MOST_ROWS, UsageFile, parse_gpus, read_memory, sample_usage
+from training.trainer.usage import MOST_ROWS, UsageFile, parse_gpus, read_gpus, read_memory, sample_usage
 
 
 def rows_of(path: Path) -> list[dict[str, float]]:
@@ -91,3 +93,18 @@ def test_an_nvidia_smi_that_failed_once_is_left_alone(tmp_path: Path, monkeypatc
 
 def test_a_system_without_proc_tells_no_memory(tmp_path: Path) -> None:
     assert read_memory(tmp_path / "status") == {}
+
+
+@pytest.mark.skipif(not count_gpus(), reason="no NVIDIA GPU here")
+def test_a_run_is_told_how_busy_a_real_gpu_was_and_how_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = read_gpus([0])()["gpu0_gib"]
+    monkeypatch.setattr(usage, "EVERY_WITH_GPU_S", 0.2)
+    path = tmp_path / "usage.jsonl"
+    with gpu_load("compute"), sample_usage(path, seconds_before=0.0, gpus=[0]):
+        end = time.monotonic() + 60
+        while not (path.exists() and any(row.get("gpu0_percent", 0) > 5 for row in rows_of(path))):
+            assert time.monotonic() < end, path.read_text()
+            time.sleep(0.2)
+
+    held = max(row["gpu0_gib"] for row in rows_of(path)) - before
+    assert HELD_MIB / 1024 <= held < HELD_MIB / 1024 + 2  # and what a context takes
