@@ -117,8 +117,7 @@ def pytest_configure(config: pytest.Config) -> None:
     # A shell may say that compiled modules are not kept: then each process of ours would compile 600 of them again.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     sys.dont_write_bytecode = False
-    # Several tests at a time leave no core spare: then no process need try whether one is, for a quarter of a second
-    # each, and a second thread only waits for the first.
+    # Several tests at a time leave no core spare: a second thread would only wait for the first.
     os.environ.setdefault("GOMP_SPINCOUNT", "0")
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 

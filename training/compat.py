@@ -12,73 +12,54 @@ import functools
 import importlib
 import os
 import sys
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Mapping, MutableMapping
 from contextlib import suppress
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from training.cores import free_to_move, machine_cores, physical_cores, take_short_turns
 from training.mxnet_hook import install
-from training.spare_cores import cores_are_spare
 
 # MXNet's own element-wise loops start an OpenMP team for each small array and fight with oneDNN's team for the cores.
 # An array must be bigger than this before they do; measured: up to twice the samples per second.
 # https://mxnet.apache.org/versions/1.9.1/api/faq/env_var
 PARALLEL_SIZE = "2000000000"
-# How many turns a waiting thread spins before it sleeps. Where the cores are spare, 30 to 150 microseconds, by the
-# processor: asleep at once, small nets lose to the wake-ups. Where another program wants them too, none: whoever spins
-# keeps a core from whom it waits for. docs/decisions/0006-waiting.md has the figures.
+# How many turns a waiting thread spins before it sleeps: 0.1 to 0.5 milliseconds, by the processor. Asleep at once,
+# small nets lose to the wake-ups. docs/decisions/0006-waiting.md has the figures.
 # https://gcc.gnu.org/onlinedocs/libgomp/GOMP_005fSPINCOUNT.html
-SPIN_COUNT, NO_SPIN = "3000", "0"
-CORES_TAKEN = " (other programs take the cores)"
+SPIN_COUNT = "10000"
+# Each thread of a team has a core of its own: beside another program two of them would now and then share one, each
+# waiting for the other. https://gcc.gnu.org/onlinedocs/libgomp/OMP_005fPLACES.html
+PLACES, A_CORE_EACH = "OMP_PLACES", "cores"
 
 
-def physical_cores() -> int:
-    """Cores this process may use, counting two hyper-threads of a core once."""
-    allowed = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set(range(os.cpu_count() or 1))
-    siblings = {_siblings(cpu) for cpu in allowed}
-    return max(1, min(len(siblings), _container_limit()))
-
-
-def _siblings(cpu: int) -> str:
-    try:
-        return Path(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list").read_text().strip()
-    except OSError:  # not Linux, or a sandbox without sysfs: every CPU counts
-        return str(cpu)
-
-
-def _container_limit() -> int:
-    """CPUs that `docker run --cpus` (control group v2) leaves to this process."""
-    try:
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
-    except (OSError, ValueError):
-        return sys.maxsize
-    return sys.maxsize if quota == "max" else max(1, round(int(quota) / int(period)))
-
-
-def tune(environ: MutableMapping[str, str], are_spare: Callable[[int], bool] = cores_are_spare) -> str:
+def tune(environ: MutableMapping[str, str]) -> str:
     """Set what MXNet and OpenMP read at load time, where the user has not; return a sentence that says it."""
     # Several workers share the cores of a machine (infra/remote/workers.py starts them).
-    threads = max(1, physical_cores() // int(environ.get("HOROVOD_LOCAL_SIZE", "1")))
+    threads = str(max(1, physical_cores() // int(environ.get("HOROVOD_LOCAL_SIZE", "1"))))
     wanted = {
-        "OMP_NUM_THREADS": str(threads),
-        **_how_threads_wait(environ, lambda: are_spare(threads)),
+        "OMP_NUM_THREADS": threads,
+        **_how_threads_wait(environ),
+        **_where_threads_run(environ, environ.get("OMP_NUM_THREADS", threads)),
         "MXNET_CPU_PARALLEL_SIZE": PARALLEL_SIZE,
     }
     said = []
     for name, value in wanted.items():
         kept = environ.setdefault(name, value)
-        said.append(f"{name}={kept}" + (CORES_TAKEN if value == NO_SPIN else "" if kept == value else " (yours)"))
+        said.append(f"{name}={kept}" + ("" if kept == value else " (yours)"))
     environ.setdefault("MXNET_SUBGRAPH_VERBOSE", "0")  # silences a line per hybridized net
     return "process tuned: " + " ".join(said)
 
 
-def _how_threads_wait(environ: Mapping[str, str], are_spare: Callable[[], bool]) -> dict[str, str]:
-    """The number of threads stays the same on a busy machine: with another one oneDNN adds in another order, and a run
-    would not repeat itself to the bit."""
-    if "OMP_WAIT_POLICY" in environ:
-        return {}  # GOMP_SPINCOUNT would override it
-    return {"GOMP_SPINCOUNT": SPIN_COUNT if "GOMP_SPINCOUNT" in environ or are_spare() else NO_SPIN}
+def _how_threads_wait(environ: Mapping[str, str]) -> dict[str, str]:
+    return {} if "OMP_WAIT_POLICY" in environ else {"GOMP_SPINCOUNT": SPIN_COUNT}  # which would override it
+
+
+def _where_threads_run(environ: Mapping[str, str], threads: str) -> dict[str, str]:
+    """Bound to cores only in a team that has the whole machine: others would all be bound to the same first cores."""
+    if threads != str(machine_cores()) or threads == "1" or not hasattr(os, "sched_setaffinity"):
+        return {}
+    return {} if environ.keys() & {"OMP_PROC_BIND", "GOMP_CPU_AFFINITY"} else {PLACES: A_CORE_EACH}
 
 
 def _keep_openmp_to_the_engine() -> None:
@@ -105,8 +86,12 @@ class Mxnet:
 def import_mxnet() -> ModuleType:
     if "mxnet" not in sys.modules:
         tuned()
+        take_short_turns()
         install()
-        importlib.import_module("mxnet")
+        with free_to_move():
+            importlib.import_module("mxnet")
+        if os.environ.get(PLACES) == A_CORE_EACH:
+            del os.environ[PLACES]  # a worker of a study has one thread, and would be bound to the first core with it
         _keep_openmp_to_the_engine()
     return sys.modules["mxnet"]
 
@@ -122,4 +107,4 @@ def tuned() -> str:
 mx: Any = Mxnet()
 NDArray = Any  # mx.nd.NDArray, for readers
 
-__all__ = ["NDArray", "import_mxnet", "mx", "physical_cores", "tune", "tuned"]
+__all__ = ["NDArray", "import_mxnet", "mx", "tune", "tuned"]

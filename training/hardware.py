@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from training.compat import mx, physical_cores
+from training.compat import mx
+from training.cores import physical_cores
 
 
 def describe() -> dict[str, str]:

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from training.compat import physical_cores
+from training.cores import physical_cores
 from training.errors import TrainingError
 
 MEET_S: Final = 600.0  # as long as the slowest machine may take for its image

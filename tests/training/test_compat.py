@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import subprocess
 import sys
@@ -10,15 +11,18 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from training.compat import NO_SPIN, PARALLEL_SIZE, SPIN_COUNT, physical_cores, tune
+from training import compat
+from training.compat import PARALLEL_SIZE, SPIN_COUNT, tune
 from training.config import JobConfig
 from training.console import Console, duration, number
+from training.cores import machine_cores, physical_cores
 from training.environment import RunEnvironment
 from training.mxnet_hook.numpy_names import mend_numpy
 from training.trainer.schedule import epoch_order, learning_rate
 from training.trainer.timer import Timer
 
 THREADS = Path("/proc/self/task")  # Linux
+ROOT = Path(__file__).parents[2]
 
 
 def test_the_process_is_tuned_and_what_the_person_set_is_kept() -> None:
@@ -32,40 +36,62 @@ def test_the_process_is_tuned_and_what_the_person_set_is_kept() -> None:
     assert tune({}).startswith(f"process tuned: OMP_NUM_THREADS={physical_cores()} ")
 
 
-def test_waiting_threads_spin_for_a_moment_where_cores_are_spare_unless_the_person_chose_how_they_wait() -> None:
-    spare: dict[str, str] = {}
-    wanted_by_others: dict[str, str] = {}
-    tune(spare, lambda cores: True)
-    said = tune(wanted_by_others, lambda cores: False)
-
-    assert (spare["GOMP_SPINCOUNT"], wanted_by_others["GOMP_SPINCOUNT"]) == (SPIN_COUNT, NO_SPIN)
-    assert spare["OMP_NUM_THREADS"] == wanted_by_others["OMP_NUM_THREADS"], (
-        "or a run would not repeat itself to the bit"
-    )
-    assert "GOMP_SPINCOUNT=0 (other programs take the cores)" in said
-    for chosen in ({"OMP_WAIT_POLICY": "PASSIVE"}, {"GOMP_SPINCOUNT": "7"}):
+def test_waiting_threads_spin_for_a_moment_unless_the_person_chose_how_they_wait() -> None:
+    for chosen, left in (
+        ({}, {"GOMP_SPINCOUNT": SPIN_COUNT}),
+        ({"OMP_WAIT_POLICY": "PASSIVE"}, {"OMP_WAIT_POLICY": "PASSIVE"}),
+        ({"GOMP_SPINCOUNT": "7"}, {"GOMP_SPINCOUNT": "7"}),
+    ):
         environ = dict(chosen)
-        tune(environ, unasked)
-        assert environ.items() >= chosen.items()
-        assert len(environ.keys() & {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"}) == 1
+        tune(environ)
+        assert {name: environ[name] for name in environ.keys() & {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"}} == left
 
 
-def unasked(cores: int) -> bool:
-    raise AssertionError("nothing is to be chosen")
+@pytest.mark.parametrize(
+    ("chosen", "cores", "places"),
+    [
+        ({}, 4, "cores"),
+        ({"OMP_NUM_THREADS": "4"}, 4, "cores"),
+        ({"OMP_NUM_THREADS": "2"}, 4, None),
+        ({"HOROVOD_LOCAL_SIZE": "2"}, 4, None),
+        ({}, 1, None),
+        ({"OMP_PROC_BIND": "false"}, 4, None),
+        ({"GOMP_CPU_AFFINITY": "0 2 4 6"}, 4, None),
+        ({"OMP_PLACES": "sockets"}, 4, "sockets"),
+    ],
+)
+def test_a_team_is_bound_where_it_has_all_cores_and_the_person_did_not_choose(
+    chosen: dict[str, str], cores: int, places: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Teams of some of the cores would all be bound to the same first ones."""
+    monkeypatch.setattr(compat, "machine_cores", lambda: cores)
+    monkeypatch.setattr(compat, "physical_cores", lambda: cores)
+    environ = dict(chosen)
+    tune(environ)
+
+    assert environ.get("OMP_PLACES") == places
 
 
-@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="a program cannot be kept to one core here")
-def test_a_core_that_must_be_shared_is_not_spare() -> None:
-    """Two threads on one core get no more done than one: as beside a program that takes the other core."""
-    script = """if True:
-        import os, statistics
-        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-        from training.spare_cores import cores_are_spare
-        print(cores_are_spare(2), cores_are_spare(1))
+@pytest.mark.skipif(not THREADS.is_dir() or machine_cores() < 2, reason="no threads to be bound, or no second core")
+def test_each_thread_of_the_team_has_a_core_and_python_and_its_children_have_all() -> None:
+    script = f"""if True:
+        import collections, os, subprocess, sys
+        from training.compat import mx
+        net = mx.gluon.nn.Conv2D(16, 5, in_channels=8)
+        net.initialize()
+        net(mx.nd.ones((64, 8, 12, 12))).wait_to_read()
+        print(sorted(sorted(os.sched_getaffinity(int(thread))) for thread in os.listdir("{THREADS}")))
+        print(os.sched_getaffinity(0) == os.sched_getaffinity(os.getppid()), "OMP_PLACES" in os.environ)
     """
-    said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    environ = {**os.environ, "OMP_NUM_THREADS": str(machine_cores()), "PYTHONPATH": str(ROOT)}
 
-    assert said.stdout == "False True\n"
+    said = subprocess.run([sys.executable, "-c", script], env=environ, capture_output=True, text=True, check=True)
+    bound, freedom = said.stdout.splitlines()
+
+    allowed = os.sched_getaffinity(0)
+    teams = [cores for cores in json.loads(bound) if set(cores) != allowed]
+    assert len({tuple(cores) for cores in teams}) == machine_cores() == len(teams)
+    assert freedom == "True False"
 
 
 @pytest.mark.skipif(not THREADS.is_dir(), reason=f"no {THREADS}: Python sees only its own threads, not the engine's")
