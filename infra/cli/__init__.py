@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from infra.cli.arguments import Request, parse
-from infra.cli.leaving import leave_at_once, pass_over_second_ctrl_c
+from infra.cli.leaving import hear_sigterm, leave_at_once, pass_over_second_ctrl_c
 from infra.console import deliver, delivered, open_standard_streams, tell
 from infra.errors import INTERRUPTED, BadSettings, NothingToDo, RigError, WorldError, own_again
 from infra.secrets import conceal, conceal_environment, without_secrets
@@ -25,6 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     conceal_environment(os.environ)
     if argv is None:
         pass_over_second_ctrl_c()
+        hear_sigterm()
     try:
         code = _run(list(sys.argv[1:] if argv is None else argv))
     except KeyboardInterrupt:  # at any moment: also while Python still reads the command's own modules

@@ -1,10 +1,25 @@
-"""Ctrl-C once more, while rig leaves already: what it asks for happens, so nothing is said of it."""
+"""How rig leaves when it is asked to: by Ctrl-C or SIGTERM, and what comes once more while it leaves already."""
 
 from __future__ import annotations
 
 import os
 import signal
 import sys
+from types import FrameType
+
+
+class AskedToEnd(KeyboardInterrupt):
+    """SIGTERM, by `kill`, an editor or a computer that is shut down: as Ctrl-C, but meant for rig and nobody else."""
+
+
+def hear_sigterm() -> None:
+    """What rig has started would live on if rig just died of it."""
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, _end)
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    raise AskedToEnd
 
 
 def pass_over_second_ctrl_c() -> None:
@@ -21,7 +36,8 @@ def leave_at_once(exit_code: int) -> None:
     """All is said. Python would wait for threads that still ask somebody, and end with a traceback if it came then."""
     from infra.host.local_programs import end_programs
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     _fall_silent()
     end_programs()
     os._exit(exit_code)

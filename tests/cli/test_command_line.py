@@ -242,18 +242,48 @@ sys.exit(infra.cli.main())
 """
 
 
-def test_after_ctrl_c_that_reaches_rig_alone_no_program_of_it_lives_on_and_none_begins(tmp_path: Path) -> None:
-    """As from an editor's stop button, or `kill -INT`: ssh and rsync do not hear it."""
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_after_a_signal_that_reaches_rig_alone_no_program_of_it_lives_on_and_none_begins(
+    number: signal.Signals,
+) -> None:
+    """As from an editor's stop button, or `kill`: ssh and rsync do not hear it."""
     process = subprocess.Popen([sys.executable, "-c", COPIES], cwd=PROJECT, stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
     begun = [int(process.stderr.readline()) for _ in range(3)]
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
 
     said = process.stderr.read()
 
     assert (process.wait(), said) == (130, "\nInterrupted.\n")
+    wait_until_gone(begun)
+
+
+SHELL = """
+import sys
+import infra.cli, infra.cli.context, infra.workflows.shell
+infra.cli.context.open_rig = lambda settings: None
+infra.workflows.shell.shell_line = lambda rig, number: ["sh", "-c", "echo $$ >&2; exec sleep 120"]
+sys.argv = ["rig", "ssh"]
+sys.exit(infra.cli.main())
+"""
+
+
+def test_ctrl_c_in_a_shell_over_there_is_not_for_rig_and_sigterm_is(tmp_path: Path) -> None:
+    environ = {**os.environ, "PYTHONPATH": str(PROJECT)}
+    words = [sys.executable, "-c", SHELL]
+    process = subprocess.Popen(words, cwd=tmp_path, env=environ, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    shell = int(process.stderr.readline())
+    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGTERM)
+
+    assert (process.stderr.read(), process.wait()) == ("\nInterrupted.\n", 130)
+    wait_until_gone([shell])
+
+
+def wait_until_gone(programs: list[int]) -> None:
     until = time.monotonic() + 60
-    while any(map(is_there, begun)):
+    while any(map(is_there, programs)):
         assert time.monotonic() < until
         time.sleep(0.02)
 

@@ -29,6 +29,7 @@ GROUP: Final = Group("sessions")
 def ssh(options: Namespace, settings: Settings) -> int:
     """A shell there; its own exit code is ours."""
     from infra.cli.context import open_rig
+    from infra.cli.leaving import AskedToEnd
     from infra.host.local_programs import local_process
     from infra.workflows.shell import shell_line
 
@@ -38,6 +39,8 @@ def ssh(options: Namespace, settings: Settings) -> int:
     while True:
         try:
             return process.wait()
+        except AskedToEnd:
+            raise
         except KeyboardInterrupt:  # typed to the program over there
             continue
 
