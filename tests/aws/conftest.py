@@ -10,7 +10,6 @@ said, tell what was told to the user: a list, and the function that fills it
 
 from __future__ import annotations
 
-import functools
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -84,10 +83,8 @@ class OneOfEach(botocore.client.ClientCreator):
 
 @pytest.fixture(autouse=True, scope="session")
 def models_read_once() -> Iterator[None]:
-    """Each session would unpack and read EC2's model again, and each client make 700 methods of it, which takes longer
-    than most tests."""
+    """Each client would make 700 methods of EC2's model, which takes longer than most tests."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(botocore.session, "create_loader", functools.cache(botocore.session.create_loader))
         patch.setattr(botocore.client, "ClientCreator", OneOfEach)
         yield
 

@@ -50,6 +50,19 @@ def test_a_container_says_what_it_opens_and_an_instance_would_not_have(box: Any,
     assert done.returncode == 0
 
 
+def test_modules_of_python_s_own_are_not_looked_at_further() -> None:
+    """A run imports a thousand and more: to ask for where the links of each lead took a tenth of all that it took."""
+    program = (
+        "import os; asked, real = [], os.path.realpath; "
+        "os.path.realpath = lambda path: asked.append(path) or real(path); "
+        "import xml.dom.minidom, numpy.linalg; open('/etc/hosts').close(); print(asked)"
+    )
+    audited = {"PYTHONPATH": str(Path(template.__file__).with_name("audit")), "RIG_REHEARSAL_THERE": "/var/empty"}
+    done = subprocess.run([sys.executable, "-c", program], env=audited, capture_output=True, text=True, check=True)
+
+    assert done.stdout.strip() == "['/etc/hosts']"
+
+
 def test_a_container_says_which_programs_it_starts_and_the_image_has_not(box: Any) -> None:
     program = (
         "import os, subprocess as s; os.system('cd / && no_such | unzip -v; wget -V >none'); "

@@ -34,6 +34,7 @@ class Watch:
     def __init__(self, there: list[str], began: float) -> None:
         self._there = tuple(sorted({os.path.realpath(folder) + os.sep for folder in there if folder}))
         self._system = tuple(folder + os.sep for folder in SYSTEM)
+        self._python = tuple({folder + os.sep for folder in (sys.prefix, sys.base_prefix, sys.exec_prefix)})
         self._began = began
         self._said: set[str] = set()
         self._busy = False
@@ -61,6 +62,8 @@ class Watch:
                 os.write(2, os.fsencode(f"gluon-rig: the program {name} {STARTED}\n"))
 
     def _look(self, name: str, writes: bool) -> None:
+        if name.startswith(self._python) and os.pardir not in name:
+            return  # most are modules: where the links of each lead, the kernel would be asked a dozen times
         path = os.path.realpath(name)
         if path.startswith(self._there) or path.startswith(self._system) or path in self._said:
             return
