@@ -3,7 +3,7 @@
 # `docker build --target serve .` makes another one, without MXNet, that answers with what a run has learned.
 # Layers stand in the order of how seldom they change: Debian, then MXNet and CUDA, then the Python packages, Horovod, and
 # what makes MXNet's downloads find the pictures that are here. Horovod must fit the MXNet beside it, so it is compiled in
-# a stage of its own, of which only the result goes on.
+# a stage of its own, of which only the result goes on; it needs few of the packages, so that both are made at a time.
 ARG BASE=debian:bookworm-slim
 
 # MXNet 1.9.1 runs on x86_64 only: its wheel for ARM asks for Arm's own libraries, which no package brings. A Mac with
@@ -24,14 +24,20 @@ ENV PATH=/opt/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     MPLCONFIGDIR=/tmp/matplotlib
 
-FROM python AS cpu-packages
+FROM python AS cpu-mxnet
 COPY requirements/image-cpu.txt /opt/requirements/
 RUN pip install --no-cache-dir --no-compile --no-deps --require-hashes -r /opt/requirements/image-cpu.txt
-COPY requirements/image-python.txt /opt/requirements/
-RUN pip install --no-cache-dir --no-compile --no-deps --require-hashes -r /opt/requirements/image-python.txt
 
-FROM cpu-packages AS cpu-horovod
+FROM cpu-mxnet AS cpu-packages
+COPY requirements/image-python.txt /opt/requirements/
+# No process of a run keeps what it compiles (PYTHONDONTWRITEBYTECODE): each would compile these three anew.
+RUN pip install --no-cache-dir --no-compile --no-deps --require-hashes -r /opt/requirements/image-python.txt \
+    && cd /opt/venv/lib/python3.11/site-packages && python -m compileall -q -j 0 -x /tests/ mxnet numpy matplotlib
+
+FROM cpu-mxnet AS cpu-horovod
 RUN apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends cmake g++ make
+COPY requirements/image-build.txt /opt/requirements/
+RUN pip install --no-cache-dir --no-compile --no-deps --require-hashes -r /opt/requirements/image-build.txt
 COPY requirements/image-horovod.txt /opt/build/requirements/
 COPY scripts/horovod /opt/build/scripts/horovod
 RUN sh /opt/build/scripts/horovod/build cpu python3 /opt/build \
@@ -39,14 +45,12 @@ RUN sh /opt/build/scripts/horovod/build cpu python3 /opt/build \
 
 FROM cpu-packages AS cpu
 COPY --from=cpu-horovod /opt/horovod/ /opt/venv/lib/python3.11/site-packages/
-# No process of a run keeps what it compiles (PYTHONDONTWRITEBYTECODE): without this each would compile these anew.
-RUN cd /opt/venv/lib/python3.11/site-packages && python -m compileall -q -j 0 -x /tests/ mxnet numpy matplotlib
 COPY training/mxnet_hook /opt/venv/lib/python3.11/site-packages/gluon_rig_mxnet_hook
 COPY training/mxnet_hook/gluon_rig_mxnet_hook.pth /opt/venv/lib/python3.11/site-packages/
 USER trainer
 CMD ["python"]
 
-FROM python AS gpu-packages
+FROM python AS gpu-mxnet
 COPY requirements/image-gpu.txt /opt/requirements/
 # CUDA comes as wheels, each library in a folder of its own: tell the loader about all of them.
 # libcusolverMg solves over several GPUs at once; MXNet never calls it, and it weighs 136 MB.
@@ -54,13 +58,18 @@ RUN pip install --no-cache-dir --no-compile --no-deps --require-hashes -r /opt/r
     && rm /opt/venv/lib/python3*/site-packages/nvidia/cusolver/lib/libcusolverMg.so.11 \
     && ls -d /opt/venv/lib/python3*/site-packages/nvidia/*/lib > /etc/ld.so.conf.d/cuda-wheels.conf \
     && ldconfig
-COPY requirements/image-python.txt /opt/requirements/
-RUN pip install --no-cache-dir --no-compile --no-deps --require-hashes -r /opt/requirements/image-python.txt
 
-FROM gpu-packages AS gpu-horovod
+FROM gpu-mxnet AS gpu-packages
+COPY requirements/image-python.txt /opt/requirements/
+RUN pip install --no-cache-dir --no-compile --no-deps --require-hashes -r /opt/requirements/image-python.txt \
+    && cd /opt/venv/lib/python3.11/site-packages && python -m compileall -q -j 0 -x /tests/ mxnet numpy matplotlib
+
+FROM gpu-mxnet AS gpu-horovod
 RUN apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends cmake g++ make
+COPY requirements/image-build.txt /opt/requirements/
 COPY requirements/image-gpu-build.txt /opt/requirements/
-RUN pip install --no-cache-dir --no-compile --no-deps --require-hashes -r /opt/requirements/image-gpu-build.txt
+RUN pip install --no-cache-dir --no-compile --no-deps --require-hashes \
+        -r /opt/requirements/image-build.txt -r /opt/requirements/image-gpu-build.txt
 COPY requirements/image-horovod.txt /opt/build/requirements/
 COPY scripts/horovod /opt/build/scripts/horovod
 RUN sh /opt/build/scripts/horovod/build gpu python3 /opt/build \
@@ -68,7 +77,6 @@ RUN sh /opt/build/scripts/horovod/build gpu python3 /opt/build \
 
 FROM gpu-packages AS gpu
 COPY --from=gpu-horovod /opt/horovod/ /opt/venv/lib/python3.11/site-packages/
-RUN cd /opt/venv/lib/python3.11/site-packages && python -m compileall -q -j 0 -x /tests/ mxnet numpy matplotlib
 COPY training/mxnet_hook /opt/venv/lib/python3.11/site-packages/gluon_rig_mxnet_hook
 COPY training/mxnet_hook/gluon_rig_mxnet_hook.pth /opt/venv/lib/python3.11/site-packages/
 # What NVIDIA's container toolkit brings in from the host: the driver (compute) and nvidia-smi (utility).
