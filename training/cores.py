@@ -11,7 +11,7 @@ import os
 import platform
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -54,7 +54,8 @@ def free_to_move() -> Iterator[None]:
         return
     allowed = os.sched_getaffinity(0)
     yield
-    os.sched_setaffinity(0, allowed)
+    with suppress(OSError):  # a sandbox may refuse it
+        os.sched_setaffinity(0, allowed)
 
 
 class _SchedAttr(ctypes.Structure):
@@ -83,4 +84,4 @@ def take_short_turns() -> None:
         return
     nice = os.getpriority(os.PRIO_PROCESS, 0)
     wish = _SchedAttr(ctypes.sizeof(_SchedAttr), os.SCHED_OTHER, 0, nice, 0, TURN_NS, 0, 0)
-    ctypes.CDLL(None).syscall(number, 0, ctypes.byref(wish), 0)  # a sandbox may refuse it: then turns stay as they were
+    ctypes.CDLL(None).syscall(number, 0, ctypes.byref(wish), 0)  # says -1 where it is refused: turns stay as they were
