@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from types import FrameType
+from types import FrameType, TracebackType
+
+from infra.errors import INTERRUPTED
 
 
 class AskedToEnd(KeyboardInterrupt):
@@ -23,8 +25,10 @@ def _end(number: int, frame: FrameType | None) -> None:
 
 
 def pass_over_second_ctrl_c() -> None:
-    """Python may hear it while it buries an object; nobody can catch that, and it would print a traceback."""
+    """Python may hear it while it buries an object, or while the answer to the first one is given: nobody can catch it
+    at each of these moments, and it would print a traceback, and end us by the signal."""
     sys.unraisablehook = _report_lost
+    sys.excepthook = _report_uncaught
 
 
 def _report_lost(lost: sys.UnraisableHookArgs) -> None:
@@ -32,12 +36,18 @@ def _report_lost(lost: sys.UnraisableHookArgs) -> None:
         sys.__unraisablehook__(lost)
 
 
+def _report_uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    if issubclass(kind, KeyboardInterrupt):
+        leave_at_once(INTERRUPTED)
+    sys.__excepthook__(kind, error, trace)
+
+
 def leave_at_once(exit_code: int) -> None:
     """All is said. Python would wait for threads that still ask somebody, and end with a traceback if it came then."""
-    from infra.host.local_programs import end_programs
-
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
+    from infra.host.local_programs import end_programs
+
     _fall_silent()
     end_programs()
     os._exit(exit_code)

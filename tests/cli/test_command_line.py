@@ -220,6 +220,28 @@ def test_ctrl_c_while_python_still_reads_our_modules_is_said_as_at_any_other_mom
     assert (done.returncode, done.stderr) == (130, "\nInterrupted.\n")
 
 
+@pytest.mark.parametrize("leaves_by", ["raise KeyboardInterrupt", "return 130"])
+def test_ctrl_c_once_more_at_any_moment_while_rig_leaves_changes_nothing(tmp_path: Path, leaves_by: str) -> None:
+    """On a slow machine these moments are long: whoever presses twice was told -2 by the shell, with a traceback."""
+    program = f"""if True:
+        import os, signal, sys, infra.cli
+        from infra.cli import leaving
+        def run(words):
+            sys.settrace(watch)
+            {leaves_by}
+        def watch(frame, event, _):
+            if frame.f_code.co_name == moment and event == "call":
+                sys.settrace(None)
+                os.kill(os.getpid(), signal.SIGINT)
+            return watch
+        infra.cli._run, moment = run, sys.argv[1]
+        infra.cli.main()
+    """
+    for moment in ("tell", "leave_at_once", "_fall_silent", "end_programs"):
+        done = subprocess.run([sys.executable, "-c", program, moment], cwd=PROJECT, capture_output=True, text=True)
+        assert (moment, done.returncode, done.stderr.replace("\nInterrupted.\n", "")) == (moment, 130, "")
+
+
 COPIES = """
 import subprocess, sys, threading, time
 import infra.cli
