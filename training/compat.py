@@ -17,7 +17,7 @@ from contextlib import suppress
 from types import ModuleType
 from typing import Any
 
-from training.cores import free_to_move, machine_cores, physical_cores, take_short_turns
+from training.cores import can_bind, free_to_move, machine_cores, physical_cores, take_short_turns
 from training.mxnet_hook import install
 
 # MXNet's own element-wise loops start an OpenMP team for each small array and fight with oneDNN's team for the cores.
@@ -57,7 +57,7 @@ def _how_threads_wait(environ: Mapping[str, str]) -> dict[str, str]:
 
 def _where_threads_run(environ: Mapping[str, str], threads: str) -> dict[str, str]:
     """Bound to cores only in a team that has the whole machine: others would all be bound to the same first cores."""
-    if threads != str(machine_cores()) or threads == "1" or not hasattr(os, "sched_setaffinity"):
+    if threads != str(machine_cores()) or threads == "1" or not can_bind():
         return {}
     return {} if environ.keys() & {"OMP_PROC_BIND", "GOMP_CPU_AFFINITY"} else {PLACES: A_CORE_EACH}
 

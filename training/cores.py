@@ -30,11 +30,20 @@ def machine_cores() -> int:
     return len({_siblings(cpu) for cpu in allowed})
 
 
+def can_bind() -> bool:
+    """Whether libgomp finds out here which CPUs are a core: elsewhere it would say that it cannot, and go on."""
+    return hasattr(os, "sched_getaffinity") and all(_topology(cpu).exists() for cpu in os.sched_getaffinity(0))
+
+
 def _siblings(cpu: int) -> str:
     try:
-        return Path(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list").read_text().strip()
+        return _topology(cpu).read_text().strip()
     except OSError:  # not Linux, or a sandbox without sysfs: every CPU counts
         return str(cpu)
+
+
+def _topology(cpu: int) -> Path:
+    return Path(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list")
 
 
 def _container_limit() -> int:

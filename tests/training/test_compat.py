@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from training import compat
+from training import compat, cores
 from training.compat import PARALLEL_SIZE, SPIN_COUNT, tune
 from training.config import JobConfig
 from training.console import Console, duration, number
@@ -48,7 +48,7 @@ def test_waiting_threads_spin_for_a_moment_unless_the_person_chose_how_they_wait
 
 
 @pytest.mark.parametrize(
-    ("chosen", "cores", "places"),
+    ("chosen", "count", "places"),
     [
         ({}, 4, "cores"),
         ({"OMP_NUM_THREADS": "4"}, 4, "cores"),
@@ -61,15 +61,26 @@ def test_waiting_threads_spin_for_a_moment_unless_the_person_chose_how_they_wait
     ],
 )
 def test_a_team_is_bound_where_it_has_all_cores_and_the_person_did_not_choose(
-    chosen: dict[str, str], cores: int, places: str | None, monkeypatch: pytest.MonkeyPatch
+    chosen: dict[str, str], count: int, places: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Teams of some of the cores would all be bound to the same first ones."""
-    monkeypatch.setattr(compat, "machine_cores", lambda: cores)
-    monkeypatch.setattr(compat, "physical_cores", lambda: cores)
+    monkeypatch.setattr(compat, "machine_cores", lambda: count)
+    monkeypatch.setattr(compat, "physical_cores", lambda: count)
+    monkeypatch.setattr(compat, "can_bind", lambda: True)
     environ = dict(chosen)
     tune(environ)
 
     assert environ.get("OMP_PLACES") == places
+
+
+def test_where_nobody_tells_which_cpus_are_a_core_nothing_is_bound(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(cores, "_topology", lambda cpu: tmp_path / str(cpu))
+    environ = {"OMP_NUM_THREADS": str(machine_cores())}
+    tune(environ)
+
+    assert "OMP_PLACES" not in environ
 
 
 @pytest.mark.skipif(not THREADS.is_dir() or machine_cores() < 2, reason="no threads to be bound, or no second core")
