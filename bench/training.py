@@ -30,6 +30,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from training.compat import A_CORE_EACH, PLACES, SPIN_COUNT
+
 BATCH = {"lenet": 128, "mlp": 256, "lstm": 256, "gru": 256, "resnet": 128}
 SHAPE = {"lenet": (1, 28, 28), "mlp": (784,), "lstm": (50, 14), "gru": (50, 14), "resnet": (3, 32, 32)}
 STEPS = {"lenet": 128, "mlp": 320, "lstm": 48, "gru": 48, "resnet": 3}  # in an epoch, of half a second to two
@@ -217,7 +219,7 @@ def _speed(name: str, seconds: Sequence[float]) -> float:
 
 CONTENDERS = {"ours": ours, "by hand": by_hand, "PyTorch": pytorch, "PyTorch compiled": pytorch_compiled}
 OURS = {"OMP_NUM_THREADS": str(THREADS)}  # the rest training/compat.py sets
-TUNED = {**OURS, "GOMP_SPINCOUNT": "10000", "OMP_PLACES": "cores"}
+TUNED = {**OURS, "GOMP_SPINCOUNT": SPIN_COUNT, PLACES: A_CORE_EACH}
 Ways = Mapping[str, Sequence[tuple[str, Mapping[str, str]]]]
 WAYS: Ways = {
     "ours": [("ours", OURS)],

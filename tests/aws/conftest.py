@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
-from typing import Any, ClassVar
+from typing import Any
 
 import botocore.client
 import botocore.session
@@ -61,31 +61,25 @@ def no_real_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
 
 
-class OneOfEach(botocore.client.ClientCreator):
-    """All clients of a service share its model, with the shapes it has worked out, and the class of its methods.
+def one_for_each_service(method: Callable[..., Any]) -> Callable[..., Any]:
+    """*method*, whose first word is a service, asked once for each of them."""
+    made: dict[str, Any] = {}
 
-    Both are private to botocore, whose stubs know nothing of them: hence two lines that mypy is not asked about.
-    """
+    def make(creator: Any, service: str, *rest: Any, **named: Any) -> Any:
+        if service not in made:
+            made[service] = method(creator, service, *rest, **named)
+        return made[service]
 
-    models: ClassVar[dict[str, Any]] = {}
-    classes: ClassVar[dict[str, type]] = {}
-
-    def _load_service_model(self, name: str, version: str | None = None) -> Any:
-        if name not in self.models:
-            self.models[name] = super()._load_service_model(name, version)  # type: ignore[misc]  # private
-        return self.models[name]
-
-    def _create_client_class(self, name: str, model: Any) -> type:
-        if name not in self.classes:
-            self.classes[name] = super()._create_client_class(name, model)  # type: ignore[misc]  # private
-        return self.classes[name]
+    return make
 
 
 @pytest.fixture(autouse=True, scope="session")
 def models_read_once() -> Iterator[None]:
     """Each client would make 700 methods of EC2's model, which takes longer than most tests."""
+    creator = botocore.client.ClientCreator
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(botocore.client, "ClientCreator", OneOfEach)
+        for name in ("_load_service_model", "_create_client_class"):  # what the model has worked out is shared, too
+            patch.setattr(creator, name, one_for_each_service(vars(creator)[name]))
         yield
 
 

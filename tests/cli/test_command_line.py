@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import pytest
 
 from infra.cli.commands import COMMANDS
 from tests.workflows.prompt import type_line
+from tests.workflows.user import eventually
 
 RIG = Path(sys.executable).with_name("rig")
 PROJECT = Path(__file__).resolve().parents[2]
@@ -221,11 +221,10 @@ def test_ctrl_c_while_python_still_reads_our_modules_is_said_as_at_any_other_mom
 
 
 @pytest.mark.parametrize("leaves_by", ["raise KeyboardInterrupt", "return 130"])
-def test_ctrl_c_once_more_at_any_moment_while_rig_leaves_changes_nothing(tmp_path: Path, leaves_by: str) -> None:
+def test_ctrl_c_once_more_at_any_moment_while_rig_leaves_changes_nothing(leaves_by: str) -> None:
     """On a slow machine these moments are long: whoever presses twice was told -2 by the shell, with a traceback."""
     program = f"""if True:
         import os, signal, sys, infra.cli
-        from infra.cli import leaving
         def run(words):
             sys.settrace(watch)
             {leaves_by}
@@ -277,7 +276,7 @@ def test_after_a_signal_that_reaches_rig_alone_no_program_of_it_lives_on_and_non
     said = process.stderr.read()
 
     assert (process.wait(), said) == (130, "\nInterrupted.\n")
-    wait_until_gone(begun)
+    eventually(lambda: not any(map(is_there, begun)), "the end of what rig began")
 
 
 SHELL = """
@@ -300,14 +299,7 @@ def test_ctrl_c_in_a_shell_over_there_is_not_for_rig_and_sigterm_is(tmp_path: Pa
     process.send_signal(signal.SIGTERM)
 
     assert (process.stderr.read(), process.wait()) == ("\nInterrupted.\n", 130)
-    wait_until_gone([shell])
-
-
-def wait_until_gone(programs: list[int]) -> None:
-    until = time.monotonic() + 60
-    while any(map(is_there, programs)):
-        assert time.monotonic() < until
-        time.sleep(0.02)
+    eventually(lambda: not is_there(shell), "the end of the shell")
 
 
 def is_there(pid: int) -> bool:

@@ -14,6 +14,10 @@ import pytest
 SCHED = Path("/proc/self/sched")  # Linux, where the kernel was built to tell
 
 
+# macOS has no such policies, and take_short_turns does nothing there.
+on_linux = pytest.mark.skipif(not hasattr(os, "sched_setscheduler"), reason="no policies here")
+
+
 def kernel() -> tuple[int, ...]:
     return tuple(int(part) for part in re.findall(r"\d+", platform.release())[:2])
 
@@ -22,7 +26,7 @@ def turns_are_told() -> bool:
     return kernel() >= (6, 12) and SCHED.exists() and "se.slice" in SCHED.read_text()
 
 
-@pytest.mark.skipif(not hasattr(os, "sched_getscheduler"), reason="no policies here")
+@on_linux
 def test_a_program_and_what_it_starts_take_turns_of_a_tenth_of_a_millisecond_and_stay_as_nice_as_they_were() -> None:
     script = """if True:
         import os, subprocess
@@ -39,7 +43,7 @@ def test_a_program_and_what_it_starts_take_turns_of_a_tenth_of_a_millisecond_and
     assert rest == f"{min(19, os.getpriority(os.PRIO_PROCESS, 0) + 3)} {os.SCHED_OTHER}"
 
 
-@pytest.mark.skipif(not hasattr(os, "sched_setscheduler"), reason="no policies here")
+@on_linux
 def test_a_program_of_another_policy_stays_as_it_is() -> None:
     script = """if True:
         import os

@@ -14,6 +14,7 @@ from tests.gpu_load import gpu_load
 from tests.remote.guard.fake_machine import Machine
 from training.places import count_gpus
 
+# What it is about; .ci/run allows this skip, since no package brings a GPU.
 pytestmark = pytest.mark.skipif(not count_gpus(), reason="no NVIDIA GPU here")
 
 

@@ -95,6 +95,7 @@ def test_a_system_without_proc_tells_no_memory(tmp_path: Path) -> None:
     assert read_memory(tmp_path / "status") == {}
 
 
+# What it is about; .ci/run allows this skip, since no package brings a GPU.
 @pytest.mark.skipif(not count_gpus(), reason="no NVIDIA GPU here")
 def test_a_run_is_told_how_busy_a_real_gpu_was_and_how_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = read_gpus([0])()["gpu0_gib"]
