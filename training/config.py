@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, Field, asdict, dataclass, field, fields
 from typing import Any, NoReturn, TypeVar, get_type_hints
@@ -28,10 +29,12 @@ def option(
     least: float | None = None,
     below: float | None = None,
     choices: Sequence[str] = (),
+    written: tuple[str, str] | None = None,
     movable: bool = False,
 ) -> Any:
-    """Declare one key. A *movable* key may differ when a run is resumed: it does not change the numbers."""
-    limits = {"least": least, "below": below, "choices": tuple(choices)}
+    """Declare one key. *written*: how a text must look, as a pattern and in words. A *movable* key may differ when a
+    run is resumed: it does not change the numbers."""
+    limits = {"least": least, "below": below, "choices": tuple(choices), "written": written}
     return field(default=default, metadata={"doc": doc, "movable": movable, **limits})
 
 
@@ -75,9 +78,12 @@ class JobConfig:
         0, "start of all random numbers; the same seed gives the same run on the CPU", least=0, below=2**32
     )
     device: str = option(
-        "auto", "auto (measures and explains), cpu, gpu, or cpu:2 (two pretended devices)", movable=True
+        "auto",
+        "auto (measures and explains), cpu, gpu, or cpu:2 (two pretended devices)",
+        written=("auto|gpu|cpu(:[0-9]{1,3})?", "say auto, cpu, gpu, or cpu:2 for two pretended devices"),
+        movable=True,
     )
-    gpus: str = option("1", "GPUs to use: a number, or all")
+    gpus: str = option("1", "GPUs to use: a number, or all", written=("[0-9]{1,3}|all", "say a number, or all"))
     data: str = option("", "folder with data sets; empty: $RIG_DATA, else ~/.cache/gluon-rig/data", movable=True)
     limit: int = option(0, "use only this many training examples, to try something out; 0: all", least=0)
     log_interval: int = option(50, "steps between two readings of the loss", least=1)
@@ -167,6 +173,8 @@ def _check_limits(key: Field[Any], value: Any) -> Any:
         raise ValueError(f"must be below {limits['below']:g}")
     if limits.get("choices") and value not in limits["choices"]:
         raise ValueError("one of: " + ", ".join(limits["choices"]))
+    if limits.get("written") and not re.fullmatch(limits["written"][0], value):
+        raise ValueError(limits["written"][1])
     return value
 
 

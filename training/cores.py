@@ -46,13 +46,18 @@ def _topology(cpu: int) -> Path:
     return Path(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list")
 
 
-def _container_limit() -> int:
-    """CPUs that `docker run --cpus` (control group v2) leaves to this process."""
-    try:
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
-    except (OSError, ValueError):
-        return sys.maxsize
-    return sys.maxsize if quota == "max" else max(1, round(int(quota) / int(period)))
+def _container_limit(groups: Path = Path("/sys/fs/cgroup")) -> int:
+    """CPUs that `docker run --cpus` leaves to this process: control groups of version 2, or of 1 on an older host.
+
+    https://docs.kernel.org/scheduler/sched-bwc.html
+    """
+    told = (groups / "cpu.max",), (groups / "cpu/cpu.cfs_quota_us", groups / "cpu/cpu.cfs_period_us")
+    for files in told:
+        with suppress(OSError, ValueError):  # not of this version; or "max" and -1, which are no limit
+            quota, period = " ".join(file.read_text() for file in files).split()
+            if int(quota) > 0:
+                return max(1, round(int(quota) / int(period)))
+    return sys.maxsize
 
 
 @contextmanager

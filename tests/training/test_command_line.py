@@ -44,7 +44,7 @@ def test_a_job_trains_from_the_command_line(tmp_path: Path) -> None:
         (["lenet", "--workdir"], "--workdir is missing."),
         (["lenet", "--workdir", "x", "learning_rate=1", "speed"], "  - 'speed': write it as key=value"),
         (["resnet", "--workdir", "x", "data=/nowhere"], "CIFAR-10 is not in /nowhere/cifar-10.\n  -> mkdir"),
-        (["mlp", "--workdir", "x", "hidden=256,0"], "hidden=256,0: write it as 256 or 256,128."),
+        (["mlp", "--workdir", "x", "hidden=256,0"], "  - hidden=256,0: write it as 256 or 256,128"),
         (["linear", "--workdir", "/dev/null"], "/dev/null is a file."),
         (["linear", "--workdir", "x", "device=tpu"], "device=tpu: say auto, cpu, gpu, or cpu:2"),
         (

@@ -39,6 +39,28 @@ def test_everything_wrong_is_said_at_once_with_the_nearest_right_key() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("job", "word", "said"),
+    [
+        *(
+            ("linear", f"device={word}", "say auto, cpu, gpu")
+            for word in ("cpu:\u00b2", "cpu:x", "cpu:-1", "cpu:", "tpu")
+        ),
+        *(("linear", f"gpus={word}", "say a number, or all") for word in ("\u00b2", "-1", "both")),
+        *(("mlp", f"hidden={word}", "write it as 256 or 256,128") for word in ("", "256,0", "2.5", "1,,1", "9" * 10)),
+        *(("mlp_scratch", f"hidden={word}", "mlp_scratch has one hidden layer") for word in ("256,128", "0")),
+    ],
+)
+def test_a_text_that_is_not_written_as_it_must_be_is_told_with_all_the_rest(job: str, word: str, said: str) -> None:
+    """Before any data is read: it may not be here."""
+    with pytest.raises(BadInput) as caught:
+        parse(load(job).config, [word, "num_epochs=0"])
+
+    first, second = caught.value.cause.splitlines()[1:]
+    assert first.startswith(f"  - {word}: {said}")
+    assert second == "  - num_epochs=0: must be at least 1"
+
+
 def test_only_keys_that_change_the_numbers_count_as_changed() -> None:
     begun = {**parse(Config, ["lr=0.1", "device=gpu", "keep=9"]).__dict__}
 

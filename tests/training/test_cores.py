@@ -1,4 +1,4 @@
-"""How a program asks the kernel for short turns, and that it asks for nothing else."""
+"""How many cores a container has; how a program asks the kernel for short turns, and that it asks for nothing else."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from training.cores import _container_limit
 
 SCHED = Path("/proc/self/sched")  # Linux, where the kernel was built to tell
 
@@ -55,3 +57,27 @@ def test_a_program_of_another_policy_stays_as_it_is() -> None:
     said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
 
     assert said.stdout == "True\n"
+
+
+@pytest.mark.parametrize(
+    ("files", "cores"),
+    [
+        ({"cpu.max": "150000 100000\n"}, 2),
+        ({"cpu.max": "400000 100000\n"}, 4),
+        ({"cpu.max": "10000 100000\n"}, 1),
+        ({"cpu.max": "max 100000\n"}, sys.maxsize),
+        ({"cpu/cpu.cfs_quota_us": "300000\n", "cpu/cpu.cfs_period_us": "100000\n"}, 3),
+        ({"cpu/cpu.cfs_quota_us": "-1\n", "cpu/cpu.cfs_period_us": "100000\n"}, sys.maxsize),
+        ({"cpu.max": "what\n"}, sys.maxsize),
+        ({}, sys.maxsize),
+    ],
+)
+def test_a_container_has_as_many_cores_as_its_share_of_their_time_says(
+    files: dict[str, str], cores: int, tmp_path: Path
+) -> None:
+    for name, text in files.items():
+        file = tmp_path / name
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(text)
+
+    assert _container_limit(tmp_path) == cores

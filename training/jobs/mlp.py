@@ -17,7 +17,6 @@ from training.config import JobConfig, option
 from training.data import fashion
 from training.data.splits import Data
 from training.environment import data_folder
-from training.errors import BadInput
 from training.nets.images import scale_and_flatten
 from training.nets.mlp import mlp
 from training.report.images import confusion, mistakes
@@ -30,16 +29,13 @@ class Config(JobConfig):
     batch_size: int = option(256, "examples per step", least=1)
     lr: float = option(0.5, "learning rate at the start", least=0)
     schedule: str = option("linear", "how lr falls over the run", choices=("constant", "linear", "cosine"))
-    hidden: str = option("256", "units of the hidden layers, such as 256 or 256,128")
+    hidden: str = option(
+        "256",
+        "units of the hidden layers, such as 256 or 256,128",
+        written=("[1-9][0-9]{0,5}(,[1-9][0-9]{0,5})*", "write it as 256 or 256,128"),
+    )
     activation: str = option("relu", "between the layers", choices=("relu", "sigmoid", "tanh"))
     dropout: float = option(0.0, "share of hidden units silenced in each step", least=0, below=1)
-
-
-def hidden_sizes(config: Config) -> list[int]:
-    sizes = config.hidden.split(",")
-    if not all(size.isdecimal() and int(size) for size in sizes):
-        raise BadInput(f"hidden={config.hidden}: write it as 256 or 256,128.")
-    return [int(size) for size in sizes]
 
 
 def data(config: Config) -> Data:
@@ -47,8 +43,9 @@ def data(config: Config) -> Data:
 
 
 def learner(config: Config, data: Data, devices: Sequence[Any]) -> Learner:
+    sizes = [int(size) for size in config.hidden.split(",")]
     return GluonLearner(
-        mlp(hidden_sizes(config), len(data.classes), activation=config.activation, dropout=config.dropout),
+        mlp(sizes, len(data.classes), activation=config.activation, dropout=config.dropout),
         mx.gluon.loss.SoftmaxCrossEntropyLoss(),
         config,
         devices,

@@ -14,7 +14,6 @@ from typing import Any
 from training.compat import NDArray, mx
 from training.config import option
 from training.data.splits import Data
-from training.errors import BadInput
 from training.jobs import mlp
 from training.jobs.softmax_scratch import cross_entropy
 from training.nets.images import scale_and_flatten
@@ -29,6 +28,11 @@ PIXELS, CLASSES = 784, 10
 
 @dataclass(frozen=True, kw_only=True)
 class Config(mlp.Config):
+    hidden: str = option(
+        "256",
+        "units of the hidden layer",
+        written=("[1-9][0-9]{0,5}", "mlp_scratch has one hidden layer, such as 256; the job mlp takes several"),
+    )
     device: str = option("cpu", "a scratch job stays on the CPU", choices=("cpu",))
 
 
@@ -73,9 +77,7 @@ def initial_weights(seed: int, hidden: int) -> Weights:
 
 def learner(config: Config, data: Data, devices: Sequence[Any]) -> Learner:
     refuse_what_is_not_written_out(config, "optimizer", "momentum", "clip")
-    if "," in config.hidden:
-        raise BadInput(f"hidden={config.hidden}: mlp_scratch has one hidden layer.", "the job mlp takes several")
-    [hidden] = mlp.hidden_sizes(config)
+    hidden = int(config.hidden)
     act = ACTIVATIONS[config.activation]
 
     def net(X: NDArray, w: Weights) -> NDArray:
