@@ -30,9 +30,9 @@ RUN pip install --no-cache-dir --no-compile --no-deps --require-hashes -r /opt/r
 
 FROM cpu-mxnet AS cpu-packages
 COPY requirements/image-python.txt /opt/requirements/
-# No process of a run keeps what it compiles (PYTHONDONTWRITEBYTECODE): each would compile these three anew.
+# No process of a run keeps what it compiles (PYTHONDONTWRITEBYTECODE): each would compile anew all that it imports.
 RUN pip install --no-cache-dir --no-compile --no-deps --require-hashes -r /opt/requirements/image-python.txt \
-    && cd /opt/venv/lib/python3.11/site-packages && python -m compileall -q -j 0 -x /tests/ mxnet numpy matplotlib
+    && python -m compileall -q -j 0 -x '/(tests?|pip|setuptools)/' /opt/venv/lib/python3.11/site-packages
 
 FROM cpu-mxnet AS cpu-horovod
 RUN apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends cmake g++ make
@@ -47,6 +47,7 @@ FROM cpu-packages AS cpu
 COPY --from=cpu-horovod /opt/horovod/ /opt/venv/lib/python3.11/site-packages/
 COPY training/mxnet_hook /opt/venv/lib/python3.11/site-packages/gluon_rig_mxnet_hook
 COPY training/mxnet_hook/gluon_rig_mxnet_hook.pth /opt/venv/lib/python3.11/site-packages/
+RUN cd /opt/venv/lib/python3.11/site-packages && python -m compileall -q gluon_rig_mxnet_hook horovod
 USER trainer
 CMD ["python"]
 
@@ -62,7 +63,7 @@ RUN pip install --no-cache-dir --no-compile --no-deps --require-hashes -r /opt/r
 FROM gpu-mxnet AS gpu-packages
 COPY requirements/image-python.txt /opt/requirements/
 RUN pip install --no-cache-dir --no-compile --no-deps --require-hashes -r /opt/requirements/image-python.txt \
-    && cd /opt/venv/lib/python3.11/site-packages && python -m compileall -q -j 0 -x /tests/ mxnet numpy matplotlib
+    && python -m compileall -q -j 0 -x '/(tests?|pip|setuptools)/' /opt/venv/lib/python3.11/site-packages
 
 FROM gpu-mxnet AS gpu-horovod
 RUN apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends cmake g++ make
@@ -79,6 +80,7 @@ FROM gpu-packages AS gpu
 COPY --from=gpu-horovod /opt/horovod/ /opt/venv/lib/python3.11/site-packages/
 COPY training/mxnet_hook /opt/venv/lib/python3.11/site-packages/gluon_rig_mxnet_hook
 COPY training/mxnet_hook/gluon_rig_mxnet_hook.pth /opt/venv/lib/python3.11/site-packages/
+RUN cd /opt/venv/lib/python3.11/site-packages && python -m compileall -q gluon_rig_mxnet_hook horovod
 # What NVIDIA's container toolkit brings in from the host: the driver (compute) and nvidia-smi (utility).
 ENV NVIDIA_VISIBLE_DEVICES=all \
     NVIDIA_DRIVER_CAPABILITIES=compute,utility

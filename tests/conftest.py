@@ -52,7 +52,7 @@ LONGEST_FIRST = [
     "tests/training/tune/test_machines.py",
     "tests/workflows/test_deaths.py",
     "tests/test_load.py::test_a_run_of_very_many_files_takes",
-    "tests/training/tune/test_tune.py::test_sixteen_trials",
+    "tests/training/tune/test_tune.py::test_trials_on_four_workers",
     "aws",
     "docker",
     "serve",

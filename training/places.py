@@ -14,6 +14,7 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import time
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
@@ -101,6 +102,8 @@ def _settle() -> None:
         "distributed.scheduler.allowed-failures": 2,  # a part that takes three workers with it takes no fourth
         "distributed.scheduler.worker-ttl": f"{SILENCE_S:g} s",
         "distributed.worker.daemon": False,
+        # Forked from a process that has imported Dask once for all of them. macOS does not take forks well.
+        "distributed.worker.multiprocessing-method": "forkserver" if sys.platform == "linux" else "spawn",
     })  # fmt: skip
 
 

@@ -57,7 +57,7 @@ FROM {kit}
 USER root
 COPY requirements.txt /opt/requirements/own.txt
 RUN pip freeze | grep --ignore-case --extended-regexp '^(mxnet|numpy)' > /opt/requirements/fixed.txt; \\
-    pip install --no-cache-dir --no-compile --constraint /opt/requirements/fixed.txt -r /opt/requirements/own.txt
+    pip install --no-cache-dir --constraint /opt/requirements/fixed.txt -r /opt/requirements/own.txt
 USER trainer
 """
 

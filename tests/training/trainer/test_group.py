@@ -132,26 +132,26 @@ def test_two_workers_have_the_losses_of_one_at_each_step(tmp_path: Path) -> None
 
 @pytest.mark.usefixtures("_horovod")
 @pytest.mark.exhaustive
-def test_one_two_and_four_workers_have_the_same_losses_on_turbofan(tmp_path: Path) -> None:
+def test_several_workers_have_the_losses_of_one_on_turbofan(tmp_path: Path) -> None:
     folder = Path(os.environ.get("RIG_DATA") or PROJECT.parent / "shared/data")
     if not (folder / "cmapss").is_dir():
         pytest.skip("Get C-MAPSS from NASA, see training/prognostics/cmapss.py")
     words = ("dropout=0", "jitter=0", "num_epochs=1", "log_interval=1", "device=cpu", f"data={folder}")
-    found = by_size(tmp_path, ("-m", "training", "turbofan", "--workdir"), *words, sizes=(1, 2, 4))
+    found = by_size(tmp_path, ("-m", "training", "turbofan", "--workdir"), *words, sizes=size((1, 2), (1, 2, 4)))
 
     assert len(found[1]) > 200
-    for workers in (2, 4):
+    for workers in found:
         np.testing.assert_allclose(found[workers], found[1], rtol=1e-5)
 
 
 @pytest.mark.usefixtures("_horovod")
 @pytest.mark.exhaustive
-@pytest.mark.parametrize("workers", [2, 4])
+@pytest.mark.parametrize("workers", size([2, 3], [2, 3, 4]))
 def test_a_group_repeats_itself_and_goes_on_to_the_bit_after_one_of_it_was_asked_to_stop(
     tmp_path: Path, workers: int
 ) -> None:
     """With noise in every step. SIGTERM reaches the last worker alone, as from a machine that is taken back."""
-    words = ("num_epochs=4", "examples=1200", "batch_size=16", "checkpoint_every_s=0.2")
+    words = ("num_epochs=4", "examples=1200", "batch_size=12", "checkpoint_every_s=0.2")
     finish(start(workers, SMALL_JOB, str(tmp_path / "unbroken"), *words))
 
     stop_after_a_checkpoint(start(workers, SMALL_JOB, str(tmp_path / "broken"), *words), tmp_path / "broken")
@@ -197,10 +197,10 @@ def test_a_worker_that_is_killed_at_any_moment_ends_the_run_and_is_named(tmp_pat
     began = time.monotonic()
     finish(start(2, SMALL_JOB, str(tmp_path / "whole"), *words))
     whole_s, named = time.monotonic() - began, 0
-    for moment in range(size(10, 50)):
+    for moment in range(size(6, 50)):
         rank = moment % 2
         run = start(2, SMALL_JOB, str(tmp_path / f"killed-{moment}"), *words)
-        time.sleep(whole_s * (moment + 0.5) / size(10, 50))
+        time.sleep(whole_s * (moment + 0.5) / size(6, 50))
         for one in psutil.Process(run.pid).children() if run.poll() is None else []:
             with suppress(psutil.Error):
                 if int(one.environ()["HOROVOD_RANK"]) == rank:

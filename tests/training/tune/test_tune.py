@@ -270,14 +270,15 @@ def test_the_best_trial_is_the_result_and_a_worker_that_dies_loses_none(tmp_path
 
 @pytest.mark.usefixtures("_optuna")
 @pytest.mark.exhaustive
-def test_sixteen_trials_on_four_workers_one_of_them_killed_find_what_one_worker_finds(tmp_path: Path) -> None:
-    study = start(tmp_path / "four", 16, 4, "--no-pruning")
+def test_trials_on_four_workers_one_of_them_killed_find_what_one_worker_finds(tmp_path: Path) -> None:
+    trials = size(8, 16)
+    study = start(tmp_path / "four", trials, 4, "--no-pruning")
     worker_with_a_trial(study).send_signal(signal.SIGKILL)
     finish(study)
-    finish(start(tmp_path / "one", 16, 1, "--no-pruning"))
+    finish(start(tmp_path / "one", trials, 1, "--no-pruning"))
 
-    assert len(trials_of(tmp_path / "four")) == 16
-    assert times_begun(tmp_path / "four") == [1] * 16
+    assert len(trials_of(tmp_path / "four")) == trials
+    assert times_begun(tmp_path / "four") == [1] * trials
     assert trials_of(tmp_path / "four") == trials_of(tmp_path / "one")
     assert (tmp_path / "four/best.params").read_bytes() == (tmp_path / "one/best.params").read_bytes()
 
