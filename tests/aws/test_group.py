@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -103,13 +104,15 @@ def test_a_machine_that_is_lost_while_it_is_waited_for_ends_the_wait_and_nothing
 ) -> None:
     def wait(host: Any, *, look: Callable[[], None], **_: Any) -> Any:
         look()  # all are there
-        if not lost:
-            lost.append(find_nodes(rig.session, NAME)[1].id)
-            rig.session.client("ec2").terminate_instances(InstanceIds=lost)
+        with one_at_a_time:
+            if not lost:
+                lost.append(find_nodes(rig.session, NAME)[1].id)
+                rig.session.client("ec2").terminate_instances(InstanceIds=lost)
         look()
         return FACTS
 
     lost: list[str] = []
+    one_at_a_time = threading.Lock()
     monkeypatch.setattr(launching, "wait_until_ready", wait)
 
     with pytest.raises(AwsFailed, match=rf"^node 2 of {NODES} \(i-\w+\) is terminated instead of running"):

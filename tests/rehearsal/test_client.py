@@ -19,6 +19,7 @@ import pytest
 from infra.errors import NothingToDo, RehearsalDown, UserError
 from infra.rehearsal import client, processes
 from infra.rehearsal.paths import Place
+from tests.workflows.user import aws
 
 
 @pytest.fixture
@@ -119,6 +120,7 @@ def test_a_renamed_folder_is_said_and_nothing_is_left_running_under_its_old_name
     old, new = tmp_path / "before", tmp_path / "after"
     old.mkdir()
     cloud = client.ensure_running(old, print)
+    aws(cloud, "sts").get_caller_identity()  # it is whole: what it needs of its folder it has read and written
     old.rename(new)
     for ask in (lambda: client.ensure_running(new, print), lambda: client.find(new)):
         with pytest.raises(RehearsalDown, match="before when its rehearsal cloud was started"):
