@@ -6,12 +6,14 @@ affair: what they wrote is here where it was written, or comes home from the ins
 
 from __future__ import annotations
 
+import random
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from tests.sizes import size
 from tests.workflows.user import Person
 
 PROGRAMS = Path(__file__).with_name("programs")
@@ -161,8 +163,9 @@ def test_those_that_write_elsewhere_or_fail_on_an_instance(person: Person) -> No
 
 
 @pytest.mark.exhaustive
-def test_all_of_them_here(person: Person) -> None:
-    check(person, [*EVERY, NOTEBOOK])
+def test_any_of_them_here(person: Person) -> None:
+    """Each of them runs in the image; here a half of them, another one each time."""
+    check(person, size(random.sample(EVERY, len(EVERY) // 2), [*EVERY, NOTEBOOK]))
 
 
 @pytest.mark.exhaustive

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from tests.sizes import size
 from tests.training.pack.test_machines import free_place
 from tests.training.tune.test_tune import PROJECT, SPACE, _optuna, finish, start, trials_of, worker_with_a_trial
 
@@ -52,7 +53,7 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "study"
 
 
-@pytest.mark.parametrize("death", [kill_a_worker, kill_the_machine])
+@pytest.mark.parametrize("death", size([kill_the_machine], [kill_the_machine, kill_a_worker]))
 def test_two_machines_find_what_one_finds_whoever_dies(
     tmp_path: Path, alone: Path, death: Callable[[Any], None]
 ) -> None:
