@@ -88,6 +88,8 @@ def date_in(word: str, dates: str) -> datetime | None:
     word = tidy(word)
     try:
         if dates == TIME_OF_DAY:
+            if _MONTH.match(word):  # not 20:24, three hours west of Greenwich
+                return None
             return _moment_after(word) or _at(1970, 1, 1, word)
         if dates == DIGITS:
             found = _IN_DIGITS.match(word)

@@ -95,6 +95,7 @@ def test_a_time_that_is_read_with_its_whole_column_is_read_alone_to_the_same_mom
 @example("9999-12-31T24:00:00", "")
 @example("0001-01-01T00:00:00+14:00", "")
 @example("P999999DT1H", "time of day")
+@example("2024-03 ", "time of day")
 def test_any_text_is_a_moment_or_is_refused(word, dates):
     cells = Cells(Columns(time="t", channels=(), time_unit="hours", dates=dates))
     try:
