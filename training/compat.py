@@ -57,7 +57,7 @@ def _how_threads_wait(environ: Mapping[str, str]) -> dict[str, str]:
 
 def _where_threads_run(environ: Mapping[str, str], threads: str) -> dict[str, str]:
     """Bound to cores only in a team that has the whole machine: others would all be bound to the same first cores."""
-    if threads != str(machine_cores()) or threads == "1" or not can_bind():
+    if threads == "1" or threads != str(machine_cores()) or not can_bind():
         return {}
     return {} if environ.keys() & {"OMP_PROC_BIND", "GOMP_CPU_AFFINITY"} else {PLACES: A_CORE_EACH}
 
