@@ -80,10 +80,14 @@ class JobConfig:
     device: str = option(
         "auto",
         "auto (measures and explains), cpu, gpu, or cpu:2 (two pretended devices)",
-        written=("auto|gpu|cpu(:[0-9]{1,3})?", "say auto, cpu, gpu, or cpu:2 for two pretended devices"),
+        written=("auto|gpu|cpu(:[1-9][0-9]{0,2})?", "say auto, cpu, gpu, or cpu:2 for two pretended devices"),
         movable=True,
     )
-    gpus: str = option("1", "GPUs to use: a number, or all", written=("[0-9]{1,3}|all", "say a number, or all"))
+    gpus: str = option(
+        "1",
+        "GPUs to use: a number, or all",
+        written=("[1-9][0-9]{0,2}|all", "say a number from 1 on, or all; device=cpu takes none"),
+    )
     data: str = option("", "folder with data sets; empty: $RIG_DATA, else ~/.cache/gluon-rig/data", movable=True)
     limit: int = option(0, "use only this many training examples, to try something out; 0: all", least=0)
     log_interval: int = option(50, "steps between two readings of the loss", least=1)

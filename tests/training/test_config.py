@@ -44,9 +44,9 @@ def test_everything_wrong_is_said_at_once_with_the_nearest_right_key() -> None:
     [
         *(
             ("linear", f"device={word}", "say auto, cpu, gpu")
-            for word in ("cpu:\u00b2", "cpu:x", "cpu:-1", "cpu:", "tpu")
+            for word in ("cpu:\u00b2", "cpu:x", "cpu:-1", "cpu:", "cpu:0", "tpu")
         ),
-        *(("linear", f"gpus={word}", "say a number, or all") for word in ("\u00b2", "-1", "both")),
+        *(("linear", f"gpus={word}", "say a number from 1 on, or all") for word in ("\u00b2", "-1", "0", "both")),
         *(("mlp", f"hidden={word}", "write it as 256 or 256,128") for word in ("", "256,0", "2.5", "1,,1", "9" * 10)),
         *(("mlp_scratch", f"hidden={word}", "mlp_scratch has one hidden layer") for word in ("256,128", "0")),
     ],

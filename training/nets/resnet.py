@@ -34,7 +34,10 @@ class Residual(mx.gluon.HybridBlock):
             self.shortcut.add(nn.Conv2D(channels, 1, strides=stride, use_bias=False), nn.BatchNorm())
 
     def hybrid_forward(self, F: Any, X: Any) -> Any:
-        return F.relu(self.body(X) + (self.shortcut(X) if len(self.shortcut) else X))
+        added = self.body(X) + (self.shortcut(X) if len(self.shortcut) else X)
+        # F.relu is the same, but not oneDNN's: on the CPU everything would be brought out of the layout of its
+        # convolutions and back, a fifth of a step (docs/decisions/0010-whole-blocks-of-channels.md).
+        return F.Activation(added, act_type="relu")
 
 
 def resnet(classes: int = 10, *, blocks: int = 3) -> mx.gluon.HybridBlock:

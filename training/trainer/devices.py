@@ -91,14 +91,14 @@ def _own(device: Any, group: Alone) -> Any:
 
 
 def _gpu_count(config: JobConfig, visible: int) -> int:
-    count = visible if config.gpus == "all" else max(1, int(config.gpus))
+    count = visible if config.gpus == "all" else int(config.gpus)
     if count > visible:
         raise BadInput(f"gpus={count}, but MXNet sees {visible}.", "gpus=all takes what there is")
     return count
 
 
 def _cpu_count(config: JobConfig) -> int:
-    return max(1, int(config.device.partition(":")[2] or 1))
+    return int(config.device.partition(":")[2] or 1)
 
 
 def _faster(gpus: tuple[Any, ...], seconds_per_step: Callable[[tuple[Any, ...]], float]) -> DeviceChoice:
