@@ -39,14 +39,24 @@ def quote(path: Path) -> str:
 
 
 def write(path: Path, text: str) -> None:
-    """Whole or not at all, and for the user alone: OpenSSH refuses a file that others may change."""
+    """Whole or not at all, and for the user alone: OpenSSH refuses a file that others may change.
+
+    Raises OSError, which names *path*.
+    """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    handle, aside = tempfile.mkstemp(dir=path.parent)
-    with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(aside, path)
+    # The dot: what a killed rig leaves is passed over by the * of the Include; half an entry would end every ssh.
+    handle, aside = tempfile.mkstemp(dir=path.parent, prefix=".making-")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(aside, path)
+    except OSError as error:
+        error.filename = str(path)  # a full disk names no file
+        raise
+    finally:
+        Path(aside).unlink(missing_ok=True)
 
 
 def include_line(folder: Path) -> str:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
+import glob
+import os
 import socket
 import subprocess
 import threading
@@ -142,3 +145,23 @@ def test_an_ssh_config_that_cannot_be_changed_is_named_with_the_line_to_add(tmp_
 
     with pytest.raises(UserError, match=r"config cannot be changed: .*\n.*Include"):
         ssh_config.install_include(tmp_path / "config", tmp_path / "rigs")
+
+
+def test_half_an_entry_is_never_included_and_a_full_disk_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the Include's * finds, every `ssh` of the user's reads."""
+    entry, included = tmp_path / "rigs" / "default", []
+    ssh_config.write(entry, "Host before\n")
+
+    def refuse(_: int) -> None:
+        included.extend(glob.glob(f"{entry.parent}/*"))
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("infra.host.ssh_config.os.fsync", refuse)
+    with pytest.raises(OSError, match="No space left") as caught:
+        ssh_config.write(entry, "Host after\n")
+
+    assert (included, caught.value.filename) == ([str(entry)], str(entry))
+    assert os.listdir(entry.parent) == ["default"]
+    assert entry.read_text() == "Host before\n"
