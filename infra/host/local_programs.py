@@ -4,28 +4,56 @@ from __future__ import annotations
 
 import atexit
 import shutil
+import signal
 import subprocess
-from collections.abc import Sequence
-from contextlib import suppress
-from threading import Lock
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 from weakref import WeakSet
 
 from infra.errors import MissingProgram
 
 _BEGUN: WeakSet[subprocess.Popen[bytes]] = WeakSet()
-_BEGINNING = Lock()
+_BEGINNING = threading.Lock()
 
 
 def local_process(line: Sequence[str], **popen: Any) -> subprocess.Popen[bytes]:
     """Start a program of this computer. Raises MissingProgram, which says how to get it."""
     try:
-        with _BEGINNING:
+        with _signals_wait(), _BEGINNING:
             process = subprocess.Popen(list(line), **popen)
             _BEGUN.add(process)
     except FileNotFoundError:
         raise missing(line[0]) from None
     return process
+
+
+@contextmanager
+def _signals_wait() -> Iterator[None]:
+    """Ctrl-C and SIGTERM are answered behind the block. In between a program runs that nobody knows yet: it would not
+    be ended with us."""
+    came: list[int] = []
+    try:
+        with _held_back(signal.SIGINT, came), _held_back(signal.SIGTERM, came):
+            yield
+    finally:
+        if came:
+            signal.raise_signal(max(came))  # of both SIGTERM: Ctrl-C may be meant for what runs over there
+
+
+@contextmanager
+def _held_back(number: signal.Signals, came: list[int]) -> Iterator[None]:
+    """Python answers signals in its main thread alone; one that is ignored, or ends us without Python, stays so."""
+    answer = signal.getsignal(number)
+    if not callable(answer) or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    try:
+        signal.signal(number, lambda number, _: came.append(number))
+        yield
+    finally:
+        signal.signal(number, answer)
 
 
 @atexit.register

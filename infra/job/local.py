@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from infra.errors import UserError
+from infra.host.local_programs import local_process
 from infra.job.spec import Job
 from infra.job.workers import PROGRAM, in_workers, require_horovod
 from infra.kit_files import ROOT
@@ -68,7 +69,7 @@ def _out_folder(code: Path) -> Iterator[None]:
 def _run(job: Job, name: str, folder: Path, code: Path, data: Path, show: Callable[[str], None], lock: int) -> int:
     own = _with_this_python(job.command_in(str(folder), str(data)))
     command = _with_this_python(in_workers(own, str(_REMOTE / PROGRAM), job.workers))
-    process = subprocess.Popen(
+    process = local_process(
         [sys.executable, str(_REMOTE / "recorder.py"), str(folder), "--", *command],
         cwd=code,
         env={**os.environ, **_environment(job, name, folder, data)},
