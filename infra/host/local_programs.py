@@ -13,6 +13,7 @@ from typing import Any
 from weakref import WeakSet
 
 from infra.errors import MissingProgram
+from infra.signals import answered_by
 
 _BEGUN: WeakSet[subprocess.Popen[bytes]] = WeakSet()
 _BEGINNING = threading.Lock()
@@ -34,26 +35,14 @@ def _signals_wait() -> Iterator[None]:
     """Ctrl-C and SIGTERM are answered behind the block. In between a program runs that nobody knows yet: it would not
     be ended with us."""
     came: list[int] = []
+    # One that is ignored, or ends us without Python, stays so.
+    heard = [number for number in (signal.SIGINT, signal.SIGTERM) if callable(signal.getsignal(number))]
     try:
-        with _held_back(signal.SIGINT, came), _held_back(signal.SIGTERM, came):
+        with answered_by(lambda number, _: came.append(number), *heard):
             yield
     finally:
         if came:
             signal.raise_signal(max(came))  # of both SIGTERM: Ctrl-C may be meant for what runs over there
-
-
-@contextmanager
-def _held_back(number: signal.Signals, came: list[int]) -> Iterator[None]:
-    """Python answers signals in its main thread alone; one that is ignored, or ends us without Python, stays so."""
-    answer = signal.getsignal(number)
-    if not callable(answer) or threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    try:
-        signal.signal(number, lambda number, _: came.append(number))
-        yield
-    finally:
-        signal.signal(number, answer)
 
 
 @atexit.register

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
 
 from infra.errors import UserError
 from infra.host.command_lines import RMATE_PORT
 from infra.host.target import Target
+from infra.remote.workspace import writing_whole
 
 
 def entry(alias: str, target: Target) -> str:
@@ -44,19 +44,15 @@ def write(path: Path, text: str) -> None:
     Raises OSError, which names *path*.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    # The dot: what a killed rig leaves is passed over by the * of the Include; half an entry would end every ssh.
-    handle, aside = tempfile.mkstemp(dir=path.parent, prefix=".making-")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(aside, path)
+        # Aside under a name with a dot: what a killed rig leaves is passed over by the * of the Include; half an entry
+        # would end every ssh.
+        with writing_whole(path) as file:
+            os.fchmod(file.fileno(), 0o600)
+            file.write(text.encode("utf-8", "surrogateescape"))
     except OSError as error:
         error.filename = str(path)  # a full disk names no file
         raise
-    finally:
-        Path(aside).unlink(missing_ok=True)
 
 
 def include_line(folder: Path) -> str:

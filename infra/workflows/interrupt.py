@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import signal
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any
+
+from infra.signals import answered_by
 
 
 class CtrlC:
@@ -26,26 +26,12 @@ class CtrlC:
 def tamed_ctrl_c() -> Iterator[CtrlC]:
     """Lend a CtrlC, to which every press goes meanwhile, and SIGTERM, which a computer sends that is shut down."""
     ctrl_c = CtrlC()
-    with _answered_by(ctrl_c, signal.SIGINT, signal.SIGTERM):
+    with answered_by(ctrl_c, signal.SIGINT, signal.SIGTERM):
         yield ctrl_c
 
 
 @contextmanager
 def outliving_the_terminal() -> Iterator[None]:
     """Whoever closes the window behind `rig stop` has not taken it back; as under nohup, also for what we start."""
-    with _answered_by(signal.SIG_IGN, signal.SIGHUP):
+    with answered_by(signal.SIG_IGN, signal.SIGHUP):
         yield
-
-
-@contextmanager
-def _answered_by(answer: Any, *numbers: signal.Signals) -> Iterator[None]:
-    """In any other thread than the main one no signal arrives anyway."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = {number: signal.signal(number, answer) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, was in before.items():
-            signal.signal(number, was)

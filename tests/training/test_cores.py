@@ -14,8 +14,9 @@ import pytest
 from training.cores import _container_limit
 
 SCHED = Path("/proc/self/sched")  # Linux, where the kernel was built to tell
-# On macOS take_short_turns does nothing, and Python has no os.sched_getscheduler by which these tests look.
-on_linux = pytest.mark.skipif(not hasattr(os, "sched_setscheduler"), reason="macOS has no policies of scheduling")
+on_linux = pytest.mark.skipif(  # on macOS take_short_turns does nothing, and Python cannot ask for the policy
+    not hasattr(os, "sched_setscheduler"), reason="macOS has no policies of scheduling"
+)
 
 
 def kernel() -> tuple[int, ...]:
